@@ -1,0 +1,158 @@
+//! Names of things: each id has a type of its own, made in one way and read in one way.
+
+use std::{fmt, str::FromStr};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use uuid::Uuid;
+
+use super::random;
+
+/// Text that is not an id of the wanted kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid {0}")]
+pub struct InvalidId(pub &'static str);
+
+/// 16 random bytes, written as 22 characters of base64url. Canonical: one text for one id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Random16([u8; 16]);
+
+impl Random16 {
+    fn new() -> Self {
+        Self(random::bytes())
+    }
+
+    fn parse(text: &str, what: &'static str) -> Result<Self, InvalidId> {
+        let mut bytes = [0; 16];
+        // The engine refuses padding, other alphabets and non-zero trailing bits.
+        match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(16) if text.len() == 22 => Ok(Self(bytes)),
+            _ => Err(InvalidId(what)),
+        }
+    }
+}
+
+impl fmt::Display for Random16 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; 22];
+        let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).unwrap_or(0);
+        f.write_str(std::str::from_utf8(&text[..written]).unwrap_or_default())
+    }
+}
+
+/// A session: one sign-in on one device.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(Random16);
+
+impl SessionId {
+    /// A new, unpredictable id.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(Random16::new())
+    }
+
+    /// From the 16 bytes a refresh token carries.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Random16(bytes))
+    }
+
+    /// The 16 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0.0
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Random16::parse(text, "session id").map(Self)
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({self})")
+    }
+}
+
+/// The `jti` of one access token (RFC 7519 section 4.1.7): 128 random bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TokenId(Random16);
+
+impl TokenId {
+    /// A new, unpredictable id.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(Random16::new())
+    }
+}
+
+impl FromStr for TokenId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Random16::parse(text, "token id").map(Self)
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenId({self})")
+    }
+}
+
+/// A user: a version 7 UUID, so that ids sort by age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(Uuid);
+
+impl UserId {
+    /// A new id.
+    #[must_use]
+    pub fn new(now: super::clock::Timestamp) -> Self {
+        let random = random::bytes::<10>();
+        let millis = u64::try_from(now.millis()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+
+    /// From the UUID a database holds.
+    #[must_use]
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The UUID.
+    #[must_use]
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl FromStr for UserId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let uuid = Uuid::try_parse(text).map_err(|_| InvalidId("user id"))?;
+        // One text for one id: only the lower-case hyphenated form.
+        if uuid.hyphenated().to_string() == text { Ok(Self(uuid)) } else { Err(InvalidId("user id")) }
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}

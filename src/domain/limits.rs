@@ -1,0 +1,40 @@
+//! How long things live: the durations every back end needs to know.
+
+use std::time::Duration;
+
+use super::clock::Timestamp;
+
+/// The lives of tokens and sessions (contract 1, `tokens.*`).
+#[derive(Debug, Clone, Copy)]
+pub struct Lifetimes {
+    /// An access token's; also how long a revocation of a whole session or user must be kept.
+    pub access: Duration,
+    /// A refresh token's, begun anew at each refresh.
+    pub refresh: Duration,
+    /// A session's from login, whatever the activity; `None` = without end.
+    pub session_max_age: Option<Duration>,
+}
+
+impl Lifetimes {
+    /// When a session opened at `created_at` is over whatever happens.
+    #[must_use]
+    pub fn session_end(&self, created_at: Timestamp) -> Option<Timestamp> {
+        self.session_max_age.map(|age| created_at + age)
+    }
+
+    /// When a session ends that was opened at `created_at`, refreshed at `now`, and is left alone.
+    #[must_use]
+    pub fn session_expiry(&self, created_at: Timestamp, now: Timestamp) -> Timestamp {
+        let idle_end = now + self.refresh;
+        self.session_end(created_at).map_or(idle_end, |end| end.min(idle_end))
+    }
+
+    /// When an access token issued at `now` is over: never later than its session. Whole seconds,
+    /// because `exp` is.
+    #[must_use]
+    pub fn access_expiry(&self, created_at: Timestamp, now: Timestamp) -> Timestamp {
+        let end = now + self.access;
+        let end = self.session_end(created_at).map_or(end, |session| session.min(end));
+        Timestamp::from_secs(end.secs())
+    }
+}

@@ -1,0 +1,14 @@
+//! What things are: ids, users, apps, sessions, tokens, time. No I/O and no async: every rule
+//! here is a function of its arguments, so that each back end and each test can share it.
+
+pub mod app;
+pub mod claims;
+pub mod clock;
+pub mod ids;
+pub mod limits;
+pub mod random;
+pub mod refresh_token;
+pub mod rotation;
+pub mod secret;
+pub mod session;
+pub mod user;

@@ -1,0 +1,98 @@
+//! Secrets have types that print nothing and are wiped when dropped.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
+
+/// The longest password taken, in Unicode scalar values (contract 1).
+pub const PASSWORD_MAX_CHARS: usize = 256;
+
+/// A password as it is hashed: NFKC, never cut (NIST SP 800-63B section 3.1.1.2).
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+/// A password that cannot be taken at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPassword {
+    /// Nothing was given.
+    #[error("a password must not be empty")]
+    Empty,
+    /// More than [`PASSWORD_MAX_CHARS`].
+    #[error("a password has at most {PASSWORD_MAX_CHARS} characters")]
+    TooLong,
+}
+
+impl Password {
+    /// Takes what was typed.
+    ///
+    /// # Errors
+    /// When it is empty or longer than [`PASSWORD_MAX_CHARS`].
+    pub fn parse(typed: &str) -> Result<Self, InvalidPassword> {
+        if typed.is_empty() {
+            return Err(InvalidPassword::Empty);
+        }
+        if typed.chars().nth(PASSWORD_MAX_CHARS).is_some() {
+            return Err(InvalidPassword::TooLong);
+        }
+        Ok(Self(Zeroizing::new(typed.nfkc().collect())))
+    }
+
+    pub(super) fn generated(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, for hashing and for showing a generated one once.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// A password's argon2id hash in PHC string format. Not printed either: it can be guessed against.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Wraps a PHC string.
+    #[must_use]
+    pub const fn from_phc(phc: String) -> Self {
+        Self(phc)
+    }
+
+    /// The PHC string.
+    #[must_use]
+    pub fn phc(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_prints_nothing() {
+        let password = Password::parse("correct horse").expect("valid");
+        assert!(!format!("{password:?}").contains("horse"));
+        assert!(!format!("{:?}", PasswordHash::from_phc("$argon2id$x".into())).contains("argon2"));
+    }
+
+    #[test]
+    fn a_password_is_counted_in_characters_and_never_cut() {
+        assert!(Password::parse(&"é".repeat(256)).is_ok());
+        assert_eq!(Password::parse(&"é".repeat(257)).unwrap_err(), InvalidPassword::TooLong);
+    }
+}

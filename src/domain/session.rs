@@ -1,0 +1,138 @@
+//! A session: one sign-in on one device, from login to its end.
+
+use std::{net::IpAddr, str::FromStr};
+
+use super::{
+    app::AppName,
+    clock::Timestamp,
+    ids::{InvalidId, SessionId, UserId},
+};
+
+/// The longest device name kept, in bytes; longer ones are cut at a character.
+pub const DEVICE_MAX_BYTES: usize = 64;
+/// The longest `User-Agent` kept, in bytes; longer ones are cut at a character.
+pub const USER_AGENT_MAX_BYTES: usize = 256;
+
+/// Why a session ended or a token is refused: the contract's `reason`, and the value of a
+/// `blacklist:` key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndReason {
+    /// Its owner signed out.
+    Logout,
+    /// Its owner signed out everywhere.
+    LogoutAll,
+    /// The password was changed.
+    PasswordChanged,
+    /// An operator ended it.
+    Admin,
+    /// The account was disabled or deleted.
+    AccountDisabled,
+    /// An old refresh token came back.
+    ReuseDetected,
+    /// Its time was over.
+    Expired,
+}
+
+impl EndReason {
+    /// The contract's word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::LogoutAll => "logout_all",
+            Self::PasswordChanged => "password_changed",
+            Self::Admin => "admin",
+            Self::AccountDisabled => "account_disabled",
+            Self::ReuseDetected => "reuse_detected",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl FromStr for EndReason {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Ok(match text {
+            "logout" => Self::Logout,
+            "logout_all" => Self::LogoutAll,
+            "password_changed" => Self::PasswordChanged,
+            "admin" => Self::Admin,
+            "account_disabled" => Self::AccountDisabled,
+            "reuse_detected" => Self::ReuseDetected,
+            "expired" => Self::Expired,
+            _ => return Err(InvalidId("end reason")),
+        })
+    }
+}
+
+/// Where a sign-in came from, as far as it is kept. Both texts are bounded and free of control
+/// characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// What the client calls itself.
+    pub name: Option<String>,
+    /// The client's address.
+    pub ip: Option<IpAddr>,
+    /// Its `User-Agent`.
+    pub user_agent: Option<String>,
+}
+
+impl Device {
+    /// Keeps what fits: names are cut, never refused, because they are only shown.
+    #[must_use]
+    pub fn new(name: Option<&str>, ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
+        Self {
+            name: name.and_then(|text| printable(text, DEVICE_MAX_BYTES)),
+            ip,
+            user_agent: user_agent.and_then(|text| printable(text, USER_AGENT_MAX_BYTES)),
+        }
+    }
+}
+
+fn printable(text: &str, max_bytes: usize) -> Option<String> {
+    let mut kept = String::new();
+    for c in text.trim().chars().filter(|c| !c.is_control()) {
+        if kept.len() + c.len_utf8() > max_bytes {
+            break;
+        }
+        kept.push(c);
+    }
+    (!kept.is_empty()).then_some(kept)
+}
+
+/// A session that is about to be opened, at generation 0.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The app it was opened for.
+    pub app: AppName,
+    /// Where from.
+    pub device: Device,
+    /// The moment of the sign-in.
+    pub created_at: Timestamp,
+}
+
+/// A session that is alive, as its owner and the operator see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The app it was opened for.
+    pub app: AppName,
+    /// Where from.
+    pub device: Device,
+    /// The current refresh generation; 0 from login to the first refresh.
+    pub generation: u32,
+    /// The moment of the sign-in.
+    pub created_at: Timestamp,
+    /// The last refresh, or the last check as far as it was noted (to the minute).
+    pub last_seen_at: Timestamp,
+    /// When it ends unless it is refreshed.
+    pub expires_at: Timestamp,
+}

@@ -1,0 +1,191 @@
+//! A user: who may sign in. Names are compared without case, after NFKC.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::{clock::Timestamp, ids::UserId, secret::PasswordHash};
+
+/// The longest user name, in Unicode scalar values after NFKC.
+pub const USERNAME_MAX_CHARS: usize = 128;
+/// The longest role name.
+pub const ROLE_MAX_CHARS: usize = 64;
+/// The longest e-mail address (RFC 5321 section 4.5.3.1.3, less the angle brackets).
+pub const EMAIL_MAX_CHARS: usize = 254;
+
+/// Input that cannot be a name, role or address; the text says what is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidName(pub &'static str);
+
+/// A user name as shown, with the key it is compared by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Username {
+    shown: String,
+    key: String,
+}
+
+impl Username {
+    /// Reads a name: NFKC, no control or invisible characters, no white space at either end.
+    ///
+    /// # Errors
+    /// When it is empty, longer than [`USERNAME_MAX_CHARS`] or holds a character no name has.
+    pub fn parse(typed: &str) -> Result<Self, InvalidName> {
+        // Bounded before it is normalised: NFKC can make a text up to 18 times as long.
+        if typed.chars().nth(USERNAME_MAX_CHARS).is_some() {
+            return Err(InvalidName("a user name has at most 128 characters"));
+        }
+        let shown: String = typed.nfkc().collect();
+        if shown.trim() != shown || shown.is_empty() {
+            return Err(InvalidName("a user name must not be empty or begin or end with white space"));
+        }
+        if shown.chars().nth(USERNAME_MAX_CHARS).is_some() {
+            return Err(InvalidName("a user name has at most 128 characters"));
+        }
+        if shown.chars().any(is_unprintable) {
+            return Err(InvalidName("a user name must not hold control or invisible characters"));
+        }
+        // Lower-casing can leave a text that is no longer NFKC, so it is normalised again.
+        let key = shown.to_lowercase().nfkc().collect();
+        Ok(Self { shown, key })
+    }
+
+    /// As it was chosen, in NFKC.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// What names are compared and found by.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+/// Control characters, and the format characters that make two different names look alike.
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A role: visible ASCII without comma or quote, so that it stands in a header list as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Role(String);
+
+impl Role {
+    /// The role Keyward itself knows.
+    pub const ADMIN: &str = "admin";
+
+    /// Reads a role name.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or holds anything but letters, digits and `-_.:/`.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:/".contains(c);
+        if text.is_empty() || text.len() > ROLE_MAX_CHARS || !text.chars().all(allowed) {
+            return Err(InvalidName("a role is 1 to 64 letters, digits and -_.:/"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An e-mail address: something, `@`, something; whether mail arrives is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Email(String);
+
+impl Email {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// When it has no local part or domain, is too long, or holds white space or control characters.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let invalid = InvalidName("not an e-mail address");
+        if text.chars().count() > EMAIL_MAX_CHARS
+            || text.chars().any(|c| c.is_whitespace() || is_unprintable(c))
+        {
+            return Err(invalid);
+        }
+        match text.rsplit_once('@') {
+            Some((local, domain)) if !local.is_empty() && !domain.is_empty() => Ok(Self(text.to_owned())),
+            _ => Err(invalid),
+        }
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether a user may sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserStatus {
+    /// May sign in.
+    Active,
+    /// May not, and no token of theirs passes.
+    Disabled,
+}
+
+/// A user, without the password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The `sub` of their tokens.
+    pub id: UserId,
+    /// The name they sign in with.
+    pub username: Username,
+    /// Where they said they can be reached.
+    pub email: Option<Email>,
+    /// Sorted, each once.
+    pub roles: Vec<Role>,
+    /// Whether they may sign in.
+    pub status: UserStatus,
+    /// When the account was made.
+    pub created_at: Timestamp,
+}
+
+/// A user with what proves them.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Who.
+    pub user: User,
+    /// What their password is checked against.
+    pub password_hash: PasswordHash,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_without_case_after_nfkc() {
+        let key = |text| Username::parse(text).expect(text).key().to_owned();
+        assert_eq!(key("Alice"), key("aLICE"));
+        assert_eq!(key("ﬁona"), key("FIONA"));
+        assert_eq!(key("Åse"), key("A\u{30a}se"));
+        assert_ne!(key("alice"), key("al1ce"));
+    }
+
+    #[test]
+    fn names_no_person_has_are_refused() {
+        for text in ["", " a", "a ", "a\0b", "a\nb", "a\u{200b}b", "a\u{202e}b", &"a".repeat(129)] {
+            assert!(Username::parse(text).is_err(), "{text:?}");
+        }
+        // U+FDFA is one character that NFKC makes 18.
+        assert!(Username::parse(&"\u{fdfa}".repeat(128)).is_err());
+    }
+}

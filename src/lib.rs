@@ -1,0 +1,4 @@
+//! Keyward: sign in, refresh, sign out, and "may this token pass?".
+
+pub mod domain;
+pub mod store;

@@ -1,0 +1,58 @@
+//! The promise of accounts: who exists, what their password is checked against, whether they may
+//! sign in.
+
+use async_trait::async_trait;
+
+use super::error::StoreError;
+use crate::domain::{
+    ids::UserId,
+    secret::PasswordHash,
+    user::{Account, User, UserStatus, Username},
+};
+
+/// What became of a new account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It is there.
+    Yes,
+    /// Somebody has that name, whatever its case.
+    NameTaken,
+}
+
+/// Keeps accounts.
+#[async_trait]
+pub trait AccountStore: Send + Sync {
+    /// Makes an account. Names are unique by [`Username::key`].
+    async fn create(&self, account: &Account) -> Result<Created, StoreError>;
+
+    /// Makes the very first account; `false` when there is one already. Of any number of nodes that
+    /// start at once on one database, one makes it.
+    async fn create_first(&self, account: &Account) -> Result<bool, StoreError>;
+
+    /// The account with that name.
+    async fn by_name(&self, name: &Username) -> Result<Option<Account>, StoreError>;
+
+    /// The account with that id.
+    async fn by_id(&self, id: UserId) -> Result<Option<Account>, StoreError>;
+
+    /// Up to `limit` users after `after`, by ascending id.
+    async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError>;
+
+    /// Replaces the password hash; with `expected`, only where that is the present one (so that a
+    /// renewed hash never undoes a password change). `false` = nothing was replaced.
+    async fn set_password(
+        &self,
+        id: UserId,
+        expected: Option<&PasswordHash>,
+        hash: &PasswordHash,
+    ) -> Result<bool, StoreError>;
+
+    /// Enables or disables; `false` = no such account.
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<bool, StoreError>;
+
+    /// Removes an account; `false` = no such account.
+    async fn delete(&self, id: UserId) -> Result<bool, StoreError>;
+
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+}

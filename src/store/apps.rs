@@ -1,0 +1,31 @@
+//! The promise of apps: which ones use this server. `default` is always there and cannot be removed.
+
+use async_trait::async_trait;
+
+use super::error::StoreError;
+use crate::domain::app::{App, AppName};
+
+/// What became of a new app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// It is there.
+    Yes,
+    /// There is one of that name.
+    NameTaken,
+}
+
+/// Keeps apps.
+#[async_trait]
+pub trait AppStore: Send + Sync {
+    /// Registers an app.
+    async fn register(&self, app: &App) -> Result<Registered, StoreError>;
+
+    /// The app with that name.
+    async fn find(&self, name: &AppName) -> Result<Option<App>, StoreError>;
+
+    /// Every app, by name.
+    async fn list(&self) -> Result<Vec<App>, StoreError>;
+
+    /// Removes an app; `false` = there is none of that name, or it is `default`.
+    async fn remove(&self, name: &AppName) -> Result<bool, StoreError>;
+}

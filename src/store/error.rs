@@ -1,0 +1,43 @@
+//! What goes wrong below: one error for every back end, which keeps its source. It holds no
+//! secret, but its text is for the log, never for a client.
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// A store that could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, or not written just now: the client is told 503 and may try again.
+    #[error("{store} is away")]
+    Away {
+        /// Which one: `sqlite`, `postgres`, `redis`.
+        store: &'static str,
+        /// What its client library said.
+        source: Source,
+    },
+    /// It answered that the request itself is wrong: a defect here, or a schema that is not ours.
+    #[error("{store} refused")]
+    Refused {
+        /// Which one.
+        store: &'static str,
+        /// What its client library said.
+        source: Source,
+    },
+    /// It holds what this server never writes.
+    #[error("{store}: {place} of {id} is not readable")]
+    Corrupt {
+        /// Which one.
+        store: &'static str,
+        /// Table and column, or key family and field.
+        place: &'static str,
+        /// The row or key, never a secret.
+        id: String,
+    },
+}
+
+impl StoreError {
+    /// Whether trying again later can help.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        matches!(self, Self::Away { .. })
+    }
+}

@@ -1,0 +1,1 @@
+//! memory back end.

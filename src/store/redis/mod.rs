@@ -1,0 +1,1 @@
+//! redis back end.

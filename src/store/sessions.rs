@@ -1,0 +1,153 @@
+//! The promise of sessions and their refresh tokens. The session record is the one authority:
+//! generation, confirmation and end; all else is written around it in an order that a crash at any
+//! point leaves safe, and that the client's retry completes.
+
+use async_trait::async_trait;
+
+use super::error::StoreError;
+use crate::domain::{
+    app::AppName,
+    clock::Timestamp,
+    ids::{SessionId, TokenId, UserId},
+    refresh_token::{Chain, RefreshToken},
+    rotation::ReusePolicy,
+    session::{EndReason, NewSession, Session},
+};
+
+/// What a presented refresh token gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotation {
+    /// The successor may be handed out: it is stored, and so is the session's new expiry.
+    Granted(Granted),
+    /// It had been replaced and its replacement is in use: the session is ended now, as
+    /// [`EndReason::ReuseDetected`], with all its tokens.
+    Reused,
+    /// The session had ended before.
+    Ended(EndReason),
+    /// The session's time is over, or so long over that nothing is known of it.
+    Expired,
+    /// An operator has deleted this one token.
+    Withdrawn,
+}
+
+/// What an access token is issued from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// Whose session.
+    pub user: UserId,
+    /// The app it was opened for.
+    pub app: AppName,
+    /// The moment of the sign-in.
+    pub created_at: Timestamp,
+    /// When the successor, and the session with it, is over unless refreshed.
+    pub expires_at: Timestamp,
+}
+
+/// What a first sight of an access token tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmation {
+    /// The session is alive as far as is known; if the token is of the current generation, that is
+    /// confirmed now.
+    Seen,
+    /// The session has ended: the token must not pass, whatever the revocations say.
+    Ended(EndReason),
+}
+
+/// How a session is to be ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending {
+    /// Which one.
+    pub session: SessionId,
+    /// Only if it is this user's.
+    pub owner: Option<UserId>,
+    /// An access token to be refused by name as well, with its `exp`.
+    pub token: Option<(TokenId, Timestamp)>,
+    /// Why.
+    pub reason: EndReason,
+}
+
+/// What became of an ending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was alive and is over.
+    Now,
+    /// It was over already; its tokens are refused all the same.
+    Before,
+    /// There is none such of that owner; nothing was written.
+    NotFound,
+}
+
+/// Where a listing goes on: opaque, from the page before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor(pub String);
+
+/// A part of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// At most as many as asked for; fewer does not mean the end.
+    pub sessions: Vec<Session>,
+    /// Where to go on; `None` = that was all.
+    pub next: Option<Cursor>,
+}
+
+/// Keeps sessions.
+///
+/// After [`end`](Self::end), [`end_of_user`](Self::end_of_user) or a rotation that answers
+/// [`Rotation::Reused`], this node's [`RevocationSet`](super::revocations::RevocationSet) refuses
+/// the session's tokens before the call returns, and other nodes learn of it by their feed.
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// Opens a session whose first refresh token is `token`.
+    async fn open(&self, session: &NewSession, token: &RefreshToken) -> Result<(), StoreError>;
+
+    /// Decides what a presented token gets, by [`Progress::decide`](crate::domain::rotation::Progress::decide),
+    /// and does it: one atomic step on the session record.
+    async fn rotate(
+        &self,
+        chain: &Chain,
+        policy: &ReusePolicy,
+        now: Timestamp,
+    ) -> Result<Rotation, StoreError>;
+
+    /// Notes that an access token of `generation` was seen in use.
+    async fn confirm(
+        &self,
+        session: SessionId,
+        generation: u32,
+        now: Timestamp,
+    ) -> Result<Confirmation, StoreError>;
+
+    /// Notes that the session was active; does nothing to one that is over.
+    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The session, if it is alive.
+    async fn find(&self, session: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError>;
+
+    /// A user's living sessions, the most recently active first.
+    async fn of_user(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError>;
+
+    /// An app's living sessions, the most recently active first, `limit` at a time.
+    async fn of_app(
+        &self,
+        app: &AppName,
+        after: Option<&Cursor>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Page, StoreError>;
+
+    /// Ends a session and refuses its tokens. Where it was over or is unknown, and no owner was
+    /// asked for, the tokens are refused all the same: so a retry completes what a crash cut short.
+    async fn end(&self, ending: &Ending, now: Timestamp) -> Result<Ended, StoreError>;
+
+    /// Ends every session of a user but one; returns those it ended.
+    async fn end_of_user(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, StoreError>;
+
+    /// Whether the store answers, and takes writes.
+    async fn ping(&self) -> Result<(), StoreError>;
+}

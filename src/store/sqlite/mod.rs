@@ -1,0 +1,1 @@
+//! sqlite back end.
