@@ -1,1 +1,58 @@
-//! sqlite back end.
+//! The embedded home: accounts, apps, sessions and revocations in one SQLite file. All writes go
+//! through one thread that commits in groups; reads run beside it on connections of their own.
+
+use std::{path::Path, sync::Arc};
+
+use self::{follower::Follower, readers::Readers, writer::Writer};
+use super::{error::StoreError, revocations::RevocationSet};
+use crate::domain::{clock::Clock, limits::Lifetimes};
+
+mod accounts;
+mod apps;
+mod cleaner;
+mod connection;
+mod endings;
+mod errors;
+mod follower;
+mod listing;
+mod readers;
+mod revocations;
+mod rotation;
+mod rows;
+mod schema;
+mod sessions;
+mod writer;
+
+/// The database file, open. Where sessions live elsewhere, it is simply not used for them.
+///
+/// Dropping it waits until what was asked of it is committed.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Arc<Readers>,
+    lifetimes: Lifetimes,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it where it is missing, brings its schema up to date, and fills
+    /// `revocations` with those that still matter; from then on keeps that set following, writes of
+    /// other processes included. Blocks: it is for the start.
+    pub fn open(
+        path: &Path,
+        lifetimes: Lifetimes,
+        revocations: Arc<RevocationSet>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let mut connection = connection::create(path)?;
+        schema::migrate(&mut connection).map_err(|error| errors::cannot_open(path, error))?;
+        let follower = Follower::start(&connection, revocations, clock)?;
+        let writer = Writer::start(connection, follower).map_err(|error| errors::cannot_open(path, error))?;
+        Ok(Self { writer, readers: Arc::new(Readers::of(path)), lifetimes })
+    }
+
+    /// Brings the schema of the file up to date, and makes the file where it is missing; returns the
+    /// names of the migrations that were needed. Blocks.
+    pub fn migrate(path: &Path) -> Result<Vec<String>, StoreError> {
+        let mut connection = connection::create(path)?;
+        schema::migrate(&mut connection).map_err(|error| errors::cannot_open(path, error))
+    }
+}

@@ -1,0 +1,168 @@
+//! Accounts: who exists and what their password is checked against.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+
+use super::{SqliteStore, rows, writer::Step};
+use crate::{
+    domain::{
+        ids::UserId,
+        secret::PasswordHash,
+        user::{Account, Email, Role, User, UserStatus, Username},
+    },
+    store::{
+        accounts::{AccountStore, Created},
+        error::StoreError,
+    },
+};
+
+// A role holds no space, so one column holds them all.
+const BY_ID: &str = "SELECT id, username, email, status, password_hash, created_at,
+        (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = id) AS roles
+    FROM users WHERE id = ?1";
+const BY_NAME: &str = "SELECT id, username, email, status, password_hash, created_at,
+        (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = id) AS roles
+    FROM users WHERE username_key = ?1";
+const LIST: &str = "SELECT id, username, email, status, created_at,
+        (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = id) AS roles
+    FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
+
+#[async_trait]
+impl AccountStore for SqliteStore {
+    async fn create(&self, account: &Account) -> Result<Created, StoreError> {
+        let account = account.clone();
+        let created = self.writer.write(move |step| insert(step, &account, false)).await?;
+        Ok(if created { Created::Yes } else { Created::NameTaken })
+    }
+
+    async fn create_first(&self, account: &Account) -> Result<bool, StoreError> {
+        let account = account.clone();
+        self.writer.write(move |step| insert(step, &account, true)).await
+    }
+
+    async fn by_name(&self, name: &Username) -> Result<Option<Account>, StoreError> {
+        let key = name.key().to_owned();
+        self.readers.read(move |db| find(db, BY_NAME, [key])).await
+    }
+
+    async fn by_id(&self, id: UserId) -> Result<Option<Account>, StoreError> {
+        self.readers.read(move |db| find(db, BY_ID, [id.uuid()])).await
+    }
+
+    async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.readers.read(move |db| list(db, after, limit)).await
+    }
+
+    async fn set_password(
+        &self,
+        id: UserId,
+        expected: Option<&PasswordHash>,
+        hash: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE users SET password_hash = ?2
+            WHERE id = ?1 AND (?3 IS NULL OR password_hash = ?3)";
+        let (expected, hash) = (expected.map(|hash| hash.phc().to_owned()), hash.phc().to_owned());
+        self.writer.write(move |step| change(step, SQL, params![id.uuid(), hash, expected])).await
+    }
+
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE users SET status = ?2 WHERE id = ?1";
+        self.writer.write(move |step| change(step, SQL, params![id.uuid(), status_word(status)])).await
+    }
+
+    async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
+        self.writer.write(move |step| change(step, "DELETE FROM users WHERE id = ?1", [id.uuid()])).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.readers.read(|db| Ok(db.query_row("SELECT 1 FROM apps", [], |_| Ok(()))?)).await
+    }
+}
+
+/// `false` = somebody has the name or, where it is to be the `first`, there is somebody.
+fn insert(step: &mut Step<'_>, account: &Account, first: bool) -> Result<bool, StoreError> {
+    let user = &account.user;
+    let inserted = step
+        .db
+        .prepare_cached(
+            "INSERT INTO users (id, username, username_key, email, status, password_hash, created_at)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT ?8 OR NOT EXISTS (SELECT 1 FROM users)
+             ON CONFLICT (username_key) DO NOTHING",
+        )?
+        .execute(params![
+            user.id.uuid(),
+            user.username.shown(),
+            user.username.key(),
+            user.email.as_ref().map(Email::as_str),
+            status_word(user.status),
+            account.password_hash.phc(),
+            user.created_at.millis(),
+            first,
+        ])?;
+    if inserted == 0 {
+        return Ok(false);
+    }
+    let mut insert_role = step.db.prepare_cached("INSERT INTO user_roles (user_id, role) VALUES (?1, ?2)")?;
+    for role in &user.roles {
+        insert_role.execute(params![user.id.uuid(), role.as_str()])?;
+    }
+    Ok(true)
+}
+
+/// Whether a row was changed.
+fn change(step: &mut Step<'_>, sql: &str, params: impl Params) -> Result<bool, StoreError> {
+    Ok(step.db.prepare_cached(sql)?.execute(params)? > 0)
+}
+
+fn find(db: &Connection, sql: &str, key: impl Params) -> Result<Option<Account>, StoreError> {
+    db.prepare_cached(sql)?.query_row(key, |row| Ok(account(row))).optional()?.transpose()
+}
+
+fn list(db: &Connection, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+    let mut query = db.prepare_cached(LIST)?;
+    let after = after.map(|id| id.uuid().into_bytes());
+    let mut found = query.query(params![after.as_ref().map_or(&[][..], |id| &id[..]), limit])?;
+    let mut users = Vec::new();
+    while let Some(row) = found.next()? {
+        users.push(user(row)?);
+    }
+    Ok(users)
+}
+
+fn account(row: &Row<'_>) -> Result<Account, StoreError> {
+    let password_hash = PasswordHash::from_phc(rows::value(row, "users.password_hash")?);
+    Ok(Account { user: user(row)?, password_hash })
+}
+
+fn user(row: &Row<'_>) -> Result<User, StoreError> {
+    Ok(User {
+        id: rows::user_id(row, "users.id")?,
+        username: rows::parsed_by(row, "users.username", |text| Username::parse(text).ok())?,
+        email: rows::optional(row, "users.email", |text| Email::parse(text).ok())?,
+        roles: roles(row)?,
+        status: rows::parsed_by(row, "users.status", status)?,
+        created_at: rows::timestamp(row, "users.created_at")?,
+    })
+}
+
+fn roles(row: &Row<'_>) -> Result<Vec<Role>, StoreError> {
+    let parse = |text: &str| text.split(' ').map(Role::parse).collect::<Result<Vec<_>, _>>().ok();
+    let mut roles = rows::optional(row, "user_roles.roles", parse)?.unwrap_or_default();
+    roles.sort();
+    Ok(roles)
+}
+
+const fn status_word(status: UserStatus) -> &'static str {
+    match status {
+        UserStatus::Active => "active",
+        UserStatus::Disabled => "disabled",
+    }
+}
+
+fn status(word: &str) -> Option<UserStatus> {
+    match word {
+        "active" => Some(UserStatus::Active),
+        "disabled" => Some(UserStatus::Disabled),
+        _ => None,
+    }
+}

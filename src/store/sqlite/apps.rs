@@ -1,0 +1,102 @@
+//! Apps: which ones use this server.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Params, Row, params};
+
+use super::{SqliteStore, rows, writer::Step};
+use crate::{
+    domain::app::{App, AppKind, AppName, Origin},
+    store::{
+        apps::{AppStore, Registered},
+        error::StoreError,
+    },
+};
+
+// An origin holds no space, so one column holds them all.
+const FIND: &str = "SELECT name, secret_sha256, created_at,
+        (SELECT group_concat(origin, ' ') FROM app_origins WHERE app = name) AS origins
+    FROM apps WHERE name = ?1";
+const LIST: &str = "SELECT name, secret_sha256, created_at,
+        (SELECT group_concat(origin, ' ') FROM app_origins WHERE app = name) AS origins
+    FROM apps ORDER BY name";
+
+#[async_trait]
+impl AppStore for SqliteStore {
+    async fn register(&self, app: &App) -> Result<Registered, StoreError> {
+        let app = app.clone();
+        self.writer.write(move |step| insert(step, &app)).await
+    }
+
+    async fn find(&self, name: &AppName) -> Result<Option<App>, StoreError> {
+        let name = name.clone();
+        self.readers.read(move |db| Ok(select(db, FIND, [name.as_str()])?.pop())).await
+    }
+
+    async fn list(&self) -> Result<Vec<App>, StoreError> {
+        self.readers.read(|db| select(db, LIST, [])).await
+    }
+
+    async fn remove(&self, name: &AppName) -> Result<bool, StoreError> {
+        if *name == AppName::default_app() {
+            return Ok(false);
+        }
+        let name = name.clone();
+        self.writer.write(move |step| remove(step, &name)).await
+    }
+}
+
+fn insert(step: &mut Step<'_>, app: &App) -> Result<Registered, StoreError> {
+    let secret_sha256 = match &app.kind {
+        AppKind::Public => None,
+        AppKind::Confidential { secret_sha256 } => Some(secret_sha256),
+    };
+    let inserted = step
+        .db
+        .prepare_cached(
+            "INSERT INTO apps (name, secret_sha256, created_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (name) DO NOTHING",
+        )?
+        .execute(params![app.name.as_str(), secret_sha256, app.created_at.millis()])?;
+    if inserted == 0 {
+        return Ok(Registered::NameTaken);
+    }
+    let mut insert_origin = step
+        .db
+        .prepare_cached("INSERT INTO app_origins (app, origin) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+    for origin in &app.origins {
+        insert_origin.execute([app.name.as_str(), origin.as_str()])?;
+    }
+    Ok(Registered::Yes)
+}
+
+fn remove(step: &mut Step<'_>, name: &AppName) -> Result<bool, StoreError> {
+    let removed = step.db.prepare_cached("DELETE FROM apps WHERE name = ?1")?.execute([name.as_str()])?;
+    Ok(removed > 0)
+}
+
+fn select(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<App>, StoreError> {
+    let mut query = db.prepare_cached(sql)?;
+    let mut found = query.query(params)?;
+    let mut apps = Vec::new();
+    while let Some(row) = found.next()? {
+        apps.push(app(row)?);
+    }
+    Ok(apps)
+}
+
+fn app(row: &Row<'_>) -> Result<App, StoreError> {
+    let secret: Option<[u8; 32]> = rows::value(row, "apps.secret_sha256")?;
+    Ok(App {
+        name: rows::app_name(row, "apps.name")?,
+        kind: secret.map_or(AppKind::Public, |secret_sha256| AppKind::Confidential { secret_sha256 }),
+        origins: origins(row)?,
+        created_at: rows::timestamp(row, "apps.created_at")?,
+    })
+}
+
+fn origins(row: &Row<'_>) -> Result<Vec<Origin>, StoreError> {
+    let parse = |text: &str| text.split(' ').map(Origin::parse).collect::<Result<Vec<_>, _>>().ok();
+    let mut origins = rows::optional(row, "app_origins.origins", parse)?.unwrap_or_default();
+    origins.sort();
+    Ok(origins)
+}

@@ -1,0 +1,75 @@
+//! What SQLite's errors mean to the rest of the server.
+
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rusqlite::ErrorCode;
+
+use crate::store::error::StoreError;
+
+const STORE: &str = "sqlite";
+
+/// A database file that cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open the database {}", path.display())]
+struct CannotOpen {
+    path: PathBuf,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+/// A transaction that was not committed, and all who had a part in it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("not committed")]
+pub(super) struct NotCommitted(#[source] Arc<rusqlite::Error>);
+
+impl From<rusqlite::Error> for NotCommitted {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+/// A background thread that is gone, by a defect of ours.
+#[derive(Debug, thiserror::Error)]
+#[error("its thread has ended")]
+pub(super) struct ThreadEnded;
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        if can_pass(&error) { away(error) } else { Self::Refused { store: STORE, source: Box::new(error) } }
+    }
+}
+
+/// The file, the disk or another process is in the way, not the request.
+fn can_pass(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    code.is_some_and(|code| {
+        matches!(
+            code,
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::OutOfMemory
+                | ErrorCode::OperationAborted
+                | ErrorCode::OperationInterrupted
+        )
+    })
+}
+
+pub(super) fn away(source: impl Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Away { store: STORE, source: Box::new(source) }
+}
+
+pub(super) fn cannot_open(path: &Path, source: impl Error + Send + Sync + 'static) -> StoreError {
+    away(CannotOpen { path: path.to_owned(), source: Box::new(source) })
+}
+
+pub(super) fn corrupt(place: &'static str, id: String) -> StoreError {
+    StoreError::Corrupt { store: STORE, place, id }
+}

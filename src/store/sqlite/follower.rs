@@ -1,0 +1,105 @@
+//! Keeps the revocation set at one with the file: this process's writes go in when they are
+//! committed, those of another one (the command line beside a running server) soon after.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::revocations;
+use crate::{
+    domain::{
+        clock::{Clock, Timestamp},
+        ids::UserId,
+    },
+    store::{
+        error::StoreError,
+        revocations::{Revocation, RevocationSet, Subject},
+    },
+};
+
+/// What a committed write means for the set.
+pub(super) enum News {
+    Refused(Revocation),
+    Admitted(UserId),
+}
+
+pub(super) struct Follower {
+    set: Arc<RevocationSet>,
+    clock: Arc<dyn Clock>,
+    /// SQLite's count of what others have committed, as of the last reload.
+    seen: i64,
+}
+
+impl Follower {
+    /// Fills the set for the first time.
+    pub(super) fn start(
+        connection: &Connection,
+        set: Arc<RevocationSet>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let mut follower = Self { set, clock, seen: -1 };
+        follower.catch_up(connection)?;
+        Ok(follower)
+    }
+
+    /// Takes in what this process has just committed.
+    pub(super) fn tell(&self, news: &[News]) {
+        for one in news {
+            match one {
+                News::Refused(revocation) => self.set.insert(revocation),
+                News::Admitted(user) => self.set.lift(*user),
+            }
+        }
+        self.set.heard(self.now());
+    }
+
+    /// Takes in what others have committed, and says whether the set can be trusted.
+    pub(super) fn look(&mut self, connection: &Connection) {
+        match self.catch_up(connection) {
+            Ok(()) => {}
+            Err(error) if self.set.is_following() => {
+                tracing::error!(error = &error as &dyn std::error::Error, "revocations cannot be read");
+                self.set.set_blind();
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn catch_up(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        // The time and the count come first: what is committed during the reload is seen again.
+        let now = self.now();
+        let version = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        if version != self.seen {
+            self.reload(connection, now)?;
+            self.seen = version;
+        }
+        self.set.set_following(now);
+        Ok(())
+    }
+
+    fn reload(&self, connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+        let living = revocations::living(connection, now)?;
+        living.iter().for_each(|revocation| self.set.insert(revocation));
+        let users = living.iter().filter_map(|revocation| match revocation.subject {
+            Subject::User(user) => Some(user),
+            _ => None,
+        });
+        self.set.lift_users_except(&users.collect::<Vec<_>>());
+        Ok(())
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn purge(&self, now: Timestamp) {
+        self.set.purge(now);
+    }
+}
+
+impl Drop for Follower {
+    /// Nobody follows any more, be it an orderly end or a defect.
+    fn drop(&mut self) {
+        self.set.set_blind();
+    }
+}

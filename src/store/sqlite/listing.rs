@@ -1,0 +1,101 @@
+//! Living sessions, shown to their owner and the operator.
+
+use rusqlite::{Connection, Params, Row, named_params, params};
+
+use super::rows;
+use crate::{
+    domain::{
+        app::AppName,
+        clock::Timestamp,
+        ids::{SessionId, UserId},
+        session::{Device, Session},
+    },
+    store::{
+        error::StoreError,
+        sessions::{Cursor, Page},
+    },
+};
+
+const FIND: &str = "SELECT id, user_id, app, device, ip, user_agent, generation, created_at, last_seen_at,
+        expires_at
+    FROM sessions WHERE id = ?1 AND end_reason IS NULL AND expires_at > ?2";
+
+const OF_USER: &str = "SELECT id, user_id, app, device, ip, user_agent, generation, created_at, last_seen_at,
+        expires_at
+    FROM sessions WHERE user_id = ?1 AND end_reason IS NULL AND expires_at > ?2
+    ORDER BY last_seen_at DESC, id";
+
+const OF_APP: &str = "SELECT id, user_id, app, device, ip, user_agent, generation, created_at, last_seen_at,
+        expires_at
+    FROM sessions WHERE app = :app AND end_reason IS NULL AND expires_at > :now
+        AND last_seen_at <= :seen AND (last_seen_at < :seen OR id > :id)
+    ORDER BY last_seen_at DESC, id LIMIT :limit";
+
+pub(super) fn find(
+    db: &Connection,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<Option<Session>, StoreError> {
+    select(db, FIND, params![session.as_bytes(), now.millis()]).map(|mut found| found.pop())
+}
+
+pub(super) fn of_user(db: &Connection, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+    select(db, OF_USER, params![user.uuid(), now.millis()])
+}
+
+pub(super) fn of_app(
+    db: &Connection,
+    app: &AppName,
+    after: Option<&Cursor>,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Page, StoreError> {
+    // A cursor that is not from a page of ours begins anew.
+    let (seen, id) = after.and_then(read_cursor).map_or((i64::MAX, None), |(seen, id)| (seen, Some(id)));
+    let id = id.as_ref().map_or(&[][..], |id| id.as_bytes());
+    let found = named_params! {
+        ":app": app.as_str(), ":now": now.millis(), ":seen": seen, ":id": id, ":limit": i64::from(limit) + 1,
+    };
+    let mut sessions = select(db, OF_APP, found)?;
+    // One more than asked for tells whether there is a next page.
+    let more = sessions.len() > limit as usize;
+    sessions.truncate(limit as usize);
+    let next = sessions.last().filter(|_| more).map(cursor_after);
+    Ok(Page { sessions, next })
+}
+
+fn cursor_after(session: &Session) -> Cursor {
+    Cursor(format!("{}.{}", session.last_seen_at.millis(), session.id))
+}
+
+fn read_cursor(cursor: &Cursor) -> Option<(i64, SessionId)> {
+    let (seen, id) = cursor.0.split_once('.')?;
+    Some((seen.parse().ok()?, id.parse().ok()?))
+}
+
+fn select(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<Session>, StoreError> {
+    let mut query = db.prepare_cached(sql)?;
+    let mut found = query.query(params)?;
+    let mut sessions = Vec::new();
+    while let Some(row) = found.next()? {
+        sessions.push(session(row)?);
+    }
+    Ok(sessions)
+}
+
+fn session(row: &Row<'_>) -> Result<Session, StoreError> {
+    Ok(Session {
+        id: rows::session_id(row, "sessions.id")?,
+        user: rows::user_id(row, "sessions.user_id")?,
+        app: rows::app_name(row, "sessions.app")?,
+        device: Device {
+            name: rows::value(row, "sessions.device")?,
+            ip: rows::optional(row, "sessions.ip", |text| text.parse().ok())?,
+            user_agent: rows::value(row, "sessions.user_agent")?,
+        },
+        generation: rows::value(row, "sessions.generation")?,
+        created_at: rows::timestamp(row, "sessions.created_at")?,
+        last_seen_at: rows::timestamp(row, "sessions.last_seen_at")?,
+        expires_at: rows::timestamp(row, "sessions.expires_at")?,
+    })
+}

@@ -1,0 +1,76 @@
+//! From rows to what they mean. A row that says what this server never writes is an error that
+//! names table, column and row, not a default and not a panic.
+
+use std::str::FromStr;
+
+use rusqlite::{
+    Row,
+    types::{FromSql, ValueRef},
+};
+
+use super::errors::corrupt;
+use crate::{
+    domain::{
+        app::AppName,
+        clock::Timestamp,
+        ids::{SessionId, UserId},
+    },
+    store::error::StoreError,
+};
+
+/// Reads the value at `place`, which is `table.column`; the row's id is its first column.
+pub(super) fn value<T: FromSql>(row: &Row<'_>, place: &'static str) -> Result<T, StoreError> {
+    let column = place.rsplit('.').next().unwrap_or(place);
+    row.get(column).map_err(|_| unreadable(row, place))
+}
+
+/// Reads a text that must parse.
+pub(super) fn parsed<T: FromStr>(row: &Row<'_>, place: &'static str) -> Result<T, StoreError> {
+    parsed_by(row, place, |text| text.parse().ok())
+}
+
+/// Reads a text that `parse` must accept.
+pub(super) fn parsed_by<T>(
+    row: &Row<'_>,
+    place: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, StoreError> {
+    let text: String = value(row, place)?;
+    parse(&text).ok_or_else(|| unreadable(row, place))
+}
+
+/// Reads a text that may be missing and otherwise must be accepted by `parse`.
+pub(super) fn optional<T>(
+    row: &Row<'_>,
+    place: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, StoreError> {
+    let text: Option<String> = value(row, place)?;
+    text.map(|text| parse(&text).ok_or_else(|| unreadable(row, place))).transpose()
+}
+
+pub(super) fn timestamp(row: &Row<'_>, place: &'static str) -> Result<Timestamp, StoreError> {
+    value(row, place).map(Timestamp::from_millis)
+}
+
+pub(super) fn session_id(row: &Row<'_>, place: &'static str) -> Result<SessionId, StoreError> {
+    value(row, place).map(SessionId::from_bytes)
+}
+
+pub(super) fn user_id(row: &Row<'_>, place: &'static str) -> Result<UserId, StoreError> {
+    value(row, place).map(UserId::from_uuid)
+}
+
+pub(super) fn app_name(row: &Row<'_>, place: &'static str) -> Result<AppName, StoreError> {
+    parsed_by(row, place, |text| AppName::parse(text).ok())
+}
+
+/// The error for the value at `place`. The id is written as `hex(id)` of SQL would.
+pub(super) fn unreadable(row: &Row<'_>, place: &'static str) -> StoreError {
+    let id = match row.get_ref(0) {
+        Ok(ValueRef::Blob(bytes)) => bytes.iter().map(|byte| format!("{byte:02X}")).collect(),
+        Ok(ValueRef::Text(text)) => String::from_utf8_lossy(text).into_owned(),
+        _ => "a row".to_owned(),
+    };
+    corrupt(place, id)
+}

@@ -1,0 +1,35 @@
+//! The schema's history, compiled in. A database that is newer than this server is refused.
+
+use refinery::{Error, Migration, Runner};
+use rusqlite::Connection;
+
+/// In order; the names are the same in `migrations/postgres`.
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("V1__accounts_and_apps", include_str!("../../../migrations/sqlite/V1__accounts_and_apps.sql")),
+    ("V2__sessions", include_str!("../../../migrations/sqlite/V2__sessions.sql")),
+];
+
+/// How often processes that start at once on one file may get in each other's way.
+const ATTEMPTS: usize = 5;
+
+/// Applies what is missing, all or nothing; returns the names of what was.
+pub(super) fn migrate(connection: &mut Connection) -> Result<Vec<String>, Error> {
+    let migrations: Vec<_> =
+        MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect::<Result<_, _>>()?;
+    // In groups: one by one, a crash between a migration and the note of it would block every start.
+    let runner = Runner::new(&migrations).set_grouped(true);
+    let mut attempt = 1;
+    loop {
+        // The runner takes no lock: of two that find the same work to do, one fails on what the
+        // other has just done, and finds nothing left to do when it looks again.
+        match runner.run(connection) {
+            Ok(report) => return Ok(report.applied_migrations().iter().map(ToString::to_string).collect()),
+            Err(error) if attempt == ATTEMPTS || !is_conflict(&error) => return Err(error),
+            Err(_) => attempt += 1,
+        }
+    }
+}
+
+fn is_conflict(error: &Error) -> bool {
+    matches!(error.kind(), refinery::error::Kind::Connection(..))
+}

@@ -1,0 +1,3 @@
+//! What every back end promises alike: one function a promise, named after it, run on each of them.
+
+mod sessions;
