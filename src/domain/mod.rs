@@ -1,6 +1,7 @@
 //! What things are: ids, users, apps, sessions, tokens, time. No I/O and no async: every rule
 //! here is a function of its arguments, so that each back end and each test can share it.
 
+pub mod algorithm;
 pub mod app;
 pub mod claims;
 pub mod clock;
