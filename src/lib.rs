@@ -1,4 +1,5 @@
 //! Keyward: sign in, refresh, sign out, and "may this token pass?".
 
+pub mod config;
 pub mod domain;
 pub mod store;

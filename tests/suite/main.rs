@@ -1,5 +1,6 @@
-//! The integration tests, one binary: the contracts of the stores, run on every back end, and what
-//! holds for one of them alone.
+//! The integration tests, in one binary so that they are linked once: the contracts of the stores,
+//! run on every back end, what holds for one of them alone, and the server seen from outside.
 
 mod backends;
+mod config;
 mod contracts;

@@ -1,0 +1,39 @@
+//! Settings that are good each by itself, and wrong together.
+
+use super::{
+    error::ConfigError,
+    layers::{Layers, Origin},
+    settings::{Database, Settings},
+};
+
+/// Refuses what cannot work together.
+pub(super) fn together(settings: &Settings, layers: &Layers) -> Result<(), ConfigError> {
+    let conflict = |setting: &str, what: &str| {
+        let origin = layers.find(setting).map_or(Origin::Default, |entry| entry.origin.clone());
+        Err(ConfigError::Conflict { origin, what: what.to_owned() })
+    };
+    let text = |name| layers.find(name).and_then(|entry| entry.value.as_str()).unwrap_or_default();
+    let mode = text("storage.redis_mode");
+
+    match (&settings.storage.database, &settings.storage.redis) {
+        (Database::Postgres { .. }, None) => conflict(
+            "storage.database_url",
+            "storage.database_url names PostgreSQL, but storage.redis_url is not set: nodes that share \
+             accounts must share sessions and revocations too; set REDIS_URL, or use SQLite",
+        ),
+        (_, None) if mode != "single" => conflict(
+            "storage.redis_mode",
+            &format!("storage.redis_mode is {mode}, but storage.redis_url is not set"),
+        ),
+        (_, Some(_)) if mode == "sentinel" && text("storage.redis_master").is_empty() => conflict(
+            "storage.redis_mode",
+            "storage.redis_mode is sentinel, but storage.redis_master does not say which master",
+        ),
+        (_, Some(redis)) if mode == "single" && redis.urls.len() > 1 => conflict(
+            "storage.redis_url",
+            "storage.redis_url has several URLs, but storage.redis_mode is single; sentinel or cluster \
+             take several",
+        ),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,78 @@
+//! The settings in force as an operator may see them: in the manual's order, passwords masked.
+
+use toml::Value;
+
+use super::{
+    layers::{Layers, Origin},
+    settings::{Database, Settings},
+    values::{mask_url, split_urls},
+};
+
+/// A setting in force.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// `section.name`.
+    pub name: String,
+    /// Its value; a password in it is masked. Where the default depends on other settings or on the
+    /// machine, what that came to.
+    pub value: Value,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Every setting in force.
+#[derive(Debug, Clone)]
+pub struct Listing(Vec<Listed>);
+
+impl Listing {
+    pub(super) fn new(layers: Layers, settings: &Settings) -> Self {
+        let listed = layers.into_entries().into_iter().map(|entry| Listed {
+            value: came_to(&entry.name, &entry.value, settings)
+                .unwrap_or_else(|| shown(&entry.name, &entry.value)),
+            name: entry.name,
+            origin: entry.origin,
+        });
+        Self(listed.collect())
+    }
+
+    /// In the manual's order.
+    #[must_use]
+    pub fn settings(&self) -> &[Listed] {
+        &self.0
+    }
+
+    /// Where a setting came from, for messages about what it led to.
+    #[must_use]
+    pub fn origin(&self, name: &str) -> &Origin {
+        self.0.iter().find(|listed| listed.name == name).map_or(&Origin::Default, |listed| &listed.origin)
+    }
+}
+
+/// A value fit to be shown.
+pub(super) fn shown(name: &str, value: &Value) -> Value {
+    match value.as_str() {
+        Some(text) if !text.is_empty() && matches!(name, "storage.database_url" | "storage.redis_url") => {
+            Value::String(split_urls(text).iter().map(|url| mask_url(url)).collect::<Vec<_>>().join(","))
+        }
+        _ => value.clone(),
+    }
+}
+
+/// What an empty value stands for, where it stands for something.
+fn came_to(name: &str, value: &Value, settings: &Settings) -> Option<Value> {
+    match (name, value) {
+        ("server.public_url", Value::String(text)) if text.is_empty() => {
+            Some(Value::String(settings.server.public_url(settings.server.listen).as_str().to_owned()))
+        }
+        ("storage.database_url", Value::String(text)) if text.is_empty() => {
+            match &settings.storage.database {
+                Database::Sqlite(path) => Some(Value::String(format!("sqlite:{}", path.display()))),
+                Database::Postgres { .. } => None,
+            }
+        }
+        ("login.concurrency", Value::Integer(0)) => {
+            i64::try_from(settings.login.concurrency).ok().map(Value::Integer)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,68 @@
+//! The address clients know the server by. It is `iss`, so its text is kept to the letter.
+
+use std::net::SocketAddr;
+
+use crate::domain::app::Origin;
+
+/// `http(s)://host[:port][/path]`, without a slash at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl(String);
+
+impl PublicUrl {
+    /// Reads one; `None` = it has not that form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let authority = text.find("://")? + 3;
+        let path = text[authority..].find('/').map_or(text.len(), |at| authority + at);
+        Origin::parse(&text[..path]).ok()?;
+        let fits = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+        (text[path..].chars().all(fits) && !text.ends_with('/')).then(|| Self(text.to_owned()))
+    }
+
+    /// The one a listener has when none is set: `http://` and its address.
+    #[must_use]
+    pub fn of_listener(listen: SocketAddr) -> Self {
+        // A browser leaves the default port out of an origin.
+        match listen.to_string().strip_suffix(":80") {
+            Some(host) if listen.port() == 80 => Self(format!("http://{host}")),
+            _ => Self(format!("http://{listen}")),
+        }
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_has_one_form() {
+        for good in ["https://auth.example.com", "http://127.0.0.1:8080", "https://example.com/auth"] {
+            assert_eq!(PublicUrl::parse(good).expect(good).as_str(), good);
+        }
+        for bad in [
+            "auth.example.com",
+            "ftp://example.com",
+            "https://example.com/",
+            "https://Example.com",
+            "https://u:p@example.com",
+            "https://example.com?x",
+            "https://example.com/a#b",
+            "https://",
+        ] {
+            assert_eq!(PublicUrl::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_default_port_is_left_out() {
+        let of = |listen: &str| PublicUrl::of_listener(listen.parse().expect(listen)).0;
+        assert_eq!(of("127.0.0.1:80"), "http://127.0.0.1");
+        assert_eq!(of("[::1]:8080"), "http://[::1]:8080");
+    }
+}

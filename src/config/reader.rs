@@ -1,0 +1,100 @@
+//! Reads one setting into its type, or says which one is wrong, where it stands and what it takes.
+
+use std::{
+    ops::{RangeBounds, RangeInclusive},
+    time::Duration,
+};
+
+use super::{
+    error::ConfigError,
+    layers::{Entry, Layers},
+    listing, values,
+};
+
+impl Layers {
+    /// A text that `parse` takes.
+    pub(super) fn parsed<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, ConfigError> {
+        let entry = self.entry(name)?;
+        let text = entry.value.as_str().unwrap_or_default();
+        parse(text).ok_or_else(|| rejected(entry, wanted))
+    }
+
+    /// Like [`Layers::parsed`], where the empty text stands for none.
+    pub(super) fn optional<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        self.parsed(name, wanted, |text| if text.is_empty() { Some(None) } else { parse(text).map(Some) })
+    }
+
+    /// A text that is taken as it is, or none.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, ConfigError> {
+        self.optional(name, "", |text| Some(text.to_owned()))
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Clone>(&self, name: &str, words: &[(&str, T)]) -> Result<T, ConfigError> {
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let find = |text: &str| words.iter().find(|(word, _)| *word == text);
+        self.parsed(name, &known.join(" or "), |text| find(text).map(|(_, value)| value.clone()))
+    }
+
+    /// A duration within limits, which `limits` says in words.
+    pub(super) fn duration(
+        &self,
+        name: &str,
+        within: impl RangeBounds<Duration>,
+        limits: &str,
+    ) -> Result<Duration, ConfigError> {
+        let wanted = format!("a duration such as 500ms, 60s, 15m or 7d{limits}");
+        self.parsed(name, &wanted, |text| values::duration(text).filter(|d| within.contains(d)))
+    }
+
+    /// A duration of whole seconds, at least one: Redis's expiries and a JWT's times know no less.
+    pub(super) fn seconds(&self, name: &str) -> Result<Duration, ConfigError> {
+        let whole = |duration: &Duration| duration.subsec_nanos() == 0 && !duration.is_zero();
+        let wanted = "a duration such as 60s, 15m or 7d, of whole seconds and at least 1s";
+        self.parsed(name, wanted, |text| values::duration(text).filter(whole))
+    }
+
+    /// A whole number within limits.
+    pub(super) fn number<T: TryFrom<i64> + PartialOrd + std::fmt::Display + Copy>(
+        &self,
+        name: &str,
+        within: RangeInclusive<T>,
+    ) -> Result<T, ConfigError> {
+        let entry = self.entry(name)?;
+        let number = entry.value.as_integer().and_then(|number| T::try_from(number).ok());
+        number.filter(|number| within.contains(number)).ok_or_else(|| {
+            rejected(entry, &format!("a whole number from {} to {}", within.start(), within.end()))
+        })
+    }
+
+    /// A list of texts that `parse` takes, each.
+    pub(super) fn list<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<T>, ConfigError> {
+        let entry = self.entry(name)?;
+        let items = entry.value.as_array().into_iter().flatten();
+        let parsed: Option<Vec<T>> = items.map(|item| item.as_str().and_then(&parse)).collect();
+        parsed.ok_or_else(|| rejected(entry, wanted))
+    }
+
+    fn entry(&self, name: &str) -> Result<&Entry, ConfigError> {
+        self.find(name).ok_or_else(|| self.unknown(&super::Origin::Default, name))
+    }
+}
+
+fn rejected(entry: &Entry, wanted: &str) -> ConfigError {
+    entry.invalid(&entry.origin, wanted, &listing::shown(&entry.name, &entry.value).to_string())
+}

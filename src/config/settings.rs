@@ -1,0 +1,205 @@
+//! The settings as types. Units and limits are said in the manual, and held to in `read.rs`.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+
+use super::public_url::PublicUrl;
+use crate::domain::{algorithm::Algorithm, limits::Lifetimes, rotation::ReusePolicy};
+
+/// All settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Listeners and what is in front of them.
+    pub server: Server,
+    /// Where things are kept.
+    pub storage: Storage,
+    /// What tokens are and how long they live.
+    pub tokens: Tokens,
+    /// How much is let through.
+    pub rate_limit: RateLimit,
+    /// The lane of password hashing.
+    pub login: Login,
+    /// Signing keys.
+    pub keys: Keys,
+    /// Who may have an account.
+    pub accounts: Accounts,
+    /// What happens while Redis is away.
+    pub outage: Outage,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The public listener.
+    pub listen: SocketAddr,
+    /// Health and metrics.
+    pub management_listen: SocketAddr,
+    /// The check alone.
+    pub check_listen: Option<SocketAddr>,
+    /// As it is set; [`Server::public_url`] is what is in force.
+    pub public_url_set: Option<PublicUrl>,
+    /// Whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long a stop waits for requests.
+    pub shutdown_grace: Duration,
+}
+
+impl Server {
+    /// The address clients know the server by, when the public listener got the address `bound`: it
+    /// differs from the one asked for where that had port 0.
+    #[must_use]
+    pub fn public_url(&self, bound: SocketAddr) -> PublicUrl {
+        self.public_url_set.clone().unwrap_or_else(|| PublicUrl::of_listener(bound))
+    }
+}
+
+/// `[storage]`
+#[derive(Debug, Clone)]
+pub struct Storage {
+    /// The folder of the embedded database.
+    pub data_dir: PathBuf,
+    /// The home of accounts and apps.
+    pub database: Database,
+    /// The home of sessions and revocations; `None` = embedded.
+    pub redis: Option<Redis>,
+}
+
+/// A home of accounts.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server.
+    Postgres {
+        /// With a password in it, likely.
+        url: SecretString,
+        /// A PEM file of authorities; `None` = the system's.
+        tls_ca: Option<PathBuf>,
+    },
+}
+
+/// How Redis is reached and used.
+#[derive(Debug, Clone)]
+pub struct Redis {
+    /// At least one.
+    pub urls: Vec<SecretString>,
+    /// What they lead to.
+    pub mode: RedisMode,
+    /// Put before every key.
+    pub prefix: String,
+    /// Replicas that must acknowledge a sign-out or rotation.
+    pub wait: u32,
+    /// A PEM file of authorities; `None` = the system's.
+    pub tls_ca: Option<PathBuf>,
+    /// What stands for a refresh token in a key.
+    pub refresh_keys: RefreshKeys,
+}
+
+/// What the Redis URLs lead to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedisMode {
+    /// One server.
+    Single,
+    /// Sentinels that know the master by this name.
+    Sentinel(String),
+    /// Some nodes of a cluster.
+    Cluster,
+}
+
+/// What stands for a refresh token in a Redis key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshKeys {
+    /// Its SHA-256.
+    Hashed,
+    /// Itself.
+    Plain,
+}
+
+/// `[tokens]`
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// How long tokens and sessions live.
+    pub lifetimes: Lifetimes,
+    /// How access tokens are signed.
+    pub algorithm: Algorithm,
+    /// `aud`.
+    pub audience: String,
+    /// When the parent of a refresh token stops being good.
+    pub reuse: ReusePolicy,
+}
+
+/// `[rate_limit]`
+#[derive(Debug, Clone)]
+pub struct RateLimit {
+    /// Checks of one session in one window.
+    pub session_requests: u32,
+    /// Its length.
+    pub session_window: Duration,
+    /// Failed logins of one account from one address in one window.
+    pub login_failures: u32,
+    /// Its length.
+    pub login_window: Duration,
+}
+
+/// `[login]`
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// Password hashes at once, never 0.
+    pub concurrency: usize,
+    /// Those that wait for one.
+    pub queue: usize,
+}
+
+/// `[keys]`
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// Their folder.
+    pub dir: PathBuf,
+}
+
+/// `[accounts]`
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    /// Whether anybody may make one.
+    pub signup: Signup,
+    /// In characters.
+    pub password_min_length: usize,
+}
+
+/// Who may make an account over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signup {
+    /// Nobody.
+    Closed,
+    /// Anybody.
+    Open,
+}
+
+/// `[outage]`
+#[derive(Debug, Clone)]
+pub struct Outage {
+    /// How long the check goes by what was last known; zero = not at all.
+    pub check: Duration,
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// A filter such as `info,keyward::store=debug`.
+    pub level: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
