@@ -164,6 +164,7 @@ fn a_mistake_in_the_file_is_one_line_that_says_where_and_what() {
         ("[login]\nqueue = \"64\"", "keyward.toml: login.queue wants a whole number, got string".into()),
         ("[keys]\ndir = \"\"", "keyward.toml: keys.dir wants the path of a folder, got \"\"".into()),
         ("[log]\nlevel = \"loud\"", "keyward.toml: log.level wants a level such as info, or a filter such as info,keyward::store=debug, got \"loud\"".into()),
+        ("[log]\nlevel = \"tokio_postgres=debug\"", "keyward.toml: log.level wants a level such as info, or a filter such as info,keyward::store=debug, got \"tokio_postgres=debug\"".into()),
     ] {
         assert_eq!(error(file, &[]), message);
     }

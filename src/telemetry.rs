@@ -1,0 +1,81 @@
+//! What operators see: log lines on standard error, and metrics. Installed once a process; the
+//! servers that tests start in one process share both.
+
+use std::{
+    io,
+    sync::{Mutex, PoisonError},
+};
+
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::{EnvFilter, filter::ParseError, util::TryInitError};
+
+use crate::config::{Log, LogFormat};
+
+/// Upper bounds of every histogram of durations, in seconds: from a cached check to a slow login.
+const BUCKETS: [f64; 14] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+
+/// Logging or metrics that could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// `log.level` is no filter.
+    #[error("log.level cannot be used as a filter: {0}")]
+    Filter(#[from] ParseError),
+    /// Something else logs in this process.
+    #[error("logging is set up already: {0}")]
+    Logging(#[from] TryInitError),
+    /// Something else measures in this process.
+    #[error("metrics cannot be set up: {0}")]
+    Metrics(#[from] BuildError),
+}
+
+/// Sends log lines to standard error from now on.
+pub fn log(settings: &Log) -> Result<(), TelemetryError> {
+    use tracing_subscriber::util::SubscriberInitExt;
+
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::builder().parse(directives(&settings.level))?)
+        .with_writer(io::stderr);
+    match settings.format {
+        LogFormat::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).finish().try_init()?,
+        LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
+    }
+    Ok(())
+}
+
+/// What a level means: our own lines of that level, and the warnings of the libraries. Never more of
+/// theirs: the PostgreSQL client writes the parameters of each statement at `debug`, hashes among them.
+fn directives(level: &str) -> String {
+    let parts = level.split(',').map(str::trim);
+    let ours = parts.map(|part| if part.contains('=') { part.to_owned() } else { format!("keyward={part}") });
+    let quiet = ["off", "error"].into_iter().find(|quiet| level.split(',').any(|part| part.trim() == *quiet));
+    std::iter::once(quiet.unwrap_or("warn").to_owned()).chain(ours).collect::<Vec<_>>().join(",")
+}
+
+/// Begins to measure, at the first call, and returns what renders `/metrics`.
+///
+/// Whoever serves must call [`PrometheusHandle::run_upkeep`] every few seconds: without it the
+/// samples of histograms pile up until somebody reads them.
+pub fn metrics() -> Result<PrometheusHandle, TelemetryError> {
+    static HANDLE: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+
+    let mut installed = HANDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*installed {
+        return Ok(handle.clone());
+    }
+    let handle = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
+    *installed = Some(handle.clone());
+    Ok(handle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_never_say_more_than_warnings() {
+        assert_eq!(directives("trace"), "warn,keyward=trace");
+        assert_eq!(directives("error"), "error,keyward=error");
+        assert_eq!(directives("info, keyward::store=debug"), "warn,keyward=info,keyward::store=debug");
+    }
+}
