@@ -1,0 +1,81 @@
+//! What can be wrong with keys and with tokens. A key error says what and where in one line and never
+//! holds key material; a token error says nothing that would help to forge one.
+
+use std::{io, path::PathBuf};
+
+use crate::domain::claims::AccessClaims;
+
+/// The keys folder, or something in it, cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The operating system refused.
+    #[error("cannot {what} {}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`, `make`, `lock`, `remove`.
+        what: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// Others than the owner can get at a secret.
+    #[error("{} has mode {mode:03o}, which lets others in: chmod {wanted:03o} it", path.display())]
+    Loose {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// What they should be.
+        wanted: u32,
+    },
+    /// A file that is no usable key or secret.
+    #[error("{}: {reason}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A key under another name than its thumbprint.
+    #[error("{}: a key is named by its thumbprint: rename it to {kid}.pem", path.display())]
+    Misnamed {
+        /// The file.
+        path: PathBuf,
+        /// The key's RFC 7638 thumbprint.
+        kid: String,
+    },
+    /// There is no such key.
+    #[error("there is no key {kid:?} in {}", folder.display())]
+    NoSuchKey {
+        /// What was asked for.
+        kid: String,
+        /// Where.
+        folder: PathBuf,
+    },
+    /// No key may sign at this moment.
+    #[error("no key in {} may sign", folder.display())]
+    NoSigner {
+        /// Where.
+        folder: PathBuf,
+    },
+    /// The claims do not fit into [`super::header::TOKEN_MAX_BYTES`]: mostly too many roles.
+    #[error("the access token would be {bytes} bytes long, more than any verifier takes")]
+    TokenTooLong {
+        /// How long it would be.
+        bytes: usize,
+    },
+    /// The cryptographic library could not do its part.
+    #[error("the cryptographic library could not {0}")]
+    Crypto(&'static str),
+}
+
+/// A token that is not let in. All causes look alike from outside.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Not a token of ours, or not for us.
+    #[error("not a valid access token")]
+    Invalid,
+    /// Genuine in every respect, but over: signing out still takes it.
+    #[error("the access token has expired")]
+    Expired(Box<AccessClaims>),
+}

@@ -1,0 +1,78 @@
+//! The public half of a key: what verifies, what is published, and what names it. Signatures are
+//! checked by `jsonwebtoken`; which key and algorithm apply is never taken from the token.
+
+use jsonwebtoken::{
+    DecodingKey,
+    jwk::{Jwk, PublicKeyUse, ThumbprintHash},
+};
+
+use crate::domain::algorithm::Algorithm;
+
+/// A key that verifies, with its one algorithm.
+pub struct PublicKey {
+    algorithm: Algorithm,
+    kid: String,
+    key: DecodingKey,
+    jwk: String,
+}
+
+/// Bytes that are no public key of the algorithm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a public key of the algorithm")]
+pub struct NotAPublicKey;
+
+impl PublicKey {
+    /// From the uncompressed point (ES256), the 32 bytes of RFC 8032 (`EdDSA`), or the DER of an
+    /// `RSAPublicKey` (RS256; RFC 8017 appendix A.1.1).
+    ///
+    /// # Errors
+    /// When the bytes have not that form.
+    pub fn new(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, NotAPublicKey> {
+        let key = match algorithm {
+            Algorithm::Es256 if bytes.len() == 65 => DecodingKey::from_ec_der(bytes),
+            Algorithm::EdDsa => DecodingKey::from_ed_der(bytes),
+            Algorithm::Rs256 => DecodingKey::from_rsa_der(bytes),
+            Algorithm::Es256 => return Err(NotAPublicKey),
+        };
+        let mut jwk = Jwk::from_decoding_key(&key, Some(jose(algorithm))).map_err(|_| NotAPublicKey)?;
+        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| NotAPublicKey)?;
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        jwk.common.key_id = Some(kid.clone());
+        let jwk = serde_json::to_string(&jwk).map_err(|_| NotAPublicKey)?;
+        Ok(Self { algorithm, kid, key, jwk })
+    }
+
+    /// Whether `signature`, base64url without padding as a token carries it, is this key's for
+    /// `message`. The one place where signatures are checked.
+    #[must_use]
+    pub fn verify(&self, message: &[u8], signature: &str) -> bool {
+        // An error is a signature that is not base64url: as bad as a wrong one.
+        jsonwebtoken::crypto::verify(signature, message, &self.key, jose(self.algorithm)).unwrap_or(false)
+    }
+
+    /// Its algorithm.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Its RFC 7638 SHA-256 thumbprint.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// Its JWK, public members only (RFC 7517 section 4).
+    #[must_use]
+    pub fn jwk(&self) -> &str {
+        &self.jwk
+    }
+}
+
+const fn jose(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
+    match algorithm {
+        Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
+        Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+        Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
+    }
+}

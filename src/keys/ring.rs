@@ -1,0 +1,223 @@
+//! The key ring: signs, verifies and publishes. Signing and verifying wait for nobody: they use the
+//! keys as they were when the folder was last read, and judge them by the time given.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use arc_swap::{ArcSwap, Guard};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+use super::{
+    claims::{self, Expected},
+    error::{KeyError, TokenError},
+    folder::{Folder, Locked},
+    header::{self, Parts, TOKEN_MAX_BYTES},
+    schedule::Life,
+    settings::KeySettings,
+    signing_key::SigningKey,
+    snapshot::Snapshot,
+};
+use crate::domain::{
+    algorithm::Algorithm,
+    claims::AccessClaims,
+    clock::{Clock, Timestamp},
+    refresh_token::RefreshSecret,
+};
+
+/// The `max-age` to serve the JWKS with; a third of the time a key is published before it signs.
+pub const JWKS_MAX_AGE: Duration = Duration::from_mins(5);
+
+/// How often a token with an unknown `kid` may make the ring read the folder.
+const UNKNOWN_KID_PAUSE: Duration = Duration::from_secs(1);
+/// The length of every `kid`: a SHA-256 in base64url.
+const KID_LENGTH: usize = 43;
+
+/// The signing keys of this server, and the secret behind its refresh tokens.
+pub struct KeyRing {
+    pub(super) folder: Folder,
+    pub(super) algorithm: Algorithm,
+    pub(super) clock: Arc<dyn Clock>,
+    expected: Expected,
+    secret: RefreshSecret,
+    keys: ArcSwap<Snapshot>,
+    /// When the folder was last read; held while it is read, so that the newest reading stays.
+    read_at: Mutex<Timestamp>,
+}
+
+impl KeyRing {
+    /// Reads the folder, and makes what is not there yet: the folder, the first key, the secret. Makes a
+    /// key of the configured algorithm if the youngest is of another.
+    ///
+    /// # Errors
+    /// When the folder or a file in it cannot be used; the error says which and why.
+    pub fn open(settings: KeySettings, clock: Arc<dyn Clock>) -> Result<Self, KeyError> {
+        let KeySettings { dir, algorithm, access_ttl, issuer, audience } = settings;
+        let now = clock.now();
+        let folder = Folder::open(&dir)?;
+        let secret = prepare(&folder, algorithm, now)?;
+        let keys = Snapshot::read(&folder, access_ttl, now)?;
+        Ok(Self {
+            folder,
+            algorithm,
+            clock,
+            expected: Expected { issuer, audience, access_ttl },
+            secret: RefreshSecret::new(&secret),
+            keys: ArcSwap::from_pointee(keys),
+            read_at: Mutex::new(now),
+        })
+    }
+
+    /// Reads the folder again: to be called once a minute and on SIGHUP. It writes only where no key is
+    /// left that could ever sign.
+    ///
+    /// # Errors
+    /// As [`KeyRing::open`]; the keys read before stay in force.
+    pub fn reload(&self) -> Result<(), KeyError> {
+        self.read_folder(&mut self.reading())
+    }
+
+    /// The token that says `claims`, signed with the key whose turn it is.
+    ///
+    /// # Errors
+    /// When no key may sign, or the token would be too long.
+    pub fn sign(&self, claims: &AccessClaims) -> Result<String, KeyError> {
+        let keys = self.keys.load();
+        let signer = keys
+            .signer(self.clock.now())
+            .ok_or_else(|| KeyError::NoSigner { folder: self.folder.path().to_owned() })?;
+        let payload = URL_SAFE_NO_PAD.encode(claims::write(claims, &self.expected));
+        let mut token = format!("{}.{payload}", signer.header);
+        let signature = signer.key.sign(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        if token.len() > TOKEN_MAX_BYTES {
+            return Err(KeyError::TokenTooLong { bytes: token.len() });
+        }
+        Ok(token)
+    }
+
+    /// What a token says, if it is genuine and for us. No claim is looked at before the signature is
+    /// known to be good.
+    ///
+    /// # Errors
+    /// [`TokenError::Expired`] if its time is all that is wrong; else [`TokenError::Invalid`], whatever
+    /// the cause.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
+        let parts = Parts::of(token).ok_or(TokenError::Invalid)?;
+        let header = parts.header().ok_or(TokenError::Invalid)?;
+        let keys = self.keys_with(header.kid, now);
+        let key = keys.find(header.kid, now).ok_or(TokenError::Invalid)?.key.public();
+        if key.algorithm().as_str() != header.alg || !key.verify(parts.signed.as_bytes(), parts.signature) {
+            return Err(TokenError::Invalid);
+        }
+        let payload = header::decode(parts.payload).ok_or(TokenError::Invalid)?;
+        claims::read(&payload, &self.expected, now)
+    }
+
+    /// The JWK Set of all keys that may still verify, public members only (RFC 7517 section 5). To be
+    /// served with [`JWKS_MAX_AGE`].
+    #[must_use]
+    pub fn jwks(&self) -> String {
+        self.keys.load().jwks(self.clock.now())
+    }
+
+    /// Another number whenever the set of accepted keys has changed. A cache of verified tokens takes it
+    /// before it verifies and keeps it with the entry, which is void once the number is another.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.keys.load().epoch
+    }
+
+    /// What makes refresh tokens genuine.
+    #[must_use]
+    pub const fn refresh_secret(&self) -> &RefreshSecret {
+        &self.secret
+    }
+
+    pub(super) fn keys(&self) -> Guard<Arc<Snapshot>> {
+        self.keys.load()
+    }
+
+    pub(super) fn snapshot(&self, now: Timestamp) -> Result<Snapshot, KeyError> {
+        Snapshot::read(&self.folder, self.expected.access_ttl, now)
+    }
+
+    /// The keys, read again if `kid` is not among them: another node may have made it just now. Whoever
+    /// waited for a reading that began meanwhile profits from that one.
+    fn keys_with(&self, kid: &str, now: Timestamp) -> Guard<Arc<Snapshot>> {
+        let keys = self.keys.load();
+        if kid.len() != KID_LENGTH || keys.find(kid, now).is_some() {
+            return keys;
+        }
+        let mut read_at = self.reading();
+        let pause = *read_at..*read_at + UNKNOWN_KID_PAUSE;
+        if !pause.contains(&self.clock.now()) {
+            // A folder that cannot be read is reported by the reading that happens every minute.
+            let _ = self.read_folder(&mut read_at);
+        }
+        self.keys.load()
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Timestamp> {
+        self.read_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_folder(&self, read_at: &mut Timestamp) -> Result<(), KeyError> {
+        let now = self.clock.now();
+        // Noted before it is tried, so that a broken folder is not hammered either.
+        *read_at = now;
+        let mut keys = self.snapshot(now)?;
+        if keys.youngest().is_none() {
+            let locked = self.folder.lock()?;
+            keys = self.snapshot(now)?;
+            if keys.youngest().is_none() {
+                add_key(&locked, &keys, self.algorithm, now)?;
+                keys = self.snapshot(now)?;
+            }
+        }
+        self.keys.store(Arc::new(keys.after(&self.keys.load())));
+        Ok(())
+    }
+}
+
+/// Makes what a folder lacks, and says the secret.
+fn prepare(folder: &Folder, algorithm: Algorithm, now: Timestamp) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let has_key =
+        |keys: &Snapshot| keys.youngest().is_some_and(|entry| entry.key.public().algorithm() == algorithm);
+    let read = || Snapshot::read(folder, Duration::ZERO, now);
+    // A folder that has everything is never written to: it may be mounted read-only.
+    if let Some(secret) = folder.secret()?
+        && has_key(&read()?)
+    {
+        return Ok(secret);
+    }
+    // Another node may do the same: what counts is what is there once nobody else writes.
+    let locked = folder.lock()?;
+    let keys = read()?;
+    if !has_key(&keys) {
+        add_key(&locked, &keys, algorithm, now)?;
+    }
+    match folder.secret()? {
+        Some(secret) => Ok(secret),
+        None => locked.add_secret(),
+    }
+}
+
+/// Makes a key that is younger than all others, even if their dates lie ahead of this node's clock.
+/// Answers its name.
+pub(super) fn add_key(
+    locked: &Locked<'_>,
+    keys: &Snapshot,
+    algorithm: Algorithm,
+    now: Timestamp,
+) -> Result<String, KeyError> {
+    let youngest = keys.entries.iter().map(|entry| entry.life.born + Duration::from_millis(1)).max();
+    let life = Life { born: youngest.map_or(now, |after| after.max(now)), retired: None };
+    let pkcs8 = SigningKey::generate(algorithm)?;
+    let key = SigningKey::from_pkcs8(&pkcs8).map_err(KeyError::Crypto)?;
+    locked.add_key(key.public().kid(), &pkcs8, &life)?;
+    Ok(key.public().kid().to_owned())
+}
