@@ -107,7 +107,7 @@ pub fn spans(lives: &[Life], access_ttl: Duration) -> Vec<Span> {
 mod tests {
     use super::*;
 
-    const TTL: Duration = Duration::from_secs(900);
+    const TTL: Duration = Duration::from_mins(15);
 
     fn at(secs: i64) -> Timestamp {
         Timestamp::from_secs(secs)
