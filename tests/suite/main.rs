@@ -4,3 +4,5 @@
 mod backends;
 mod config;
 mod contracts;
+mod postgres;
+mod servers;

@@ -1,0 +1,137 @@
+//! [`AccountStore`] in PostgreSQL: one statement a verb, but for the first account.
+
+use async_trait::async_trait;
+use tokio_postgres::{Row, types::ToSql};
+use uuid::Uuid;
+
+use super::{PostgresStore, StoreError, rows};
+use crate::{
+    domain::{
+        ids::UserId,
+        secret::PasswordHash,
+        user::{Account, Email, Role, User, UserStatus, Username},
+    },
+    store::accounts::{AccountStore, Created},
+};
+
+const CREATE: &str = "\
+    INSERT INTO users (id, username, username_key, email, roles, status, password_hash, created_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (username_key) DO NOTHING";
+
+/// Of two nodes, the later one waits here until the earlier one has its account. Readers do not.
+const LOCK_USERS: &str = "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE";
+const CREATE_FIRST: &str = "\
+    INSERT INTO users (id, username, username_key, email, roles, status, password_hash, created_at) \
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE NOT EXISTS (SELECT FROM users)";
+
+const BY_NAME: &str = "\
+    SELECT id, username, email, roles, status, password_hash, created_at \
+    FROM users WHERE username_key = $1";
+
+const BY_ID: &str = "\
+    SELECT id, username, email, roles, status, password_hash, created_at FROM users WHERE id = $1";
+
+const LIST: &str = "\
+    SELECT id, username, email, roles, status, created_at \
+    FROM users WHERE id > $1 OR $1 IS NULL ORDER BY id LIMIT $2";
+
+const SET_PASSWORD: &str = "\
+    UPDATE users SET password_hash = $3 WHERE id = $1 AND (password_hash = $2 OR $2 IS NULL)";
+
+const SET_STATUS: &str = "UPDATE users SET status = $2 WHERE id = $1";
+
+const DELETE: &str = "DELETE FROM users WHERE id = $1";
+
+#[async_trait]
+impl AccountStore for PostgresStore {
+    async fn create(&self, account: &Account) -> Result<Created, StoreError> {
+        let made = self.pool.execute(CREATE, &AccountRow::of(account).parameters()).await?;
+        Ok(if made == 1 { Created::Yes } else { Created::NameTaken })
+    }
+
+    async fn create_first(&self, account: &Account) -> Result<bool, StoreError> {
+        let row = AccountRow::of(account);
+        Ok(self.pool.execute_alone(LOCK_USERS, CREATE_FIRST, &row.parameters()).await? == 1)
+    }
+
+    async fn by_name(&self, name: &Username) -> Result<Option<Account>, StoreError> {
+        one(&self.pool.query(BY_NAME, &[&name.key()]).await?)
+    }
+
+    async fn by_id(&self, id: UserId) -> Result<Option<Account>, StoreError> {
+        one(&self.pool.query(BY_ID, &[&id.uuid()]).await?)
+    }
+
+    async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let after = after.map(UserId::uuid);
+        let found = self.pool.query(LIST, &[&after, &i64::from(limit)]).await?;
+        found.iter().map(rows::user).collect()
+    }
+
+    async fn set_password(
+        &self,
+        id: UserId,
+        expected: Option<&PasswordHash>,
+        hash: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let expected = expected.map(PasswordHash::phc);
+        Ok(self.pool.execute(SET_PASSWORD, &[&id.uuid(), &expected, &hash.phc()]).await? == 1)
+    }
+
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<bool, StoreError> {
+        Ok(self.pool.execute(SET_STATUS, &[&id.uuid(), &rows::status_text(status)]).await? == 1)
+    }
+
+    async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
+        Ok(self.pool.execute(DELETE, &[&id.uuid()]).await? == 1)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.pool.query("SELECT 1", &[]).await.map(drop)
+    }
+}
+
+fn one(rows: &[Row]) -> Result<Option<Account>, StoreError> {
+    rows.first().map(rows::account).transpose()
+}
+
+/// An account as the columns of `users`, in the order of the statements.
+struct AccountRow<'a> {
+    id: Uuid,
+    username: &'a str,
+    username_key: &'a str,
+    email: Option<&'a str>,
+    roles: Vec<&'a str>,
+    status: &'static str,
+    password_hash: &'a str,
+    created_at: i64,
+}
+
+impl<'a> AccountRow<'a> {
+    fn of(account: &'a Account) -> Self {
+        let user = &account.user;
+        Self {
+            id: user.id.uuid(),
+            username: user.username.shown(),
+            username_key: user.username.key(),
+            email: user.email.as_ref().map(Email::as_str),
+            roles: user.roles.iter().map(Role::as_str).collect(),
+            status: rows::status_text(user.status),
+            password_hash: account.password_hash.phc(),
+            created_at: user.created_at.millis(),
+        }
+    }
+
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 8] {
+        [
+            &self.id,
+            &self.username,
+            &self.username_key,
+            &self.email,
+            &self.roles,
+            &self.status,
+            &self.password_hash,
+            &self.created_at,
+        ]
+    }
+}

@@ -1,0 +1,45 @@
+//! [`AppStore`] in PostgreSQL: one statement a verb.
+
+use async_trait::async_trait;
+
+use super::{PostgresStore, StoreError, rows};
+use crate::{
+    domain::app::{App, AppKind, AppName, Origin},
+    store::apps::{AppStore, Registered},
+};
+
+const REGISTER: &str = "\
+    INSERT INTO apps (name, secret_sha256, origins, created_at) VALUES ($1, $2, $3, $4) \
+    ON CONFLICT (name) DO NOTHING";
+
+const FIND: &str = "SELECT name, secret_sha256, origins, created_at FROM apps WHERE name = $1";
+
+const LIST: &str = "SELECT name, secret_sha256, origins, created_at FROM apps ORDER BY name";
+
+const REMOVE: &str = "DELETE FROM apps WHERE name = $1 AND name <> 'default'";
+
+#[async_trait]
+impl AppStore for PostgresStore {
+    async fn register(&self, app: &App) -> Result<Registered, StoreError> {
+        let secret = match &app.kind {
+            AppKind::Public => None,
+            AppKind::Confidential { secret_sha256 } => Some(secret_sha256.as_slice()),
+        };
+        let origins: Vec<&str> = app.origins.iter().map(Origin::as_str).collect();
+        let created_at = app.created_at.millis();
+        let made = self.pool.execute(REGISTER, &[&app.name.as_str(), &secret, &origins, &created_at]).await?;
+        Ok(if made == 1 { Registered::Yes } else { Registered::NameTaken })
+    }
+
+    async fn find(&self, name: &AppName) -> Result<Option<App>, StoreError> {
+        self.pool.query(FIND, &[&name.as_str()]).await?.first().map(rows::app).transpose()
+    }
+
+    async fn list(&self) -> Result<Vec<App>, StoreError> {
+        self.pool.query(LIST, &[]).await?.iter().map(rows::app).collect()
+    }
+
+    async fn remove(&self, name: &AppName) -> Result<bool, StoreError> {
+        Ok(self.pool.execute(REMOVE, &[&name.as_str()]).await? == 1)
+    }
+}

@@ -1,0 +1,3 @@
+//! Real servers for the tests, each in a folder of its own under the system's temporary one.
+
+pub mod postgres;
