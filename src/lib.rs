@@ -1,7 +1,9 @@
 //! Keyward: sign in, refresh, sign out, and "may this token pass?".
 
+pub mod auth;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod keys;
 pub mod store;
 pub mod telemetry;

@@ -27,10 +27,10 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// The three that refuse a token.
+    /// The three that refuse a token. The session first: its reason is the one that came first.
     #[must_use]
     pub const fn of(claims: &AccessClaims) -> [Self; 3] {
-        [Self::Token(claims.id), Self::Session(claims.session), Self::User(claims.user)]
+        [Self::Session(claims.session), Self::User(claims.user), Self::Token(claims.id)]
     }
 }
 

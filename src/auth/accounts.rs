@@ -1,0 +1,134 @@
+//! Accounts: the owner's view of their own, and what an operator does with any.
+
+use super::{Auth, check::Caller, error::AuthError};
+use crate::{
+    domain::{
+        ids::UserId,
+        random,
+        secret::Password,
+        session::EndReason,
+        user::{Account, Email, Role, User, UserStatus, Username},
+    },
+    store::accounts::Created,
+};
+
+/// An account to be made.
+#[derive(Debug)]
+pub struct NewAccount {
+    /// The name to sign in with.
+    pub username: Username,
+    /// The first password.
+    pub password: Password,
+    /// Where the user can be reached.
+    pub email: Option<Email>,
+    /// What the user may do.
+    pub roles: Vec<Role>,
+}
+
+impl Auth {
+    /// The caller, as the database knows them now.
+    pub async fn me(&self, caller: &Caller) -> Result<User, AuthError> {
+        let account = self.stores.accounts.by_id(caller.claims().user).await?;
+        account.map(|account| account.user).ok_or(AuthError::TokenRevoked(EndReason::AccountDisabled))
+    }
+
+    /// Makes an account with a password that is good enough.
+    pub async fn add_account(&self, new: NewAccount) -> Result<User, AuthError> {
+        let user = self.describe(&new);
+        // The name is asked first: a weak password must not cost a hash, nor a taken name.
+        if self.stores.accounts.by_name(&user.username).await?.is_some() {
+            return Err(AuthError::UsernameTaken);
+        }
+        let password_hash = self.accept_password(&user, &new.password).await?;
+        let account = Account { user, password_hash };
+        match self.stores.accounts.create(&account).await? {
+            Created::Yes => Ok(account.user),
+            Created::NameTaken => Err(AuthError::UsernameTaken),
+        }
+    }
+
+    /// Makes the account `admin` if there is no account at all; returns its password, which is
+    /// nowhere else.
+    pub async fn add_first_account(&self) -> Result<Option<Password>, AuthError> {
+        if !self.stores.accounts.list(None, 1).await?.is_empty() {
+            return Ok(None);
+        }
+        let new = NewAccount {
+            username: Username::parse(Role::ADMIN)?,
+            password: random::password(),
+            email: None,
+            roles: vec![Role::parse(Role::ADMIN)?],
+        };
+        let (password_hash, _turn) = self.lane.turn().await?.hash(&new.password).await?;
+        let account = Account { user: self.describe(&new), password_hash };
+        let made = self.stores.accounts.create_first(&account).await?;
+        Ok(made.then_some(new.password))
+    }
+
+    /// Up to `limit` users after `after`.
+    pub async fn users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, AuthError> {
+        Ok(self.stores.accounts.list(after, limit).await?)
+    }
+
+    /// The user of that name.
+    pub async fn user(&self, username: &Username) -> Result<User, AuthError> {
+        let account = self.stores.accounts.by_name(username).await?;
+        account.map(|account| account.user).ok_or(AuthError::NotFound)
+    }
+
+    /// Sets a password without knowing the old one, and ends the user's sessions.
+    pub async fn set_password(&self, user: &User, new: &Password) -> Result<(), AuthError> {
+        let hash = self.accept_password(user, new).await?;
+        if !self.stores.accounts.set_password(user.id, None, &hash).await? {
+            return Err(AuthError::NotFound);
+        }
+        self.end_sessions(user.id, EndReason::PasswordChanged).await
+    }
+
+    /// Disables an account: no sign-in, and no token passes from now on.
+    pub async fn disable(&self, user: UserId) -> Result<(), AuthError> {
+        // The record first: from then on nothing new is issued, so what the next steps end is all
+        // there is. The user's entry before the sessions': it refuses them all at one stroke.
+        if !self.stores.accounts.set_status(user, UserStatus::Disabled).await? {
+            return Err(AuthError::NotFound);
+        }
+        let now = self.clock.now();
+        self.stores.revocations.refuse_user(user, EndReason::AccountDisabled, now).await?;
+        self.end_sessions(user, EndReason::AccountDisabled).await
+    }
+
+    /// Enables an account again. Its old sessions stay ended.
+    pub async fn enable(&self, user: UserId) -> Result<(), AuthError> {
+        if !self.stores.accounts.set_status(user, UserStatus::Active).await? {
+            return Err(AuthError::NotFound);
+        }
+        Ok(self.stores.revocations.admit_user(user).await?)
+    }
+
+    /// Removes an account, after ending all that it had.
+    pub async fn delete(&self, user: UserId) -> Result<(), AuthError> {
+        self.disable(user).await?;
+        self.stores.accounts.delete(user).await?;
+        Ok(())
+    }
+
+    async fn end_sessions(&self, user: UserId, reason: EndReason) -> Result<(), AuthError> {
+        self.stores.sessions.end_of_user(user, None, reason, self.clock.now()).await?;
+        Ok(())
+    }
+
+    fn describe(&self, new: &NewAccount) -> User {
+        let now = self.clock.now();
+        let mut roles = new.roles.clone();
+        roles.sort();
+        roles.dedup();
+        User {
+            id: UserId::new(now),
+            username: new.username.clone(),
+            email: new.email.clone(),
+            roles,
+            status: UserStatus::Active,
+            created_at: now,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The check: may this token pass? On the hot path it is a hash, a cache look-up, three look-ups in
+//! memory and one counter step; everything else happens at a token's first sight.
+
+use std::sync::Arc;
+
+use super::{
+    Auth,
+    error::{AuthError, RateState},
+    verified::{self, Verified},
+};
+use crate::{
+    domain::{claims::AccessClaims, clock::Timestamp, session::EndReason},
+    keys::error::TokenError,
+    store::{counters::Counter, error::StoreError, sessions::Confirmation},
+};
+
+/// Somebody whose access token passes.
+#[derive(Debug, Clone)]
+pub struct Caller(Arc<Verified>);
+
+impl Caller {
+    /// What their token says.
+    #[must_use]
+    pub fn claims(&self) -> &AccessClaims {
+        self.0.claims()
+    }
+}
+
+/// A token that was let in.
+#[derive(Debug)]
+pub struct Passed {
+    /// Whose it is.
+    pub caller: Caller,
+    /// Where the session stands.
+    pub rate: RateState,
+}
+
+impl Auth {
+    /// The check of contract 2.2, for a credential that is an access token.
+    pub async fn check(&self, token: &str, roles: &[impl AsRef<str>]) -> Result<Passed, AuthError> {
+        let caller = self.identify(token).await?;
+        let rate = self.count(&caller).await?;
+        let has = |wanted: &str| caller.claims().roles.iter().any(|role| role.as_str() == wanted);
+        if !roles.iter().all(|role| has(role.as_ref())) {
+            return Err(AuthError::InsufficientRole);
+        }
+        Ok(Passed { caller, rate })
+    }
+
+    /// Who a token is of, if it is good now. Sees and confirms its generation.
+    pub async fn identify(&self, token: &str) -> Result<Caller, AuthError> {
+        let now = self.clock.now();
+        let fingerprint = verified::fingerprint(token);
+        let epoch = self.keys.epoch();
+        let known = self.verified.find(&fingerprint, epoch);
+        let token = match &known {
+            Some(token) => Arc::clone(token),
+            None => Verified::new(self.verify(token, now)?, now),
+        };
+        if token.claims().expires_at <= now {
+            self.verified.remove(&fingerprint);
+            return Err(AuthError::TokenExpired);
+        }
+        if let Some(reason) = self.revoked(token.claims(), now).await? {
+            return Err(AuthError::TokenRevoked(reason));
+        }
+        if known.is_some() {
+            self.note_activity(&token, now);
+        } else if self.confirm(token.claims(), now).await? {
+            self.verified.insert(fingerprint, Arc::clone(&token), epoch);
+        }
+        Ok(Caller(token))
+    }
+
+    fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, AuthError> {
+        self.keys.verify(token, now).map_err(|error| match error {
+            TokenError::Invalid => AuthError::TokenInvalid,
+            TokenError::Expired(_) => AuthError::TokenExpired,
+        })
+    }
+
+    /// Memory's answer while the feed follows; else the home's; else, for a while, memory's again.
+    async fn revoked(&self, claims: &AccessClaims, now: Timestamp) -> Result<Option<EndReason>, AuthError> {
+        let known = self.stores.revoked.find(claims, now);
+        if known.is_some() || self.stores.revoked.is_following() {
+            return Ok(known);
+        }
+        match self.stores.revocations.ask(claims, now).await {
+            Ok(reason) => {
+                self.stores.revoked.heard(now);
+                Ok(reason)
+            }
+            Err(error) => self.outlast(error, now).map(|()| None),
+        }
+    }
+
+    /// Stores that the generation was seen; `false` where that must be tried again at the next
+    /// sight, so that a token is remembered only once it is stored.
+    async fn confirm(&self, claims: &AccessClaims, now: Timestamp) -> Result<bool, AuthError> {
+        match self.stores.sessions.confirm(claims.session, claims.generation, now).await {
+            Ok(Confirmation::Seen) => Ok(true),
+            Ok(Confirmation::Ended(reason)) => Err(AuthError::TokenRevoked(reason)),
+            Err(error) => self.outlast(error, now).map(|()| false),
+        }
+    }
+
+    async fn count(&self, caller: &Caller) -> Result<RateState, AuthError> {
+        let limit = self.policy.session_limit;
+        let counter = Counter::Session(caller.claims().session);
+        let now = self.clock.now();
+        let count = match self.stores.counters.add(&counter, limit.window, now).await {
+            Ok(count) => count,
+            Err(error) => {
+                self.outlast(error, now)?;
+                self.stores.local_counters.add(&counter, limit.window, now).await?
+            }
+        };
+        let state = RateState {
+            limit: limit.count,
+            window: limit.window,
+            remaining: limit.count.saturating_sub(count.value),
+            resets_in: count.resets_in,
+        };
+        if count.value > limit.count { Err(AuthError::RateLimited(state)) } else { Ok(state) }
+    }
+
+    /// Goes on without the home of revocations for as long as `outage.check` allows.
+    fn outlast(&self, error: StoreError, now: Timestamp) -> Result<(), AuthError> {
+        let silence = now.since(self.stores.revoked.last_heard());
+        if error.is_away() && silence < self.policy.outage { Ok(()) } else { Err(error.into()) }
+    }
+
+    /// Notes the session's activity once a minute, beside the answer: it may fail unseen, the next
+    /// minute brings another.
+    fn note_activity(&self, token: &Arc<Verified>, now: Timestamp) {
+        if token.touch_is_due(now) {
+            let sessions = Arc::clone(&self.stores.sessions);
+            let session = token.claims().session;
+            tokio::spawn(async move {
+                if let Err(error) = sessions.touch(session, now).await {
+                    tracing::debug!(session.id = %session, error = &error as &dyn std::error::Error, "activity not noted");
+                }
+            });
+        }
+    }
+}

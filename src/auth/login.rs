@@ -1,0 +1,136 @@
+//! Sign in: throttle, compare, open a session, issue the first tokens.
+
+use std::net::IpAddr;
+
+use super::{Auth, error::AuthError, lane::Turn, throttle::Attempt, tokens::TokenSet};
+use crate::{
+    domain::{
+        app::AppName,
+        ids::SessionId,
+        refresh_token::RefreshToken,
+        secret::Password,
+        session::{Device, EndReason, NewSession},
+        user::{Account, UserStatus, Username},
+    },
+    store::sessions::{Ending, Granted},
+};
+
+/// What a sign-in says.
+#[derive(Debug)]
+pub struct Login {
+    /// Who.
+    pub username: Username,
+    /// The proof.
+    pub password: Password,
+    /// For which app; `None` = `default`.
+    pub app: Option<AppName>,
+    /// Where from.
+    pub device: Device,
+}
+
+impl Auth {
+    /// Signs in. An unknown user and a wrong password get the same answer after the same work.
+    pub async fn login(&self, login: Login) -> Result<TokenSet, AuthError> {
+        let app = login.app.unwrap_or_else(AppName::default_app);
+        if self.stores.apps.find(&app).await?.is_none() {
+            return Err(AuthError::InvalidRequest("there is no such app".into()));
+        }
+        let account = self.authenticate(&login.username, &login.password, login.device.ip).await?;
+        let tokens = self.open_session(&account, app, login.device).await?;
+        self.stand_by(&account, &login.password, &tokens).await?;
+        Ok(tokens)
+    }
+
+    /// The account whose name and password these are.
+    pub(super) async fn authenticate(
+        &self,
+        username: &Username,
+        password: &Password,
+        address: Option<IpAddr>,
+    ) -> Result<Account, AuthError> {
+        let attempt = Attempt::new(username, address);
+        // Asked before the queue, so that a flood of refused attempts takes no places in it, and
+        // again in turn, so that attempts that waited together cannot all pass on one count.
+        self.throttle(&attempt).await?;
+        let turn = self.lane.turn().await?;
+        self.throttle(&attempt).await?;
+        let account = self.stores.accounts.by_name(username).await?;
+        let stored = account.as_ref().map_or(self.lane.dummy(), |account| &account.password_hash);
+        let (verdict, turn) = turn.verify(password, stored).await?;
+        let Some(account) = account.filter(|_| verdict.matches) else {
+            self.note_failure(&attempt).await?;
+            return Err(AuthError::InvalidCredentials);
+        };
+        self.note_success(&attempt).await?;
+        if account.user.status == UserStatus::Disabled {
+            return Err(AuthError::AccountDisabled);
+        }
+        if verdict.outdated { self.renew_hash(account, password, turn).await } else { Ok(account) }
+    }
+
+    /// Replaces a hash of weaker parameters, now that the password is at hand.
+    async fn renew_hash(
+        &self,
+        mut account: Account,
+        password: &Password,
+        turn: Turn,
+    ) -> Result<Account, AuthError> {
+        let (hash, _turn) = turn.hash(password).await?;
+        let replaced =
+            self.stores.accounts.set_password(account.user.id, Some(&account.password_hash), &hash).await?;
+        if replaced {
+            account.password_hash = hash;
+        }
+        Ok(account)
+    }
+
+    async fn open_session(
+        &self,
+        account: &Account,
+        app: AppName,
+        device: Device,
+    ) -> Result<TokenSet, AuthError> {
+        let now = self.clock.now();
+        let session = NewSession {
+            id: SessionId::random(),
+            user: account.user.id,
+            app: app.clone(),
+            device,
+            created_at: now,
+        };
+        let token = RefreshToken::first(session.id, self.keys.refresh_secret());
+        self.stores.sessions.open(&session, &token).await?;
+        let expires_at = self.policy.lifetimes.session_expiry(now, now);
+        self.issue(
+            &account.user,
+            &Granted { user: account.user.id, app, created_at: now, expires_at },
+            token,
+            now,
+        )
+    }
+
+    /// Looks once more, now that the session can be found: a password change or a disabling that ran
+    /// beside this sign-in has ended every session it could see, and this one must not survive it.
+    async fn stand_by(
+        &self,
+        account: &Account,
+        password: &Password,
+        tokens: &TokenSet,
+    ) -> Result<(), AuthError> {
+        let reason = match self.stores.accounts.by_id(account.user.id).await? {
+            Some(current) if current.user.status == UserStatus::Active => {
+                // Another sign-in may have renewed the hash of the same password.
+                if current.password_hash == account.password_hash
+                    || self.lane.turn().await?.verify(password, &current.password_hash).await?.0.matches
+                {
+                    return Ok(());
+                }
+                EndReason::PasswordChanged
+            }
+            _ => EndReason::AccountDisabled,
+        };
+        let ending = Ending { session: tokens.session, owner: None, token: None, reason };
+        self.stores.sessions.end(&ending, self.clock.now()).await?;
+        Err(AuthError::InvalidCredentials)
+    }
+}

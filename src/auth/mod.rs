@@ -1,0 +1,118 @@
+//! What the server does: one verb a file, each readable from top to bottom. Knows the promises of
+//! the stores, never a back end, and nothing of HTTP.
+
+pub mod accounts;
+mod argon;
+pub mod check;
+pub mod error;
+pub mod lane;
+pub mod login;
+pub mod logout;
+pub mod password;
+pub mod refresh;
+pub mod sessions;
+pub mod signup;
+mod throttle;
+pub mod tokens;
+mod verified;
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use self::{error::AuthError, lane::PasswordLane, verified::VerifiedTokens};
+use crate::{
+    domain::{clock::Clock, limits::Lifetimes, rotation::ReusePolicy},
+    keys::ring::KeyRing,
+    store::{
+        accounts::AccountStore,
+        apps::AppStore,
+        counters::CounterStore,
+        revocations::{RevocationSet, RevocationStore},
+        sessions::SessionStore,
+    },
+};
+
+/// The stores a server runs on, each behind its promise.
+#[derive(Clone)]
+pub struct Stores {
+    /// Who exists.
+    pub accounts: Arc<dyn AccountStore>,
+    /// Which apps use this server.
+    pub apps: Arc<dyn AppStore>,
+    /// Who is signed in.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Where revocations are at home.
+    pub revocations: Arc<dyn RevocationStore>,
+    /// What is revoked, in memory.
+    pub revoked: Arc<RevocationSet>,
+    /// What is counted.
+    pub counters: Arc<dyn CounterStore>,
+    /// Counters of this node alone, for while `counters` is away.
+    pub local_counters: Arc<dyn CounterStore>,
+}
+
+/// What the operator decided.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+    /// When an old refresh token is theft.
+    pub reuse: ReusePolicy,
+    /// Checks of one session in a window.
+    pub session_limit: Limit,
+    /// Failed sign-ins of one account from one address in a window.
+    pub login_limit: Limit,
+    /// How long checks go on without the home of revocations.
+    pub outage: Duration,
+    /// Whether anybody may make an account.
+    pub signup_open: bool,
+    /// The shortest password, in characters.
+    pub password_min_length: usize,
+    /// Password hashes at once.
+    pub hash_threads: NonZeroUsize,
+    /// Callers that may wait for one.
+    pub hash_queue: usize,
+}
+
+/// So many in a window.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// How many.
+    pub count: u64,
+    /// In how long.
+    pub window: Duration,
+}
+
+/// The server's verbs, and what they share.
+pub struct Auth {
+    stores: Stores,
+    keys: Arc<KeyRing>,
+    clock: Arc<dyn Clock>,
+    policy: Policy,
+    lane: PasswordLane,
+    verified: VerifiedTokens,
+}
+
+impl Auth {
+    /// Puts the verbs on their stores.
+    pub fn new(
+        stores: Stores,
+        keys: Arc<KeyRing>,
+        clock: Arc<dyn Clock>,
+        policy: Policy,
+    ) -> Result<Self, AuthError> {
+        let lane = PasswordLane::start(policy.hash_threads, policy.hash_queue)?;
+        Ok(Self { stores, keys, clock, policy, lane, verified: VerifiedTokens::new() })
+    }
+
+    /// The keys that sign and verify.
+    #[must_use]
+    pub const fn keys(&self) -> &Arc<KeyRing> {
+        &self.keys
+    }
+
+    /// Whether every store answers.
+    pub async fn ready(&self) -> Result<(), AuthError> {
+        self.stores.accounts.ping().await?;
+        Ok(self.stores.sessions.ping().await?)
+    }
+}

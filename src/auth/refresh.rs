@@ -1,0 +1,47 @@
+//! Refresh: contract 3 on one screen. The rule itself is `domain::rotation`, the atomic step is
+//! `SessionStore::rotate`.
+
+use super::{Auth, error::AuthError, tokens::TokenSet};
+use crate::{
+    domain::{
+        refresh_token::{Chain, RefreshToken},
+        session::EndReason,
+        user::UserStatus,
+    },
+    store::sessions::{Ending, Rotation},
+};
+
+impl Auth {
+    /// Trades a refresh token for the next one and a fresh access token.
+    pub async fn refresh(&self, presented: &str) -> Result<TokenSet, AuthError> {
+        let secret = self.keys.refresh_secret();
+        let presented = RefreshToken::parse(presented, secret).map_err(|_| AuthError::RefreshInvalid)?;
+        let chain = Chain::of(presented, secret);
+        let now = self.clock.now();
+        let granted = match self.stores.sessions.rotate(&chain, &self.policy.reuse, now).await? {
+            Rotation::Granted(granted) => granted,
+            Rotation::Reused => {
+                tracing::warn!(session.id = %chain.presented.session(), "a replaced refresh token came back");
+                return Err(AuthError::RefreshReused);
+            }
+            Rotation::Ended(reason) => return Err(AuthError::SessionEnded(reason)),
+            Rotation::Expired => return Err(AuthError::RefreshExpired),
+            Rotation::Withdrawn => return Err(AuthError::RefreshInvalid),
+        };
+        // Were the accounts away here, the client's retry gets the same successor.
+        let account = self.stores.accounts.by_id(granted.user).await?;
+        match account {
+            Some(account) if account.user.status == UserStatus::Active => {
+                self.issue(&account.user, &granted, chain.successor, now)
+            }
+            _ => self.end_as_disabled(&chain).await,
+        }
+    }
+
+    async fn end_as_disabled(&self, chain: &Chain) -> Result<TokenSet, AuthError> {
+        let reason = EndReason::AccountDisabled;
+        let ending = Ending { session: chain.presented.session(), owner: None, token: None, reason };
+        self.stores.sessions.end(&ending, self.clock.now()).await?;
+        Err(AuthError::SessionEnded(reason))
+    }
+}

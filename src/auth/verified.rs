@@ -1,0 +1,92 @@
+//! Tokens whose signature has been verified and whose generation is confirmed: what makes a check
+//! cheap. Bounded by size; a token's own end is asked at each look-up; emptied when the accepted
+//! keys change.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64, Ordering},
+};
+
+use aws_lc_rs::digest;
+use quick_cache::sync::Cache;
+
+use crate::domain::{claims::AccessClaims, clock::Timestamp};
+
+/// How many tokens are remembered: some 64 MiB when full.
+const CAPACITY: usize = 100_000;
+/// How often a session's activity is noted, in milliseconds.
+const TOUCH_EVERY: i64 = 60_000;
+
+/// SHA-256 of a token.
+pub(super) type Fingerprint = [u8; 32];
+
+/// A verified token.
+#[derive(Debug)]
+pub struct Verified {
+    claims: AccessClaims,
+    touched_at: AtomicI64,
+}
+
+impl Verified {
+    pub(super) fn new(claims: AccessClaims, now: Timestamp) -> Arc<Self> {
+        Arc::new(Self { claims, touched_at: AtomicI64::new(now.millis()) })
+    }
+
+    /// What it says.
+    pub const fn claims(&self) -> &AccessClaims {
+        &self.claims
+    }
+
+    /// Whether the session's activity is due to be noted; `true` to one caller a minute.
+    pub(super) fn touch_is_due(&self, now: Timestamp) -> bool {
+        let last = self.touched_at.load(Ordering::Relaxed);
+        now.millis() - last >= TOUCH_EVERY
+            && self
+                .touched_at
+                .compare_exchange(last, now.millis(), Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+}
+
+/// The cache.
+pub(super) struct VerifiedTokens {
+    tokens: Cache<Fingerprint, Arc<Verified>>,
+    keys_epoch: AtomicU64,
+}
+
+impl VerifiedTokens {
+    pub(super) fn new() -> Self {
+        Self { tokens: Cache::new(CAPACITY), keys_epoch: AtomicU64::new(0) }
+    }
+
+    /// The token, if it was verified under the keys of this epoch.
+    pub(super) fn find(&self, fingerprint: &Fingerprint, keys_epoch: u64) -> Option<Arc<Verified>> {
+        if self.keys_epoch.load(Ordering::Acquire) != keys_epoch {
+            // Emptied before the epoch is taken over: whoever sees the new epoch sees no old token.
+            self.tokens.clear();
+            self.keys_epoch.store(keys_epoch, Ordering::Release);
+            return None;
+        }
+        self.tokens.get(fingerprint)
+    }
+
+    /// Remembers a token verified under the keys of `keys_epoch`; forgets it at once where the keys
+    /// have changed meanwhile.
+    pub(super) fn insert(&self, fingerprint: Fingerprint, token: Arc<Verified>, keys_epoch: u64) {
+        self.tokens.insert(fingerprint, token);
+        if self.keys_epoch.load(Ordering::Acquire) != keys_epoch {
+            self.tokens.remove(&fingerprint);
+        }
+    }
+
+    pub(super) fn remove(&self, fingerprint: &Fingerprint) {
+        self.tokens.remove(fingerprint);
+    }
+}
+
+/// What a token is remembered by.
+pub(super) fn fingerprint(token: &str) -> Fingerprint {
+    let mut fingerprint = [0; 32];
+    fingerprint.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+    fingerprint
+}

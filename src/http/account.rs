@@ -1,0 +1,84 @@
+//! The account of one's own: make it, see it, change its password.
+
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Shared,
+    body::Json,
+    caller::{ClientAddress, SignedIn},
+    problem::Problem,
+};
+use crate::{
+    auth::{accounts::NewAccount, error::AuthError},
+    domain::{
+        secret::Password,
+        user::{Email, Role, User, Username},
+    },
+};
+
+#[derive(Deserialize)]
+pub struct SignupBody {
+    username: String,
+    password: String,
+    email: Option<String>,
+}
+
+pub async fn signup(State(http): State<Shared>, Json(body): Json<SignupBody>) -> Result<Response, Problem> {
+    let new = NewAccount {
+        username: Username::parse(&body.username).map_err(AuthError::from)?,
+        password: Password::parse(&body.password).map_err(AuthError::from)?,
+        email: body.email.as_deref().map(Email::parse).transpose().map_err(AuthError::from)?,
+        roles: Vec::new(),
+    };
+    let user = http.auth.signup(new).await?;
+    Ok((StatusCode::CREATED, axum::Json(UserShape::from(&user))).into_response())
+}
+
+pub async fn me(State(http): State<Shared>, SignedIn(caller): SignedIn) -> Result<Response, Problem> {
+    let user = http.auth.me(&caller).await?;
+    Ok(axum::Json(UserShape::from(&user)).into_response())
+}
+
+#[derive(Deserialize)]
+pub struct PasswordBody {
+    current: String,
+    new: String,
+}
+
+pub async fn change_password(
+    State(http): State<Shared>,
+    SignedIn(caller): SignedIn,
+    ClientAddress(address): ClientAddress,
+    Json(body): Json<PasswordBody>,
+) -> Result<StatusCode, Problem> {
+    let current = Password::parse(&body.current).map_err(AuthError::from)?;
+    let new = Password::parse(&body.new).map_err(AuthError::from)?;
+    http.auth.change_password(&caller, &current, &new, address).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Serialize)]
+struct UserShape<'a> {
+    id: String,
+    username: &'a str,
+    email: Option<&'a str>,
+    roles: Vec<&'a str>,
+    created_at: String,
+}
+
+impl<'a> From<&'a User> for UserShape<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            id: user.id.to_string(),
+            username: user.username.shown(),
+            email: user.email.as_ref().map(Email::as_str),
+            roles: user.roles.iter().map(Role::as_str).collect(),
+            created_at: user.created_at.rfc3339(),
+        }
+    }
+}

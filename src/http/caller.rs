@@ -1,0 +1,88 @@
+//! Who may call is in the signature: extractors for the bearer token, the caller it is of, and the
+//! client's address.
+
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts},
+    http::{HeaderMap, header, request::Parts},
+};
+
+use super::{Shared, forwarded, problem::Problem};
+use crate::auth::{check, error::AuthError};
+
+/// What the `Authorization` header holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// No bearer token.
+    None,
+    /// One bearer token, whether good or not.
+    Bearer(String),
+    /// More than one, or one that is not well-formed.
+    Malformed,
+}
+
+impl Credential {
+    /// Reads the header (RFC 6750 section 2.1). Another scheme is no credential of ours. Two
+    /// headers, or two joined by a proxy, are malformed: which one counts must not be a guess.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let mut lines = headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(line), None) = (lines.next(), lines.next()) else {
+            return if headers.contains_key(header::AUTHORIZATION) { Self::Malformed } else { Self::None };
+        };
+        let Ok(line) = line.to_str() else { return Self::Malformed };
+        let (scheme, token) = line.split_once(' ').unwrap_or((line, ""));
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return if line.contains(',') { Self::Malformed } else { Self::None };
+        }
+        let is_token = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
+        if token.is_empty() || !token.chars().all(is_token) {
+            return Self::Malformed;
+        }
+        Self::Bearer(token.to_owned())
+    }
+
+    /// The token, or why there is none.
+    pub fn token(self) -> Result<String, Problem> {
+        match self {
+            Self::Bearer(token) => Ok(token),
+            Self::None => Err(AuthError::TokenMissing.into()),
+            Self::Malformed => Err(Problem::malformed_credential()),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Credential {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers))
+    }
+}
+
+/// A caller with an access token that is good now.
+pub struct SignedIn(pub check::Caller);
+
+impl FromRequestParts<Shared> for SignedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Shared) -> Result<Self, Problem> {
+        let token = Credential::of(&parts.headers).token()?;
+        Ok(Self(http.auth.identify(&token).await?))
+    }
+}
+
+/// The client's address, as far as the proxies before it are trusted.
+pub struct ClientAddress(pub Option<IpAddr>);
+
+impl FromRequestParts<Shared> for ClientAddress {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Shared) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        Ok(Self(peer.map(|peer| forwarded::client_address(peer, &parts.headers, &http.trusted_proxies))))
+    }
+}

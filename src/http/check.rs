@@ -1,0 +1,127 @@
+//! The check, for gateways: 200, 401, 403, 429 or 503 and nothing else, whatever the method, path or
+//! body. On 200 every identity header is set, so that a gateway overwrites what a client sent.
+
+use std::borrow::Cow;
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use super::{
+    Shared,
+    caller::Credential,
+    problem::{Problem, rate_headers},
+};
+use crate::{auth::check::Passed, domain::user::Role};
+
+/// All but visible ASCII is encoded, and the percent sign so that it can be decoded again.
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// What the gateway asks for in the query; anything else there is the client's and ignored.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Wanted<'a> {
+    roles: Vec<Cow<'a, str>>,
+    deny_with_403: bool,
+    allow_preflight: bool,
+}
+
+pub async fn check(State(http): State<Shared>, request: Request<Body>) -> Response {
+    let wanted = Wanted::parse(request.uri().query().unwrap_or(""));
+    if wanted.allow_preflight && is_preflight(request.method(), request.headers()) {
+        return let_in(["", "", "", "", ""]);
+    }
+    let outcome = match Credential::of(request.headers()).token() {
+        Ok(token) => http.auth.check(&token, &wanted.roles).await.map_err(Problem::from),
+        Err(problem) => Err(problem),
+    };
+    match outcome {
+        Ok(passed) => let_through(&passed),
+        Err(problem) => refuse(problem, wanted.deny_with_403),
+    }
+}
+
+impl<'a> Wanted<'a> {
+    fn parse(query: &'a str) -> Self {
+        let mut wanted = Self::default();
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            match (name, value) {
+                ("role", role) => {
+                    wanted.roles.push(percent_encoding::percent_decode_str(role).decode_utf8_lossy());
+                }
+                ("deny", "403") => wanted.deny_with_403 = true,
+                ("preflight", "allow") => wanted.allow_preflight = true,
+                _ => {}
+            }
+        }
+        wanted
+    }
+}
+
+/// A CORS preflight, asked directly or by a gateway that reports the client's method.
+fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    let reported = headers.get("x-forwarded-method").is_some_and(|method| method.as_bytes() == b"OPTIONS");
+    (method == Method::OPTIONS || reported)
+        && headers.contains_key(header::ORIGIN)
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn let_through(passed: &Passed) -> Response {
+    let claims = passed.caller.claims();
+    let roles: Vec<&str> = claims.roles.iter().map(Role::as_str).collect();
+    let mut response = let_in([
+        &claims.user.to_string(),
+        &claims.username,
+        &claims.session.to_string(),
+        claims.app.as_str(),
+        &roles.join(","),
+    ]);
+    rate_headers(response.headers_mut(), &passed.rate);
+    response
+}
+
+fn let_in(identity: [&str; 5]) -> Response {
+    const NAMES: [&str; 5] =
+        ["x-auth-user", "x-auth-username", "x-auth-session", "x-auth-app", "x-auth-roles"];
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    for (name, value) in NAMES.into_iter().zip(identity) {
+        let encoded = Cow::from(utf8_percent_encode(value, ENCODED));
+        headers.insert(name, HeaderValue::from_str(&encoded).unwrap_or(HeaderValue::from_static("")));
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Gateways know 401, 403, 429 and 503; a defect here must not look like anything a client can mend.
+fn refuse(problem: Problem, deny_with_403: bool) -> Response {
+    let status = match problem.status() {
+        StatusCode::TOO_MANY_REQUESTS if deny_with_403 => StatusCode::FORBIDDEN,
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS) => status,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let reason = HeaderValue::from_static(problem.code());
+    let mut response = problem.with_status(status).into_response();
+    let headers = response.headers_mut();
+    headers.insert("x-auth-reason", reason);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_gateways_parameters_are_read() {
+        let wanted = Wanted::parse("x=1&role=admin&access_token=e30&role=a%3Ab&deny=403&preflight=allow&&=");
+        let roles = vec!["admin".into(), "a:b".into()];
+        assert_eq!(wanted, Wanted { roles, deny_with_403: true, allow_preflight: true });
+        assert_eq!(Wanted::parse("deny=404&preflight=1&roles=admin"), Wanted::default());
+    }
+}

@@ -1,0 +1,91 @@
+//! The client's address behind proxies: `Forwarded` (RFC 7239) or `X-Forwarded-For`, walked from
+//! right to left and believed only as far as the proxies are trusted.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::HeaderMap;
+use ipnet::IpNet;
+
+/// More hops than any chain of proxies has are not walked.
+const MAX_HOPS: usize = 32;
+
+/// The address of the nearest hop that is not a trusted proxy. What a client writes into these
+/// headers is left of what the first trusted proxy appends, so it is never reached. A hop that is not
+/// an address ends the walk at the proxy that reported it.
+#[must_use]
+pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address.to_canonical()));
+    let mut client = peer.to_canonical();
+    if !is_trusted(client) {
+        return client;
+    }
+    for hop in hops(headers).into_iter().take(MAX_HOPS) {
+        let Some(address) = hop else { break };
+        client = address;
+        if !is_trusted(client) {
+            break;
+        }
+    }
+    client
+}
+
+/// The reported hops, nearest first; `None` for one that is not an address. `Forwarded` is the
+/// standard, so where both headers came it is the one that counts.
+fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+    let forwarded = elements(headers, "forwarded");
+    if forwarded.is_empty() {
+        return elements(headers, "x-forwarded-for").iter().map(|text| node(text)).collect();
+    }
+    forwarded.iter().map(|element| node(for_parameter(element)?)).collect()
+}
+
+/// The comma-separated elements of all lines of a header, last first.
+fn elements<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+    let lines: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("")).collect();
+    lines.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim).collect()
+}
+
+fn for_parameter(element: &str) -> Option<&str> {
+    element.split(';').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("for").then(|| value.trim().trim_matches('"'))
+    })
+}
+
+/// An address, with or without a port, IPv6 with or without brackets.
+fn node(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let address =
+        bare.parse::<IpAddr>().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
+    address.map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(peer: &str, lines: &[(&'static str, &str)]) -> String {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().expect("a header value"));
+        }
+        let trusted = ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().expect("a net"));
+        client_address(peer.parse().expect("an address"), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn the_walk_stops_at_the_first_stranger() {
+        const XFF: &str = "x-forwarded-for";
+        assert_eq!(client("192.0.2.9", &[(XFF, "6.6.6.6")]), "192.0.2.9");
+        assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &[(XFF, "6.6.6.6, 192.0.2.1, 10.0.0.2")]), "192.0.2.1");
+        assert_eq!(client("10.0.0.1", &[(XFF, "6.6.6.6"), (XFF, "192.0.2.1")]), "192.0.2.1");
+        assert_eq!(client("::ffff:10.0.0.1", &[(XFF, "192.0.2.1:4711")]), "192.0.2.1");
+        assert_eq!(client("10.0.0.1", &[(XFF, "6.6.6.6, junk")]), "10.0.0.1");
+        assert_eq!(
+            client("fd00::1", &[("forwarded", r#"for=6.6.6.6, for="[2001:db8::1]:80";proto=https"#)]),
+            "2001:db8::1"
+        );
+        assert_eq!(client("10.0.0.1", &[("forwarded", "for=_hidden"), (XFF, "6.6.6.6")]), "10.0.0.1");
+    }
+}

@@ -1,0 +1,77 @@
+//! What every answer has, whichever route it comes from: a request id, `nosniff`, a problem for an
+//! unknown path, a wrong method or a panic, and its place in the metrics.
+
+use std::any::Any;
+
+use axum::{
+    Router,
+    extract::{MatchedPath, Request},
+    http::{HeaderName, HeaderValue, header},
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+};
+use tower::ServiceBuilder;
+use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+use uuid::Uuid;
+
+use super::{Shared, problem::Problem};
+use crate::domain::random;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A longer id from outside is replaced: it goes into the log and the answer.
+const REQUEST_ID_MAX: usize = 128;
+
+/// Puts the layers on a listener's routes.
+pub fn common(routes: Router<Shared>) -> Router<Shared> {
+    let nosniff = SetResponseHeaderLayer::if_not_present(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    routes
+        .fallback(|| async { Problem::not_found() })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(
+            ServiceBuilder::new()
+                .layer(from_fn(identify))
+                .layer(nosniff)
+                .layer(from_fn(count))
+                .layer(CatchPanicLayer::custom(after_panic)),
+        )
+}
+
+/// Every answer carries the request's id: the one it came with, if it is presentable, or a new one.
+async fn identify(mut request: Request, next: Next) -> Response {
+    let given = request.headers().get(&REQUEST_ID).filter(|id| is_presentable(id)).cloned();
+    let id = given.unwrap_or_else(new_id);
+    request.headers_mut().insert(REQUEST_ID, id.clone());
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+fn is_presentable(id: &HeaderValue) -> bool {
+    !id.is_empty() && id.len() <= REQUEST_ID_MAX && id.as_bytes().iter().all(u8::is_ascii_graphic)
+}
+
+fn new_id() -> HeaderValue {
+    let mut text = Uuid::encode_buffer();
+    let text =
+        uuid::Builder::from_random_bytes(random::bytes()).into_uuid().hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none"))
+}
+
+/// Counts requests by route and status; never by path, which is the client's to choose.
+async fn count(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let response = next.run(request).await;
+    let route = route.unwrap_or_else(|| "none".to_owned());
+    let status = response.status().as_str().to_owned();
+    metrics::counter!("keyward_http_requests_total", "route" => route, "status" => status).increment(1);
+    response
+}
+
+/// A panic is a defect; its message may hold anything, so it is not repeated.
+fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response {
+    tracing::error!("a request handler panicked");
+    Problem::internal().into_response()
+}

@@ -1,0 +1,68 @@
+//! How it is spoken: every route and every layer on this page. A handler extracts, calls one verb
+//! of `auth/`, and shapes the answer.
+
+mod account;
+pub mod body;
+mod caller;
+mod check;
+pub mod forwarded;
+mod health;
+mod keys;
+mod layers;
+pub mod problem;
+pub mod server;
+mod sessions;
+mod tokens;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    routing::{any, delete, get, post},
+};
+use ipnet::IpNet;
+
+use crate::auth::Auth;
+
+/// What handlers share.
+pub struct Http {
+    /// The verbs.
+    pub auth: Arc<Auth>,
+    /// Proxies whose word on the client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Renders the metrics in Prometheus text format.
+    pub metrics: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+type Shared = Arc<Http>;
+
+/// The public listener.
+pub fn public(http: &Shared) -> Router {
+    let check =
+        Router::new().route("/v1/check", any(check::check)).route("/v1/check/{*path}", any(check::check));
+    let api = Router::new()
+        .route("/v1/login", post(tokens::login))
+        .route("/v1/refresh", post(tokens::refresh))
+        .route("/v1/logout", post(tokens::logout))
+        .route("/v1/logout/all", post(tokens::logout_all))
+        .route("/v1/signup", post(account::signup))
+        .route("/v1/me", get(account::me))
+        .route("/v1/password", post(account::change_password))
+        .route("/v1/sessions", get(sessions::list))
+        .route("/v1/sessions/{id}", delete(sessions::end))
+        .route("/.well-known/jwks.json", get(keys::jwks))
+        .merge(health::probes());
+    layers::common(api.merge(check)).with_state(Arc::clone(http))
+}
+
+/// The management listener: probes and metrics.
+pub fn management(http: &Shared) -> Router {
+    let routes = health::probes().route("/metrics", get(health::metrics));
+    layers::common(routes).with_state(Arc::clone(http))
+}
+
+/// The check listener. Whatever the path, the answer is the check's: a gateway that is told the
+/// wrong prefix refuses everything instead of letting it in.
+pub fn check_only(http: &Shared) -> Router {
+    layers::common(Router::new().fallback(check::check)).with_state(Arc::clone(http))
+}

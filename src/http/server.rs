@@ -1,0 +1,34 @@
+//! Listening: a listener is handed in, so that tests bind port 0; slow clients are cut off; shutdown
+//! lets what is under way finish, up to a bound.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use axum::Router;
+use axum_server::Handle;
+use hyper_util::rt::TokioTimer;
+
+/// How long a request's headers may take to arrive.
+const HEADERS: Duration = Duration::from_secs(10);
+/// Requests at once on one HTTP/2 connection.
+const STREAMS: u32 = 128;
+
+/// Serves until `handle` is shut down.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub async fn serve(
+    listener: std::net::TcpListener,
+    routes: Router,
+    handle: Handle<SocketAddr>,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let mut server = axum_server::from_tcp(listener)?.handle(handle);
+    let http = server.http_builder();
+    // Without a timer, hyper's timeouts do nothing.
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).pipeline_flush(true);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .keep_alive_interval(Duration::from_secs(30));
+    server.serve(routes.into_make_service_with_connect_info::<SocketAddr>()).await
+}
