@@ -1,5 +1,6 @@
 //! Keyward: sign in, refresh, sign out, and "may this token pass?".
 
+pub mod app;
 pub mod auth;
 pub mod config;
 pub mod domain;

@@ -3,6 +3,7 @@
 
 mod account;
 pub mod body;
+mod bounded;
 mod caller;
 mod check;
 pub mod forwarded;

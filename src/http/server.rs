@@ -7,8 +7,12 @@ use axum::Router;
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 
+use super::bounded::Bounded;
+
 /// How long a request's headers may take to arrive.
 const HEADERS: Duration = Duration::from_secs(10);
+/// Connections at once on one listener.
+const CONNECTIONS: usize = 8_192;
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 128;
 
@@ -22,7 +26,7 @@ pub async fn serve(
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
-    let mut server = axum_server::from_tcp(listener)?.handle(handle);
+    let mut server = axum_server::from_tcp(listener)?.handle(handle).acceptor(Bounded::to(CONNECTIONS));
     let http = server.http_builder();
     // Without a timer, hyper's timeouts do nothing.
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).pipeline_flush(true);

@@ -1,1 +1,54 @@
-//! memory back end.
+//! Counters in this process's memory: for a single node, where nobody else counts along.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use self::windows::Windows;
+use super::{
+    counters::{Count, Counter, CounterStore},
+    error::StoreError,
+};
+use crate::domain::{clock::Timestamp, ids::SessionId};
+
+mod windows;
+
+/// Counters that end with the process. They cannot grow without limit, whatever names a client
+/// makes up; see [`Windows`] for who gives way.
+pub struct MemoryCounters {
+    /// Apart from the others, so that a flood of failed sign-ins costs no session its count.
+    sessions: Windows<SessionId>,
+    sign_ins: Windows<Counter>,
+}
+
+impl Default for MemoryCounters {
+    fn default() -> Self {
+        Self { sessions: Windows::holding(1 << 18), sign_ins: Windows::holding(1 << 17) }
+    }
+}
+
+#[async_trait]
+impl CounterStore for MemoryCounters {
+    async fn add(&self, counter: &Counter, window: Duration, now: Timestamp) -> Result<Count, StoreError> {
+        Ok(match counter {
+            Counter::Session(session) => self.sessions.add(session, window, now),
+            sign_in => self.sign_ins.add(sign_in, window, now),
+        })
+    }
+
+    async fn read(&self, counters: &[Counter], now: Timestamp) -> Result<Vec<Count>, StoreError> {
+        let read = |counter: &Counter| match counter {
+            Counter::Session(session) => self.sessions.read(session, now),
+            sign_in => self.sign_ins.read(sign_in, now),
+        };
+        Ok(counters.iter().map(read).collect())
+    }
+
+    async fn clear(&self, counter: &Counter) -> Result<(), StoreError> {
+        match counter {
+            Counter::Session(session) => self.sessions.clear(session),
+            sign_in => self.sign_ins.clear(sign_in),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,128 @@
+//! The composition root: the one place that names a back end. Opens what the settings ask for, puts
+//! the verbs on it, serves, and shuts down.
+
+mod error;
+mod home;
+mod listeners;
+mod upkeep;
+
+use std::{future::Future, net::SocketAddr, num::NonZeroUsize, sync::Arc};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::task::JoinSet;
+
+pub use self::{error::StartError, home::Home, listeners::Listeners};
+use crate::{
+    auth::{Auth, Limit, Policy},
+    config::{Settings, Signup},
+    domain::clock::Clock,
+    http::{self, Http},
+    keys::{ring::KeyRing, settings::KeySettings},
+};
+
+/// A server that is ready to serve, or an operator's tool that is ready to act.
+pub struct App {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    home: Home,
+    auth: Arc<Auth>,
+}
+
+impl App {
+    /// Opens the stores and the keys. `public` is where the public listener is bound: the issuer of
+    /// tokens depends on it where no `server.public_url` is set.
+    ///
+    /// # Errors
+    /// When one of them cannot be used; a store that is away is given up after a few seconds.
+    pub async fn open(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        public: SocketAddr,
+    ) -> Result<Self, StartError> {
+        let keys = Arc::new(open_keys(&settings, &clock, public)?);
+        let home = Home::open(&settings, &clock)?;
+        let auth = Auth::new(home.stores(), keys, Arc::clone(&clock), policy(&settings));
+        let auth = Arc::new(auth.map_err(StartError::Verbs)?);
+        Ok(Self { settings, clock, home, auth })
+    }
+
+    /// The verbs.
+    #[must_use]
+    pub const fn auth(&self) -> &Arc<Auth> {
+        &self.auth
+    }
+
+    /// What is held in memory of revocations, and the stores behind it.
+    #[must_use]
+    pub const fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Serves until `stop` is over, then lets what is under way finish.
+    ///
+    /// # Errors
+    /// When a listener fails.
+    pub async fn serve(
+        self,
+        listeners: Listeners,
+        metrics: PrometheusHandle,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), StartError> {
+        let rendered = metrics.clone();
+        let http = Arc::new(Http {
+            auth: Arc::clone(&self.auth),
+            trusted_proxies: self.settings.server.trusted_proxies.clone(),
+            metrics: Box::new(move || rendered.render()),
+        });
+        let mut tasks = JoinSet::new();
+        upkeep::start(&mut tasks, &self, metrics);
+        let handle = axum_server::Handle::new();
+        let mut servers = JoinSet::new();
+        for (listener, routes) in listeners.with_routes(&http) {
+            servers.spawn(http::server::serve(listener, routes, handle.clone()));
+        }
+        tokio::select! {
+            () = stop => {}
+            Some(ended) = servers.join_next() => listeners::outcome(ended)?,
+        }
+        handle.graceful_shutdown(Some(self.settings.server.shutdown_grace));
+        while let Some(ended) = servers.join_next().await {
+            listeners::outcome(ended)?;
+        }
+        Ok(())
+    }
+}
+
+/// Opens the signing keys alone.
+///
+/// # Errors
+/// When the folder or a file in it cannot be used.
+pub fn open_keys(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    public: SocketAddr,
+) -> Result<KeyRing, StartError> {
+    let settings = KeySettings {
+        dir: settings.keys.dir.clone(),
+        algorithm: settings.tokens.algorithm,
+        access_ttl: settings.tokens.lifetimes.access,
+        issuer: settings.server.public_url(public).as_str().to_owned(),
+        audience: settings.tokens.audience.clone(),
+    };
+    KeyRing::open(settings, Arc::clone(clock)).map_err(StartError::Keys)
+}
+
+fn policy(settings: &Settings) -> Policy {
+    let limits = &settings.rate_limit;
+    Policy {
+        lifetimes: settings.tokens.lifetimes,
+        reuse: settings.tokens.reuse,
+        session_limit: Limit { count: limits.session_requests.into(), window: limits.session_window },
+        login_limit: Limit { count: limits.login_failures.into(), window: limits.login_window },
+        outage: settings.outage.check,
+        signup_open: settings.accounts.signup == Signup::Open,
+        password_min_length: settings.accounts.password_min_length,
+        hash_threads: NonZeroUsize::new(settings.login.concurrency).unwrap_or(NonZeroUsize::MIN),
+        hash_queue: settings.login.queue,
+    }
+}
