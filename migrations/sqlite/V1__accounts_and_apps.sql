@@ -3,31 +3,24 @@
 CREATE TABLE users (
     id            BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     username      TEXT NOT NULL,
-    -- What names are compared by: lower case, NFKC. The database does not compute it: it has no NFKC.
+    -- What names are compared by: lower case, NFKC. Computed by the server, so that every home has
+    -- the same names.
     username_key  TEXT NOT NULL UNIQUE,
     email         TEXT,
+    -- Separated by a space, which no role holds.
+    roles         TEXT NOT NULL,
     status        TEXT NOT NULL CHECK (status IN ('active', 'disabled')),
     password_hash TEXT NOT NULL,
     created_at    INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE user_roles (
-    user_id BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    role    TEXT NOT NULL,
-    PRIMARY KEY (user_id, role)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE apps (
     name          TEXT NOT NULL PRIMARY KEY,
     -- NULL = a public app, which has no secret.
     secret_sha256 BLOB CHECK (length(secret_sha256) = 32),
+    -- Separated by a space, which no origin holds.
+    origins       TEXT NOT NULL,
     created_at    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE app_origins (
-    app    TEXT NOT NULL REFERENCES apps (name) ON DELETE CASCADE,
-    origin TEXT NOT NULL,
-    PRIMARY KEY (app, origin)
-) STRICT, WITHOUT ROWID;
-
-INSERT INTO apps (name, created_at) VALUES ('default', unixepoch() * 1000);
+INSERT INTO apps (name, origins, created_at) VALUES ('default', '', unixepoch() * 1000);

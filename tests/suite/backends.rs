@@ -1,7 +1,7 @@
 //! The homes that the contract suite runs on. A promise names the back ends that make it; what
 //! opens them, moves their time and opens them again is here.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use keyward::{
     domain::{
@@ -12,15 +12,26 @@ use keyward::{
         limits::Lifetimes,
         refresh_token::{Chain, RefreshSecret, RefreshToken},
         rotation::{Confirm, ReusePolicy},
-        session::{Device, NewSession},
+        session::{Device, EndReason, NewSession, Session},
     },
     store::{
+        accounts::AccountStore,
+        apps::AppStore,
+        counters::CounterStore,
+        memory::MemoryCounters,
         revocations::{RevocationSet, RevocationStore},
-        sessions::{Rotation, SessionStore},
+        sessions::{Confirmation, Ended, Ending, Rotation, SessionStore},
         sqlite::SqliteStore,
     },
 };
 use tempfile::TempDir;
+
+/// Where accounts and apps can live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountsOn {
+    /// One SQLite file.
+    Sqlite,
+}
 
 /// Where sessions and revocations can live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +40,15 @@ pub enum SessionsOn {
     Sqlite,
 }
 
+/// Where counters can live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountersOn {
+    /// This process.
+    Memory,
+}
+
+/// When every test begins.
+pub const START: Timestamp = Timestamp::from_secs(2_000_000_000);
 /// The contract's defaults.
 pub const LIFETIMES: Lifetimes = Lifetimes {
     access: Duration::from_mins(15),
@@ -44,6 +64,103 @@ pub const TIMER: ReusePolicy = ReusePolicy { grace: GRACE, confirm: Confirm::Tim
 /// The shortest step of time there is.
 pub const TICK: Duration = Duration::from_millis(1);
 
+/// A home of accounts and apps, used by nobody else.
+pub struct AccountHome {
+    pub accounts: Arc<dyn AccountStore>,
+    pub apps: Arc<dyn AppStore>,
+    server: AccountServer,
+}
+
+/// What keeps a home's accounts, and ends with it.
+enum AccountServer {
+    Sqlite(TempDir),
+}
+
+/// One node's way to accounts and apps.
+pub type AccountNode = (Arc<dyn AccountStore>, Arc<dyn AppStore>);
+
+impl AccountServer {
+    async fn open(&self) -> AccountNode {
+        match self {
+            Self::Sqlite(folder) => {
+                let store =
+                    open_sqlite(folder, LIFETIMES, Arc::default(), ManualClock::at(START).into()).await;
+                (store.clone(), store)
+            }
+        }
+    }
+}
+
+impl AccountHome {
+    /// A new one, with nothing in it.
+    pub async fn on(on: AccountsOn) -> Self {
+        let server = match on {
+            AccountsOn::Sqlite => AccountServer::Sqlite(folder()),
+        };
+        let (accounts, apps) = server.open().await;
+        Self { accounts, apps, server }
+    }
+
+    /// Another node beside this one, on the same data.
+    pub async fn another_node(&self) -> AccountNode {
+        self.server.open().await
+    }
+}
+
+/// New counters, used by nobody else, with the clock they run by.
+pub struct CounterHome {
+    pub clock: Arc<ManualClock>,
+    /// See [`Home::slack`].
+    pub slack: Duration,
+    pub counters: Arc<dyn CounterStore>,
+    server: CounterServer,
+}
+
+enum CounterServer {
+    Memory,
+}
+
+#[expect(clippy::unused_async, reason = "a server of its own is reached over a connection")]
+impl CounterHome {
+    pub async fn on(on: CountersOn) -> Self {
+        let clock = Arc::new(ManualClock::at(START));
+        match on {
+            CountersOn::Memory => {
+                let counters = Arc::new(MemoryCounters::default());
+                Self { clock, slack: Duration::ZERO, counters, server: CounterServer::Memory }
+            }
+        }
+    }
+
+    /// Lets time pass, here and at the server.
+    pub async fn elapse(&self, span: Duration) {
+        self.clock.advance(span);
+        match self.server {
+            CounterServer::Memory => {}
+        }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+fn folder() -> TempDir {
+    TempDir::new().expect("a temporary folder")
+}
+
+async fn open_sqlite(
+    folder: &TempDir,
+    lifetimes: Lifetimes,
+    set: Arc<RevocationSet>,
+    clock: Arc<ManualClock>,
+) -> Arc<SqliteStore> {
+    let path: PathBuf = folder.path().join("keyward.db");
+    let open = move || SqliteStore::open(&path, lifetimes, set, clock);
+    let opened = tokio::task::spawn_blocking(open).await.expect("no panic");
+    Arc::new(opened.expect("a database"))
+}
+
 /// A home of sessions with a clock of its own, used by nobody else.
 pub struct Home {
     pub clock: Arc<ManualClock>,
@@ -52,12 +169,22 @@ pub struct Home {
     pub sessions: Arc<dyn SessionStore>,
     pub revocations: Arc<dyn RevocationStore>,
     pub set: Arc<RevocationSet>,
-    server: Server,
+    /// How much earlier than by `clock` a key may end at a server whose own clock ticks during the
+    /// test; zero where only `clock` counts, and so every boundary is exact.
+    pub slack: Duration,
+    server: SessionServer,
 }
 
-/// What keeps a home's data, and ends with it.
-enum Server {
+/// What keeps a home's sessions, and ends with it.
+enum SessionServer {
     Sqlite(TempDir),
+}
+
+/// One node's way to sessions, and what it knows of revocations.
+pub struct Node {
+    pub sessions: Arc<dyn SessionStore>,
+    pub revocations: Arc<dyn RevocationStore>,
+    pub set: Arc<RevocationSet>,
 }
 
 /// A client that has signed in, with its first refresh token.
@@ -73,33 +200,25 @@ impl SignedIn {
     }
 }
 
-/// What one opening of a home's data gives.
-struct Opened {
-    sessions: Arc<dyn SessionStore>,
-    revocations: Arc<dyn RevocationStore>,
-    set: Arc<RevocationSet>,
-}
-
-impl Server {
-    async fn start(on: SessionsOn) -> Self {
-        match on {
-            SessionsOn::Sqlite => Self::Sqlite(TempDir::new().expect("a temporary folder")),
-        }
-    }
-
-    async fn open(&self, lifetimes: Lifetimes, clock: &Arc<ManualClock>) -> Opened {
+impl SessionServer {
+    async fn open(&self, lifetimes: Lifetimes, clock: &Arc<ManualClock>) -> Node {
         let set = Arc::new(RevocationSet::default());
         match self {
             Self::Sqlite(folder) => {
-                let path = folder.path().join("keyward.db");
-                let store = SqliteStore::open(&path, lifetimes, Arc::clone(&set), clock.clone());
-                let store = Arc::new(store.expect("a database"));
-                Opened { sessions: store.clone(), revocations: store, set }
+                let store = open_sqlite(folder, lifetimes, set.clone(), clock.clone()).await;
+                Node { sessions: store.clone(), revocations: store, set }
             }
         }
     }
 
+    fn slack(&self) -> Duration {
+        match self {
+            Self::Sqlite(_) => Duration::ZERO,
+        }
+    }
+
     /// Moves the server's own clock, where it has one.
+    #[expect(clippy::unused_async, reason = "a server of its own is told so over a connection")]
     async fn elapse(&self, _span: Duration) {
         match self {
             Self::Sqlite(_) => {}
@@ -115,19 +234,27 @@ impl Home {
 
     /// A new and empty one.
     pub async fn with(on: SessionsOn, lifetimes: Lifetimes) -> Self {
-        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(2_000_000_000)));
-        let server = Server::start(on).await;
-        let Opened { sessions, revocations, set } = server.open(lifetimes, &clock).await;
+        let server = match on {
+            SessionsOn::Sqlite => SessionServer::Sqlite(folder()),
+        };
+        let clock = Arc::new(ManualClock::at(START));
+        let Node { sessions, revocations, set } = server.open(lifetimes, &clock).await;
         let secret = RefreshSecret::new(&[7; 32]);
-        Self { clock, lifetimes, secret, sessions, revocations, set, server }
+        let slack = server.slack();
+        Self { clock, lifetimes, secret, sessions, revocations, set, slack, server }
     }
 
     /// As after a restart: the same data, and nothing else that was known.
     pub async fn reopen(self) -> Self {
-        let Self { clock, lifetimes, secret, sessions, revocations, set, server } = self;
+        let Self { clock, lifetimes, secret, sessions, revocations, set, slack, server } = self;
         drop((sessions, revocations, set));
-        let Opened { sessions, revocations, set } = server.open(lifetimes, &clock).await;
-        Self { clock, lifetimes, secret, sessions, revocations, set, server }
+        let Node { sessions, revocations, set } = server.open(lifetimes, &clock).await;
+        Self { clock, lifetimes, secret, sessions, revocations, set, slack, server }
+    }
+
+    /// Another node beside this one, on the same data.
+    pub async fn another_node(&self) -> Node {
+        self.server.open(self.lifetimes, &self.clock).await
     }
 
     /// Lets time pass, here and at the server.
@@ -163,6 +290,13 @@ impl Home {
         self.refresh_under(&FIRST_USE, token).await
     }
 
+    /// Lets all but the last moment of `span` pass, and tells how long that last moment is.
+    pub async fn elapse_almost(&self, span: Duration) -> Duration {
+        let moment = self.slack + TICK;
+        self.elapse(span.saturating_sub(moment)).await;
+        moment
+    }
+
     pub async fn refresh_under(&self, policy: &ReusePolicy, token: &RefreshToken) -> Rotation {
         let chain = Chain::of(token.clone(), &self.secret);
         self.sessions.rotate(&chain, policy, self.now()).await.expect("an answer")
@@ -176,13 +310,40 @@ impl Home {
         }
     }
 
-    /// Access tokens are seen in use.
-    pub async fn confirm(&self, token: &RefreshToken) -> keyward::store::sessions::Confirmation {
+    /// An access token of a refresh token's generation is seen in use.
+    pub async fn confirm(&self, token: &RefreshToken) -> Confirmation {
         let (session, generation) = (token.session(), token.generation());
         self.sessions.confirm(session, generation, self.now()).await.expect("an answer")
     }
 
-    /// The claims of an access token issued now with a refresh token.
+    pub async fn find(&self, session: SessionId) -> Option<Session> {
+        self.sessions.find(session, self.now()).await.expect("an answer")
+    }
+
+    /// A user's living sessions, in the order told.
+    pub async fn ids_of_user(&self, user: UserId) -> Vec<SessionId> {
+        let sessions = self.sessions.of_user(user, self.now()).await.expect("an answer");
+        sessions.iter().map(|session| session.id).collect()
+    }
+
+    /// Ends a session whoever owns it.
+    pub async fn end(&self, session: SessionId, reason: EndReason) -> Ended {
+        self.end_as(&Ending { session, owner: None, token: None, reason }).await
+    }
+
+    pub async fn end_as(&self, ending: &Ending) -> Ended {
+        self.sessions.end(ending, self.now()).await.expect("an answer")
+    }
+
+    /// Why an access token is refused; what is known in memory and the home must say the same.
+    pub async fn refusal(&self, claims: &AccessClaims) -> Option<EndReason> {
+        let known = self.set.find(claims, self.now());
+        let asked = self.revocations.ask(claims, self.now()).await.expect("an answer");
+        assert_eq!(known, asked, "the set and the home disagree");
+        known
+    }
+
+    /// The claims of an access token issued now, to a session opened now.
     pub fn claims(&self, client: &SignedIn) -> AccessClaims {
         AccessClaims {
             id: TokenId::random(),
@@ -195,5 +356,15 @@ impl Home {
             issued_at: self.now(),
             expires_at: self.lifetimes.access_expiry(self.now(), self.now()),
         }
+    }
+}
+
+/// Waits for what another node or process will soon do; the deadline is generous, so that it is
+/// only met where it never happens.
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(tokio::time::Instant::now() < deadline, "not in 10 s: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

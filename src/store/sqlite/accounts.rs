@@ -16,15 +16,11 @@ use crate::{
     },
 };
 
-// A role holds no space, so one column holds them all.
-const BY_ID: &str = "SELECT id, username, email, status, password_hash, created_at,
-        (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = id) AS roles
+const BY_ID: &str = "SELECT id, username, email, roles, status, password_hash, created_at
     FROM users WHERE id = ?1";
-const BY_NAME: &str = "SELECT id, username, email, status, password_hash, created_at,
-        (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = id) AS roles
+const BY_NAME: &str = "SELECT id, username, email, roles, status, password_hash, created_at
     FROM users WHERE username_key = ?1";
-const LIST: &str = "SELECT id, username, email, status, created_at,
-        (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = id) AS roles
+const LIST: &str = "SELECT id, username, email, roles, status, created_at
     FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
 
 #[async_trait]
@@ -82,31 +78,23 @@ impl AccountStore for SqliteStore {
 /// `false` = somebody has the name or, where it is to be the `first`, there is somebody.
 fn insert(step: &mut Step<'_>, account: &Account, first: bool) -> Result<bool, StoreError> {
     let user = &account.user;
-    let inserted = step
-        .db
-        .prepare_cached(
-            "INSERT INTO users (id, username, username_key, email, status, password_hash, created_at)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT ?8 OR NOT EXISTS (SELECT 1 FROM users)
-             ON CONFLICT (username_key) DO NOTHING",
-        )?
-        .execute(params![
-            user.id.uuid(),
-            user.username.shown(),
-            user.username.key(),
-            user.email.as_ref().map(Email::as_str),
-            status_word(user.status),
-            account.password_hash.phc(),
-            user.created_at.millis(),
-            first,
-        ])?;
-    if inserted == 0 {
-        return Ok(false);
-    }
-    let mut insert_role = step.db.prepare_cached("INSERT INTO user_roles (user_id, role) VALUES (?1, ?2)")?;
-    for role in &user.roles {
-        insert_role.execute(params![user.id.uuid(), role.as_str()])?;
-    }
-    Ok(true)
+    let mut insert = step.db.prepare_cached(
+        "INSERT INTO users (id, username, username_key, email, roles, status, password_hash, created_at)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE NOT ?9 OR NOT EXISTS (SELECT 1 FROM users)
+         ON CONFLICT (username_key) DO NOTHING",
+    )?;
+    let inserted = insert.execute(params![
+        user.id.uuid(),
+        user.username.shown(),
+        user.username.key(),
+        user.email.as_ref().map(Email::as_str),
+        rows::join(&user.roles, Role::as_str),
+        status_word(user.status),
+        account.password_hash.phc(),
+        user.created_at.millis(),
+        first,
+    ])?;
+    Ok(inserted > 0)
 }
 
 /// Whether a row was changed.
@@ -139,17 +127,10 @@ fn user(row: &Row<'_>) -> Result<User, StoreError> {
         id: rows::user_id(row, "users.id")?,
         username: rows::parsed_by(row, "users.username", |text| Username::parse(text).ok())?,
         email: rows::optional(row, "users.email", |text| Email::parse(text).ok())?,
-        roles: roles(row)?,
+        roles: rows::list(row, "users.roles", |text| Role::parse(text).ok())?,
         status: rows::parsed_by(row, "users.status", status)?,
         created_at: rows::timestamp(row, "users.created_at")?,
     })
-}
-
-fn roles(row: &Row<'_>) -> Result<Vec<Role>, StoreError> {
-    let parse = |text: &str| text.split(' ').map(Role::parse).collect::<Result<Vec<_>, _>>().ok();
-    let mut roles = rows::optional(row, "user_roles.roles", parse)?.unwrap_or_default();
-    roles.sort();
-    Ok(roles)
 }
 
 const fn status_word(status: UserStatus) -> &'static str {

@@ -12,13 +12,8 @@ use crate::{
     },
 };
 
-// An origin holds no space, so one column holds them all.
-const FIND: &str = "SELECT name, secret_sha256, created_at,
-        (SELECT group_concat(origin, ' ') FROM app_origins WHERE app = name) AS origins
-    FROM apps WHERE name = ?1";
-const LIST: &str = "SELECT name, secret_sha256, created_at,
-        (SELECT group_concat(origin, ' ') FROM app_origins WHERE app = name) AS origins
-    FROM apps ORDER BY name";
+const FIND: &str = "SELECT name, secret_sha256, origins, created_at FROM apps WHERE name = ?1";
+const LIST: &str = "SELECT name, secret_sha256, origins, created_at FROM apps ORDER BY name";
 
 #[async_trait]
 impl AppStore for SqliteStore {
@@ -50,23 +45,14 @@ fn insert(step: &mut Step<'_>, app: &App) -> Result<Registered, StoreError> {
         AppKind::Public => None,
         AppKind::Confidential { secret_sha256 } => Some(secret_sha256),
     };
-    let inserted = step
-        .db
-        .prepare_cached(
-            "INSERT INTO apps (name, secret_sha256, created_at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (name) DO NOTHING",
-        )?
-        .execute(params![app.name.as_str(), secret_sha256, app.created_at.millis()])?;
-    if inserted == 0 {
-        return Ok(Registered::NameTaken);
-    }
-    let mut insert_origin = step
-        .db
-        .prepare_cached("INSERT INTO app_origins (app, origin) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
-    for origin in &app.origins {
-        insert_origin.execute([app.name.as_str(), origin.as_str()])?;
-    }
-    Ok(Registered::Yes)
+    let mut insert = step.db.prepare_cached(
+        "INSERT INTO apps (name, secret_sha256, origins, created_at) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (name) DO NOTHING",
+    )?;
+    let origins = rows::join(&app.origins, Origin::as_str);
+    let inserted =
+        insert.execute(params![app.name.as_str(), secret_sha256, origins, app.created_at.millis()])?;
+    Ok(if inserted > 0 { Registered::Yes } else { Registered::NameTaken })
 }
 
 fn remove(step: &mut Step<'_>, name: &AppName) -> Result<bool, StoreError> {
@@ -89,14 +75,7 @@ fn app(row: &Row<'_>) -> Result<App, StoreError> {
     Ok(App {
         name: rows::app_name(row, "apps.name")?,
         kind: secret.map_or(AppKind::Public, |secret_sha256| AppKind::Confidential { secret_sha256 }),
-        origins: origins(row)?,
+        origins: rows::list(row, "apps.origins", |text| Origin::parse(text).ok())?,
         created_at: rows::timestamp(row, "apps.created_at")?,
     })
-}
-
-fn origins(row: &Row<'_>) -> Result<Vec<Origin>, StoreError> {
-    let parse = |text: &str| text.split(' ').map(Origin::parse).collect::<Result<Vec<_>, _>>().ok();
-    let mut origins = rows::optional(row, "app_origins.origins", parse)?.unwrap_or_default();
-    origins.sort();
-    Ok(origins)
 }

@@ -27,7 +27,7 @@ impl Cleaner {
         }
         follower.purge(now);
         self.due = Some(now + EVERY);
-        match step(db, self.walk.take().unwrap_or_default(), now) {
+        match step(db, &self.walk.take().unwrap_or_default(), now) {
             Ok(walk) => self.walk = walk,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "what is over was not cleaned up");
@@ -37,7 +37,7 @@ impl Cleaner {
 }
 
 /// Looks at the rows after `from`; returns where to go on.
-fn step(db: &Connection, from: Vec<u8>, now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+fn step(db: &Connection, from: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
     let transaction = db.unchecked_transaction()?;
     transaction
         .prepare_cached(

@@ -55,13 +55,11 @@ impl Follower {
 
     /// Takes in what others have committed, and says whether the set can be trusted.
     pub(super) fn look(&mut self, connection: &Connection) {
-        match self.catch_up(connection) {
-            Ok(()) => {}
-            Err(error) if self.set.is_following() => {
-                tracing::error!(error = &error as &dyn std::error::Error, "revocations cannot be read");
-                self.set.set_blind();
-            }
-            Err(_) => {}
+        if let Err(error) = self.catch_up(connection)
+            && self.set.is_following()
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, "revocations cannot be read");
+            self.set.set_blind();
         }
     }
 
@@ -79,7 +77,9 @@ impl Follower {
 
     fn reload(&self, connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
         let living = revocations::living(connection, now)?;
-        living.iter().for_each(|revocation| self.set.insert(revocation));
+        for revocation in &living {
+            self.set.insert(revocation);
+        }
         let users = living.iter().filter_map(|revocation| match revocation.subject {
             Subject::User(user) => Some(user),
             _ => None,

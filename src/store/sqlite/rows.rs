@@ -49,6 +49,20 @@ pub(super) fn optional<T>(
     text.map(|text| parse(&text).ok_or_else(|| unreadable(row, place))).transpose()
 }
 
+/// Reads texts that `parse` must accept, as [`join`] wrote them.
+pub(super) fn list<T>(
+    row: &Row<'_>,
+    place: &'static str,
+    parse: impl FnMut(&str) -> Option<T>,
+) -> Result<Vec<T>, StoreError> {
+    parsed_by(row, place, |text| text.split_terminator(' ').map(parse).collect())
+}
+
+/// Texts that hold no space, as one text.
+pub(super) fn join<T>(items: &[T], text: impl FnMut(&T) -> &str) -> String {
+    items.iter().map(text).collect::<Vec<_>>().join(" ")
+}
+
 pub(super) fn timestamp(row: &Row<'_>, place: &'static str) -> Result<Timestamp, StoreError> {
     value(row, place).map(Timestamp::from_millis)
 }
@@ -68,9 +82,13 @@ pub(super) fn app_name(row: &Row<'_>, place: &'static str) -> Result<AppName, St
 /// The error for the value at `place`. The id is written as `hex(id)` of SQL would.
 pub(super) fn unreadable(row: &Row<'_>, place: &'static str) -> StoreError {
     let id = match row.get_ref(0) {
-        Ok(ValueRef::Blob(bytes)) => bytes.iter().map(|byte| format!("{byte:02X}")).collect(),
+        Ok(ValueRef::Blob(bytes)) => hex(bytes),
         Ok(ValueRef::Text(text)) => String::from_utf8_lossy(text).into_owned(),
         _ => "a row".to_owned(),
     };
     corrupt(place, id)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02X}"))
 }

@@ -1,3 +1,9 @@
 //! What every back end promises alike: one function a promise, named after it, run on each of them.
 
+mod accounts;
+mod apps;
+mod counters;
+mod endings;
+mod revocations;
+mod rotation;
 mod sessions;

@@ -1,72 +1,249 @@
-//! Sessions and the rule of refresh (contract 3).
+//! Sessions: opened, found, listed, and over when their time is over.
 
 use std::time::Duration;
 
 use keyward::{
-    domain::{rotation::ReusePolicy, session::EndReason},
-    store::sessions::{Confirmation, Granted, Rotation},
+    domain::{
+        app::AppName,
+        ids::{SessionId, UserId},
+        limits::Lifetimes,
+        refresh_token::RefreshToken,
+        session::{Device, EndReason, NewSession, Session},
+    },
+    store::sessions::{Confirmation, Ended, Rotation},
 };
 use rstest::rstest;
 
-use crate::backends::{FIRST_USE, GRACE, Home, SessionsOn, TICK, TIMER};
+use crate::backends::{Home, LIFETIMES, SessionsOn, TICK};
 
-fn is_granted(rotation: &Rotation) -> bool {
-    matches!(rotation, Rotation::Granted(_))
+const DAY: Duration = Duration::from_hours(24);
+
+fn app(name: &str) -> AppName {
+    AppName::parse(name).expect("a name")
+}
+
+impl Home {
+    /// Every page of an app's sessions, `limit` at a time.
+    async fn ids_of_app(&self, app: &AppName, limit: u32) -> Vec<SessionId> {
+        let (mut ids, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.sessions.of_app(app, after.as_ref(), limit, self.now()).await.expect("a page");
+            assert!(page.sessions.len() <= limit as usize);
+            ids.extend(page.sessions.iter().map(|session| session.id));
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return ids,
+            }
+        }
+    }
 }
 
 #[rstest]
 #[tokio::test]
-async fn the_current_token_gets_the_next_generation(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_session_is_read_back_as_it_was_opened(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
     let home = Home::on(on).await;
-    let client = home.sign_in().await;
-    let signed_in_at = home.now();
-    home.elapse(Duration::from_hours(1)).await;
-
-    let granted = Granted {
-        user: client.user,
-        app: keyward::domain::app::AppName::default_app(),
-        created_at: signed_in_at,
-        expires_at: home.now() + home.lifetimes.refresh,
-    };
-    assert_eq!(home.refresh(&client.token).await, Rotation::Granted(granted));
-
-    let session = home.sessions.find(client.session(), home.now()).await.unwrap().expect("alive");
-    assert_eq!((session.generation, session.last_seen_at), (1, home.now()));
-    assert_eq!(session.expires_at, home.now() + home.lifetimes.refresh);
+    let devices = [
+        Device::new(Some("Zoë's téléphone"), "2001:db8::7".parse().ok(), Some("Browser/1 (\"x\"; y)")),
+        Device::new(None, None, None),
+    ];
+    for device in devices {
+        let (id, user) = (SessionId::random(), UserId::new(home.now()));
+        let new = NewSession { id, user, app: app("shop"), device, created_at: home.now() };
+        home.sessions.open(&new, &RefreshToken::first(id, &home.secret)).await.unwrap();
+        let NewSession { app, device, created_at, .. } = new;
+        let (last_seen_at, expires_at) = (home.now(), home.now() + home.lifetimes.refresh);
+        let read = Session { id, user, app, device, generation: 0, created_at, last_seen_at, expires_at };
+        assert_eq!(home.find(id).await, Some(read.clone()));
+        assert_eq!(home.sessions.of_user(user, home.now()).await.unwrap(), [read]);
+    }
 }
 
 #[rstest]
 #[tokio::test]
-async fn the_parent_of_an_unconfirmed_token_gets_it_again_hours_later(
+async fn a_session_opened_again_after_a_lost_answer_is_the_same(
     #[values(SessionsOn::Sqlite)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
-    let client = home.sign_in().await;
-    home.refreshed(&client.token).await;
-    home.elapse(Duration::from_hours(30)).await;
-
-    assert!(is_granted(&home.refresh(&client.token).await));
-    let session = home.sessions.find(client.session(), home.now()).await.unwrap().expect("alive");
-    assert_eq!(session.generation, 1, "the same generation again");
-    assert_eq!(session.expires_at, home.now() + home.lifetimes.refresh, "its life begun anew");
+    let (id, user) = (SessionId::random(), UserId::new(home.now()));
+    let device = Device::new(None, None, None);
+    let new = NewSession { id, user, app: AppName::default_app(), device, created_at: home.now() };
+    let token = RefreshToken::first(id, &home.secret);
+    for _ in 0..2 {
+        home.sessions.open(&new, &token).await.unwrap();
+    }
+    assert_eq!(home.ids_of_user(user).await, [id]);
+    home.refreshed(&token).await;
 }
 
 #[rstest]
-#[case::first_use(FIRST_USE)]
-#[case::timer(TIMER)]
 #[tokio::test]
-async fn the_parent_of_a_token_confirmed_by_use_is_good_for_the_grace_to_the_millisecond(
+async fn a_session_nobody_opened_is_not_found(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+    let home = Home::on(on).await;
+    let token = RefreshToken::first(SessionId::random(), &home.secret);
+    assert_eq!(home.find(token.session()).await, None);
+    assert_eq!(home.refresh(&token).await, Rotation::Expired);
+    assert_eq!(home.confirm(&token).await, Confirmation::Ended(EndReason::Expired));
+    home.sessions.touch(token.session(), home.now()).await.unwrap();
+    assert_eq!(home.find(token.session()).await, None, "and a touch makes none");
+    assert!(home.ids_of_user(UserId::new(home.now())).await.is_empty());
+    assert!(home.ids_of_app(&AppName::default_app(), 10).await.is_empty());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_users_sessions_are_listed_the_most_recently_active_first(
     #[values(SessionsOn::Sqlite)] on: SessionsOn,
-    #[case] policy: ReusePolicy,
 ) {
     let home = Home::on(on).await;
-    let client = home.sign_in().await;
-    let child = home.refreshed(&client.token).await;
-    assert_eq!(home.confirm(&child).await, Confirmation::Seen);
+    let (user, other) = (UserId::new(home.now()), UserId::new(home.now()));
+    let mut clients = Vec::new();
+    for name in ["shop", "default", "shop"] {
+        clients.push(home.sign_in_as(user, &app(name)).await);
+        home.sign_in_as(other, &app(name)).await;
+        home.elapse(TICK).await;
+    }
+    let [first, second, third] = [0, 1, 2].map(|number: usize| clients[number].session());
+    assert_eq!(home.ids_of_user(user).await, [third, second, first]);
 
-    home.elapse(GRACE - TICK).await;
-    assert!(is_granted(&home.refresh_under(&policy, &client.token).await));
+    home.refreshed(&clients[0].token).await;
+    assert_eq!(home.ids_of_user(user).await, [first, third, second], "a refresh is activity");
     home.elapse(TICK).await;
-    assert_eq!(home.refresh_under(&policy, &client.token).await, Rotation::Reused);
-    assert_eq!(home.refresh(&child).await, Rotation::Ended(EndReason::ReuseDetected));
+    home.sessions.touch(second, home.now()).await.unwrap();
+    assert_eq!(home.ids_of_user(user).await, [second, first, third], "and so is a touch");
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_apps_sessions_are_listed_page_by_page(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+    let home = Home::on(on).await;
+    let mut opened = Vec::new();
+    for _ in 0..5 {
+        opened.push(home.sign_in_as(UserId::new(home.now()), &app("shop")).await.session());
+        home.sign_in_as(UserId::new(home.now()), &app("other")).await;
+        home.elapse(TICK).await;
+    }
+    opened.reverse();
+    for limit in [1, 2, 5, 6] {
+        assert_eq!(home.ids_of_app(&app("shop"), limit).await, opened, "{limit} at a time");
+    }
+    assert!(home.ids_of_app(&app("empty"), 2).await.is_empty());
+}
+
+#[rstest]
+#[tokio::test]
+async fn sessions_of_one_moment_are_each_listed_once(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+    let home = Home::on(on).await;
+    let mut opened = Vec::new();
+    for _ in 0..7 {
+        opened.push(home.sign_in().await.session());
+    }
+    let mut listed = home.ids_of_app(&AppName::default_app(), 2).await;
+    opened.sort();
+    listed.sort();
+    assert_eq!(listed, opened);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_touch_is_noted_and_lengthens_nothing(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+    let home = Home::on(on).await;
+    let client = home.sign_in().await;
+    let opened = home.find(client.session()).await.expect("alive");
+    home.elapse(DAY).await;
+    home.sessions.touch(client.session(), home.now()).await.unwrap();
+    let touched = home.find(client.session()).await.expect("alive");
+    assert_eq!(touched, Session { last_seen_at: home.now(), ..opened });
+
+    home.sessions.touch(client.session(), home.now() - DAY).await.unwrap();
+    assert_eq!(home.find(client.session()).await, Some(touched), "late news changes nothing");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_session_left_alone_is_over_after_the_refresh_lifetime(
+    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let client = home.sign_in().await;
+    let moment = home.elapse_almost(home.lifetimes.refresh).await;
+    assert!(home.find(client.session()).await.is_some());
+    assert_eq!(home.confirm(&client.token).await, Confirmation::Seen);
+    assert_eq!(home.ids_of_user(client.user).await.len(), 1);
+
+    home.elapse(moment).await;
+    assert_eq!(home.find(client.session()).await, None);
+    assert!(home.ids_of_user(client.user).await.is_empty());
+    assert!(home.ids_of_app(&AppName::default_app(), 10).await.is_empty());
+    assert_eq!(home.refresh(&client.token).await, Rotation::Expired);
+    assert_eq!(home.confirm(&client.token).await, Confirmation::Ended(EndReason::Expired));
+    home.sessions.touch(client.session(), home.now()).await.unwrap();
+    assert_eq!(home.find(client.session()).await, None, "and a touch does not revive it");
+}
+
+#[rstest]
+#[tokio::test]
+async fn each_refresh_begins_the_lifetime_anew(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+    let home = Home::on(on).await;
+    let mut token = home.sign_in().await.token;
+    for _ in 0..5 {
+        home.elapse_almost(home.lifetimes.refresh).await;
+        token = home.refreshed(&token).await;
+        let session = home.find(token.session()).await.expect("alive");
+        assert_eq!(session.expires_at, home.now() + home.lifetimes.refresh);
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn no_refresh_goes_past_the_sessions_greatest_age(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+    let home = Home::with(on, Lifetimes { session_max_age: Some(DAY * 10), ..LIFETIMES }).await;
+    let client = home.sign_in().await;
+    let end = home.now() + DAY * 10;
+    let expires_at = async || home.find(client.session()).await.expect("alive").expires_at;
+
+    home.elapse(DAY * 6).await;
+    let child = home.refreshed(&client.token).await;
+    assert_eq!(expires_at().await, end);
+    home.refreshed(&client.token).await;
+    assert_eq!(expires_at().await, end, "and no repetition either");
+
+    let moment = home.elapse_almost(DAY * 4).await;
+    let grandchild = home.refreshed(&child).await;
+    assert_eq!(expires_at().await, end);
+    home.elapse(moment).await;
+    assert_eq!(home.refresh(&grandchild).await, Rotation::Expired);
+    assert_eq!(home.find(client.session()).await, None);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_session_younger_in_age_than_its_refresh_lifetime_ends_with_its_age(
+    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+) {
+    let home = Home::with(on, Lifetimes { session_max_age: Some(DAY), ..LIFETIMES }).await;
+    let client = home.sign_in().await;
+    let opened = home.find(client.session()).await.expect("alive");
+    assert_eq!(opened.expires_at, home.now() + DAY);
+    home.elapse(DAY).await;
+    assert_eq!(home.refresh(&client.token).await, Rotation::Expired);
+}
+
+#[rstest]
+#[tokio::test]
+async fn without_a_greatest_age_a_session_lives_as_long_as_it_is_used(
+    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+) {
+    let home = Home::with(on, Lifetimes { session_max_age: None, ..LIFETIMES }).await;
+    let mut token = home.sign_in().await.token;
+    for _ in 0..100 {
+        home.elapse(DAY * 6).await;
+        token = home.refreshed(&token).await;
+    }
+    assert_eq!(home.end(token.session(), EndReason::Logout).await, Ended::Now);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_store_that_works_says_so(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+    Home::on(on).await.sessions.ping().await.expect("it answers");
 }

@@ -1,0 +1,199 @@
+//! Accounts.
+
+use futures_util::future::join_all;
+use keyward::{
+    domain::{
+        ids::UserId,
+        secret::PasswordHash,
+        user::{Account, Email, Role, User, UserStatus, Username},
+    },
+    store::accounts::Created,
+};
+use rstest::rstest;
+
+use crate::backends::{AccountHome, AccountsOn, START};
+
+fn name(text: &str) -> Username {
+    Username::parse(text).expect("a name")
+}
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::from_phc(format!("$argon2id${text}"))
+}
+
+fn account(username: &str) -> Account {
+    let user = User {
+        id: UserId::new(START),
+        username: name(username),
+        email: Some(Email::parse("someone@example.com").expect("an address")),
+        roles: vec![Role::parse("admin").expect("a role"), Role::parse("ops:eu/read").expect("a role")],
+        status: UserStatus::Active,
+        created_at: START,
+    };
+    Account { user, password_hash: hash("first") }
+}
+
+async fn hash_of(home: &AccountHome, id: UserId) -> PasswordHash {
+    let found = home.accounts.by_id(id).await.expect("an answer");
+    found.expect("an account").password_hash
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_account_is_read_back_as_it_was_made(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+    let home = AccountHome::on(on).await;
+    let full = account("Ålice of ﬁrst Street");
+    let mut bare = account("bob");
+    (bare.user.email, bare.user.roles) = (None, Vec::new());
+    bare.user.status = UserStatus::Disabled;
+    for made in [full, bare] {
+        assert_eq!(home.accounts.create(&made).await.unwrap(), Created::Yes);
+        for read in
+            [home.accounts.by_id(made.user.id).await, home.accounts.by_name(&made.user.username).await]
+        {
+            let read = read.unwrap().expect("an account");
+            assert_eq!(read.user, made.user);
+            assert!(read.password_hash == made.password_hash);
+        }
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn nobody_is_found_who_was_not_made(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+    let home = AccountHome::on(on).await;
+    let nobody = UserId::new(START);
+    assert!(home.accounts.by_id(nobody).await.unwrap().is_none());
+    assert!(home.accounts.by_name(&name("nobody")).await.unwrap().is_none());
+    assert!(!home.accounts.set_password(nobody, None, &hash("new")).await.unwrap());
+    assert!(!home.accounts.set_status(nobody, UserStatus::Disabled).await.unwrap());
+    assert!(!home.accounts.delete(nobody).await.unwrap());
+    assert!(home.accounts.list(None, 10).await.unwrap().is_empty());
+}
+
+#[rstest]
+#[case("alice", "ALICE")]
+#[case("Ålice", "a\u{30a}LICE")]
+#[case("ﬁona", "Fiona")]
+#[tokio::test]
+async fn a_name_is_taken_and_found_whatever_its_case(
+    #[values(AccountsOn::Sqlite)] on: AccountsOn,
+    #[case] first: &str,
+    #[case] second: &str,
+) {
+    let home = AccountHome::on(on).await;
+    assert_eq!(home.accounts.create(&account(first)).await.unwrap(), Created::Yes);
+    assert_eq!(home.accounts.create(&account(second)).await.unwrap(), Created::NameTaken);
+    let found = home.accounts.by_name(&name(second)).await.unwrap().expect("an account");
+    assert_eq!(found.user.username, name(first), "and shown as it was chosen");
+    assert_eq!(home.accounts.list(None, 10).await.unwrap().len(), 1);
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_take_one_name_at_once_one_gets_it(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+    let home = AccountHome::on(on).await;
+    let takers: Vec<_> = (0..20).map(|_| account("alice")).collect();
+    let taken = join_all(takers.iter().map(|taker| home.accounts.create(taker))).await;
+    assert_eq!(taken.into_iter().filter(|created| *created.as_ref().unwrap() == Created::Yes).count(), 1);
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_nodes_that_start_at_once_one_makes_the_first_account(
+    #[values(AccountsOn::Sqlite)] on: AccountsOn,
+) {
+    let home = AccountHome::on(on).await;
+    let nodes = join_all((0..8).map(|_| home.another_node())).await;
+    let make = nodes.iter().enumerate().map(|(number, (accounts, _))| async move {
+        accounts.create_first(&account(&format!("admin-{number}"))).await.unwrap()
+    });
+    assert_eq!(join_all(make).await.into_iter().filter(|made| *made).count(), 1);
+    assert_eq!(home.accounts.list(None, 10).await.unwrap().len(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_first_account_is_not_made_where_there_is_one(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+    let home = AccountHome::on(on).await;
+    home.accounts.create(&account("alice")).await.unwrap();
+    assert!(!home.accounts.create_first(&account("admin")).await.unwrap());
+    assert!(home.accounts.by_name(&name("admin")).await.unwrap().is_none());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_password_is_replaced_only_where_it_is_the_expected_one(
+    #[values(AccountsOn::Sqlite)] on: AccountsOn,
+) {
+    let home = AccountHome::on(on).await;
+    let account = account("alice");
+    let (id, accounts) = (account.user.id, &home.accounts);
+    accounts.create(&account).await.unwrap();
+
+    assert!(accounts.set_password(id, Some(&hash("first")), &hash("second")).await.unwrap());
+    assert!(!accounts.set_password(id, Some(&hash("first")), &hash("renewed")).await.unwrap());
+    assert!(hash_of(&home, id).await == hash("second"), "a stale renewal changes nothing");
+    assert!(accounts.set_password(id, None, &hash("third")).await.unwrap());
+    assert!(hash_of(&home, id).await == hash("third"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_account_is_disabled_and_enabled(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+    let home = AccountHome::on(on).await;
+    let account = account("alice");
+    home.accounts.create(&account).await.unwrap();
+    for status in [UserStatus::Disabled, UserStatus::Disabled, UserStatus::Active] {
+        assert!(home.accounts.set_status(account.user.id, status).await.unwrap());
+        let read = home.accounts.by_id(account.user.id).await.unwrap().expect("an account");
+        assert_eq!(read.user, User { status, ..account.user.clone() }, "and nothing else is changed");
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_deleted_account_is_gone_and_its_name_is_free(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+    let home = AccountHome::on(on).await;
+    let first = account("alice");
+    home.accounts.create(&first).await.unwrap();
+    assert!(home.accounts.delete(first.user.id).await.unwrap());
+    assert!(!home.accounts.delete(first.user.id).await.unwrap());
+    assert!(home.accounts.by_id(first.user.id).await.unwrap().is_none());
+
+    let mut second = account("ALICE");
+    second.user.roles = Vec::new();
+    assert_eq!(home.accounts.create(&second).await.unwrap(), Created::Yes);
+    let read = home.accounts.by_name(&name("alice")).await.unwrap().expect("an account");
+    assert_eq!(read.user, second.user, "and nothing of the first is left");
+}
+
+#[rstest]
+#[tokio::test]
+async fn accounts_are_listed_by_id_page_by_page(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+    let home = AccountHome::on(on).await;
+    let mut made: Vec<_> = (0..5).map(|number| account(&format!("user-{number}")).user).collect();
+    for user in &made {
+        let account = Account { user: user.clone(), password_hash: hash("first") };
+        home.accounts.create(&account).await.unwrap();
+    }
+    made.sort_by_key(|user| user.id);
+
+    let mut listed = Vec::new();
+    loop {
+        let after = listed.last().map(|user: &User| user.id);
+        let page = home.accounts.list(after, 2).await.unwrap();
+        assert!(page.len() <= 2);
+        if page.is_empty() {
+            break;
+        }
+        listed.extend(page);
+    }
+    assert_eq!(listed, made);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_database_that_works_says_so(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+    AccountHome::on(on).await.accounts.ping().await.expect("it answers");
+}

@@ -1,0 +1,86 @@
+//! Apps.
+
+use keyward::{
+    domain::app::{App, AppKind, AppName, Origin},
+    store::apps::Registered,
+};
+use rstest::rstest;
+
+use crate::backends::{AccountHome, AccountsOn, START};
+
+fn name(text: &str) -> AppName {
+    AppName::parse(text).expect("a name")
+}
+
+fn app(text: &str, kind: AppKind, origins: &[&str]) -> App {
+    let origins = origins.iter().map(|origin| Origin::parse(origin).expect("an origin")).collect();
+    App { name: name(text), kind, origins, created_at: START }
+}
+
+fn confidential() -> AppKind {
+    AppKind::Confidential { secret_sha256: [0xA5; 32] }
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_default_app_is_always_there_and_public(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+    let home = AccountHome::on(on).await;
+    let default = AppName::default_app();
+    assert!(!home.apps.remove(&default).await.unwrap());
+    let found = home.apps.find(&default).await.unwrap().expect("the default app");
+    assert_eq!((found.kind, found.origins), (AppKind::Public, Vec::new()));
+    assert_eq!(
+        home.apps.register(&app("default", confidential(), &[])).await.unwrap(),
+        Registered::NameTaken
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_app_is_read_back_as_it_was_registered(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+    let home = AccountHome::on(on).await;
+    let origins = ["https://shop.example.com", "http://localhost:3000", "https://[2001:db8::1]:8443"];
+    for made in [app("shop", AppKind::Public, &origins), app("back-end", confidential(), &[])] {
+        assert_eq!(home.apps.register(&made).await.unwrap(), Registered::Yes);
+        assert_eq!(home.apps.find(&made.name).await.unwrap(), Some(made));
+    }
+    assert_eq!(home.apps.find(&name("unknown")).await.unwrap(), None);
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_app_is_registered_once(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+    let home = AccountHome::on(on).await;
+    let first = app("shop", confidential(), &["https://shop.example.com"]);
+    assert_eq!(home.apps.register(&first).await.unwrap(), Registered::Yes);
+    let second = app("shop", AppKind::Public, &["https://evil.example.com"]);
+    assert_eq!(home.apps.register(&second).await.unwrap(), Registered::NameTaken);
+    assert_eq!(home.apps.find(&first.name).await.unwrap(), Some(first), "and the first one stays");
+}
+
+#[rstest]
+#[tokio::test]
+async fn apps_are_listed_by_name(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+    let home = AccountHome::on(on).await;
+    for text in ["zoo", "a_b", "a-b", "ab", "0"] {
+        home.apps.register(&app(text, AppKind::Public, &[])).await.unwrap();
+    }
+    let listed = home.apps.list().await.unwrap();
+    let listed: Vec<_> = listed.iter().map(|app| app.name.as_str()).collect();
+    assert_eq!(listed, ["0", "a-b", "a_b", "ab", "default", "zoo"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_removed_app_is_gone_with_its_origins(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+    let home = AccountHome::on(on).await;
+    let made = app("shop", AppKind::Public, &["https://shop.example.com"]);
+    home.apps.register(&made).await.unwrap();
+    assert!(home.apps.remove(&made.name).await.unwrap());
+    assert!(!home.apps.remove(&made.name).await.unwrap());
+    assert_eq!(home.apps.find(&made.name).await.unwrap(), None);
+
+    let again = app("shop", AppKind::Public, &[]);
+    assert_eq!(home.apps.register(&again).await.unwrap(), Registered::Yes);
+    assert_eq!(home.apps.find(&again.name).await.unwrap(), Some(again));
+}

@@ -1,0 +1,132 @@
+//! Counters: fixed windows that begin with their first count.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use keyward::{
+    domain::ids::SessionId,
+    store::counters::{Count, Counter},
+};
+use rstest::rstest;
+
+use crate::backends::{CounterHome, CountersOn, TICK};
+
+const WINDOW: Duration = Duration::from_mins(1);
+
+fn one_of_each() -> [Counter; 4] {
+    [
+        Counter::Session(SessionId::random()),
+        Counter::LoginPair("5nJx".to_owned()),
+        Counter::LoginUser("5nJx".to_owned()),
+        Counter::LoginAddress("2001:db8::/64".to_owned()),
+    ]
+}
+
+impl CounterHome {
+    async fn add(&self, counter: &Counter) -> Count {
+        self.counters.add(counter, WINDOW, self.now()).await.expect("an answer")
+    }
+
+    fn is(&self, count: Count, value: u64, resets_in: Duration) {
+        assert_eq!(count.value, value);
+        let range = resets_in.saturating_sub(self.slack)..=resets_in;
+        assert!(range.contains(&count.resets_in), "{:?} is not in {range:?}", count.resets_in);
+    }
+
+    async fn read(&self, counters: &[Counter]) -> Vec<u64> {
+        let counts = self.counters.read(counters, self.now()).await.expect("an answer");
+        counts.iter().map(|count| count.value).collect()
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_window_begins_with_its_first_count(#[values(CountersOn::Memory)] on: CountersOn) {
+    let home = CounterHome::on(on).await;
+    for counter in one_of_each() {
+        home.is(home.add(&counter).await, 1, WINDOW);
+        home.elapse(Duration::from_secs(20)).await;
+        home.is(home.add(&counter).await, 2, Duration::from_secs(40));
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_window_ends_to_the_millisecond_whatever_was_counted(#[values(CountersOn::Memory)] on: CountersOn) {
+    let home = CounterHome::on(on).await;
+    for counter in one_of_each() {
+        home.add(&counter).await;
+        let moment = home.slack + TICK;
+        home.elapse(WINDOW.saturating_sub(moment)).await;
+        home.is(home.add(&counter).await, 2, moment);
+        home.elapse(moment).await;
+        home.is(home.add(&counter).await, 1, WINDOW);
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn counters_of_different_kind_or_name_do_not_mix(#[values(CountersOn::Memory)] on: CountersOn) {
+    let home = CounterHome::on(on).await;
+    let counters = one_of_each();
+    for (more, counter) in counters.iter().enumerate() {
+        for _ in 0..=more {
+            home.add(counter).await;
+        }
+    }
+    assert_eq!(home.read(&counters).await, [1, 2, 3, 4], "read in the order asked");
+    let reversed: Vec<_> = counters.iter().rev().cloned().collect();
+    assert_eq!(home.read(&reversed).await, [4, 3, 2, 1]);
+    assert_eq!(home.read(&one_of_each()[..1]).await, [0], "of another session");
+}
+
+#[rstest]
+#[tokio::test]
+async fn reading_does_not_count(#[values(CountersOn::Memory)] on: CountersOn) {
+    let home = CounterHome::on(on).await;
+    let counters = one_of_each();
+    let nothing = home.counters.read(&counters, home.now()).await.unwrap();
+    assert_eq!(nothing, [Count::default(); 4], "and begins no window");
+    home.add(&counters[0]).await;
+    home.elapse(Duration::from_secs(45)).await;
+    for _ in 0..3 {
+        let read = home.counters.read(&counters[..1], home.now()).await.unwrap();
+        home.is(read[0], 1, Duration::from_secs(15));
+    }
+    home.elapse(Duration::from_secs(15)).await;
+    assert_eq!(home.counters.read(&counters[..1], home.now()).await.unwrap(), [Count::default()]);
+    assert!(home.counters.read(&[], home.now()).await.unwrap().is_empty());
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_at_the_same_time_are_all_counted(#[values(CountersOn::Memory)] on: CountersOn) {
+    let home = CounterHome::on(on).await;
+    for counter in one_of_each() {
+        let add = || {
+            let (counters, counter, now) = (home.counters.clone(), counter.clone(), home.now());
+            tokio::spawn(async move { counters.add(&counter, WINDOW, now).await.unwrap().value })
+        };
+        let counted = join_all((0..200).map(|_| add())).await;
+        let mut counted: Vec<_> = counted.into_iter().map(|value| value.expect("no panic")).collect();
+        counted.sort_unstable();
+        assert!(counted.into_iter().eq(1..=200), "each caller is told a count of its own");
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_forgotten_counter_begins_anew(#[values(CountersOn::Memory)] on: CountersOn) {
+    let home = CounterHome::on(on).await;
+    let counters = one_of_each();
+    for counter in &counters {
+        home.add(counter).await;
+    }
+    home.elapse(Duration::from_secs(30)).await;
+    for counter in &counters {
+        home.counters.clear(counter).await.unwrap();
+        home.counters.clear(counter).await.unwrap();
+    }
+    assert_eq!(home.read(&counters).await, [0; 4]);
+    home.is(home.add(&counters[3]).await, 1, WINDOW);
+}

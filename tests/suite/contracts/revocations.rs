@@ -1,0 +1,120 @@
+//! Revocations: what the set and the home say of an access token, for how long, and on which node.
+
+use keyward::domain::session::EndReason;
+use rstest::rstest;
+
+use crate::backends::{Home, SessionsOn, eventually};
+
+#[rstest]
+#[tokio::test]
+async fn a_new_home_refuses_nobody_and_knows_that_it_knows(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+    let home = Home::on(on).await;
+    let client = home.sign_in().await;
+    assert!(home.set.is_following());
+    assert_eq!(home.set.last_heard(), home.now());
+    assert_eq!(home.refusal(&home.claims(&client)).await, None);
+}
+
+#[rstest]
+#[tokio::test]
+async fn it_goes_on_hearing_from_its_home(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+    let home = Home::on(on).await;
+    home.elapse(home.lifetimes.access).await;
+    eventually("heard", || home.set.last_heard() == home.now()).await;
+    assert!(home.set.is_following());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_refused_user_is_refused_until_admitted(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+    let home = Home::on(on).await;
+    let (client, other) = (home.sign_in().await, home.sign_in().await);
+    let reason = EndReason::AccountDisabled;
+    home.revocations.refuse_user(client.user, reason, home.now()).await.unwrap();
+    assert_eq!(home.refusal(&home.claims(&client)).await, Some(reason));
+    assert_eq!(home.refusal(&home.claims(&other)).await, None);
+
+    for _ in 0..2 {
+        home.revocations.admit_user(client.user).await.unwrap();
+        assert_eq!(home.refusal(&home.claims(&client)).await, None);
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_revocation_lasts_until_no_token_it_is_about_can_be_alive(
+    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let (ended, refused) = (home.sign_in().await, home.sign_in().await);
+    let claims = [home.claims(&ended), home.claims(&refused)];
+    home.end(ended.session(), EndReason::Logout).await;
+    home.revocations.refuse_user(refused.user, EndReason::AccountDisabled, home.now()).await.unwrap();
+
+    let moment = home.elapse_almost(home.lifetimes.access).await;
+    assert_eq!(home.refusal(&claims[0]).await, Some(EndReason::Logout));
+    assert_eq!(home.refusal(&claims[1]).await, Some(EndReason::AccountDisabled));
+    home.elapse(moment).await;
+    assert!(claims.iter().all(|claims| claims.expires_at <= home.now()));
+    assert!(home.set.snapshot(home.now()).is_empty(), "and no longer");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_second_ending_lengthens_the_refusal(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+    let home = Home::on(on).await;
+    let client = home.sign_in().await;
+    home.end(client.session(), EndReason::Logout).await;
+    home.elapse(home.lifetimes.access / 2).await;
+    home.end(client.session(), EndReason::Logout).await;
+    home.elapse(home.lifetimes.access / 2).await;
+    assert_eq!(home.refusal(&home.claims(&client)).await, Some(EndReason::Logout));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_restart_forgets_no_revocation(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+    let home = Home::on(on).await;
+    let (ended, refused, admitted) = (home.sign_in().await, home.sign_in().await, home.sign_in().await);
+    home.end(ended.session(), EndReason::Admin).await;
+    let reason = EndReason::AccountDisabled;
+    home.revocations.refuse_user(refused.user, reason, home.now()).await.unwrap();
+    home.revocations.refuse_user(admitted.user, reason, home.now()).await.unwrap();
+    home.revocations.admit_user(admitted.user).await.unwrap();
+
+    let home = home.reopen().await;
+    assert!(home.set.is_following());
+    assert_eq!(home.refusal(&home.claims(&ended)).await, Some(EndReason::Admin));
+    assert_eq!(home.refusal(&home.claims(&refused)).await, Some(EndReason::AccountDisabled));
+    assert_eq!(home.refusal(&home.claims(&admitted)).await, None);
+    let moment = home.elapse_almost(home.lifetimes.access).await;
+    assert_eq!(home.refusal(&home.claims(&ended)).await, Some(EndReason::Admin));
+    home.elapse(moment).await;
+    let home = home.reopen().await;
+    assert!(home.set.snapshot(home.now()).is_empty(), "nor brings one back that is over");
+}
+
+#[rstest]
+#[tokio::test]
+async fn another_node_learns_of_it(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+    let home = Home::on(on).await;
+    let node = home.another_node().await;
+    let (ended, refused, thief) = (home.sign_in().await, home.sign_in().await, home.sign_in().await);
+    let claims = [&ended, &refused, &thief].map(|client| home.claims(client));
+
+    home.end(ended.session(), EndReason::Logout).await;
+    home.revocations.refuse_user(refused.user, EndReason::AccountDisabled, home.now()).await.unwrap();
+    let child = home.refreshed(&thief.token).await;
+    home.refreshed(&child).await;
+    home.refresh(&thief.token).await;
+    let known = |number: usize| node.set.find(&claims[number], home.now());
+    eventually("a session's end", || known(0) == Some(EndReason::Logout)).await;
+    eventually("a user's refusal", || known(1) == Some(EndReason::AccountDisabled)).await;
+    eventually("a theft", || known(2) == Some(EndReason::ReuseDetected)).await;
+
+    home.revocations.admit_user(refused.user).await.unwrap();
+    eventually("a user's admission", || known(1).is_none()).await;
+    assert_eq!(known(0), Some(EndReason::Logout), "which takes nothing else back");
+    assert_eq!(node.revocations.ask(&claims[0], home.now()).await.unwrap(), Some(EndReason::Logout));
+    assert!(node.set.is_following());
+}
