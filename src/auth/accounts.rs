@@ -7,7 +7,7 @@ use crate::{
         random,
         secret::Password,
         session::EndReason,
-        user::{Account, Email, Role, User, UserStatus, Username},
+        user::{Account, Email, ROLES_MAX, Role, User, UserStatus, Username},
     },
     store::accounts::Created,
 };
@@ -35,6 +35,9 @@ impl Auth {
     /// Makes an account with a password that is good enough.
     pub async fn add_account(&self, new: NewAccount) -> Result<User, AuthError> {
         let user = self.describe(&new);
+        if user.roles.len() > ROLES_MAX {
+            return Err(AuthError::InvalidRequest(format!("a user has at most {ROLES_MAX} roles").into()));
+        }
         // The name is asked first: a weak password must not cost a hash, nor a taken name.
         if self.stores.accounts.by_name(&user.username).await?.is_some() {
             return Err(AuthError::UsernameTaken);

@@ -38,6 +38,7 @@ impl Auth {
         let account = self.authenticate(&login.username, &login.password, login.device.ip).await?;
         let tokens = self.open_session(&account, app, login.device).await?;
         self.stand_by(&account, &login.password, &tokens).await?;
+        tracing::info!(user.id = %account.user.id, session.id = %tokens.session, "signed in");
         Ok(tokens)
     }
 

@@ -169,6 +169,7 @@ pub struct Home {
     pub sessions: Arc<dyn SessionStore>,
     pub revocations: Arc<dyn RevocationStore>,
     pub set: Arc<RevocationSet>,
+    pub counters: Arc<dyn CounterStore>,
     /// How much earlier than by `clock` a key may end at a server whose own clock ticks during the
     /// test; zero where only `clock` counts, and so every boundary is exact.
     pub slack: Duration,
@@ -185,6 +186,7 @@ pub struct Node {
     pub sessions: Arc<dyn SessionStore>,
     pub revocations: Arc<dyn RevocationStore>,
     pub set: Arc<RevocationSet>,
+    pub counters: Arc<dyn CounterStore>,
 }
 
 /// A client that has signed in, with its first refresh token.
@@ -206,7 +208,8 @@ impl SessionServer {
         match self {
             Self::Sqlite(folder) => {
                 let store = open_sqlite(folder, lifetimes, set.clone(), clock.clone()).await;
-                Node { sessions: store.clone(), revocations: store, set }
+                let counters = Arc::new(MemoryCounters::default());
+                Node { sessions: store.clone(), revocations: store, set, counters }
             }
         }
     }
@@ -238,18 +241,28 @@ impl Home {
             SessionsOn::Sqlite => SessionServer::Sqlite(folder()),
         };
         let clock = Arc::new(ManualClock::at(START));
-        let Node { sessions, revocations, set } = server.open(lifetimes, &clock).await;
+        let Node { sessions, revocations, set, counters } = server.open(lifetimes, &clock).await;
         let secret = RefreshSecret::new(&[7; 32]);
         let slack = server.slack();
-        Self { clock, lifetimes, secret, sessions, revocations, set, slack, server }
+        Self { clock, lifetimes, secret, sessions, revocations, set, counters, slack, server }
     }
 
     /// As after a restart: the same data, and nothing else that was known.
     pub async fn reopen(self) -> Self {
-        let Self { clock, lifetimes, secret, sessions, revocations, set, slack, server } = self;
-        drop((sessions, revocations, set));
-        let Node { sessions, revocations, set } = server.open(lifetimes, &clock).await;
-        Self { clock, lifetimes, secret, sessions, revocations, set, slack, server }
+        let Self { clock, lifetimes, secret, sessions, revocations, set, counters, slack, server } = self;
+        drop((sessions, revocations, set, counters));
+        let Node { sessions, revocations, set, counters } = server.open(lifetimes, &clock).await;
+        Self { clock, lifetimes, secret, sessions, revocations, set, counters, slack, server }
+    }
+
+    /// This one's own node.
+    pub fn node(&self) -> Node {
+        Node {
+            sessions: self.sessions.clone(),
+            revocations: self.revocations.clone(),
+            set: self.set.clone(),
+            counters: self.counters.clone(),
+        }
     }
 
     /// Another node beside this one, on the same data.

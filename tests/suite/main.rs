@@ -1,8 +1,11 @@
 //! The integration tests, in one binary so that they are linked once: the contracts of the stores,
 //! run on every back end, what holds for one of them alone, and the server seen from outside.
 
+mod actor;
 mod backends;
 mod config;
 mod contracts;
+mod model;
 mod postgres;
 mod servers;
+mod verbs;
