@@ -1,1 +1,107 @@
-//! redis back end.
+//! Sessions, revocations and counters in Redis (contract 4): a single server, one that sentinels
+//! watch over, or a Cluster. Accounts are not kept here.
+
+mod advice;
+mod counters;
+mod ending;
+mod error;
+pub mod feed;
+mod index;
+pub mod keys;
+mod link;
+mod masters;
+mod node;
+mod record;
+mod revocations;
+mod rotate;
+mod script;
+mod sentinel;
+mod sessions;
+pub mod target;
+
+use std::{sync::Arc, time::Duration};
+
+use self::{
+    feed::Feed,
+    keys::{Keys, RefreshKeys},
+    link::Link,
+    revocations::UserRefusals,
+    target::RedisTarget,
+};
+use super::{error::StoreError, revocations::RevocationSet};
+use crate::domain::{clock::Clock, limits::Lifetimes};
+
+/// How long [`RedisStore::connect`] keeps trying: a Redis that is just starting is waited for.
+const START: Duration = Duration::from_secs(3);
+const BETWEEN: Duration = Duration::from_millis(200);
+
+/// What is to be kept, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Keeping {
+    /// The lives of tokens and sessions.
+    pub lifetimes: Lifetimes,
+    /// What stands for a refresh token in a key's name.
+    pub refresh_keys: RefreshKeys,
+    /// How many replicas must have a sign-in, rotation or end before it is answered
+    /// (`storage.redis_wait`). Fewer acknowledgements are [`StoreError::Away`] although it is written:
+    /// the client tries again, and each verb bears that.
+    pub wait_for_replicas: u32,
+}
+
+/// Sessions, revocations and counters in Redis.
+pub struct RedisStore {
+    target: RedisTarget,
+    /// For what is read and counted.
+    link: Link,
+    /// For what must not be lost; the same link where no replica is waited for.
+    durable: Link,
+    keys: Arc<Keys>,
+    keeping: Keeping,
+    revocations: Arc<RevocationSet>,
+    user_refusals: Arc<UserRefusals>,
+    clock: Arc<dyn Clock>,
+}
+
+impl RedisStore {
+    /// Connects, within a few seconds or not at all; afterwards the store finds its way back by itself.
+    pub async fn connect(
+        target: &RedisTarget,
+        keeping: Keeping,
+        revocations: Arc<RevocationSet>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let deadline = tokio::time::Instant::now() + START;
+        let link = loop {
+            match Link::connect(target).await {
+                Err(error) if tokio::time::Instant::now() + BETWEEN >= deadline => return Err(error),
+                Err(_) => tokio::time::sleep(BETWEEN).await,
+                Ok(link) => break link,
+            }
+        };
+        let durable = match keeping.wait_for_replicas {
+            0 => link.clone(),
+            replicas => Link::connect_waiting(target, replicas).await?,
+        };
+        Ok(Self {
+            keys: Arc::new(Keys::new(target.prefix.clone(), keeping.refresh_keys)),
+            target: target.clone(),
+            link,
+            durable,
+            keeping,
+            revocations,
+            user_refusals: Arc::default(),
+            clock,
+        })
+    }
+
+    /// Begins to follow revocations, of this node and others, until the [`Feed`] is dropped.
+    #[must_use = "dropping the feed stops it"]
+    pub fn follow(&self) -> Feed {
+        Feed::start(self)
+    }
+}
+
+/// Whole milliseconds, as Redis counts.
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

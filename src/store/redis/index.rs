@@ -1,0 +1,86 @@
+//! The indexes `sessions:user:` and `sessions:app:`, and the `refresh:` keys: what is written around a
+//! session's hash.
+
+use std::time::Duration;
+
+use super::{
+    RedisStore, millis,
+    script::{Call, INDEX},
+};
+use crate::{
+    domain::{
+        app::AppName,
+        clock::Timestamp,
+        ids::{SessionId, UserId},
+        refresh_token::RefreshToken,
+    },
+    store::error::StoreError,
+};
+
+impl RedisStore {
+    /// Enters a session in an index that is to outlive it; `true` when it was not there.
+    pub(super) async fn enter(
+        &self,
+        index: &str,
+        session: SessionId,
+        active: Timestamp,
+        life: Duration,
+    ) -> Result<bool, StoreError> {
+        self.durable.call(&entry(index, session, active).arg(millis(life)).arg("new")).await
+    }
+
+    /// Notes activity in both indexes, where the session is in them.
+    pub(super) async fn move_up(
+        &self,
+        user: UserId,
+        app: &AppName,
+        session: SessionId,
+        active: Timestamp,
+    ) -> Result<(), StoreError> {
+        let note = async |index: String| {
+            self.link.call::<()>(&entry(&index, session, active).arg(0).arg("known")).await
+        };
+        let (of_user, of_app) = (self.keys.sessions_of_user(user), self.keys.sessions_of_app(app));
+        tokio::try_join!(note(of_user), note(of_app)).map(|_| ())
+    }
+
+    /// Takes a session out of both indexes and deletes its `refresh:` keys.
+    pub(super) async fn clean_up(
+        &self,
+        user: UserId,
+        app: &AppName,
+        session: SessionId,
+        refresh_keys: &[String],
+    ) -> Result<(), StoreError> {
+        let leave = async |index: String| {
+            let mut command = redis::cmd("ZREM");
+            command.arg(index).arg(session.to_string());
+            self.durable.run::<()>(&command).await
+        };
+        tokio::try_join!(
+            self.delete(refresh_keys),
+            leave(self.keys.sessions_of_user(user)),
+            leave(self.keys.sessions_of_app(app)),
+        )
+        .map(|_| ())
+    }
+
+    /// `SETEX refresh:<token>`, with the session's id. Seconds rounded up: the hash decides when it
+    /// is over, the key only has to be there until then.
+    pub(super) async fn put_refresh(&self, token: &RefreshToken, life: Duration) -> Result<(), StoreError> {
+        let key = self.keys.refresh(token);
+        let mut command = redis::cmd("SETEX");
+        command.arg(&key).arg(millis(life).div_ceil(1000)).arg(token.session().to_string());
+        self.durable.write(&key, &command).await
+    }
+
+    /// Deletes keys one by one, for they lie in different slots.
+    pub(super) async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {
+        let delete = async |key: &String| self.durable.run::<()>(redis::cmd("DEL").arg(key)).await;
+        futures_util::future::try_join_all(keys.iter().map(delete)).await.map(|_| ())
+    }
+}
+
+fn entry(index: &str, session: SessionId, active: Timestamp) -> Call<'static> {
+    INDEX.on(index).arg(session.to_string()).arg(active.millis())
+}

@@ -1,0 +1,147 @@
+//! The names of the keys (contract 4), made and read in this one place. In plain mode a name holds a
+//! refresh token, so names of `refresh:` keys are never logged.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::{
+    domain::{
+        app::AppName,
+        ids::{SessionId, UserId},
+        refresh_token::RefreshToken,
+    },
+    store::{counters::Counter, revocations::Subject},
+};
+
+/// What stands for a refresh token in a key's name (`storage.refresh_keys`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshKeys {
+    /// Its SHA-256: who reads the key names (`MONITOR`, `SLOWLOG`, a backup) cannot sign in.
+    Hashed,
+    /// The token itself, for those who look tokens up by hand.
+    Plain,
+}
+
+/// Names keys.
+pub(super) struct Keys {
+    prefix: String,
+    refresh: RefreshKeys,
+}
+
+impl Keys {
+    pub(super) const fn new(prefix: String, refresh: RefreshKeys) -> Self {
+        Self { prefix, refresh }
+    }
+
+    fn name(&self, rest: std::fmt::Arguments<'_>) -> String {
+        format!("{}{rest}", self.prefix)
+    }
+
+    /// `session:<session id>`.
+    pub(super) fn session(&self, id: SessionId) -> String {
+        self.name(format_args!("session:{id}"))
+    }
+
+    /// `sessions:user:<user id>`.
+    pub(super) fn sessions_of_user(&self, user: UserId) -> String {
+        self.name(format_args!("sessions:user:{user}"))
+    }
+
+    /// `sessions:app:<app>`.
+    pub(super) fn sessions_of_app(&self, app: &AppName) -> String {
+        self.name(format_args!("sessions:app:{}", app.as_str()))
+    }
+
+    /// `refresh:<token>`.
+    pub(super) fn refresh(&self, token: &RefreshToken) -> String {
+        self.refresh_of(&self.trace(token))
+    }
+
+    /// What the session hash keeps of a token, so that its key can be deleted without it: the 32
+    /// bytes of the hash, or the 52 of the token. Both fit in a listpack entry; their texts would not.
+    pub(super) fn trace(&self, token: &RefreshToken) -> Vec<u8> {
+        match self.refresh {
+            RefreshKeys::Hashed => token.sha256().to_vec(),
+            RefreshKeys::Plain => {
+                let text = token.expose().strip_prefix("kwr_").unwrap_or_default();
+                URL_SAFE_NO_PAD.decode(text).unwrap_or_default()
+            }
+        }
+    }
+
+    /// `refresh:<token>`, from what the session hash keeps. The two kinds differ in length, so that
+    /// a change of the setting leaves no key behind.
+    pub(super) fn refresh_of(&self, trace: &[u8]) -> String {
+        let token = if trace.len() == 32 { "" } else { "kwr_" };
+        self.name(format_args!("refresh:{token}{}", URL_SAFE_NO_PAD.encode(trace)))
+    }
+
+    /// `rate:…`.
+    pub(super) fn counter(&self, counter: &Counter) -> String {
+        match counter {
+            Counter::Session(id) => self.name(format_args!("rate:session:{id}")),
+            Counter::LoginPair(hash) => self.name(format_args!("rate:login:pair:{hash}")),
+            Counter::LoginUser(hash) => self.name(format_args!("rate:login:user:{hash}")),
+            Counter::LoginAddress(net) => self.name(format_args!("rate:login:ip:{net}")),
+        }
+    }
+
+    /// `blacklist:…`.
+    pub(super) fn blacklist(&self, subject: &Subject) -> String {
+        match subject {
+            Subject::Token(id) => self.name(format_args!("blacklist:{id}")),
+            Subject::Session(id) => self.name(format_args!("blacklist:session:{id}")),
+            Subject::User(id) => self.name(format_args!("blacklist:user:{id}")),
+        }
+    }
+
+    /// What the names of all revocations begin with.
+    pub(super) fn blacklist_prefix(&self) -> String {
+        self.name(format_args!("blacklist:"))
+    }
+
+    /// Who a `blacklist:` key is about; `None` when it has no name we would give.
+    pub(super) fn subject(&self, key: &[u8]) -> Option<Subject> {
+        let name = std::str::from_utf8(key).ok()?.strip_prefix(&self.prefix)?.strip_prefix("blacklist:")?;
+        match name.split_once(':') {
+            None => name.parse().ok().map(Subject::Token),
+            Some(("session", id)) => id.parse().ok().map(Subject::Session),
+            Some(("user", id)) => id.parse().ok().map(Subject::User),
+            Some(_) => None,
+        }
+    }
+
+    /// A key that is written and deleted in one step, to see whether writes are taken.
+    pub(super) fn probe(&self) -> String {
+        self.name(format_args!("probe"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{clock::Timestamp, ids::TokenId, refresh_token::RefreshSecret};
+
+    #[test]
+    fn a_refresh_key_is_named_by_what_the_session_keeps() {
+        let token = RefreshToken::first(SessionId::random(), &RefreshSecret::new(&[7; 32]));
+        let hashed = Keys::new("p:".into(), RefreshKeys::Hashed);
+        assert_eq!(hashed.refresh(&token), format!("p:refresh:{}", URL_SAFE_NO_PAD.encode(token.sha256())));
+        let plain = Keys::new("p:".into(), RefreshKeys::Plain);
+        assert_eq!(plain.refresh(&token), format!("p:refresh:{}", token.expose()));
+        assert_eq!(plain.refresh_of(&hashed.trace(&token)), hashed.refresh(&token));
+    }
+
+    #[test]
+    fn a_revocation_is_read_back_from_its_key() {
+        let keys = Keys::new("p:".into(), RefreshKeys::Hashed);
+        for subject in [
+            Subject::Token(TokenId::random()),
+            Subject::Session(SessionId::random()),
+            Subject::User(UserId::new(Timestamp::from_secs(1))),
+        ] {
+            assert_eq!(keys.subject(keys.blacklist(&subject).as_bytes()), Some(subject));
+        }
+        assert_eq!(keys.subject(b"p:blacklist:other:x"), None);
+        assert_eq!(keys.subject(b"blacklist:x"), None);
+    }
+}

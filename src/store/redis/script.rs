@@ -1,0 +1,83 @@
+//! The Lua scripts: each one atomic step on one key, so that it runs on a Cluster as it is.
+//!
+//! They are loaded with each new connection and called by their hash; a server that has forgotten
+//! one (`SCRIPT FLUSH`) is sent its text.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, RedisResult, ToRedisArgs, aio::MultiplexedConnection};
+
+/// A script and the hash it is called by.
+pub struct Script {
+    source: &'static str,
+    hash: String,
+}
+
+pub static OPEN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("open.lua")));
+pub static ROTATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("rotate.lua")));
+pub static SEEN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("seen.lua")));
+pub static END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("end.lua")));
+pub static INDEX: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("index.lua")));
+pub static PAGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("page.lua")));
+pub static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("prune.lua")));
+pub static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("count.lua")));
+pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("writable.lua")));
+
+/// Teaches a server every script.
+pub async fn load_all(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    let mut pipeline = redis::pipe();
+    for script in [&OPEN, &ROTATE, &SEEN, &END, &INDEX, &PAGE, &PRUNE, &COUNT, &WRITABLE] {
+        pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source).ignore();
+    }
+    pipeline.query_async(connection).await
+}
+
+impl Script {
+    fn new(source: &'static str) -> Self {
+        Self { source, hash: redis::Script::new(source).get_hash().to_owned() }
+    }
+
+    /// Begins a call on its one key.
+    pub fn on(&self, key: &str) -> Call<'_> {
+        Call { script: self, key: key.to_owned(), args: Vec::new() }
+    }
+}
+
+/// A call of a script.
+pub struct Call<'a> {
+    script: &'a Script,
+    key: String,
+    args: Vec<Vec<u8>>,
+}
+
+impl Call<'_> {
+    /// Adds an argument.
+    pub fn arg(mut self, value: impl ToRedisArgs) -> Self {
+        value.write_redis_args(&mut self.args);
+        self
+    }
+
+    /// The key it is on.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The call by hash.
+    pub fn by_hash(&self) -> Cmd {
+        self.command("EVALSHA", &self.script.hash)
+    }
+
+    /// The call with the whole text, which a server then remembers.
+    pub fn by_text(&self) -> Cmd {
+        self.command("EVAL", self.script.source)
+    }
+
+    fn command(&self, verb: &str, script: &str) -> Cmd {
+        let mut command = redis::cmd(verb);
+        command.arg(script).arg(1).arg(&self.key);
+        for arg in &self.args {
+            command.arg(arg.as_slice());
+        }
+        command
+    }
+}
