@@ -26,11 +26,15 @@ use keyward::{
 };
 use tempfile::TempDir;
 
+use crate::servers;
+
 /// Where accounts and apps can live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountsOn {
     /// One SQLite file.
     Sqlite,
+    /// A PostgreSQL database.
+    Postgres,
 }
 
 /// Where sessions and revocations can live.
@@ -74,6 +78,8 @@ pub struct AccountHome {
 /// What keeps a home's accounts, and ends with it.
 enum AccountServer {
     Sqlite(TempDir),
+    /// The URL of a database.
+    Postgres(String),
 }
 
 /// One node's way to accounts and apps.
@@ -87,6 +93,10 @@ impl AccountServer {
                     open_sqlite(folder, LIFETIMES, Arc::default(), ManualClock::at(START).into()).await;
                 (store.clone(), store)
             }
+            Self::Postgres(url) => {
+                let store = Arc::new(crate::postgres::store_on(url).await);
+                (store.clone(), store)
+            }
         }
     }
 }
@@ -96,6 +106,7 @@ impl AccountHome {
     pub async fn on(on: AccountsOn) -> Self {
         let server = match on {
             AccountsOn::Sqlite => AccountServer::Sqlite(folder()),
+            AccountsOn::Postgres => AccountServer::Postgres(servers::postgres::database()),
         };
         let (accounts, apps) = server.open().await;
         Self { accounts, apps, server }

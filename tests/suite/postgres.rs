@@ -20,7 +20,7 @@ use secrecy::SecretString;
 use crate::servers::postgres;
 
 /// A store on a database, with its tables.
-async fn store_on(url: &str) -> PostgresStore {
+pub async fn store_on(url: &str) -> PostgresStore {
     let store = PostgresStore::connect(&SecretString::from(url), None).await.expect("connected");
     store.migrate().await.expect("migrated");
     store

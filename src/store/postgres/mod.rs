@@ -38,9 +38,9 @@ impl PostgresStore {
         Ok(store)
     }
 
-    /// Brings the tables to this version's form. Of several nodes that start at once, one does it and
-    /// the others wait.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
+    /// Brings the tables to this version's form, and returns the names of the migrations that were
+    /// needed. Of several nodes that start at once, one does it and the others wait.
+    pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         schema::run(&self.pool).await
     }
 }

@@ -40,7 +40,9 @@ async fn hash_of(home: &AccountHome, id: UserId) -> PasswordHash {
 
 #[rstest]
 #[tokio::test]
-async fn an_account_is_read_back_as_it_was_made(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+async fn an_account_is_read_back_as_it_was_made(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
     let home = AccountHome::on(on).await;
     let full = account("Ålice of ﬁrst Street");
     let mut bare = account("bob");
@@ -60,7 +62,9 @@ async fn an_account_is_read_back_as_it_was_made(#[values(AccountsOn::Sqlite)] on
 
 #[rstest]
 #[tokio::test]
-async fn nobody_is_found_who_was_not_made(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+async fn nobody_is_found_who_was_not_made(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
     let home = AccountHome::on(on).await;
     let nobody = UserId::new(START);
     assert!(home.accounts.by_id(nobody).await.unwrap().is_none());
@@ -77,7 +81,7 @@ async fn nobody_is_found_who_was_not_made(#[values(AccountsOn::Sqlite)] on: Acco
 #[case("ﬁona", "Fiona")]
 #[tokio::test]
 async fn a_name_is_taken_and_found_whatever_its_case(
-    #[values(AccountsOn::Sqlite)] on: AccountsOn,
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
     #[case] first: &str,
     #[case] second: &str,
 ) {
@@ -91,7 +95,9 @@ async fn a_name_is_taken_and_found_whatever_its_case(
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_take_one_name_at_once_one_gets_it(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+async fn of_many_who_take_one_name_at_once_one_gets_it(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
     let home = AccountHome::on(on).await;
     let takers: Vec<_> = (0..20).map(|_| account("alice")).collect();
     let taken = join_all(takers.iter().map(|taker| home.accounts.create(taker))).await;
@@ -101,7 +107,7 @@ async fn of_many_who_take_one_name_at_once_one_gets_it(#[values(AccountsOn::Sqli
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_nodes_that_start_at_once_one_makes_the_first_account(
-    #[values(AccountsOn::Sqlite)] on: AccountsOn,
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
 ) {
     let home = AccountHome::on(on).await;
     let nodes = join_all((0..8).map(|_| home.another_node())).await;
@@ -114,7 +120,9 @@ async fn of_many_nodes_that_start_at_once_one_makes_the_first_account(
 
 #[rstest]
 #[tokio::test]
-async fn the_first_account_is_not_made_where_there_is_one(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+async fn the_first_account_is_not_made_where_there_is_one(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
     let home = AccountHome::on(on).await;
     home.accounts.create(&account("alice")).await.unwrap();
     assert!(!home.accounts.create_first(&account("admin")).await.unwrap());
@@ -124,7 +132,7 @@ async fn the_first_account_is_not_made_where_there_is_one(#[values(AccountsOn::S
 #[rstest]
 #[tokio::test]
 async fn a_password_is_replaced_only_where_it_is_the_expected_one(
-    #[values(AccountsOn::Sqlite)] on: AccountsOn,
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
 ) {
     let home = AccountHome::on(on).await;
     let account = account("alice");
@@ -140,7 +148,9 @@ async fn a_password_is_replaced_only_where_it_is_the_expected_one(
 
 #[rstest]
 #[tokio::test]
-async fn an_account_is_disabled_and_enabled(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+async fn an_account_is_disabled_and_enabled(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
     let home = AccountHome::on(on).await;
     let account = account("alice");
     home.accounts.create(&account).await.unwrap();
@@ -153,7 +163,9 @@ async fn an_account_is_disabled_and_enabled(#[values(AccountsOn::Sqlite)] on: Ac
 
 #[rstest]
 #[tokio::test]
-async fn a_deleted_account_is_gone_and_its_name_is_free(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+async fn a_deleted_account_is_gone_and_its_name_is_free(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
     let home = AccountHome::on(on).await;
     let first = account("alice");
     home.accounts.create(&first).await.unwrap();
@@ -170,7 +182,9 @@ async fn a_deleted_account_is_gone_and_its_name_is_free(#[values(AccountsOn::Sql
 
 #[rstest]
 #[tokio::test]
-async fn accounts_are_listed_by_id_page_by_page(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+async fn accounts_are_listed_by_id_page_by_page(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
     let home = AccountHome::on(on).await;
     let mut made: Vec<_> = (0..5).map(|number| account(&format!("user-{number}")).user).collect();
     for user in &made {
@@ -194,6 +208,6 @@ async fn accounts_are_listed_by_id_page_by_page(#[values(AccountsOn::Sqlite)] on
 
 #[rstest]
 #[tokio::test]
-async fn a_database_that_works_says_so(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+async fn a_database_that_works_says_so(#[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn) {
     AccountHome::on(on).await.accounts.ping().await.expect("it answers");
 }

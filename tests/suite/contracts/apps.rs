@@ -23,7 +23,9 @@ fn confidential() -> AppKind {
 
 #[rstest]
 #[tokio::test]
-async fn the_default_app_is_always_there_and_public(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+async fn the_default_app_is_always_there_and_public(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
     let home = AccountHome::on(on).await;
     let default = AppName::default_app();
     assert!(!home.apps.remove(&default).await.unwrap());
@@ -37,7 +39,9 @@ async fn the_default_app_is_always_there_and_public(#[values(AccountsOn::Sqlite)
 
 #[rstest]
 #[tokio::test]
-async fn an_app_is_read_back_as_it_was_registered(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+async fn an_app_is_read_back_as_it_was_registered(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
     let home = AccountHome::on(on).await;
     let origins = ["https://shop.example.com", "http://localhost:3000", "https://[2001:db8::1]:8443"];
     for made in [app("shop", AppKind::Public, &origins), app("back-end", confidential(), &[])] {
@@ -49,7 +53,7 @@ async fn an_app_is_read_back_as_it_was_registered(#[values(AccountsOn::Sqlite)] 
 
 #[rstest]
 #[tokio::test]
-async fn an_app_is_registered_once(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+async fn an_app_is_registered_once(#[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let first = app("shop", confidential(), &["https://shop.example.com"]);
     assert_eq!(home.apps.register(&first).await.unwrap(), Registered::Yes);
@@ -60,7 +64,7 @@ async fn an_app_is_registered_once(#[values(AccountsOn::Sqlite)] on: AccountsOn)
 
 #[rstest]
 #[tokio::test]
-async fn apps_are_listed_by_name(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+async fn apps_are_listed_by_name(#[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn) {
     let home = AccountHome::on(on).await;
     for text in ["zoo", "a_b", "a-b", "ab", "0"] {
         home.apps.register(&app(text, AppKind::Public, &[])).await.unwrap();
@@ -72,7 +76,9 @@ async fn apps_are_listed_by_name(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
 
 #[rstest]
 #[tokio::test]
-async fn a_removed_app_is_gone_with_its_origins(#[values(AccountsOn::Sqlite)] on: AccountsOn) {
+async fn a_removed_app_is_gone_with_its_origins(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
     let home = AccountHome::on(on).await;
     let made = app("shop", AppKind::Public, &["https://shop.example.com"]);
     home.apps.register(&made).await.unwrap();

@@ -75,9 +75,11 @@ async fn nodes_that_start_at_once_take_each_step_once() {
         let url = url.clone();
         tokio::spawn(async move { PostgresStore::connect(&url, None).await?.migrate().await })
     });
+    let mut taken = Vec::new();
     for node in nodes.collect::<Vec<_>>() {
-        node.await.expect("no panic").expect("migrated");
+        taken.extend(node.await.expect("no panic").expect("migrated"));
     }
+    assert_eq!(taken, Vec::from_iter(steps("postgres")), "in order, and each once");
 }
 
 #[tokio::test]
