@@ -40,7 +40,7 @@ impl App {
         public: SocketAddr,
     ) -> Result<Self, StartError> {
         let keys = Arc::new(open_keys(&settings, &clock, public)?);
-        let home = Home::open(&settings, &clock)?;
+        let home = Home::open(&settings, &clock).await?;
         let auth = Auth::new(home.stores(), keys, Arc::clone(&clock), policy(&settings));
         let auth = Arc::new(auth.map_err(StartError::Verbs)?);
         Ok(Self { settings, clock, home, auth })
@@ -74,6 +74,8 @@ impl App {
             trusted_proxies: self.settings.server.trusted_proxies.clone(),
             metrics: Box::new(move || rendered.render()),
         });
+        let _feed = self.home.follow();
+        self.home.warn().await;
         let mut tasks = JoinSet::new();
         upkeep::start(&mut tasks, &self, metrics);
         let handle = axum_server::Handle::new();

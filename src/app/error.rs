@@ -1,8 +1,13 @@
 //! Why a start failed: one line that says what and where.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf};
 
-use crate::{auth::error::AuthError, keys::error::KeyError, store::error::StoreError};
+use crate::{
+    auth::error::AuthError,
+    config::{Database, Redis},
+    keys::error::KeyError,
+    store::{error::StoreError, redis::target::InvalidTarget},
+};
 
 /// A start that failed.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +25,22 @@ pub enum StartError {
         /// What is wrong.
         source: StoreError,
     },
-    /// A home that is not built in.
-    #[error("storage.database_url and storage.redis_url: {0}")]
-    NoSuchHome(&'static str),
+    /// Sessions have no home.
+    #[error("storage.database_url: accounts in PostgreSQL need sessions in Redis; set storage.redis_url")]
+    PostgresAlone,
+    /// The Redis settings do not fit together; the text holds no part of a URL.
+    #[error("storage.redis_url: {0}")]
+    RedisTarget(#[from] InvalidTarget),
+    /// A file that a setting names cannot be read.
+    #[error("{setting} {}: {source}", path.display())]
+    File {
+        /// The setting.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The verbs cannot be set up.
     #[error(transparent)]
     Verbs(AuthError),
@@ -39,4 +57,16 @@ pub enum StartError {
     /// A listener failed later.
     #[error("a listener failed: {0}")]
     Serve(io::Error),
+}
+
+impl StartError {
+    /// An error of the home of accounts.
+    pub(super) fn of_database(database: &Database, source: StoreError) -> Self {
+        Self::Store { setting: "storage.database_url", place: database.place(), source }
+    }
+
+    /// An error of the home of sessions.
+    pub(super) fn of_redis(redis: &Redis, source: StoreError) -> Self {
+        Self::Store { setting: "storage.redis_url", place: redis.place(), source }
+    }
 }

@@ -3,29 +3,63 @@
 
 use std::{path::Path, sync::Arc};
 
+use secrecy::{ExposeSecret, SecretString};
+
 use super::StartError;
 use crate::{
     auth::Stores,
-    config::{Database, Settings},
+    config::{self, Database, RedisMode, Settings},
     domain::{clock::Clock, limits::Lifetimes},
-    store::{memory::MemoryCounters, revocations::RevocationSet, sqlite::SqliteStore},
+    store::{
+        accounts::AccountStore,
+        apps::AppStore,
+        error::StoreError,
+        memory::MemoryCounters,
+        postgres::PostgresStore,
+        redis::{
+            Keeping, RedisStore,
+            feed::Feed,
+            keys::RefreshKeys,
+            target::{Mode, RedisTarget},
+        },
+        revocations::RevocationSet,
+        sqlite::SqliteStore,
+    },
 };
 
 /// The open stores of a server.
 pub struct Home {
     stores: Stores,
+    redis: Option<Arc<RedisStore>>,
 }
 
 impl Home {
-    /// Opens what the settings ask for, migrating the database on the way.
+    /// Opens what the settings ask for, bringing the tables up to date on the way.
     ///
     /// # Errors
     /// When a store cannot be reached or used.
-    pub fn open(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, StartError> {
+    pub async fn open(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, StartError> {
         let lifetimes = settings.tokens.lifetimes;
-        match (&settings.storage.database, &settings.storage.redis) {
-            (Database::Sqlite(path), None) => Self::embedded(path, lifetimes, clock),
-            _ => Err(StartError::NoSuchHome("only the embedded home is there yet")),
+        let database = &settings.storage.database;
+        match (database, &settings.storage.redis) {
+            (Database::Sqlite(path), None) => {
+                let revoked = Arc::default();
+                let sqlite = SqliteStore::open(path, lifetimes, Arc::clone(&revoked), Arc::clone(clock));
+                let sqlite = sqlite.map_err(|source| StartError::of_database(database, source))?;
+                Ok(Self::embedded(Arc::new(sqlite), revoked))
+            }
+            (Database::Postgres { .. }, None) => Err(StartError::PostgresAlone),
+            (Database::Sqlite(path), Some(redis)) => {
+                // Sessions live in Redis, so what this file says of revocations is of no interest.
+                let accounts = SqliteStore::open(path, lifetimes, Arc::default(), Arc::clone(clock));
+                let accounts = accounts.map_err(|source| StartError::of_database(database, source))?;
+                Self::distributed(Arc::new(accounts), redis, lifetimes, clock).await
+            }
+            (Database::Postgres { url, tls_ca }, Some(redis)) => {
+                let accounts = open_postgres(url, tls_ca.as_deref()).await;
+                let accounts = accounts.map_err(|source| StartError::of_database(database, source))?;
+                Self::distributed(Arc::new(accounts), redis, lifetimes, clock).await
+            }
         }
     }
 
@@ -35,9 +69,31 @@ impl Home {
         self.stores.clone()
     }
 
-    fn embedded(path: &Path, lifetimes: Lifetimes, clock: &Arc<dyn Clock>) -> Result<Self, StartError> {
-        let revoked = Arc::new(RevocationSet::default());
-        let sqlite = open_sqlite(path, lifetimes, &revoked, clock)?;
+    /// The Redis of a distributed home.
+    #[must_use]
+    pub const fn redis(&self) -> Option<&Arc<RedisStore>> {
+        self.redis.as_ref()
+    }
+
+    /// Begins to follow what other nodes revoke, until the feed is dropped; the embedded home does so
+    /// by itself.
+    #[must_use]
+    pub fn follow(&self) -> Option<Feed> {
+        self.redis.as_ref().map(|redis| redis.follow())
+    }
+
+    /// Logs what an operator should mend in the stores, as far as they can say it themselves.
+    pub async fn warn(&self) {
+        let Some(redis) = &self.redis else { return };
+        match redis.advice().await {
+            Ok(advice) => advice.iter().for_each(|line| tracing::warn!("{line}")),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "Redis could not be examined");
+            }
+        }
+    }
+
+    fn embedded(sqlite: Arc<SqliteStore>, revoked: Arc<RevocationSet>) -> Self {
         let counters = Arc::new(MemoryCounters::default());
         let stores = Stores {
             accounts: sqlite.clone(),
@@ -48,21 +104,61 @@ impl Home {
             counters: counters.clone(),
             local_counters: counters,
         };
-        Ok(Self { stores })
+        Self { stores, redis: None }
+    }
+
+    async fn distributed<A: AccountStore + AppStore + 'static>(
+        accounts: Arc<A>,
+        settings: &config::Redis,
+        lifetimes: Lifetimes,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
+        let revoked = Arc::new(RevocationSet::default());
+        let keeping = Keeping {
+            lifetimes,
+            refresh_keys: match settings.refresh_keys {
+                config::RefreshKeys::Hashed => RefreshKeys::Hashed,
+                config::RefreshKeys::Plain => RefreshKeys::Plain,
+            },
+            wait_for_replicas: settings.wait,
+        };
+        let redis =
+            RedisStore::connect(&target(settings)?, keeping, Arc::clone(&revoked), Arc::clone(clock)).await;
+        let redis = redis.map_err(|source| StartError::of_redis(settings, source))?;
+        let redis = Arc::new(redis);
+        let stores = Stores {
+            accounts: accounts.clone(),
+            apps: accounts,
+            sessions: redis.clone(),
+            revocations: redis.clone(),
+            revoked,
+            counters: redis.clone(),
+            local_counters: Arc::new(MemoryCounters::default()),
+        };
+        Ok(Self { stores, redis: Some(redis) })
     }
 }
 
-fn open_sqlite(
-    path: &Path,
-    lifetimes: Lifetimes,
-    revoked: &Arc<RevocationSet>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Arc<SqliteStore>, StartError> {
-    let opened = SqliteStore::open(path, lifetimes, Arc::clone(revoked), Arc::clone(clock));
-    let place = path.display().to_string();
-    Ok(Arc::new(opened.map_err(|source| StartError::Store {
-        setting: "storage.database_url",
-        place,
-        source,
-    })?))
+async fn open_postgres(url: &SecretString, tls_ca: Option<&Path>) -> Result<PostgresStore, StoreError> {
+    let store = PostgresStore::connect(url, tls_ca).await?;
+    store.migrate().await?;
+    Ok(store)
+}
+
+fn target(settings: &config::Redis) -> Result<RedisTarget, StartError> {
+    let urls: Vec<String> = settings.urls.iter().map(|url| url.expose_secret().to_owned()).collect();
+    let mode = match &settings.mode {
+        RedisMode::Single => Mode::Single,
+        RedisMode::Sentinel(master) => Mode::Sentinel { master: master.clone() },
+        RedisMode::Cluster => Mode::Cluster,
+    };
+    let ca_pem = settings.tls_ca.as_ref().map(|path| {
+        let read = std::fs::read(path);
+        read.map_err(|source| StartError::File {
+            setting: "storage.redis_tls_ca",
+            path: path.clone(),
+            source,
+        })
+    });
+    Ok(RedisTarget::parse(&urls, mode, ca_pem.transpose()?, &settings.prefix)?)
 }

@@ -3,9 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::public_url::PublicUrl;
+use super::{public_url::PublicUrl, values::mask_url};
 use crate::domain::{algorithm::Algorithm, limits::Lifetimes, rotation::ReusePolicy};
 
 /// All settings.
@@ -82,6 +82,17 @@ pub enum Database {
     },
 }
 
+impl Database {
+    /// Where it is, as far as that may be shown.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Sqlite(path) => path.display().to_string(),
+            Self::Postgres { url, .. } => mask_url(url.expose_secret()),
+        }
+    }
+}
+
 /// How Redis is reached and used.
 #[derive(Debug, Clone)]
 pub struct Redis {
@@ -97,6 +108,15 @@ pub struct Redis {
     pub tls_ca: Option<PathBuf>,
     /// What stands for a refresh token in a key.
     pub refresh_keys: RefreshKeys,
+}
+
+impl Redis {
+    /// Where it is, as far as that may be shown.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let places = self.urls.iter().map(|url| mask_url(url.expose_secret()));
+        places.collect::<Vec<_>>().join(",")
+    }
 }
 
 /// What the Redis URLs lead to.
