@@ -8,7 +8,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use serde_json::json;
 
 use super::{Shared, caller::SignedIn, problem::Problem};
 use crate::domain::{ids::SessionId, session::Session};
@@ -16,8 +15,8 @@ use crate::domain::{ids::SessionId, session::Session};
 pub async fn list(State(http): State<Shared>, SignedIn(caller): SignedIn) -> Result<Response, Problem> {
     let current = caller.claims().session;
     let sessions = http.auth.own_sessions(&caller).await?;
-    let sessions: Vec<_> = sessions.iter().map(|session| SessionShape::of(session, current)).collect();
-    Ok(axum::Json(json!({ "sessions": sessions })).into_response())
+    let sessions = sessions.iter().map(|session| SessionShape::of(session, current)).collect();
+    Ok(axum::Json(SessionsShape { sessions }).into_response())
 }
 
 pub async fn end(
@@ -29,6 +28,11 @@ pub async fn end(
     let id = id.ok().and_then(|Path(id)| id.parse::<SessionId>().ok()).ok_or_else(Problem::not_found)?;
     http.auth.end_own_session(&caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Serialize)]
+struct SessionsShape<'a> {
+    sessions: Vec<SessionShape<'a>>,
 }
 
 #[derive(Serialize)]
