@@ -2,6 +2,7 @@
 //! the stores, never a back end, and nothing of HTTP.
 
 pub mod accounts;
+pub mod apps;
 mod argon;
 pub mod check;
 pub mod error;

@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
+
+use super::random;
 
 /// The longest password taken, in Unicode scalar values (contract 1).
 pub const PASSWORD_MAX_CHARS: usize = 256;
@@ -76,6 +80,39 @@ impl PasswordHash {
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PasswordHash(…)")
+    }
+}
+
+/// A confidential app's secret: 256 random bits in base64url, shown once.
+#[derive(Clone)]
+pub struct AppSecret(Zeroizing<String>);
+
+impl AppSecret {
+    /// A new one.
+    #[must_use]
+    pub fn random() -> Self {
+        let bytes = Zeroizing::new(random::bytes::<32>());
+        Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
+    }
+
+    /// What is kept of it.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest::digest(&digest::SHA256, self.0.as_bytes()).as_ref());
+        hash
+    }
+
+    /// The text, for showing it once.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AppSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AppSecret(…)")
     }
 }
 
