@@ -1,23 +1,26 @@
 //! The composition root: the one place that names a back end. Opens what the settings ask for, puts
 //! the verbs on it, serves, and shuts down.
 
+pub mod doctor;
 mod error;
 mod home;
 mod listeners;
+mod migrate;
+mod server;
 mod upkeep;
 
 use std::{future::Future, net::SocketAddr, num::NonZeroUsize, sync::Arc};
 
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
 
-pub use self::{error::StartError, home::Home, listeners::Listeners};
+pub use self::{error::StartError, home::Home, listeners::Listeners, migrate::migrate, server::Server};
 use crate::{
     auth::{Auth, Limit, Policy},
     config::{Settings, Signup},
     domain::clock::Clock,
     http::{self, Http},
     keys::{ring::KeyRing, settings::KeySettings},
+    telemetry::Metrics,
 };
 
 /// A server that is ready to serve, or an operator's tool that is ready to act.
@@ -65,7 +68,7 @@ impl App {
     pub async fn serve(
         self,
         listeners: Listeners,
-        metrics: PrometheusHandle,
+        metrics: Metrics,
         stop: impl Future<Output = ()>,
     ) -> Result<(), StartError> {
         let rendered = metrics.clone();

@@ -52,20 +52,35 @@ fn directives(level: &str) -> String {
     std::iter::once(quiet.unwrap_or("warn").to_owned()).chain(ours).collect::<Vec<_>>().join(",")
 }
 
-/// Begins to measure, at the first call, and returns what renders `/metrics`.
-///
-/// Whoever serves must call [`PrometheusHandle::run_upkeep`] every few seconds: without it the
-/// samples of histograms pile up until somebody reads them.
-pub fn metrics() -> Result<PrometheusHandle, TelemetryError> {
-    static HANDLE: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+/// What has been measured so far.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
 
-    let mut installed = HANDLE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(handle) = &*installed {
-        return Ok(handle.clone());
+impl Metrics {
+    /// Begins to measure, at the first call.
+    pub fn start() -> Result<Self, TelemetryError> {
+        static STARTED: Mutex<Option<Metrics>> = Mutex::new(None);
+
+        let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(metrics) = &*started {
+            return Ok(metrics.clone());
+        }
+        let metrics = Self(PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?);
+        *started = Some(metrics.clone());
+        Ok(metrics)
     }
-    let handle = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
-    *installed = Some(handle.clone());
-    Ok(handle)
+
+    /// The page that Prometheus reads.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Drains the samples of histograms: to be called every few seconds, or they pile up until
+    /// somebody reads them.
+    pub fn upkeep(&self) {
+        self.0.run_upkeep();
+    }
 }
 
 #[cfg(test)]

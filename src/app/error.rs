@@ -7,6 +7,7 @@ use crate::{
     config::{Database, Redis},
     keys::error::KeyError,
     store::{error::StoreError, redis::target::InvalidTarget},
+    telemetry::TelemetryError,
 };
 
 /// A start that failed.
@@ -57,6 +58,9 @@ pub enum StartError {
     /// A listener failed later.
     #[error("a listener failed: {0}")]
     Serve(io::Error),
+    /// Logging or metrics cannot be set up.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
 }
 
 impl StartError {

@@ -114,18 +114,7 @@ impl Home {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
         let revoked = Arc::new(RevocationSet::default());
-        let keeping = Keeping {
-            lifetimes,
-            refresh_keys: match settings.refresh_keys {
-                config::RefreshKeys::Hashed => RefreshKeys::Hashed,
-                config::RefreshKeys::Plain => RefreshKeys::Plain,
-            },
-            wait_for_replicas: settings.wait,
-        };
-        let redis =
-            RedisStore::connect(&target(settings)?, keeping, Arc::clone(&revoked), Arc::clone(clock)).await;
-        let redis = redis.map_err(|source| StartError::of_redis(settings, source))?;
-        let redis = Arc::new(redis);
+        let redis = Arc::new(open_redis(settings, lifetimes, &revoked, clock).await?);
         let stores = Stores {
             accounts: accounts.clone(),
             apps: accounts,
@@ -143,6 +132,26 @@ async fn open_postgres(url: &SecretString, tls_ca: Option<&Path>) -> Result<Post
     let store = PostgresStore::connect(url, tls_ca).await?;
     store.migrate().await?;
     Ok(store)
+}
+
+/// Connects to the home of sessions.
+pub(super) async fn open_redis(
+    settings: &config::Redis,
+    lifetimes: Lifetimes,
+    revoked: &Arc<RevocationSet>,
+    clock: &Arc<dyn Clock>,
+) -> Result<RedisStore, StartError> {
+    let keeping = Keeping {
+        lifetimes,
+        refresh_keys: match settings.refresh_keys {
+            config::RefreshKeys::Hashed => RefreshKeys::Hashed,
+            config::RefreshKeys::Plain => RefreshKeys::Plain,
+        },
+        wait_for_replicas: settings.wait,
+    };
+    let target = target(settings)?;
+    let opened = RedisStore::connect(&target, keeping, Arc::clone(revoked), Arc::clone(clock)).await;
+    opened.map_err(|source| StartError::of_redis(settings, source))
 }
 
 fn target(settings: &config::Redis) -> Result<RedisTarget, StartError> {

@@ -6,7 +6,6 @@ use std::{
     sync::Arc,
 };
 
-use axum::Router;
 use tokio::task::JoinError;
 
 use super::StartError;
@@ -55,7 +54,7 @@ impl Listeners {
     }
 
     /// Each with what it serves.
-    pub(super) fn with_routes(self, http: &Arc<Http>) -> Vec<(TcpListener, Router)> {
+    pub(super) fn with_routes(self, http: &Arc<Http>) -> Vec<(TcpListener, http::Routes)> {
         let mut all = vec![(self.public, http::public(http)), (self.management, http::management(http))];
         all.extend(self.check.map(|listener| (listener, http::check_only(http))));
         all

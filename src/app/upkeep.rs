@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
@@ -10,7 +9,7 @@ use tokio::{
 };
 
 use super::App;
-use crate::keys::ring::KeyRing;
+use crate::{keys::ring::KeyRing, telemetry::Metrics};
 
 /// How often the keys folder is read again: nodes that share it agree within that time.
 const KEYS_REREAD: Duration = Duration::from_mins(1);
@@ -20,13 +19,13 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 const PURGE: Duration = Duration::from_mins(1);
 
 /// Starts it all; it ends with the set.
-pub(super) fn start(tasks: &mut JoinSet<()>, app: &App, metrics: PrometheusHandle) {
+pub(super) fn start(tasks: &mut JoinSet<()>, app: &App, metrics: Metrics) {
     tasks.spawn(reread_keys(Arc::clone(app.auth.keys())));
     tasks.spawn(async move {
         let mut ticks = interval(METRICS_UPKEEP);
         loop {
             ticks.tick().await;
-            metrics.run_upkeep();
+            metrics.upkeep();
         }
     });
     let (revoked, clock) = (app.home.stores().revoked, Arc::clone(&app.clock));

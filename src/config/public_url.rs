@@ -1,6 +1,6 @@
 //! The address clients know the server by. It is `iss`, so its text is kept to the letter.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::domain::app::Origin;
 
@@ -34,6 +34,19 @@ impl PublicUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether nobody on the way can listen: it is encrypted, or does not leave the machine.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        let Some(rest) = self.0.strip_prefix("http://") else {
+            return true;
+        };
+        let host = rest.split('/').next().unwrap_or(rest);
+        let host =
+            if host.ends_with(']') { host } else { host.rsplit_once(':').map_or(host, |(host, _)| host) };
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|ip| ip.is_loopback())
+    }
 }
 
 #[cfg(test)]
@@ -64,5 +77,17 @@ mod tests {
         let of = |listen: &str| PublicUrl::of_listener(listen.parse().expect(listen)).0;
         assert_eq!(of("127.0.0.1:80"), "http://127.0.0.1");
         assert_eq!(of("[::1]:8080"), "http://[::1]:8080");
+    }
+
+    #[test]
+    fn it_is_private_where_it_is_encrypted_or_stays_here() {
+        let is_private = |text: &str| PublicUrl::parse(text).expect(text).is_private();
+        for text in ["https://example.com", "http://localhost:8080", "http://127.0.0.1", "http://[::1]:8080"]
+        {
+            assert!(is_private(text), "{text}");
+        }
+        for text in ["http://example.com", "http://10.0.0.1:8080", "http://[2001:db8::1]"] {
+            assert!(!is_private(text), "{text}");
+        }
     }
 }

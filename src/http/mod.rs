@@ -37,8 +37,11 @@ pub struct Http {
 
 type Shared = Arc<Http>;
 
+/// What a listener answers.
+pub type Routes = Router;
+
 /// The public listener.
-pub fn public(http: &Shared) -> Router {
+pub fn public(http: &Shared) -> Routes {
     let check =
         Router::new().route("/v1/check", any(check::check)).route("/v1/check/{*path}", any(check::check));
     let api = Router::new()
@@ -57,13 +60,13 @@ pub fn public(http: &Shared) -> Router {
 }
 
 /// The management listener: probes and metrics.
-pub fn management(http: &Shared) -> Router {
+pub fn management(http: &Shared) -> Routes {
     let routes = health::probes().route("/metrics", get(health::metrics));
     layers::common(routes).with_state(Arc::clone(http))
 }
 
 /// The check listener. Whatever the path, the answer is the check's: a gateway that is told the
 /// wrong prefix refuses everything instead of letting it in.
-pub fn check_only(http: &Shared) -> Router {
+pub fn check_only(http: &Shared) -> Routes {
     layers::common(Router::new().fallback(check::check)).with_state(Arc::clone(http))
 }

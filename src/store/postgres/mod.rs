@@ -2,6 +2,7 @@
 //! in Redis then.
 
 mod accounts;
+mod advice;
 mod apps;
 mod errors;
 

@@ -1,7 +1,7 @@
 //! The steps in `migrations/postgres`, each in a transaction of its own and remembered in the table
 //! `refinery_schema_history`. A step that was ever released is never changed.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use deadpool_postgres::Object;
 
@@ -30,4 +30,11 @@ pub(super) async fn run(pool: &Pool) -> Result<Vec<String>, StoreError> {
         Ok(Err(error)) => Err(errors::of_migration(error)),
         Err(elapsed) => Err(errors::away(elapsed)),
     }
+}
+
+/// The names of the steps that are not among `taken`.
+pub(super) fn steps_not_in(taken: &BTreeSet<i32>) -> Vec<String> {
+    let runner = migrations::runner();
+    let missing = runner.get_migrations().iter().filter(|step| !taken.contains(&step.version()));
+    missing.map(ToString::to_string).collect()
 }

@@ -8,6 +8,7 @@ use super::{error::StoreError, revocations::RevocationSet};
 use crate::domain::{clock::Clock, limits::Lifetimes};
 
 mod accounts;
+mod advice;
 mod apps;
 mod cleaner;
 mod connection;

@@ -33,3 +33,9 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<Vec<String>, Error>
 fn is_conflict(error: &Error) -> bool {
     matches!(error.kind(), refinery::error::Kind::Connection(..))
 }
+
+/// The names of the migrations that are not among the versions `taken`.
+pub(super) fn names_not_in(taken: &[i32]) -> Vec<String> {
+    let missing = MIGRATIONS.iter().zip(1..).filter(|(_, version)| !taken.contains(version));
+    missing.map(|((name, _), _)| (*name).to_owned()).collect()
+}

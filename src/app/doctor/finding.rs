@@ -1,0 +1,62 @@
+//! What the doctor says of a part, and how it is put.
+
+use std::error::Error;
+
+/// How a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// As it should be.
+    Good,
+    /// Good, with something to know.
+    Note,
+    /// To be mended.
+    Wrong,
+}
+
+impl Health {
+    /// The word for it in listings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Note => "note",
+            Self::Wrong => "wrong",
+        }
+    }
+}
+
+/// What was found out about a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// `settings`, `database`, `redis`, `keys` or `clock`.
+    pub part: &'static str,
+    /// How it is.
+    pub health: Health,
+    /// What was found, and what to do about it.
+    pub text: String,
+}
+
+impl Finding {
+    pub(super) fn good(part: &'static str, text: impl Into<String>) -> Self {
+        Self { part, health: Health::Good, text: text.into() }
+    }
+
+    pub(super) fn note(part: &'static str, text: impl Into<String>) -> Self {
+        Self { part, health: Health::Note, text: text.into() }
+    }
+
+    /// Something to be mended.
+    #[must_use]
+    pub fn wrong(part: &'static str, text: impl Into<String>) -> Self {
+        Self { part, health: Health::Wrong, text: text.into() }
+    }
+}
+
+/// An error and what caused it, in one line.
+pub(super) fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    causes.fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.ends_with(&cause) { text } else { format!("{text}: {cause}") }
+    })
+}

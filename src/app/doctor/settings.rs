@@ -1,0 +1,38 @@
+//! Settings that are allowed, and that an operator should know the price of.
+
+use super::finding::Finding;
+use crate::config::{RefreshKeys, Settings};
+
+pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
+    let server = &settings.server;
+    let public_url = server.public_url(server.listen);
+    let mut findings = Vec::new();
+    let mut note = |applies: bool, text: String| {
+        if applies {
+            findings.push(Finding::note("settings", text));
+        }
+    };
+    let url = public_url.as_str();
+    note(
+        server.public_url_set.is_none() && server.listen.ip().is_unspecified(),
+        format!("server.public_url is not set: tokens will name {url} as issuer"),
+    );
+    note(!public_url.is_private(), format!("passwords and tokens cross the network in the clear to {url}"));
+    note(
+        !server.management_listen.ip().is_loopback(),
+        format!("metrics are open to whoever reaches {}", server.management_listen),
+    );
+    let refresh_keys = settings.storage.redis.as_ref().map(|redis| redis.refresh_keys);
+    note(
+        refresh_keys == Some(RefreshKeys::Plain),
+        "storage.refresh_keys is plain: a copy of the Redis signs in as anybody".to_owned(),
+    );
+    for network in server.trusted_proxies.iter().filter(|network| network.prefix_len() == 0) {
+        let text = format!("server.trusted_proxies has {network}: anybody can claim any address");
+        findings.push(Finding::wrong("settings", text));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::good("settings", "nothing to remark"));
+    }
+    findings
+}

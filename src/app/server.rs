@@ -1,0 +1,63 @@
+//! A server from its start to its stop.
+
+use std::{future::Future, sync::Arc};
+
+use super::{App, Listeners, StartError};
+use crate::{
+    config::{PublicUrl, Settings},
+    domain::{clock::Clock, secret::Password},
+    telemetry::{self, Metrics},
+};
+
+/// A server that is ready and listens, but does not answer yet.
+pub struct Server {
+    app: App,
+    listeners: Listeners,
+    metrics: Metrics,
+    public_url: PublicUrl,
+}
+
+impl Server {
+    /// Sets up all there is: logging, listeners, stores, keys. Where there is no account, makes the
+    /// first one and returns its password.
+    ///
+    /// # Errors
+    /// When something cannot be used; nothing is left running then.
+    pub async fn start(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Option<Password>), StartError> {
+        telemetry::log(&settings.log)?;
+        let metrics = Metrics::start()?;
+        let listeners = Listeners::bind(&settings.server)?;
+        let public = listeners.public_address()?;
+        let public_url = settings.server.public_url(public);
+        let app = App::open(settings, clock, public).await?;
+        let first_password = app.auth().add_first_account().await.map_err(StartError::Verbs)?;
+        Ok((Self { app, listeners, metrics, public_url }, first_password))
+    }
+
+    /// The address clients know it by.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        self.public_url.as_str()
+    }
+
+    /// Serves until `stop` is over, then lets what is under way finish.
+    ///
+    /// # Errors
+    /// When a listener fails.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+        let management = self.listeners.management_address()?;
+        tracing::info!(
+            server.version = env!("CARGO_PKG_VERSION"),
+            server.listen = %self.listeners.public_address()?,
+            server.management_listen = %management,
+            server.public_url = self.public_url(),
+            "ready"
+        );
+        self.app.serve(self.listeners, self.metrics, stop).await?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}

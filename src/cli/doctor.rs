@@ -1,0 +1,43 @@
+//! `keyward doctor`
+
+use clap::Args as ClapArgs;
+use serde_json::{Value, json};
+
+use super::{
+    Context, clock,
+    error::CliError,
+    output::{self, Row},
+};
+use crate::{
+    app::doctor::{self, Finding, Health},
+    domain::clock::Timestamp,
+};
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Print an array of objects
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(context: &Context, args: &Args) -> Result<(), CliError> {
+    let findings = match context.settings() {
+        Ok((settings, _)) => doctor::examine(&settings, &clock()).await,
+        Err(error) => vec![Finding::wrong("settings", error.in_one_line())],
+    };
+    output::listing(&findings, args.json)?;
+    let unwell = findings.iter().any(|finding| finding.health == Health::Wrong);
+    if unwell { Err(CliError::Unwell) } else { Ok(()) }
+}
+
+impl Row for Finding {
+    const COLUMNS: &'static [&'static str] = &["part", "health", "finding"];
+
+    fn cells(&self, _now: Timestamp) -> Vec<String> {
+        vec![self.part.to_owned(), self.health.as_str().to_owned(), self.text.clone()]
+    }
+
+    fn object(&self) -> Value {
+        json!({ "part": self.part, "health": self.health.as_str(), "finding": self.text })
+    }
+}

@@ -1,0 +1,54 @@
+//! Why a command failed, in one line, and with which exit code.
+
+use std::{error::Error, io, process::ExitCode};
+
+use crate::{app::StartError, auth::error::AuthError, config::ConfigError, keys::error::KeyError};
+
+/// A command that failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Verb(#[from] AuthError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("the runtime cannot be started: {0}")]
+    Runtime(io::Error),
+    /// What was asked for is not there, or not possible.
+    #[error("{0}")]
+    Refused(String),
+    /// Whoever read the output has gone.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
+    /// What was found has been printed already.
+    #[error("something is wrong, see above")]
+    Unwell,
+}
+
+impl CliError {
+    pub(super) fn exit_code(&self) -> ExitCode {
+        if self.is_closed_pipe() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    /// `keyward session list | head` is no failure.
+    pub(super) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The error and what caused it, in one line. Errors that already say their cause say it once.
+    pub(super) fn in_one_line(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = self.source();
+        while let Some(error) = source {
+            let cause = error.to_string();
+            if !text.ends_with(&cause) {
+                text = format!("{text}: {cause}");
+            }
+            source = error.source();
+        }
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}

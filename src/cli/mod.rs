@@ -1,0 +1,116 @@
+//! How it is operated: one subcommand a file, whose doc comments are the help text. What a command
+//! does is a verb elsewhere; here it is named, asked for and shown.
+
+mod app;
+mod config;
+mod doctor;
+mod error;
+mod key;
+mod migrate;
+mod output;
+mod password;
+mod serve;
+mod session;
+mod user;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::{Parser, Subcommand};
+
+use self::error::CliError;
+use crate::{
+    app::App,
+    config::{Listing, Settings},
+    domain::clock::{Clock, SystemClock},
+};
+
+/// A self-hosted auth server: sign in, refresh, sign out, and "may this token pass?"
+#[derive(Debug, Parser)]
+#[command(name = "keyward", version, max_term_width = 100)]
+struct Cli {
+    /// Read the settings from FILE in place of keyward.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server; also what `keyward` alone does
+    Serve,
+    /// Bring the database to this version's form, without serving
+    Migrate,
+    /// Make, show and change accounts
+    #[command(subcommand)]
+    User(user::Command),
+    /// Register, show and remove the apps that use this server
+    #[command(subcommand)]
+    App(app::Command),
+    /// Show and end sessions
+    #[command(subcommand)]
+    Session(session::Command),
+    /// Show, replace and retire signing keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Print the settings in force, secrets masked, and where each came from
+    Config(config::Args),
+    /// Check settings, database, Redis, keys and clock, and say what to mend
+    Doctor(doctor::Args),
+}
+
+/// Runs the command line of this process. Wrong usage ends it here, with exit code 2.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = runtime.map_err(CliError::Runtime).and_then(|runtime| runtime.block_on(run(cli)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            error.exit_code()
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), CliError> {
+    let context = Context { config_file: cli.config };
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(&context).await,
+        Command::Migrate => migrate::run(&context).await,
+        Command::User(command) => user::run(&context, command).await,
+        Command::App(command) => app::run(&context, command).await,
+        Command::Session(command) => session::run(&context, command).await,
+        Command::Key(command) => key::run(&context, command),
+        Command::Config(args) => config::run(&context, &args),
+        Command::Doctor(args) => doctor::run(&context, &args).await,
+    }
+}
+
+/// What every command starts from.
+struct Context {
+    config_file: Option<PathBuf>,
+}
+
+impl Context {
+    fn settings(&self) -> Result<(Settings, Listing), CliError> {
+        Ok(Settings::load(self.config_file.as_deref().map(Path::new))?)
+    }
+
+    /// The verbs on the stores and keys of the settings.
+    async fn open(&self) -> Result<App, CliError> {
+        let (settings, _) = self.settings()?;
+        let public = settings.server.listen;
+        Ok(App::open(settings, clock(), public).await?)
+    }
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
