@@ -8,4 +8,5 @@ mod contracts;
 mod model;
 mod postgres;
 mod servers;
+mod sqlite;
 mod verbs;

@@ -22,11 +22,13 @@ impl Cleaner {
     /// Takes a step, if one is due.
     pub(super) fn clean(&mut self, db: &Connection, follower: &Follower) {
         let now = follower.now();
-        if self.walk.is_none() && self.due.is_some_and(|due| now < due) {
-            return;
+        if self.walk.is_none() {
+            if self.due.is_some_and(|due| now < due) {
+                return;
+            }
+            self.due = Some(now + EVERY);
+            follower.purge(now);
         }
-        follower.purge(now);
-        self.due = Some(now + EVERY);
         match step(db, &self.walk.take().unwrap_or_default(), now) {
             Ok(walk) => self.walk = walk,
             Err(error) => {

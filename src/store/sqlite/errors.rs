@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -66,8 +67,21 @@ pub(super) fn away(source: impl Error + Send + Sync + 'static) -> StoreError {
     StoreError::Away { store: STORE, source: Box::new(source) }
 }
 
+/// Away where the file, the disk or another process is in the way; a file that is no database, or
+/// one of a newer server, is there and will not become another by waiting.
 pub(super) fn cannot_open(path: &Path, source: impl Error + Send + Sync + 'static) -> StoreError {
-    away(CannotOpen { path: path.to_owned(), source: Box::new(source) })
+    let in_the_way = causes(&source).any(|cause| {
+        cause.is::<io::Error>() || cause.downcast_ref::<rusqlite::Error>().is_some_and(can_pass)
+    });
+    let error = CannotOpen { path: path.to_owned(), source: Box::new(source) };
+    if in_the_way { away(error) } else { StoreError::Refused { store: STORE, source: Box::new(error) } }
+}
+
+/// An error and what caused it.
+pub(super) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }
 
 pub(super) fn corrupt(place: &'static str, id: String) -> StoreError {

@@ -1,7 +1,9 @@
 //! The schema's history, compiled in. A database that is newer than this server is refused.
 
 use refinery::{Error, Migration, Runner};
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
+
+use super::errors::causes;
 
 /// In order; the names are the same in `migrations/postgres`.
 const MIGRATIONS: [(&str, &str); 2] = [
@@ -30,8 +32,11 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<Vec<String>, Error>
     }
 }
 
+/// A table or a row that is there already.
 fn is_conflict(error: &Error) -> bool {
-    matches!(error.kind(), refinery::error::Kind::Connection(..))
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<rusqlite::Error>()?.sqlite_error_code())
+        .any(|code| matches!(code, ErrorCode::Unknown | ErrorCode::ConstraintViolation))
 }
 
 /// The names of the migrations that are not among the versions `taken`.

@@ -1,0 +1,54 @@
+//! What is over is freed, and only that.
+
+use std::{path::Path, time::Duration};
+
+use keyward::{
+    domain::{refresh_token::Chain, session::EndReason},
+    store::sessions::{Ending, SessionStore},
+};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::{file_in, open, secret, sign_in};
+use crate::backends::{FIRST_USE, LIFETIMES, START, eventually};
+
+fn rows(path: &Path, table: &str) -> u32 {
+    let sql = format!("SELECT count(*) FROM {table}");
+    Connection::open(path).expect("opened").query_row(&sql, [], |row| row.get(0)).expect("a count")
+}
+
+#[tokio::test]
+async fn sessions_and_revocations_that_are_over_are_freed() {
+    let folder = TempDir::new().expect("a folder");
+    let path = file_in(folder.path());
+    let opened = open(&path).expect("opened");
+    let mut tokens = Vec::new();
+    // More than the cleaner looks at in one step.
+    for _ in 0..1200 {
+        tokens.push(sign_in(&opened.store).await);
+    }
+    for token in &tokens[..600] {
+        let session = token.session();
+        let ending = Ending { session, owner: None, token: None, reason: EndReason::Logout };
+        opened.store.end(&ending, START).await.expect("ended");
+    }
+    assert_eq!((rows(&path, "sessions"), rows(&path, "revocations")), (1200, 600));
+
+    opened.clock.advance(LIFETIMES.access);
+    eventually("no revocation", || rows(&path, "revocations") == 0).await;
+    assert_eq!(rows(&path, "sessions"), 1200, "each has a reason to tell or is alive");
+    let living = tokens.last().expect("one");
+    let refreshed_at = START + LIFETIMES.access;
+    opened
+        .store
+        .rotate(&Chain::of(living.clone(), &secret()), &FIRST_USE, refreshed_at)
+        .await
+        .expect("rotated");
+
+    opened.clock.advance(LIFETIMES.refresh.saturating_sub(LIFETIMES.access));
+    eventually("one session", || rows(&path, "sessions") == 1).await;
+    let found = opened.store.find(living.session(), START + LIFETIMES.refresh).await.expect("an answer");
+    assert!(found.is_some());
+    opened.clock.advance(LIFETIMES.access + Duration::from_mins(1));
+    eventually("no session", || rows(&path, "sessions") == 0).await;
+}
