@@ -19,12 +19,15 @@ use keyward::{
         apps::AppStore,
         counters::CounterStore,
         memory::MemoryCounters,
+        redis::feed::Feed,
         revocations::{RevocationSet, RevocationStore},
         sessions::{Confirmation, Ended, Ending, Rotation, SessionStore},
         sqlite::SqliteStore,
     },
 };
 use tempfile::TempDir;
+
+use crate::keyspace::{Keyspace, RedisNode, SLACK};
 
 use crate::servers;
 
@@ -42,6 +45,10 @@ pub enum AccountsOn {
 pub enum SessionsOn {
     /// One SQLite file.
     Sqlite,
+    /// A single Redis.
+    Redis,
+    /// A Redis Cluster of three masters.
+    Cluster,
 }
 
 /// Where counters can live.
@@ -49,6 +56,10 @@ pub enum SessionsOn {
 pub enum CountersOn {
     /// This process.
     Memory,
+    /// A single Redis.
+    Redis,
+    /// A Redis Cluster of three masters.
+    Cluster,
 }
 
 /// When every test begins.
@@ -129,25 +140,30 @@ pub struct CounterHome {
 
 enum CounterServer {
     Memory,
+    Redis(Keyspace),
 }
 
-#[expect(clippy::unused_async, reason = "a server of its own is reached over a connection")]
 impl CounterHome {
     pub async fn on(on: CountersOn) -> Self {
         let clock = Arc::new(ManualClock::at(START));
-        match on {
+        let keyspace = match on {
             CountersOn::Memory => {
                 let counters = Arc::new(MemoryCounters::default());
-                Self { clock, slack: Duration::ZERO, counters, server: CounterServer::Memory }
+                return Self { clock, slack: Duration::ZERO, counters, server: CounterServer::Memory };
             }
-        }
+            CountersOn::Redis => Keyspace::single(),
+            CountersOn::Cluster => Keyspace::cluster(),
+        };
+        let RedisNode { store, .. } = keyspace.open(LIFETIMES, &clock).await;
+        Self { clock, slack: SLACK, counters: store, server: CounterServer::Redis(keyspace) }
     }
 
     /// Lets time pass, here and at the server.
     pub async fn elapse(&self, span: Duration) {
         self.clock.advance(span);
-        match self.server {
+        match &self.server {
             CounterServer::Memory => {}
+            CounterServer::Redis(keyspace) => keyspace.elapse(span).await,
         }
     }
 
@@ -181,6 +197,8 @@ pub struct Home {
     pub revocations: Arc<dyn RevocationStore>,
     pub set: Arc<RevocationSet>,
     pub counters: Arc<dyn CounterStore>,
+    /// What keeps the set the truth, where that is not the store itself.
+    feed: Option<Arc<Feed>>,
     /// How much earlier than by `clock` a key may end at a server whose own clock ticks during the
     /// test; zero where only `clock` counts, and so every boundary is exact.
     pub slack: Duration,
@@ -190,6 +208,7 @@ pub struct Home {
 /// What keeps a home's sessions, and ends with it.
 enum SessionServer {
     Sqlite(TempDir),
+    Redis(Keyspace),
 }
 
 /// One node's way to sessions, and what it knows of revocations.
@@ -198,6 +217,7 @@ pub struct Node {
     pub revocations: Arc<dyn RevocationStore>,
     pub set: Arc<RevocationSet>,
     pub counters: Arc<dyn CounterStore>,
+    feed: Option<Arc<Feed>>,
 }
 
 /// A client that has signed in, with its first refresh token.
@@ -215,12 +235,17 @@ impl SignedIn {
 
 impl SessionServer {
     async fn open(&self, lifetimes: Lifetimes, clock: &Arc<ManualClock>) -> Node {
-        let set = Arc::new(RevocationSet::default());
         match self {
             Self::Sqlite(folder) => {
+                let set = Arc::new(RevocationSet::default());
                 let store = open_sqlite(folder, lifetimes, set.clone(), clock.clone()).await;
                 let counters = Arc::new(MemoryCounters::default());
-                Node { sessions: store.clone(), revocations: store, set, counters }
+                Node { sessions: store.clone(), revocations: store, set, counters, feed: None }
+            }
+            Self::Redis(keyspace) => {
+                let RedisNode { store, set, feed } = keyspace.open(lifetimes, clock).await;
+                let (sessions, revocations) = (store.clone(), store.clone());
+                Node { sessions, revocations, set, counters: store, feed: Some(Arc::new(feed)) }
             }
         }
     }
@@ -228,14 +253,15 @@ impl SessionServer {
     fn slack(&self) -> Duration {
         match self {
             Self::Sqlite(_) => Duration::ZERO,
+            Self::Redis(_) => SLACK,
         }
     }
 
     /// Moves the server's own clock, where it has one.
-    #[expect(clippy::unused_async, reason = "a server of its own is told so over a connection")]
-    async fn elapse(&self, _span: Duration) {
+    async fn elapse(&self, span: Duration) {
         match self {
             Self::Sqlite(_) => {}
+            Self::Redis(keyspace) => keyspace.elapse(span).await,
         }
     }
 }
@@ -250,20 +276,21 @@ impl Home {
     pub async fn with(on: SessionsOn, lifetimes: Lifetimes) -> Self {
         let server = match on {
             SessionsOn::Sqlite => SessionServer::Sqlite(folder()),
+            SessionsOn::Redis => SessionServer::Redis(Keyspace::single()),
+            SessionsOn::Cluster => SessionServer::Redis(Keyspace::cluster()),
         };
         let clock = Arc::new(ManualClock::at(START));
-        let Node { sessions, revocations, set, counters } = server.open(lifetimes, &clock).await;
+        let Node { sessions, revocations, set, counters, feed } = server.open(lifetimes, &clock).await;
         let secret = RefreshSecret::new(&[7; 32]);
         let slack = server.slack();
-        Self { clock, lifetimes, secret, sessions, revocations, set, counters, slack, server }
+        Self { clock, lifetimes, secret, sessions, revocations, set, counters, feed, slack, server }
     }
 
     /// As after a restart: the same data, and nothing else that was known.
     pub async fn reopen(self) -> Self {
-        let Self { clock, lifetimes, secret, sessions, revocations, set, counters, slack, server } = self;
-        drop((sessions, revocations, set, counters));
-        let Node { sessions, revocations, set, counters } = server.open(lifetimes, &clock).await;
-        Self { clock, lifetimes, secret, sessions, revocations, set, counters, slack, server }
+        let Self { clock, lifetimes, secret, slack, server, .. } = self;
+        let Node { sessions, revocations, set, counters, feed } = server.open(lifetimes, &clock).await;
+        Self { clock, lifetimes, secret, sessions, revocations, set, counters, feed, slack, server }
     }
 
     /// This one's own node.
@@ -273,6 +300,7 @@ impl Home {
             revocations: self.revocations.clone(),
             set: self.set.clone(),
             counters: self.counters.clone(),
+            feed: self.feed.clone(),
         }
     }
 

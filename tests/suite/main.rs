@@ -5,6 +5,7 @@ mod actor;
 mod backends;
 mod config;
 mod contracts;
+mod keyspace;
 mod model;
 mod postgres;
 mod servers;

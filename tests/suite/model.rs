@@ -350,6 +350,8 @@ fn explore(on: SessionsOn, cases: u32) {
 }
 
 #[rstest]
-fn refresh_does_what_contract_3_says(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+fn refresh_does_what_contract_3_says(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     explore(on, 48);
 }

@@ -18,7 +18,9 @@ const OTHER: &str = "another passphrase of seven odd words";
 
 #[rstest]
 #[tokio::test]
-async fn fifty_callers_with_one_token_all_get_the_same_child(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn fifty_callers_with_one_token_all_get_the_same_child(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let server = Server::on(Home::on(on).await).await;
     let first = server.login().await;
     let answers = server.refresh_at_once(first.refresh_token.expose(), 50).await;
@@ -29,7 +31,9 @@ async fn fifty_callers_with_one_token_all_get_the_same_child(#[values(SessionsOn
 
 #[rstest]
 #[tokio::test]
-async fn a_session_never_gets_more_than_its_limit_in_a_window(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_session_never_gets_more_than_its_limit_in_a_window(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let options = Options { session_limit: 20, ..Options::default() };
     let server = Server::with(Home::on(on).await, options).await;
     let tokens = server.login().await;
@@ -55,7 +59,7 @@ async fn a_session_never_gets_more_than_its_limit_in_a_window(#[values(SessionsO
 #[rstest]
 #[tokio::test]
 async fn ten_failures_from_one_address_stop_that_pair_and_nobody_else(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let server = Server::on(Home::on(on).await).await;
     for _ in 0..10 {
@@ -120,7 +124,9 @@ async fn a_full_queue_is_refused_at_once_and_clears() {
 
 #[rstest]
 #[tokio::test]
-async fn a_password_change_ends_every_other_session(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_password_change_ends_every_other_session(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let server = Server::on(Home::on(on).await).await;
     let (mine, other) = (server.login().await, server.login().await);
     let caller = server.auth.identify(&mine.access_token).await.expect("signed in");
@@ -137,7 +143,7 @@ async fn a_password_change_ends_every_other_session(#[values(SessionsOn::Sqlite)
 #[rstest]
 #[tokio::test]
 async fn a_disabled_account_is_out_at_once_and_an_enabled_one_signs_in_anew(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let server = Server::on(Home::on(on).await).await;
     let tokens = server.login().await;
@@ -206,7 +212,9 @@ async fn names_differ_by_more_than_case() {
 
 #[rstest]
 #[tokio::test]
-async fn a_token_is_over_at_its_exact_second(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_token_is_over_at_its_exact_second(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let server = Server::on(Home::on(on).await).await;
     let tokens = server.login().await;
     let claims = server.pass(&tokens.access_token).await.expect("passes").caller.claims().clone();

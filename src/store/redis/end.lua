@@ -2,13 +2,11 @@
 -- first end stands; writing it again makes WAIT on a retry mean something.
 -- KEYS[1] session:<id>   ARGV: 1 owner, '' = anybody   2 reason   3 now in ms
 local s = redis.call('HMGET', KEYS[1], 'u', 'a', 'k', 'p', 'e', 'x', 't')
-if not s[1] or (ARGV[1] ~= '' and ARGV[1] ~= s[1]) then return {'unknown'} end
 local now = tonumber(ARGV[3])
+if not s[1] or tonumber(s[5]) <= now then return {'unknown'} end
+if ARGV[1] ~= '' and ARGV[1] ~= s[1] then return {'unknown'} end
 local verdict, reason, since = 'before', s[6], s[7]
-if not reason then
-  verdict, reason, since = 'now', ARGV[2], now
-  if tonumber(s[5]) <= now then verdict, reason = 'before', 'expired' end
-end
+if not reason then verdict, reason, since = 'now', ARGV[2], now end
 redis.call('HSET', KEYS[1], 'x', reason, 't', since)
 redis.call('HDEL', KEYS[1], 'n', 'i', 'c', 's', 'l', 'd', 'o', '1', '2', '3', '4')
 return {verdict, reason, tonumber(since), s[1], s[2], s[3] or '', s[4] or ''}

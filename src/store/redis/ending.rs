@@ -12,7 +12,15 @@
 
 use redis::Value;
 
-use super::{RedisStore, error::corrupt, keys::Keys, millis, record::Reader, script::END, sessions::Reply};
+use super::{
+    RedisStore,
+    error::corrupt,
+    keys::Keys,
+    millis,
+    record::Reader,
+    script::{END, REFUSE},
+    sessions::Reply,
+};
 use crate::{
     domain::{
         app::AppName,
@@ -124,14 +132,12 @@ impl RedisStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.revocations.insert(&Revocation { subject, reason, until });
-        let key = self.keys.blacklist(&subject);
-        let mut command = redis::cmd("SET");
-        command.arg(&key).arg(reason.as_str()).arg("PX").arg(millis(now.until(until)));
-        self.durable.write(&key, &command).await
+        let call = REFUSE.on(&self.keys.blacklist(&subject)).arg(reason.as_str());
+        self.durable.call_durably(&call.arg(millis(now.until(until)))).await
     }
 
-    /// Makes up for a crash between steps 1 and 2: a session was met that ended at `since`. Only
-    /// where nothing is written, and no longer than one of its tokens can live.
+    /// Makes up for a crash between steps 1 and 2: a session was met that ended at `since`. Its tokens
+    /// are refused no longer than one of them can live.
     pub(super) async fn refuse_again(
         &self,
         session: SessionId,
@@ -143,12 +149,7 @@ impl RedisStore {
         if until <= now {
             return Ok(());
         }
-        let subject = Subject::Session(session);
-        self.revocations.insert(&Revocation { subject, reason, until });
-        let mut command = redis::cmd("SET");
-        command.arg(self.keys.blacklist(&subject)).arg(reason.as_str());
-        command.arg("PX").arg(millis(now.until(until))).arg("NX");
-        self.durable.run(&command).await
+        self.refuse(Subject::Session(session), reason, until, now).await
     }
 
     /// Deletes what led to a session that is over.

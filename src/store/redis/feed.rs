@@ -9,7 +9,9 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
-use redis::{PushInfo, PushKind, RedisError, Value, aio::MultiplexedConnection};
+use redis::{
+    PushInfo, PushKind, RedisError, ServerError, ServerErrorKind, Value, aio::MultiplexedConnection,
+};
 use tokio::{
     sync::mpsc,
     task::AbortHandle,
@@ -20,7 +22,7 @@ use super::{
     RedisStore,
     keys::Keys,
     masters::{Census, Masters},
-    revocations::{UserRefusals, reason},
+    revocations::{UserChanges, reason},
     target::RedisTarget,
 };
 use crate::{
@@ -58,7 +60,7 @@ impl Feed {
             target: store.target.clone(),
             keys: store.keys.clone(),
             revocations: store.revocations.clone(),
-            user_refusals: store.user_refusals.clone(),
+            user_changes: store.user_changes.clone(),
             clock: store.clock.clone(),
             access: store.keeping.lifetimes.access,
         };
@@ -97,7 +99,7 @@ struct Follower {
     target: RedisTarget,
     keys: Arc<Keys>,
     revocations: Arc<RevocationSet>,
-    user_refusals: Arc<UserRefusals>,
+    user_changes: Arc<UserChanges>,
     clock: Arc<dyn Clock>,
     access: Duration,
 }
@@ -173,11 +175,9 @@ impl Follower {
     /// done. Once more if a user was refused here meanwhile, for the scan may have missed that.
     async fn rescan(&self, servers: &[MultiplexedConnection]) -> Result<(), Trouble> {
         loop {
-            let refusals = self.user_refusals.count();
+            let changes = self.user_changes.count();
             let users = try_join_all(servers.iter().map(|server| self.scan(server))).await?.concat();
-            let now = self.user_refusals.lock();
-            if *now == refusals {
-                self.revocations.lift_users_except(&users);
+            if self.user_changes.take_in(changes, || self.revocations.lift_users_except(&users)) {
                 return Ok(());
             }
         }
@@ -241,47 +241,32 @@ impl Follower {
         for (name, _) in &known {
             pipeline.get(name).pttl(name);
         }
-        let mut users = Vec::new();
         while !known.is_empty() {
-            let (refusals, now) = (self.user_refusals.count(), self.clock.now());
-            let values: Vec<Value> = pipeline.query_async(&mut server.clone()).await?;
-            let mut gone = Vec::new();
-            for ((_, subject), value) in known.iter().zip(values.chunks(2)) {
-                let is_there = self.take_in(*subject, value, now)?;
-                if let Subject::User(user) = subject {
-                    if is_there { &mut users } else { &mut gone }.push(*user);
-                }
-            }
-            if self.lift(&gone, refusals) {
-                break;
-            }
-        }
-        Ok(users)
-    }
-
-    /// Takes in one key's value and what is left of its life; `false` = there is none. A token or
-    /// session whose key has expired needs nothing: its tokens are over too.
-    fn take_in(&self, subject: Subject, value: &[Value], now: Timestamp) -> Result<bool, Trouble> {
-        let [value, left] = value else { return Err(Trouble::Closed) };
-        let value: Option<String> = redis::from_redis_value_ref(value).map_err(RedisError::from)?;
-        let left: i64 = redis::from_redis_value_ref(left).map_err(RedisError::from)?;
-        let Some(value) = value else { return Ok(false) };
-        let left = u64::try_from(left).map_or(WITHOUT_EXPIRY, Duration::from_millis);
-        self.revocations.insert(&Revocation { subject, reason: reason(&value), until: now + left });
-        Ok(true)
-    }
-
-    /// Takes back users' revocations; `false` = one was made here since Redis was asked, so it must
-    /// be asked again.
-    fn lift(&self, users: &[UserId], refusals: u64) -> bool {
-        let now = self.user_refusals.lock();
-        let is_same = users.is_empty() || *now == refusals;
-        if is_same {
-            for user in users {
-                self.revocations.lift(*user);
+            let (changes, now) = (self.user_changes.count(), self.clock.now());
+            let values = server.clone().send_packed_commands(&pipeline, 0, pipeline.len()).await?;
+            let found = known.iter().zip(values.chunks(2));
+            let found: Vec<_> =
+                found.map(|((_, subject), value)| (*subject, revocation(*subject, value, now))).collect();
+            if self.user_changes.take_in(changes, || self.take_in(&found)) {
+                let users = found.into_iter().filter_map(|found| match found {
+                    (Subject::User(user), Some(_)) => Some(user),
+                    _ => None,
+                });
+                return Ok(users.collect());
             }
         }
-        is_same
+        Ok(Vec::new())
+    }
+
+    /// A token or session whose key has expired needs nothing: its tokens are over too.
+    fn take_in(&self, found: &[(Subject, Option<Revocation>)]) {
+        for found in found {
+            match found {
+                (_, Some(revocation)) => self.revocations.insert(revocation),
+                (Subject::User(user), None) => self.revocations.lift(*user),
+                (Subject::Token(_) | Subject::Session(_), None) => {}
+            }
+        }
     }
 
     /// The names are known but cannot be read: they refuse, for as long as a token can live.
@@ -321,6 +306,26 @@ impl Follower {
         self.revocations.heard(now);
         Ok(())
     }
+}
+
+/// Reads a key's value and what is left of its life; `None` = there is no such key, or it has moved to
+/// another master, which names it too. What another hand wrote refuses, whatever it is.
+fn revocation(subject: Subject, answer: &[Value], now: Timestamp) -> Option<Revocation> {
+    let reason = match answer.first()? {
+        Value::Nil => return None,
+        Value::ServerError(error) if is_elsewhere(error) => return None,
+        Value::BulkString(value) => reason(value),
+        _ => EndReason::Admin,
+    };
+    let left = match answer.get(1) {
+        Some(&Value::Int(left)) => u64::try_from(left).map_or(WITHOUT_EXPIRY, Duration::from_millis),
+        _ => WITHOUT_EXPIRY,
+    };
+    Some(Revocation { subject, reason, until: now + left })
+}
+
+fn is_elsewhere(error: &ServerError) -> bool {
+    matches!(error.kind(), Some(ServerErrorKind::Moved | ServerErrorKind::Ask))
 }
 
 /// A text that stands for itself in a pattern.

@@ -25,7 +25,7 @@ use self::{
     feed::Feed,
     keys::{Keys, RefreshKeys},
     link::Link,
-    revocations::UserRefusals,
+    revocations::UserChanges,
     target::RedisTarget,
 };
 use super::{error::StoreError, revocations::RevocationSet};
@@ -58,7 +58,7 @@ pub struct RedisStore {
     keys: Arc<Keys>,
     keeping: Keeping,
     revocations: Arc<RevocationSet>,
-    user_refusals: Arc<UserRefusals>,
+    user_changes: Arc<UserChanges>,
     clock: Arc<dyn Clock>,
 }
 
@@ -89,7 +89,7 @@ impl RedisStore {
             durable,
             keeping,
             revocations,
-            user_refusals: Arc::default(),
+            user_changes: Arc::default(),
             clock,
         })
     }

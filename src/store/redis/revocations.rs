@@ -14,26 +14,43 @@ use crate::{
     },
 };
 
-/// Counts the refusals of users on this node, so that the feed, which reads Redis a moment before it
-/// believes what it read, never takes back one that was made in between.
+/// Counts what this node changes about users, so that the feed, which reads Redis a moment before it
+/// takes in what it read, never undoes a change that was made in between.
 #[derive(Debug, Default)]
-pub struct UserRefusals(Mutex<u64>);
+pub struct UserChanges(Mutex<u64>);
 
-impl UserRefusals {
+impl UserChanges {
     /// How many there were.
     pub fn count(&self) -> u64 {
         *self.lock()
     }
 
-    /// Holds off refusals while the set is changed.
-    pub fn lock(&self) -> MutexGuard<'_, u64> {
+    /// Makes one, with others held off.
+    fn make(&self, change: impl FnOnce()) {
+        let mut count = self.lock();
+        *count += 1;
+        change();
+    }
+
+    /// Takes in what was read after `count` changes; `false` = there was one since, so it must be
+    /// read again.
+    pub fn take_in(&self, count: u64, read: impl FnOnce()) -> bool {
+        let now = self.lock();
+        let is_same = *now == count;
+        if is_same {
+            read();
+        }
+        is_same
+    }
+
+    fn lock(&self) -> MutexGuard<'_, u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Reads a `blacklist:` value. What another hand wrote there refuses as well.
-pub fn reason(value: &str) -> EndReason {
-    value.parse().unwrap_or(EndReason::Admin)
+pub fn reason(value: &[u8]) -> EndReason {
+    std::str::from_utf8(value).ok().and_then(|value| value.parse().ok()).unwrap_or(EndReason::Admin)
 }
 
 #[async_trait]
@@ -41,7 +58,7 @@ impl RevocationStore for RedisStore {
     async fn ask(&self, claims: &AccessClaims, _now: Timestamp) -> Result<Option<EndReason>, StoreError> {
         // Redis keeps the time of these keys itself, and what it still has counts.
         let ask = async |subject: Subject| {
-            self.link.run::<Option<String>>(redis::cmd("GET").arg(self.keys.blacklist(&subject))).await
+            self.link.run::<Option<Vec<u8>>>(redis::cmd("GET").arg(self.keys.blacklist(&subject))).await
         };
         let found = try_join_all(Subject::of(claims).map(ask)).await?;
         Ok(found.into_iter().flatten().next().map(|value| reason(&value)))
@@ -51,17 +68,15 @@ impl RevocationStore for RedisStore {
         let subject = Subject::User(user);
         let until = now + self.keeping.lifetimes.access;
         self.refuse(subject, reason, until, now).await?;
-        // Once more, for the feed may have read the key before it was written and lifted it since.
-        let mut refusals = self.user_refusals.lock();
-        *refusals += 1;
-        self.revocations.insert(&Revocation { subject, reason, until });
+        // Once more, for the feed may have read the key before it was written, and lifted it since.
+        self.user_changes.make(|| self.revocations.insert(&Revocation { subject, reason, until }));
         Ok(())
     }
 
     async fn admit_user(&self, user: UserId) -> Result<(), StoreError> {
         let key = self.keys.blacklist(&Subject::User(user));
         self.durable.run::<()>(redis::cmd("DEL").arg(key)).await?;
-        self.revocations.lift(user);
+        self.user_changes.make(|| self.revocations.lift(user));
         Ok(())
     }
 }

@@ -8,8 +8,8 @@ local s = redis.call('HMGET', KEYS[1], 'u', 'a', 'n', 'i', 'c', 's', 'e', 'k', '
 local user, app, kept, parent = s[1], s[2], s[8] or '', s[9] or ''
 local now = tonumber(ARGV[2])
 if not user then return {'expired'} end
-if s[10] then return {'ended', s[10], tonumber(s[11]), user, app, kept, parent} end
 if tonumber(s[7]) <= now then return {'expired'} end
+if s[10] then return {'ended', s[10], tonumber(s[11]), user, app, kept, parent} end
 
 local presented, current = tonumber(ARGV[1]), tonumber(s[3])
 local grace = tonumber(ARGV[3])

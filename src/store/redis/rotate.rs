@@ -164,8 +164,7 @@ impl RedisStore {
                 self.refuse_again(session, reason, reply.time(2)?, now).await?;
                 Ok(Confirmation::Ended(reason))
             }
-            "expired" => Ok(Confirmation::Ended(EndReason::Expired)),
-            _ => Ok(Confirmation::Seen),
+            _ => Ok(Confirmation::Ended(EndReason::Expired)),
         }
     }
 }

@@ -20,13 +20,14 @@ pub static END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("en
 pub static INDEX: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("index.lua")));
 pub static PAGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("page.lua")));
 pub static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("prune.lua")));
+pub static REFUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("refuse.lua")));
 pub static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("count.lua")));
 pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("writable.lua")));
 
 /// Teaches a server every script.
 pub async fn load_all(connection: &mut MultiplexedConnection) -> RedisResult<()> {
     let mut pipeline = redis::pipe();
-    for script in [&OPEN, &ROTATE, &SEEN, &END, &INDEX, &PAGE, &PRUNE, &COUNT, &WRITABLE] {
+    for script in [&OPEN, &ROTATE, &SEEN, &END, &INDEX, &PAGE, &PRUNE, &REFUSE, &COUNT, &WRITABLE] {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source).ignore();
     }
     pipeline.query_async(connection).await

@@ -41,7 +41,9 @@ impl CounterHome {
 
 #[rstest]
 #[tokio::test]
-async fn a_window_begins_with_its_first_count(#[values(CountersOn::Memory)] on: CountersOn) {
+async fn a_window_begins_with_its_first_count(
+    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
+) {
     let home = CounterHome::on(on).await;
     for counter in one_of_each() {
         home.is(home.add(&counter).await, 1, WINDOW);
@@ -52,7 +54,9 @@ async fn a_window_begins_with_its_first_count(#[values(CountersOn::Memory)] on: 
 
 #[rstest]
 #[tokio::test]
-async fn a_window_ends_to_the_millisecond_whatever_was_counted(#[values(CountersOn::Memory)] on: CountersOn) {
+async fn a_window_ends_to_the_millisecond_whatever_was_counted(
+    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
+) {
     let home = CounterHome::on(on).await;
     for counter in one_of_each() {
         home.add(&counter).await;
@@ -66,7 +70,9 @@ async fn a_window_ends_to_the_millisecond_whatever_was_counted(#[values(Counters
 
 #[rstest]
 #[tokio::test]
-async fn counters_of_different_kind_or_name_do_not_mix(#[values(CountersOn::Memory)] on: CountersOn) {
+async fn counters_of_different_kind_or_name_do_not_mix(
+    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
+) {
     let home = CounterHome::on(on).await;
     let counters = one_of_each();
     for (more, counter) in counters.iter().enumerate() {
@@ -82,7 +88,9 @@ async fn counters_of_different_kind_or_name_do_not_mix(#[values(CountersOn::Memo
 
 #[rstest]
 #[tokio::test]
-async fn reading_does_not_count(#[values(CountersOn::Memory)] on: CountersOn) {
+async fn reading_does_not_count(
+    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
+) {
     let home = CounterHome::on(on).await;
     let counters = one_of_each();
     let nothing = home.counters.read(&counters, home.now()).await.unwrap();
@@ -100,7 +108,9 @@ async fn reading_does_not_count(#[values(CountersOn::Memory)] on: CountersOn) {
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn counts_at_the_same_time_are_all_counted(#[values(CountersOn::Memory)] on: CountersOn) {
+async fn counts_at_the_same_time_are_all_counted(
+    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
+) {
     let home = CounterHome::on(on).await;
     for counter in one_of_each() {
         let add = || {
@@ -116,7 +126,9 @@ async fn counts_at_the_same_time_are_all_counted(#[values(CountersOn::Memory)] o
 
 #[rstest]
 #[tokio::test]
-async fn a_forgotten_counter_begins_anew(#[values(CountersOn::Memory)] on: CountersOn) {
+async fn a_forgotten_counter_begins_anew(
+    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
+) {
     let home = CounterHome::on(on).await;
     let counters = one_of_each();
     for counter in &counters {

@@ -48,7 +48,9 @@ impl Home {
 
 #[rstest]
 #[tokio::test]
-async fn an_ended_session_is_over_and_nothing_revives_it(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn an_ended_session_is_over_and_nothing_revives_it(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let child = home.refreshed(&client.token).await;
@@ -64,7 +66,7 @@ async fn an_ended_session_is_over_and_nothing_revives_it(#[values(SessionsOn::Sq
 #[rstest]
 #[tokio::test]
 async fn ending_it_again_says_that_it_was_over_and_keeps_the_reason(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
@@ -80,7 +82,7 @@ async fn ending_it_again_says_that_it_was_over_and_keeps_the_reason(
 #[rstest]
 #[tokio::test]
 async fn the_reason_is_told_until_the_session_would_have_expired(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
@@ -95,7 +97,9 @@ async fn the_reason_is_told_until_the_session_would_have_expired(
 
 #[rstest]
 #[tokio::test]
-async fn every_access_token_of_an_ended_session_is_refused(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn every_access_token_of_an_ended_session_is_refused(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let (client, other) = (home.sign_in().await, home.sign_in().await);
     let (presented, sibling) = (home.claims(&client), home.claims(&client));
@@ -119,7 +123,7 @@ async fn every_access_token_of_an_ended_session_is_refused(#[values(SessionsOn::
 #[rstest]
 #[tokio::test]
 async fn without_an_owner_asked_for_an_unknown_sessions_tokens_are_refused_all_the_same(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
     let token = RefreshToken::first(SessionId::random(), &home.secret);
@@ -136,7 +140,7 @@ async fn without_an_owner_asked_for_an_unknown_sessions_tokens_are_refused_all_t
 #[rstest]
 #[tokio::test]
 async fn a_session_whose_time_is_over_can_be_ended_all_the_same(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
@@ -151,7 +155,7 @@ async fn a_session_whose_time_is_over_can_be_ended_all_the_same(
 #[rstest]
 #[tokio::test]
 async fn a_session_of_another_owner_is_not_found_and_nothing_is_changed(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
     let (client, stranger) = (home.sign_in().await, home.sign_in().await);
@@ -174,7 +178,9 @@ async fn a_session_of_another_owner_is_not_found_and_nothing_is_changed(
 
 #[rstest]
 #[tokio::test]
-async fn every_session_of_a_user_but_one_is_ended(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn every_session_of_a_user_but_one_is_ended(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let user = UserId::new(home.now());
     let mut clients = Vec::new();
@@ -201,7 +207,9 @@ async fn every_session_of_a_user_but_one_is_ended(#[values(SessionsOn::Sqlite)] 
 
 #[rstest]
 #[tokio::test]
-async fn every_session_of_a_user_is_ended(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn every_session_of_a_user_is_ended(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let expired = client.clone();
@@ -221,7 +229,9 @@ async fn every_session_of_a_user_is_ended(#[values(SessionsOn::Sqlite)] on: Sess
 
 #[rstest]
 #[tokio::test]
-async fn theft_refuses_the_sessions_access_tokens(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn theft_refuses_the_sessions_access_tokens(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let child = home.refreshed(&client.token).await;

@@ -7,7 +7,9 @@ use crate::backends::{Home, SessionsOn, eventually};
 
 #[rstest]
 #[tokio::test]
-async fn a_new_home_refuses_nobody_and_knows_that_it_knows(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_new_home_refuses_nobody_and_knows_that_it_knows(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     assert!(home.set.is_following());
@@ -17,7 +19,9 @@ async fn a_new_home_refuses_nobody_and_knows_that_it_knows(#[values(SessionsOn::
 
 #[rstest]
 #[tokio::test]
-async fn it_goes_on_hearing_from_its_home(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn it_goes_on_hearing_from_its_home(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     home.elapse(home.lifetimes.access).await;
     eventually("heard", || home.set.last_heard() == home.now()).await;
@@ -26,7 +30,9 @@ async fn it_goes_on_hearing_from_its_home(#[values(SessionsOn::Sqlite)] on: Sess
 
 #[rstest]
 #[tokio::test]
-async fn a_refused_user_is_refused_until_admitted(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_refused_user_is_refused_until_admitted(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let (client, other) = (home.sign_in().await, home.sign_in().await);
     let reason = EndReason::AccountDisabled;
@@ -43,7 +49,7 @@ async fn a_refused_user_is_refused_until_admitted(#[values(SessionsOn::Sqlite)] 
 #[rstest]
 #[tokio::test]
 async fn a_revocation_lasts_until_no_token_it_is_about_can_be_alive(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
     let (ended, refused) = (home.sign_in().await, home.sign_in().await);
@@ -61,7 +67,9 @@ async fn a_revocation_lasts_until_no_token_it_is_about_can_be_alive(
 
 #[rstest]
 #[tokio::test]
-async fn a_second_ending_lengthens_the_refusal(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_second_ending_lengthens_the_refusal(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     home.end(client.session(), EndReason::Logout).await;
@@ -73,7 +81,9 @@ async fn a_second_ending_lengthens_the_refusal(#[values(SessionsOn::Sqlite)] on:
 
 #[rstest]
 #[tokio::test]
-async fn a_restart_forgets_no_revocation(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_restart_forgets_no_revocation(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let (ended, refused, admitted) = (home.sign_in().await, home.sign_in().await, home.sign_in().await);
     home.end(ended.session(), EndReason::Admin).await;
@@ -96,7 +106,9 @@ async fn a_restart_forgets_no_revocation(#[values(SessionsOn::Sqlite)] on: Sessi
 
 #[rstest]
 #[tokio::test]
-async fn another_node_learns_of_it(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn another_node_learns_of_it(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let node = home.another_node().await;
     let (ended, refused, thief) = (home.sign_in().await, home.sign_in().await, home.sign_in().await);

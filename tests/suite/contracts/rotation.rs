@@ -37,7 +37,9 @@ impl Home {
 
 #[rstest]
 #[tokio::test]
-async fn the_current_token_gets_the_next_generation(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn the_current_token_gets_the_next_generation(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let created_at = home.now();
@@ -56,7 +58,7 @@ async fn the_current_token_gets_the_next_generation(#[values(SessionsOn::Sqlite)
 #[rstest]
 #[tokio::test]
 async fn the_parent_of_an_unconfirmed_token_gets_that_one_again_days_later(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
@@ -77,7 +79,7 @@ async fn the_parent_of_an_unconfirmed_token_gets_that_one_again_days_later(
 #[case::timer(TIMER)]
 #[tokio::test]
 async fn the_parent_of_a_token_seen_in_use_is_good_for_the_grace_to_the_millisecond(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
     #[case] policy: ReusePolicy,
 ) {
     let home = Home::on(on).await;
@@ -96,7 +98,7 @@ async fn the_parent_of_a_token_seen_in_use_is_good_for_the_grace_to_the_millisec
 #[rstest]
 #[tokio::test]
 async fn under_the_timer_a_token_is_confirmed_a_grace_after_it_was_first_issued(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
@@ -113,7 +115,7 @@ async fn under_the_timer_a_token_is_confirmed_a_grace_after_it_was_first_issued(
 #[case::confirmed(true)]
 #[tokio::test]
 async fn a_token_older_than_the_parent_is_theft_at_once(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
     #[case] confirmed: bool,
 ) {
     let home = Home::on(on).await;
@@ -129,7 +131,9 @@ async fn a_token_older_than_the_parent_is_theft_at_once(
 
 #[rstest]
 #[tokio::test]
-async fn the_use_of_a_refresh_token_confirms_it(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn the_use_of_a_refresh_token_confirms_it(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let child = home.refreshed(&client.token).await;
@@ -144,7 +148,7 @@ async fn the_use_of_a_refresh_token_confirms_it(#[values(SessionsOn::Sqlite)] on
 #[rstest]
 #[tokio::test]
 async fn an_access_token_of_another_generation_confirms_nothing(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
@@ -162,7 +166,9 @@ async fn an_access_token_of_another_generation_confirms_nothing(
 
 #[rstest]
 #[tokio::test]
-async fn a_new_generation_is_not_confirmed_by_the_one_before(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_new_generation_is_not_confirmed_by_the_one_before(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let child = home.refreshed(&client.token).await;
@@ -174,7 +180,9 @@ async fn a_new_generation_is_not_confirmed_by_the_one_before(#[values(SessionsOn
 
 #[rstest]
 #[tokio::test]
-async fn a_token_newer_than_the_record_is_followed(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_token_newer_than_the_record_is_followed(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let lost = client.token.successor(&home.secret).successor(&home.secret);
@@ -185,7 +193,9 @@ async fn a_token_newer_than_the_record_is_followed(#[values(SessionsOn::Sqlite)]
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_at_once_with_one_token_all_get_the_one_child(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn fifty_at_once_with_one_token_all_get_the_one_child(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let nodes = [home.another_node().await, home.another_node().await];
     let client = home.sign_in().await;
@@ -206,7 +216,9 @@ async fn fifty_at_once_with_one_token_all_get_the_one_child(#[values(SessionsOn:
 
 #[rstest]
 #[tokio::test]
-async fn a_restart_forgets_no_rotation_and_no_confirmation(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_restart_forgets_no_rotation_and_no_confirmation(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let (first, second) = (home.sign_in().await, home.sign_in().await);
     let child = home.refreshed(&first.token).await;

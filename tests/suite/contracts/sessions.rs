@@ -40,7 +40,9 @@ impl Home {
 
 #[rstest]
 #[tokio::test]
-async fn a_session_is_read_back_as_it_was_opened(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_session_is_read_back_as_it_was_opened(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let devices = [
         Device::new(Some("Zoë's téléphone"), "2001:db8::7".parse().ok(), Some("Browser/1 (\"x\"; y)")),
@@ -61,7 +63,7 @@ async fn a_session_is_read_back_as_it_was_opened(#[values(SessionsOn::Sqlite)] o
 #[rstest]
 #[tokio::test]
 async fn a_session_opened_again_after_a_lost_answer_is_the_same(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
     let (id, user) = (SessionId::random(), UserId::new(home.now()));
@@ -77,7 +79,9 @@ async fn a_session_opened_again_after_a_lost_answer_is_the_same(
 
 #[rstest]
 #[tokio::test]
-async fn a_session_nobody_opened_is_not_found(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_session_nobody_opened_is_not_found(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let token = RefreshToken::first(SessionId::random(), &home.secret);
     assert_eq!(home.find(token.session()).await, None);
@@ -92,7 +96,7 @@ async fn a_session_nobody_opened_is_not_found(#[values(SessionsOn::Sqlite)] on: 
 #[rstest]
 #[tokio::test]
 async fn a_users_sessions_are_listed_the_most_recently_active_first(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
     let (user, other) = (UserId::new(home.now()), UserId::new(home.now()));
@@ -114,7 +118,9 @@ async fn a_users_sessions_are_listed_the_most_recently_active_first(
 
 #[rstest]
 #[tokio::test]
-async fn an_apps_sessions_are_listed_page_by_page(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn an_apps_sessions_are_listed_page_by_page(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let mut opened = Vec::new();
     for _ in 0..5 {
@@ -131,7 +137,9 @@ async fn an_apps_sessions_are_listed_page_by_page(#[values(SessionsOn::Sqlite)] 
 
 #[rstest]
 #[tokio::test]
-async fn sessions_of_one_moment_are_each_listed_once(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn sessions_of_one_moment_are_each_listed_once(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let mut opened = Vec::new();
     for _ in 0..7 {
@@ -145,7 +153,9 @@ async fn sessions_of_one_moment_are_each_listed_once(#[values(SessionsOn::Sqlite
 
 #[rstest]
 #[tokio::test]
-async fn a_touch_is_noted_and_lengthens_nothing(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_touch_is_noted_and_lengthens_nothing(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let opened = home.find(client.session()).await.expect("alive");
@@ -161,7 +171,7 @@ async fn a_touch_is_noted_and_lengthens_nothing(#[values(SessionsOn::Sqlite)] on
 #[rstest]
 #[tokio::test]
 async fn a_session_left_alone_is_over_after_the_refresh_lifetime(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
@@ -182,7 +192,9 @@ async fn a_session_left_alone_is_over_after_the_refresh_lifetime(
 
 #[rstest]
 #[tokio::test]
-async fn each_refresh_begins_the_lifetime_anew(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn each_refresh_begins_the_lifetime_anew(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::on(on).await;
     let mut token = home.sign_in().await.token;
     for _ in 0..5 {
@@ -195,7 +207,9 @@ async fn each_refresh_begins_the_lifetime_anew(#[values(SessionsOn::Sqlite)] on:
 
 #[rstest]
 #[tokio::test]
-async fn no_refresh_goes_past_the_sessions_greatest_age(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn no_refresh_goes_past_the_sessions_greatest_age(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     let home = Home::with(on, Lifetimes { session_max_age: Some(DAY * 10), ..LIFETIMES }).await;
     let client = home.sign_in().await;
     let end = home.now() + DAY * 10;
@@ -218,7 +232,7 @@ async fn no_refresh_goes_past_the_sessions_greatest_age(#[values(SessionsOn::Sql
 #[rstest]
 #[tokio::test]
 async fn a_session_younger_in_age_than_its_refresh_lifetime_ends_with_its_age(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::with(on, Lifetimes { session_max_age: Some(DAY), ..LIFETIMES }).await;
     let client = home.sign_in().await;
@@ -231,7 +245,7 @@ async fn a_session_younger_in_age_than_its_refresh_lifetime_ends_with_its_age(
 #[rstest]
 #[tokio::test]
 async fn without_a_greatest_age_a_session_lives_as_long_as_it_is_used(
-    #[values(SessionsOn::Sqlite)] on: SessionsOn,
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::with(on, Lifetimes { session_max_age: None, ..LIFETIMES }).await;
     let mut token = home.sign_in().await.token;
@@ -244,6 +258,8 @@ async fn without_a_greatest_age_a_session_lives_as_long_as_it_is_used(
 
 #[rstest]
 #[tokio::test]
-async fn a_store_that_works_says_so(#[values(SessionsOn::Sqlite)] on: SessionsOn) {
+async fn a_store_that_works_says_so(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
     Home::on(on).await.sessions.ping().await.expect("it answers");
 }

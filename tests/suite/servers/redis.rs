@@ -1,0 +1,196 @@
+//! Real Redis: single servers with any options, shared or of a test's own, which it may kill, stop or
+//! fill up.
+//!
+//! A server runs under a shell that waits on a pipe from this process: when the process ends, in
+//! whatever way, the shell kills the server and removes its folder.
+
+use std::{
+    fs,
+    io::Write,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::LazyLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+use redis::FromRedisValue;
+
+const GUARD: &str = r#"
+    folder=$1; shift
+    "$@" & server=$!
+    read -r farewell
+    kill -9 $server; wait $server
+    [ "$farewell" = keep ] || rm -rf "$folder"
+"#;
+
+/// A `redis-server` that dies with this value.
+pub struct Server {
+    folder: PathBuf,
+    port: u16,
+    options: Vec<String>,
+    guard: Option<Child>,
+}
+
+/// The server that all tests of this process share, each under a prefix of its own.
+pub fn shared() -> &'static Server {
+    static SHARED: LazyLock<Server> = LazyLock::new(|| Server::start(&[]));
+    &SHARED
+}
+
+/// A port nobody listens on just now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
+}
+
+fn folder() -> PathBuf {
+    tempfile::Builder::new().prefix("keyward-redis-").tempdir().expect("a folder").keep()
+}
+
+impl Server {
+    /// A server with more options, such as `["--maxmemory", "3mb"]`.
+    pub fn start(options: &[&str]) -> Self {
+        Self::start_at(free_port, options.iter().map(|&option| option.to_owned()).collect())
+    }
+
+    /// A sentinel, with the lines of its configuration.
+    pub fn start_sentinel(lines: &str) -> Self {
+        let port = free_port();
+        let folder = folder();
+        let file = folder.join("sentinel.conf");
+        fs::write(&file, format!("port {port}\nbind 127.0.0.1\n{lines}\n")).expect("written");
+        let options = vec![file.display().to_string(), "--sentinel".to_owned()];
+        let mut server = Self { folder, port, options, guard: None };
+        server.run();
+        assert!(server.is_ready(), "a sentinel does not start");
+        server
+    }
+
+    fn start_at(port: impl Fn() -> u16, options: Vec<String>) -> Self {
+        let mut server = Self { folder: folder(), port: 0, options, guard: None };
+        // Somebody else may take a free port before the server does.
+        for _ in 0..5 {
+            server.port = port();
+            server.run();
+            if server.is_ready() {
+                return server;
+            }
+            server.kill();
+        }
+        panic!("redis-server, which the tests need, does not start")
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// A connection of the test's own.
+    pub fn connection(&self) -> redis::Connection {
+        redis::Client::open(self.url()).expect("a URL").get_connection().expect("a connection")
+    }
+
+    /// Runs one command, its words parted by blanks.
+    pub fn ask<T: FromRedisValue>(&self, command: &str) -> T {
+        let mut words = command.split(' ');
+        let mut cmd = redis::cmd(words.next().expect("a command"));
+        cmd.arg(words.collect::<Vec<_>>());
+        cmd.query(&mut self.connection()).unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// Kills it as a crash would.
+    pub fn kill(&mut self) {
+        self.say("keep");
+    }
+
+    /// Starts it again, on the same port and with the same options.
+    pub fn restart(&mut self) {
+        self.run();
+        assert!(self.is_ready(), "redis-server does not start again");
+    }
+
+    /// Has it hang, with its connections open, until the returned value is dropped.
+    pub fn hang(&self) -> Hung {
+        let info: String = self.ask("INFO server");
+        let pid =
+            info.lines().find_map(|line| line.strip_prefix("process_id:")).expect("a process").to_owned();
+        signal("STOP", &pid);
+        Hung { pid }
+    }
+
+    fn say(&mut self, farewell: &str) {
+        if let Some(mut guard) = self.guard.take() {
+            writeln!(guard.stdin.take().expect("piped"), "{farewell}").expect("told");
+            guard.wait().expect("ended");
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            if self.answers().is_ok_and(|is_ours| is_ours) {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
+    /// Whether it is this very server that answers, and not another that took the port.
+    fn answers(&self) -> redis::RedisResult<bool> {
+        let mut connection = redis::Client::open(self.url())?.get_connection()?;
+        if self.is_sentinel() {
+            return redis::cmd("PING").query(&mut connection).map(|()| true);
+        }
+        let folder: Vec<String> = redis::cmd("CONFIG").arg("GET").arg("dir").query(&mut connection)?;
+        Ok(folder.get(1).is_some_and(|folder| Path::new(folder) == self.folder))
+    }
+
+    fn is_sentinel(&self) -> bool {
+        self.options.iter().any(|option| option == "--sentinel")
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        if self.is_sentinel() {
+            return self.options.clone();
+        }
+        let (folder, port) = (self.folder.display().to_string(), self.port.to_string());
+        let fixed =
+            ["--port", &port, "--bind", "127.0.0.1", "--dir", &folder, "--save", "", "--appendonly", "no"];
+        fixed.into_iter().map(str::to_owned).chain(self.options.iter().cloned()).collect()
+    }
+
+    fn run(&mut self) {
+        let mut command = Command::new("sh");
+        command.args(["-c", GUARD, "sh"]).arg(&self.folder).arg("redis-server").args(self.arguments());
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.guard = Some(command.spawn().expect("sh"));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.say("");
+        // Where it was killed before, there was no shell left to do it.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A server that hangs.
+pub struct Hung {
+    pid: String,
+}
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        signal("CONT", &self.pid);
+    }
+}
+
+fn signal(name: &str, pid: &str) {
+    assert!(Command::new("kill").args([&format!("-{name}"), pid]).status().expect("kill").success());
+}

@@ -1,0 +1,136 @@
+//! Several servers that belong together: a Redis Cluster, and a master with replicas and sentinels.
+
+use std::{
+    sync::LazyLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::redis::{Server, free_port};
+
+/// A Redis Cluster of three masters, or of three masters with a replica each.
+pub struct Cluster {
+    pub nodes: Vec<Server>,
+}
+
+/// The cluster that all tests of this process share, each under a prefix of its own.
+pub fn shared_cluster() -> &'static Cluster {
+    static SHARED: LazyLock<Cluster> = LazyLock::new(|| Cluster::start(0));
+    &SHARED
+}
+
+const SLOTS: [(u16, u16); 3] = [(0, 5460), (5461, 10922), (10923, 16383)];
+
+impl Cluster {
+    /// Three masters; with `replicas` = 3, the next three nodes each follow one.
+    pub fn start(replicas: usize) -> Self {
+        let nodes: Vec<_> = (0..3 + replicas).map(|_| node()).collect();
+        for (epoch, node) in nodes.iter().enumerate() {
+            // Each its own epoch, or two masters may both believe that they own a slot for a while.
+            node.ask::<()>(&format!("CLUSTER SET-CONFIG-EPOCH {}", epoch + 1));
+        }
+        for (node, (first, last)) in nodes.iter().zip(SLOTS) {
+            node.ask::<()>(&format!("CLUSTER ADDSLOTSRANGE {first} {last}"));
+        }
+        for node in &nodes[1..] {
+            node.ask::<()>(&format!("CLUSTER MEET 127.0.0.1 {} {}", nodes[0].port(), bus(&nodes[0])));
+        }
+        let cluster = Self { nodes };
+        cluster.settle();
+        for (replica, master) in cluster.nodes[3..].iter().zip(&cluster.nodes) {
+            let id: String = master.ask("CLUSTER MYID");
+            replica.ask::<()>(&format!("CLUSTER REPLICATE {id}"));
+            until("a replica follows", || {
+                replica.ask::<String>("INFO replication").contains("link_status:up")
+            });
+        }
+        cluster.settle();
+        cluster
+    }
+
+    pub fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(Server::url).collect()
+    }
+
+    pub fn masters(&self) -> &[Server] {
+        &self.nodes[..3]
+    }
+
+    /// Every node knows every other, and who holds what.
+    fn settle(&self) {
+        for node in &self.nodes {
+            until("the cluster is formed", || {
+                let info: String = node.ask("CLUSTER INFO");
+                let known = format!("cluster_known_nodes:{}", self.nodes.len());
+                info.contains("cluster_state:ok") && info.contains(&known) && info.contains("cluster_size:3")
+            });
+        }
+    }
+}
+
+fn node() -> Server {
+    let bus = free_port().to_string();
+    Server::start(&["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", "1000"])
+}
+
+fn bus(node: &Server) -> String {
+    let port: Vec<String> = node.ask("CONFIG GET cluster-port");
+    port[1].clone()
+}
+
+/// A master, two replicas, and three sentinels that fail over within a second or two.
+pub struct Watched {
+    pub servers: Vec<Server>,
+    pub sentinels: Vec<Server>,
+}
+
+/// What the sentinels call the master.
+pub const MASTER: &str = "keyward";
+
+impl Watched {
+    pub fn start() -> Self {
+        let master = Server::start(&[]);
+        let port = master.port().to_string();
+        let replica = || Server::start(&["--replicaof", "127.0.0.1", &port]);
+        let servers = vec![replica(), replica()];
+        for replica in &servers {
+            until("a replica follows", || {
+                replica.ask::<String>("INFO replication").contains("link_status:up")
+            });
+        }
+        let lines = format!(
+            "sentinel monitor {MASTER} 127.0.0.1 {port} 2\n\
+             sentinel down-after-milliseconds {MASTER} 500\n\
+             sentinel failover-timeout {MASTER} 3000"
+        );
+        let sentinels: Vec<_> = (0..3).map(|_| Server::start_sentinel(&lines)).collect();
+        let servers = std::iter::once(master).chain(servers).collect();
+        for sentinel in &sentinels {
+            until("the sentinels know each other and the replicas", || {
+                let info: String = sentinel.ask("INFO sentinel");
+                info.contains("slaves=2,sentinels=3") && info.contains("status=ok")
+            });
+        }
+        Self { servers, sentinels }
+    }
+
+    pub fn urls(&self) -> Vec<String> {
+        self.sentinels.iter().map(Server::url).collect()
+    }
+
+    /// Where the server is that the first sentinel calls master.
+    pub fn master(&self) -> usize {
+        let address: Vec<String> =
+            self.sentinels[0].ask(&format!("SENTINEL GET-MASTER-ADDR-BY-NAME {MASTER}"));
+        let port = address[1].parse::<u16>().expect("a port");
+        self.servers.iter().position(|server| server.port() == port).expect("one of ours")
+    }
+}
+
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in 30 s: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
