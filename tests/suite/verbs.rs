@@ -10,7 +10,7 @@ use keyward::{
 use rstest::rstest;
 
 use crate::{
-    actor::{Options, PASSWORD, Server, USER, name, password},
+    actor::{Options, PASSWORD, Server, USER, at_once, name, password},
     backends::{Home, SessionsOn},
 };
 
@@ -25,6 +25,22 @@ async fn fifty_callers_with_one_token_all_get_the_same_child(
     let first = server.login().await;
     let answers = server.refresh_at_once(first.refresh_token.expose(), 50).await;
     let children: Vec<_> = answers.into_iter().map(|answer| answer.expect("granted").refresh_token).collect();
+    assert_eq!(children.len(), 50);
+    assert!(children.iter().all(|child| child.generation() == 1 && child == &children[0]));
+}
+
+#[rstest]
+#[tokio::test]
+async fn fifty_callers_on_two_nodes_all_get_the_same_child(
+    #[values(SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let one = Server::on(Home::on(on).await).await;
+    let two = one.second_node(Options::default()).await;
+    let first = one.login().await;
+    let token = first.refresh_token.expose();
+    let (left, right) = tokio::join!(one.refresh_at_once(token, 25), at_once(&two, token, 25));
+    let children: Vec<_> =
+        left.into_iter().chain(right).map(|answer| answer.expect("granted").refresh_token).collect();
     assert_eq!(children.len(), 50);
     assert!(children.iter().all(|child| child.generation() == 1 && child == &children[0]));
 }
