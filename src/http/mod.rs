@@ -42,8 +42,10 @@ pub type Routes = Router;
 
 /// The public listener.
 pub fn public(http: &Shared) -> Routes {
-    let check =
-        Router::new().route("/v1/check", any(check::check)).route("/v1/check/{*path}", any(check::check));
+    let check = Router::new()
+        .route("/v1/check", any(check::check))
+        .route("/v1/check/", any(check::check))
+        .route("/v1/check/{*path}", any(check::check));
     let api = Router::new()
         .route("/v1/login", post(tokens::login))
         .route("/v1/refresh", post(tokens::refresh))
