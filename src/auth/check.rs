@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{claims::AccessClaims, clock::Timestamp, session::EndReason},
     keys::error::TokenError,
-    store::{counters::Counter, error::StoreError, sessions::Confirmation},
+    store::{counters::Counter, sessions::Confirmation},
 };
 
 /// Somebody whose access token passes.
@@ -85,7 +85,7 @@ impl Auth {
         if known.is_some() || self.stores.revoked.is_following() {
             return Ok(known);
         }
-        match self.stores.revocations.ask(claims, now).await {
+        match self.ask_home(self.stores.revocations.ask(claims, now), now).await {
             Ok(reason) => {
                 self.stores.revoked.heard(now);
                 Ok(reason)
@@ -97,7 +97,8 @@ impl Auth {
     /// Stores that the generation was seen; `false` where that must be tried again at the next
     /// sight, so that a token is remembered only once it is stored.
     async fn confirm(&self, claims: &AccessClaims, now: Timestamp) -> Result<bool, AuthError> {
-        match self.stores.sessions.confirm(claims.session, claims.generation, now).await {
+        let confirmed = self.stores.sessions.confirm(claims.session, claims.generation, now);
+        match self.ask_home(confirmed, now).await {
             Ok(Confirmation::Seen) => Ok(true),
             Ok(Confirmation::Ended(reason)) => Err(AuthError::TokenRevoked(reason)),
             Err(error) => self.outlast(error, now).map(|()| false),
@@ -108,7 +109,8 @@ impl Auth {
         let limit = self.policy.session_limit;
         let counter = Counter::Session(caller.claims().session);
         let now = self.clock.now();
-        let count = match self.stores.counters.add(&counter, limit.window, now).await {
+        let counting = self.stores.counters.add(&counter, limit.window, now);
+        let count = match self.ask_home(counting, now).await {
             Ok(count) => count,
             Err(error) => {
                 self.outlast(error, now)?;
@@ -122,12 +124,6 @@ impl Auth {
             resets_in: count.resets_in,
         };
         if count.value > limit.count { Err(AuthError::RateLimited(state)) } else { Ok(state) }
-    }
-
-    /// Goes on without the home of revocations for as long as `outage.check` allows.
-    fn outlast(&self, error: StoreError, now: Timestamp) -> Result<(), AuthError> {
-        let silence = now.since(self.stores.revoked.last_heard());
-        if error.is_away() && silence < self.policy.outage { Ok(()) } else { Err(error.into()) }
     }
 
     /// Notes the session's activity once a minute, beside the answer: it may fail unseen, the next

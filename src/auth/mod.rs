@@ -9,6 +9,7 @@ pub mod error;
 pub mod lane;
 pub mod login;
 pub mod logout;
+mod outage;
 pub mod password;
 pub mod refresh;
 pub mod sessions;
@@ -19,7 +20,7 @@ mod verified;
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
-use self::{error::AuthError, lane::PasswordLane, verified::VerifiedTokens};
+use self::{error::AuthError, lane::PasswordLane, outage::Silence, verified::VerifiedTokens};
 use crate::{
     domain::{clock::Clock, limits::Lifetimes, rotation::ReusePolicy},
     keys::ring::KeyRing,
@@ -91,6 +92,7 @@ pub struct Auth {
     policy: Policy,
     lane: PasswordLane,
     verified: VerifiedTokens,
+    silence: Silence,
 }
 
 impl Auth {
@@ -102,7 +104,15 @@ impl Auth {
         policy: Policy,
     ) -> Result<Self, AuthError> {
         let lane = PasswordLane::start(policy.hash_threads, policy.hash_queue)?;
-        Ok(Self { stores, keys, clock, policy, lane, verified: VerifiedTokens::new() })
+        Ok(Self {
+            stores,
+            keys,
+            clock,
+            policy,
+            lane,
+            verified: VerifiedTokens::new(),
+            silence: Silence::default(),
+        })
     }
 
     /// The keys that sign and verify.

@@ -35,6 +35,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// It did not answer a moment ago, so it was not asked again.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self::Away { store: "store", source: "it did not answer a moment ago".into() }
+    }
+
     /// Whether trying again later can help.
     #[must_use]
     pub const fn is_away(&self) -> bool {

@@ -279,6 +279,15 @@ impl Home {
             SessionsOn::Redis => SessionServer::Redis(Keyspace::single()),
             SessionsOn::Cluster => SessionServer::Redis(Keyspace::cluster()),
         };
+        Self::on_server(server, lifetimes).await
+    }
+
+    /// On a Redis that the test may harm.
+    pub async fn on_keyspace(keyspace: Keyspace) -> Self {
+        Self::on_server(SessionServer::Redis(keyspace), LIFETIMES).await
+    }
+
+    async fn on_server(server: SessionServer, lifetimes: Lifetimes) -> Self {
         let clock = Arc::new(ManualClock::at(START));
         let Node { sessions, revocations, set, counters, feed } = server.open(lifetimes, &clock).await;
         let secret = RefreshSecret::new(&[7; 32]);

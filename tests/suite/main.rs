@@ -7,6 +7,7 @@ mod config;
 mod contracts;
 mod keyspace;
 mod model;
+mod outage;
 mod postgres;
 mod servers;
 mod sqlite;

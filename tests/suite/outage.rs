@@ -1,0 +1,104 @@
+//! Redis away: sign-in, refresh and sign-out say so, the check goes on for `outage.check` and no
+//! longer, and nothing that was revoked passes meanwhile.
+
+use std::time::{Duration, Instant};
+
+use keyward::auth::error::AuthError;
+
+use crate::{
+    actor::{Options, PASSWORD, Server, USER},
+    backends::{Home, eventually},
+    keyspace::Keyspace,
+    servers::redis,
+};
+use ::keyward::{auth::tokens::TokenSet, store::redis::target::Mode};
+
+async fn server_on(redis: &redis::Server, options: Options) -> Server {
+    let keyspace = Keyspace::of(vec![redis.url()], Mode::Single);
+    Server::with(Home::on_keyspace(keyspace).await, options).await
+}
+
+fn code<T>(answer: Result<T, AuthError>) -> Option<&'static str> {
+    answer.err().map(|error| error.code())
+}
+
+/// Everything but the check.
+async fn assert_all_else_is_unavailable(server: &Server, tokens: &TokenSet) {
+    let away = Some("store_unavailable");
+    assert_eq!(code(server.try_login(USER, PASSWORD, None).await), away);
+    assert_eq!(code(server.refresh(tokens.refresh_token.expose()).await), away);
+    assert_eq!(code(server.auth.logout(Some(&tokens.access_token), None).await), away);
+    assert_eq!(code(server.logout_all(&tokens.access_token).await), away);
+}
+
+#[tokio::test]
+async fn the_check_outlasts_a_killed_redis_for_as_long_as_is_set() {
+    let mut redis = redis::Server::start(&[]);
+    let server = server_on(&redis, Options::default()).await;
+    let (tokens, ended, unseen) = (server.login().await, server.login().await, server.login().await);
+    server.check(&tokens.access_token).await.expect("passes");
+    server.logout(Some(&ended.access_token), None).await;
+
+    redis.kill();
+    server.check(&tokens.access_token).await.expect("goes on");
+    server.check(&unseen.access_token).await.expect("also for a token that was not seen before");
+    assert_eq!(
+        code(server.check(&ended.access_token).await),
+        Some("token_revoked"),
+        "what is known stays so"
+    );
+    assert_all_else_is_unavailable(&server, &tokens).await;
+    server.home.clock.advance(Duration::from_secs(10));
+    assert_eq!(code(server.check(&tokens.access_token).await), Some("store_unavailable"));
+    assert_eq!(code(server.check(&ended.access_token).await), Some("token_revoked"));
+
+    redis.restart();
+    eventually("the feed follows again", || server.home.set.is_following()).await;
+    server.check(&tokens.access_token).await.expect("without a restart");
+    server.login().await;
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_is_noticed_and_does_not_hang_the_check() {
+    let redis = redis::Server::start(&[]);
+    let server = server_on(&redis, Options::default()).await;
+    let tokens = server.login().await;
+    server.check(&tokens.access_token).await.expect("passes");
+
+    let hung = redis.hang();
+    eventually("the feed is blind", || !server.home.set.is_following()).await;
+    let begun = Instant::now();
+    for _ in 0..100 {
+        server.check(&tokens.access_token).await.expect("goes on");
+    }
+    // The first one waits for an answer; the others know that there is none.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_all_else_is_unavailable(&server, &tokens).await;
+    drop(hung);
+    eventually("the feed follows again", || server.home.set.is_following()).await;
+    server.refresh(tokens.refresh_token.expose()).await.expect("nothing is lost");
+}
+
+#[tokio::test]
+async fn with_no_patience_the_check_refuses_at_once() {
+    let mut redis = redis::Server::start(&[]);
+    let server = server_on(&redis, Options { outage: Duration::ZERO, ..Options::default() }).await;
+    let tokens = server.login().await;
+    server.check(&tokens.access_token).await.expect("passes");
+    redis.kill();
+    assert_eq!(code(server.check(&tokens.access_token).await), Some("store_unavailable"));
+    redis.restart();
+}
+
+#[tokio::test]
+async fn the_limit_holds_on_this_node_while_redis_is_away() {
+    let mut redis = redis::Server::start(&[]);
+    let server = server_on(&redis, Options { session_limit: 3, ..Options::default() }).await;
+    let tokens = server.login().await;
+    redis.kill();
+    for _ in 0..3 {
+        server.check(&tokens.access_token).await.expect("passes");
+    }
+    assert_eq!(code(server.check(&tokens.access_token).await), Some("rate_limited"));
+    redis.restart();
+}
