@@ -3,6 +3,7 @@
 
 mod actor;
 mod backends;
+mod blackbox;
 mod config;
 mod contracts;
 mod keyspace;

@@ -1,0 +1,281 @@
+//! A place to run the real binary: a folder of its own, free addresses, settings by environment.
+
+use std::{
+    fmt::Display,
+    fs::{self, File},
+    io::Write,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{self, Child, Command, Stdio},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use super::actor::Actor;
+
+/// How long anything may take that ends by itself.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits on a pipe from the test process, and kills the server when that ends, in whatever way.
+const GUARD: &str = r#"pid=$1; shift; "$@" & echo $! >"$pid"; read -r _; kill -9 $!; wait $!"#;
+
+/// A folder with settings, where servers and commands run.
+pub struct Install {
+    folder: Arc<TempDir>,
+    settings: Vec<(String, String)>,
+    pub listen: SocketAddr,
+    pub management: SocketAddr,
+    pub check: SocketAddr,
+}
+
+/// What a command that ended by itself said.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A server that dies with this value.
+pub struct Server {
+    _folder: Arc<TempDir>,
+    pub url: String,
+    pub management_url: String,
+    pub check_url: String,
+    stdout: PathBuf,
+    stderr: PathBuf,
+    pid: u32,
+    guard: Child,
+}
+
+impl Install {
+    pub fn new() -> Self {
+        let [listen, management, check] = free_addresses();
+        let install = Self {
+            folder: Arc::new(tempfile::tempdir().expect("a folder")),
+            settings: Vec::new(),
+            listen,
+            management,
+            check,
+        };
+        install
+            .with("KEYWARD_SERVER_LISTEN", listen)
+            .with("KEYWARD_SERVER_MANAGEMENT_LISTEN", management)
+            .with("KEYWARD_SERVER_CHECK_LISTEN", check)
+    }
+
+    /// The same folder, addresses and settings, to be given other settings.
+    pub fn beside(other: &Self) -> Self {
+        Self { folder: Arc::clone(&other.folder), settings: other.settings.clone(), ..*other }
+    }
+
+    /// The same with a setting more.
+    pub fn with(mut self, variable: &str, value: impl Display) -> Self {
+        self.settings.push((variable.to_owned(), value.to_string()));
+        self
+    }
+
+    /// A path in the folder, which is also where the binary runs.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Outcome {
+        self.run_with_input(arguments, "")
+    }
+
+    /// Runs a command that reads `input`.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
+        let outputs = tempfile::tempdir().expect("a folder");
+        let [stdout, stderr] = ["stdout", "stderr"].map(|name| outputs.path().join(name));
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_keyward")));
+        command.args(arguments).stdin(Stdio::piped());
+        let mut child = command.stdout(file(&stdout)).stderr(file(&stderr)).spawn().expect("keyward");
+        // A command that reads nothing may have closed its end.
+        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+        let status = wait_for(|| child.try_wait().expect("a child"));
+        if status.is_none() {
+            child.kill().expect("killed");
+            panic!("keyward {arguments:?} does not end");
+        }
+        Outcome {
+            code: status.and_then(|status| status.code()),
+            stdout: read(&stdout),
+            stderr: read(&stderr),
+        }
+    }
+
+    /// Runs a command that must succeed, and returns what it printed.
+    pub fn good(&self, arguments: &[&str]) -> String {
+        let outcome = self.run(arguments);
+        assert_eq!(outcome.code, Some(0), "keyward {arguments:?}: {outcome:?}");
+        outcome.stdout
+    }
+
+    /// Makes an account.
+    pub fn add_user(&self, name: &str, password: &str, more: &[&str]) {
+        let arguments = [&["user", "add", name, "--password-stdin"], more].concat();
+        let outcome = self.run_with_input(&arguments, &format!("{password}\n"));
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    }
+
+    /// Starts the server and waits until it is ready.
+    pub async fn start(&self) -> Server {
+        self.start_with(&["serve"]).await
+    }
+
+    /// Starts the server with these arguments.
+    pub async fn start_with(&self, arguments: &[&str]) -> Server {
+        let logs = tempfile::tempdir_in(self.folder.path()).expect("a folder").keep();
+        let [pid_file, stdout, stderr] = ["pid", "stdout", "stderr"].map(|name| logs.join(name));
+        let mut command = self.command(Path::new("sh"));
+        command.args(["-c", GUARD, "sh"]).arg(&pid_file).arg(env!("CARGO_BIN_EXE_keyward")).args(arguments);
+        let guard = command.stdin(Stdio::piped()).stdout(file(&stdout)).stderr(file(&stderr)).spawn();
+        let guard = guard.expect("sh");
+        let pid = wait_for(|| read(&pid_file).trim().parse().ok()).expect("a process id");
+        let server = Server {
+            _folder: Arc::clone(&self.folder),
+            url: format!("http://{}", self.listen),
+            management_url: format!("http://{}", self.management),
+            check_url: format!("http://{}", self.check),
+            stdout,
+            stderr,
+            pid,
+            guard,
+        };
+        server.ready().await;
+        server
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command.current_dir(self.folder.path());
+        command
+    }
+}
+
+impl Server {
+    async fn ready(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let probe = format!("{}/readyz", self.url);
+        while !client.get(&probe).send().await.is_ok_and(|answer| answer.status() == 200) {
+            let alive = Path::new(&format!("/proc/{}", self.pid)).exists();
+            assert!(alive && Instant::now() < deadline, "not ready: {}{}", self.stdout(), self.stderr());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// What it printed on standard output until now.
+    pub fn stdout(&self) -> String {
+        read(&self.stdout)
+    }
+
+    /// What it printed on standard error until now.
+    pub fn stderr(&self) -> String {
+        read(&self.stderr)
+    }
+
+    /// Both.
+    pub fn printed(&self) -> String {
+        self.stdout() + &self.stderr()
+    }
+
+    /// The curl line that the first start prints.
+    pub fn curl_line(&self) -> String {
+        let printed = self.printed();
+        let start = printed.find("curl ").unwrap_or_else(|| panic!("no curl line in {printed}"));
+        let line = printed[start..].split("\n\n").next().unwrap_or_default();
+        // A line that ends in a backslash goes on in the next.
+        let mut parts = line.split_inclusive('\n');
+        let mut whole = String::new();
+        for part in parts.by_ref() {
+            whole.push_str(part);
+            if !part.trim_end().ends_with('\\') {
+                break;
+            }
+        }
+        whole.trim_end().to_owned()
+    }
+
+    /// The password that the first start prints.
+    pub fn admin_password(&self) -> String {
+        let line = self.curl_line();
+        let (_, rest) = line.split_once(r#""password":"#).expect("the password in the curl line");
+        rest.split('"').nth(1).expect("a JSON string").to_owned()
+    }
+
+    /// A client of the public listener.
+    pub fn client(&self) -> Actor {
+        Actor::new(&self.url)
+    }
+
+    /// The first user, signed in.
+    pub async fn admin(&self) -> Actor {
+        let admin = self.client();
+        admin.signed_in("admin", &self.admin_password()).await
+    }
+
+    /// Asks it to stop.
+    pub fn ask_to_stop(&self) {
+        // It may have stopped since; whoever asks then waits for nothing.
+        Command::new("kill").args(["-TERM", &self.pid.to_string()]).output().expect("kill");
+    }
+
+    /// Asks it to stop, and returns once it has.
+    pub fn terminate(self) {
+        self.ask_to_stop();
+        let process = format!("/proc/{}/stat", self.pid);
+        // A process that ended stays as a zombie until the guard looks.
+        let over = || !fs::read_to_string(&process).is_ok_and(|stat| !stat.contains(") Z "));
+        wait_for(|| over().then_some(())).expect("it stops when asked to");
+    }
+
+    /// Kills it as a crash would.
+    pub fn kill(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
+    }
+}
+
+/// Asks again and again until there is something, or the patience is over.
+pub fn wait_for<T>(mut poll: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match poll() {
+            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Three addresses nobody listens on. They are on a loopback address that belongs to this process
+/// alone, so that no other connection can take one of the ports before the server does.
+fn free_addresses() -> [SocketAddr; 3] {
+    let id = process::id();
+    let [.., high, low] = id.to_be_bytes();
+    let host = Ipv4Addr::new(127, 64 + u8::try_from(id >> 16 & 0x3f).expect("6 bits"), high, low.max(1));
+    [(); 3]
+        .map(|()| TcpListener::bind((host, 0)))
+        .map(|bound| bound.expect("a port").local_addr().expect("its address"))
+}
+
+fn file(path: &Path) -> File {
+    File::create(path).expect("a file")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
