@@ -9,7 +9,7 @@ use super::errors::cannot_open;
 use crate::store::error::StoreError;
 
 /// How long a write waits for another process that holds the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 /// More than all statements there are, so that each is prepared once.
 const STATEMENTS: usize = 64;
 

@@ -1,84 +1,125 @@
 //! Writes that share a commit, and the thread that makes them.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use futures_util::{
     future::{join_all, poll_immediate},
     stream::{FuturesUnordered, StreamExt},
 };
 use keyward::{
-    domain::session::EndReason,
+    domain::{
+        ids::{SessionId, TokenId},
+        session::EndReason,
+    },
     store::{
         accounts::{AccountStore, Created},
         error::StoreError,
-        sessions::{Ending, SessionStore},
+        revocations::Subject,
+        sessions::{Ended, Ending, SessionStore},
     },
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{account, file_in, open, sign_in};
-use crate::backends::START;
+use super::{Opened, account, file_in, open, sign_in};
+use crate::backends::{LIFETIMES, START};
 
-/// Holds the file as another process would, so that all that is asked meanwhile waits together.
-fn hold(path: &Path) -> Connection {
-    let other = Connection::open(path).expect("opened");
-    other.execute_batch("BEGIN IMMEDIATE").expect("held");
-    other
+fn ending(session: SessionId) -> Ending {
+    let token = Some((TokenId::random(), START + LIFETIMES.access));
+    Ending { session, owner: None, token, reason: EndReason::Logout }
 }
 
-#[tokio::test]
-async fn one_that_fails_does_no_harm_to_those_beside_it() {
-    let folder = TempDir::new().expect("a folder");
-    let path = file_in(folder.path());
-    let store = open(&path).expect("opened").store;
-    let mut accounts: Vec<_> = (0..40).map(|number| account(&format!("user-{number}"))).collect();
-    // The id of the one before: what no trait method can answer but by an error.
-    accounts[20].user.id = accounts[19].user.id;
-
-    let held = hold(&path);
-    let made = join_all(accounts.iter().map(|account| store.create(account)));
-    let release = async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        held.execute_batch("ROLLBACK").expect("released");
-    };
-    let (made, ()) = tokio::join!(made, release);
-    for (number, made) in made.into_iter().enumerate() {
-        match made {
-            Ok(made) => assert_eq!((made, number == 20), (Created::Yes, false), "{number}"),
-            Err(error) => {
-                assert_eq!(number, 20, "{error}");
-                assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
-            }
-        }
+/// Signs in and ends 40 sessions together, of which one breaks half way, as `how` says: its token is
+/// refused, and then its row cannot be changed. Tells what came of each, and which one breaks.
+async fn end_together(opened: &Opened, path: &Path, how: &str) -> (Vec<Outcome>, usize) {
+    let broken = 20;
+    let mut endings = Vec::new();
+    for _ in 0..40 {
+        endings.push(ending(sign_in(&opened.store).await.session()));
     }
-    assert_eq!(store.list(None, 100).await.expect("an answer").len(), 39);
-    let found = store.by_name(&accounts[20].user.username).await.expect("an answer");
-    assert!(found.is_none(), "nothing of it is left");
+    let id = uuid::Uuid::from_bytes(*endings[broken].session.as_bytes()).simple();
+    let other = Connection::open(path).expect("opened");
+    let trigger = format!(
+        "CREATE TRIGGER breaks BEFORE UPDATE ON sessions WHEN NEW.id = x'{id}'
+         BEGIN SELECT RAISE({how}, 'broken'); END;
+         BEGIN IMMEDIATE"
+    );
+    other.execute_batch(&trigger).expect("a trigger, and the file held");
+    // All are asked before the file is let go, so whatever group the broken one is in, it is not alone.
+    let ended = join_all(endings.iter().map(|ending| opened.store.end(ending, START)));
+    let release = async { other.execute_batch("ROLLBACK").expect("released") };
+    let (ended, ()) = tokio::join!(ended, release);
+    let outcome = |(ending, answer)| Outcome { ending, answer };
+    (endings.into_iter().zip(ended).map(outcome).collect(), broken)
+}
+
+struct Outcome {
+    ending: Ending,
+    answer: Result<Ended, StoreError>,
+}
+
+impl Outcome {
+    /// All of it is done, or none of it, as the answer says.
+    async fn is_as_answered(&self, opened: &Opened) {
+        let found = opened.store.find(self.ending.session, START).await.expect("an answer");
+        let (token, _) = self.ending.token.expect("a token");
+        let subjects = [Subject::Token(token), Subject::Session(self.ending.session)];
+        let refused = opened.set.snapshot(START);
+        for subject in subjects {
+            let refused = refused.iter().any(|one| one.subject == subject);
+            assert_eq!(refused, self.answer.is_ok(), "{subject:?}");
+        }
+        assert_eq!(found.is_none(), self.answer.is_ok());
+    }
 }
 
 #[tokio::test]
-async fn what_cannot_be_committed_is_told_to_all_and_done_for_none() {
+async fn one_that_fails_half_way_is_undone_and_does_no_harm_to_those_beside_it() {
     let folder = TempDir::new().expect("a folder");
     let path = file_in(folder.path());
     let opened = open(&path).expect("opened");
-    let tokens = [sign_in(&opened.store).await, sign_in(&opened.store).await];
-    let held = hold(&path);
-    let endings = tokens.each_ref().map(|token| Ending {
-        session: token.session(),
-        owner: None,
-        token: None,
-        reason: EndReason::Logout,
-    });
-    for answer in join_all(endings.iter().map(|ending| opened.store.end(ending, START))).await {
-        assert!(answer.is_err_and(|error| error.is_away()), "the file is held for longer than is waited");
+    let (outcomes, broken) = end_together(&opened, &path, "ABORT").await;
+    for (number, outcome) in outcomes.iter().enumerate() {
+        if number == broken {
+            assert!(matches!(outcome.answer, Err(StoreError::Refused { .. })), "{:?}", outcome.answer);
+        } else {
+            assert!(matches!(outcome.answer, Ok(Ended::Now)), "{:?}", outcome.answer);
+        }
+        outcome.is_as_answered(&opened).await;
     }
-    assert!(opened.set.snapshot(START).is_empty());
+    drop(opened);
+    let opened = open(&path).expect("opened again");
+    assert_eq!(opened.set.snapshot(START).len(), 2 * (outcomes.len() - 1), "nothing of it is in the file");
+}
+
+#[tokio::test]
+async fn where_the_whole_transaction_is_lost_nobody_is_told_otherwise() {
+    let folder = TempDir::new().expect("a folder");
+    let path = file_in(folder.path());
+    let opened = open(&path).expect("opened");
+    let (outcomes, broken) = end_together(&opened, &path, "ROLLBACK").await;
+    assert!(matches!(outcomes[broken].answer, Err(StoreError::Refused { .. })));
+    let lost = |one: &&Outcome| one.answer.as_ref().is_err_and(StoreError::is_away);
+    assert!(outcomes.iter().filter(lost).count() > 0, "the others of its group");
+    for outcome in &outcomes {
+        outcome.is_as_answered(&opened).await;
+    }
+    opened.store.create(&account("alice")).await.expect("and the next one is done");
+}
+
+#[tokio::test]
+async fn what_waits_too_long_for_another_process_is_not_done_and_said_to_be_away() {
+    let folder = TempDir::new().expect("a folder");
+    let path = file_in(folder.path());
+    let opened = open(&path).expect("opened");
+    let ending = ending(sign_in(&opened.store).await.session());
+    let held = Connection::open(&path).expect("opened");
+    held.execute_batch("BEGIN IMMEDIATE").expect("held");
+    let answer = opened.store.end(&ending, START).await;
+    assert!(answer.as_ref().is_err_and(StoreError::is_away), "{answer:?}");
+    Outcome { ending, answer }.is_as_answered(&opened).await;
     assert!(opened.set.is_following(), "the file can be read, so nothing is missed");
     held.execute_batch("ROLLBACK").expect("released");
-    for token in tokens {
-        assert!(opened.store.find(token.session(), START).await.expect("an answer").is_some());
-    }
     opened.store.create(&account("alice")).await.expect("it works again");
 }
 
