@@ -279,15 +279,23 @@ impl Home {
             SessionsOn::Redis => SessionServer::Redis(Keyspace::single()),
             SessionsOn::Cluster => SessionServer::Redis(Keyspace::cluster()),
         };
-        Self::on_server(server, lifetimes).await
+        Self::at(server, lifetimes).await
     }
 
-    /// On a Redis that the test may harm.
-    pub async fn on_keyspace(keyspace: Keyspace) -> Self {
-        Self::on_server(SessionServer::Redis(keyspace), LIFETIMES).await
+    /// A new one in a part of a Redis of the test's own.
+    pub async fn in_keyspace(keyspace: Keyspace) -> Self {
+        Self::at(SessionServer::Redis(keyspace), LIFETIMES).await
     }
 
-    async fn on_server(server: SessionServer, lifetimes: Lifetimes) -> Self {
+    /// The part of Redis it is in.
+    pub fn keyspace(&self) -> &Keyspace {
+        match &self.server {
+            SessionServer::Redis(keyspace) => keyspace,
+            SessionServer::Sqlite(_) => panic!("not in Redis"),
+        }
+    }
+
+    async fn at(server: SessionServer, lifetimes: Lifetimes) -> Self {
         let clock = Arc::new(ManualClock::at(START));
         let Node { sessions, revocations, set, counters, feed } = server.open(lifetimes, &clock).await;
         let secret = RefreshSecret::new(&[7; 32]);

@@ -5,12 +5,9 @@ use std::{sync::Arc, thread, time::Duration};
 
 use ::redis::Connection;
 use keyward::{
-    domain::{
-        clock::{Clock, ManualClock},
-        ids::TokenId,
-        limits::Lifetimes,
-    },
+    domain::{clock::ManualClock, ids::TokenId, limits::Lifetimes},
     store::{
+        error::StoreError,
         redis::{
             Keeping, RedisStore,
             feed::Feed,
@@ -23,7 +20,10 @@ use keyward::{
 
 use crate::{
     backends::eventually,
-    servers::{redis, redis_sets},
+    servers::{
+        redis::{self, Server},
+        redis_sets,
+    },
 };
 
 /// How much earlier than by the test's clock a key may end: the real time a test takes.
@@ -34,8 +34,11 @@ pub struct Keyspace {
     pub prefix: String,
     urls: Vec<String>,
     mode: Mode,
-    /// Those that hold keys.
+    ca_pem: Option<Vec<u8>>,
+    /// Those that hold keys, as the test itself reaches them.
     servers: Vec<String>,
+    pub refresh_keys: RefreshKeys,
+    pub wait_for_replicas: u32,
 }
 
 /// One node's store and what it needs to run.
@@ -59,26 +62,76 @@ impl Keyspace {
     /// Of any set-up; with sentinels nothing is known of its keys.
     pub fn of(urls: Vec<String>, mode: Mode) -> Self {
         let servers = if matches!(mode, Mode::Sentinel { .. }) { Vec::new() } else { urls.clone() };
-        Self { prefix: format!("{}:", TokenId::random()), urls, mode, servers }
+        Self {
+            prefix: format!("{}:", TokenId::random()),
+            urls,
+            mode,
+            ca_pem: None,
+            servers,
+            refresh_keys: RefreshKeys::Hashed,
+            wait_for_replicas: 0,
+        }
+    }
+
+    /// Of one server, which the store reaches by `url` and the test by a way of its own.
+    pub fn behind(url: String, ca_pem: Option<&str>, server: &Server) -> Self {
+        let mut space = Self::of(vec![url], Mode::Single);
+        space.servers = vec![server.url()];
+        space.ca_pem = ca_pem.map(|pem| pem.as_bytes().to_vec());
+        space
+    }
+
+    /// At a place where there is no Redis.
+    pub fn nowhere(url: &str) -> Self {
+        Self::of(vec![url.to_owned()], Mode::Single).not_ours()
+    }
+
+    /// Seen from a second place: what is in it is somebody else's to look after.
+    pub fn not_ours(mut self) -> Self {
+        self.servers.clear();
+        self
+    }
+
+    /// In another numbered database than the first.
+    pub fn in_database(mut self, number: u8) -> Self {
+        for server in &mut self.servers {
+            *server = format!("{server}/{number}");
+        }
+        self
     }
 
     pub fn target(&self) -> RedisTarget {
-        RedisTarget::parse(&self.urls, self.mode.clone(), None, &self.prefix).expect("a target")
+        RedisTarget::parse(&self.urls, self.mode.clone(), self.ca_pem.clone(), &self.prefix)
+            .expect("a target")
     }
 
-    /// A store with the contract's defaults and its feed, once it follows.
+    /// A store and its feed, once that follows.
     pub async fn open(&self, lifetimes: Lifetimes, clock: &Arc<ManualClock>) -> RedisNode {
-        let keeping = Keeping { lifetimes, refresh_keys: RefreshKeys::Hashed, wait_for_replicas: 0 };
-        self.open_with(keeping, clock.clone()).await
-    }
-
-    pub async fn open_with(&self, keeping: Keeping, clock: Arc<dyn Clock>) -> RedisNode {
         let set = Arc::new(RevocationSet::default());
-        let store =
-            RedisStore::connect(&self.target(), keeping, set.clone(), clock).await.expect("connected");
+        let store = self.connect(lifetimes, &set, clock).await.expect("connected");
         let feed = store.follow();
         eventually("the feed follows", || set.is_following()).await;
         RedisNode { store: Arc::new(store), set, feed }
+    }
+
+    /// A store alone.
+    pub async fn connect(
+        &self,
+        lifetimes: Lifetimes,
+        set: &Arc<RevocationSet>,
+        clock: &Arc<ManualClock>,
+    ) -> Result<RedisStore, StoreError> {
+        let Self { refresh_keys, wait_for_replicas, .. } = *self;
+        let keeping = Keeping { lifetimes, refresh_keys, wait_for_replicas };
+        RedisStore::connect(&self.target(), keeping, set.clone(), clock.clone()).await
+    }
+
+    /// Asks the one server that holds `key`; words parted by blanks, `key` put after the first one.
+    pub fn ask<T: ::redis::FromRedisValue>(&self, verb: &str, key: &str, rest: &str) -> T {
+        let key = format!("{}{key}", self.prefix);
+        let mut command = ::redis::cmd(verb);
+        command.arg(key).arg(rest.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>());
+        command.query(&mut connect(&self.servers[0])).unwrap_or_else(|error| panic!("{verb}: {error}"))
     }
 
     /// Every key with its remaining life in ms.
@@ -104,8 +157,7 @@ impl Drop for Keyspace {
     fn drop(&mut self) {
         if !thread::panicking() {
             self.assert_all_expire();
-            for url in &self.servers {
-                let mut server = connect(url);
+            for mut server in self.servers.iter().map(|url| connect(url)) {
                 for (name, _) in keys(&mut server, &self.prefix) {
                     ::redis::cmd("DEL").arg(name).query::<()>(&mut server).expect("an answer");
                 }
@@ -118,7 +170,12 @@ fn connect(url: &str) -> Connection {
     ::redis::Client::open(url).and_then(|client| client.get_connection()).expect("a connection")
 }
 
+/// The keys of a master; those of a replica are its master's.
 fn keys(server: &mut Connection, prefix: &str) -> Vec<(String, i64)> {
+    let role: Vec<::redis::Value> = ::redis::cmd("ROLE").query(server).expect("an answer");
+    if role[0] != ::redis::Value::BulkString(b"master".to_vec()) {
+        return Vec::new();
+    }
     let (mut cursor, mut found) = (0_u64, Vec::new());
     loop {
         let mut scan = ::redis::cmd("SCAN");

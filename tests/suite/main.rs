@@ -10,6 +10,7 @@ mod keyspace;
 mod model;
 mod outage;
 mod postgres;
+mod redis;
 mod servers;
 mod sqlite;
 mod verbs;

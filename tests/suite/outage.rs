@@ -15,7 +15,7 @@ use ::keyward::{auth::tokens::TokenSet, store::redis::target::Mode};
 
 async fn server_on(redis: &redis::Server, options: Options) -> Server {
     let keyspace = Keyspace::of(vec![redis.url()], Mode::Single);
-    Server::with(Home::on_keyspace(keyspace).await, options).await
+    Server::with(Home::in_keyspace(keyspace).await, options).await
 }
 
 fn code<T>(answer: Result<T, AuthError>) -> Option<&'static str> {

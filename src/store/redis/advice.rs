@@ -1,5 +1,7 @@
 //! What an operator should mend in Redis: nothing here stops the server, all of it can lose a logout.
 
+use std::collections::BTreeMap;
+
 use redis::{ConnectionInfo, RedisResult};
 
 use super::{RedisStore, error::unreachable, masters::Census};
@@ -31,9 +33,9 @@ impl RedisStore {
         let (secs, micros): (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await?;
         let theirs = Timestamp::from_millis(secs * 1000 + micros / 1000);
         // A managed Redis may forbid CONFIG: then nothing is said about it.
-        let guard: Result<Vec<String>, _> =
+        let guard: Result<BTreeMap<String, String>, _> =
             redis::cmd("CONFIG").arg("GET").arg("min-replicas-to-write").query_async(&mut connection).await;
-        let is_guarded = guard.is_ok_and(|guard| guard.get(1).is_none_or(|least| least != "0"));
+        let is_guarded = guard.is_ok_and(|guard| guard.values().any(|least| least != "0"));
 
         let policy = field("maxmemory_policy").unwrap_or("noeviction");
         let version = field("redis_version").unwrap_or_default();

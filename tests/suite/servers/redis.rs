@@ -33,6 +33,9 @@ pub struct Server {
     guard: Option<Child>,
 }
 
+/// The option that asks for a password.
+const PASSWORD: &str = "--requirepass";
+
 /// The server that all tests of this process share, each under a prefix of its own.
 pub fn shared() -> &'static Server {
     static SHARED: LazyLock<Server> = LazyLock::new(|| Server::start(&[]));
@@ -86,7 +89,9 @@ impl Server {
     }
 
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        let password = self.options.iter().skip_while(|option| *option != PASSWORD).nth(1);
+        let user = password.map(|password| format!(":{password}@")).unwrap_or_default();
+        format!("redis://{user}127.0.0.1:{}", self.port)
     }
 
     /// A connection of the test's own.

@@ -48,6 +48,17 @@ impl Cluster {
         cluster
     }
 
+    /// Another master, that holds nothing.
+    pub fn join(&self) -> Server {
+        let newcomer = node();
+        newcomer.ask::<()>(&format!(
+            "CLUSTER MEET 127.0.0.1 {} {}",
+            self.nodes[0].port(),
+            bus(&self.nodes[0])
+        ));
+        newcomer
+    }
+
     pub fn urls(&self) -> Vec<String> {
         self.nodes.iter().map(Server::url).collect()
     }
@@ -88,10 +99,13 @@ pub struct Watched {
 pub const MASTER: &str = "keyward";
 
 impl Watched {
+    /// The servers ask for a password, the sentinels do not.
     pub fn start() -> Self {
-        let master = Server::start(&[]);
+        let password = ["--requirepass", "s3cret", "--masterauth", "s3cret"];
+        let master = Server::start(&password);
         let port = master.port().to_string();
-        let replica = || Server::start(&["--replicaof", "127.0.0.1", &port]);
+        let follow = [&password[..], &["--replicaof", "127.0.0.1", &port]].concat();
+        let replica = || Server::start(&follow);
         let servers = vec![replica(), replica()];
         for replica in &servers {
             until("a replica follows", || {
@@ -100,6 +114,7 @@ impl Watched {
         }
         let lines = format!(
             "sentinel monitor {MASTER} 127.0.0.1 {port} 2\n\
+             sentinel auth-pass {MASTER} s3cret\n\
              sentinel down-after-milliseconds {MASTER} 500\n\
              sentinel failover-timeout {MASTER} 3000"
         );
@@ -114,8 +129,12 @@ impl Watched {
         Self { servers, sentinels }
     }
 
+    /// The sentinels, with the servers' password.
     pub fn urls(&self) -> Vec<String> {
-        self.sentinels.iter().map(Server::url).collect()
+        self.sentinels
+            .iter()
+            .map(|sentinel| format!("redis://:s3cret@127.0.0.1:{}", sentinel.port()))
+            .collect()
     }
 
     /// Where the server is that the first sentinel calls master.
