@@ -110,7 +110,7 @@ fn info(entry: &Entry, now: Timestamp) -> KeyInfo {
         algorithm: entry.key.public().algorithm(),
         state: entry.span.state(now),
         born: entry.life.born,
-        signs_from: entry.span.signs_from,
+        signs_from: entry.span.signs_from.max(entry.life.born),
         ends: entry.span.ends,
     }
 }

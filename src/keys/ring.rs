@@ -71,7 +71,7 @@ impl KeyRing {
     }
 
     /// Reads the folder again: to be called once a minute and on SIGHUP. It writes only where no key is
-    /// left that could ever sign.
+    /// left to sign.
     ///
     /// # Errors
     /// As [`KeyRing::open`]; the keys read before stay in force.
@@ -170,10 +170,10 @@ impl KeyRing {
         // Noted before it is tried, so that a broken folder is not hammered either.
         *read_at = now;
         let mut keys = self.snapshot(now)?;
-        if keys.youngest().is_none() {
+        if keys.signer(now).is_none() {
             let locked = self.folder.lock()?;
             keys = self.snapshot(now)?;
-            if keys.youngest().is_none() {
+            if keys.signer(now).is_none() {
                 add_key(&locked, &keys, self.algorithm, now)?;
                 keys = self.snapshot(now)?;
             }

@@ -25,7 +25,7 @@ pub struct Life {
 /// What follows from it and from the other keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// From when on it signs.
+    /// From when on it signs; before its birth if nobody else did.
     pub signs_from: Timestamp,
     /// When it signs no more: retired, or a younger key took over; `None` = not known yet.
     pub stops: Option<Timestamp>,
@@ -78,8 +78,8 @@ impl Span {
 /// The spans of keys given in order of birth.
 ///
 /// A key signs from [`PUBLISH_LEAD`] after its birth; earlier if otherwise none would: the first key
-/// at once, and the next one as soon as all older ones are retired. A key that is retired before its
-/// time never signs and replaces nobody.
+/// at once, and the next one as soon as all older ones are retired, even if the clock that dated it is
+/// ahead of ours. A key that is retired before its time never signs and replaces nobody.
 #[must_use]
 pub fn spans(lives: &[Life], access_ttl: Duration) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::with_capacity(lives.len());
@@ -87,7 +87,7 @@ pub fn spans(lives: &[Life], access_ttl: Duration) -> Vec<Span> {
     let mut vacant_from = Some(Timestamp::from_millis(i64::MIN));
     for life in lives {
         let due = life.born + PUBLISH_LEAD;
-        let signs_from = vacant_from.map_or(due, |vacant| due.min(vacant.max(life.born)));
+        let signs_from = vacant_from.map_or(due, |vacant| due.min(vacant));
         let never_signs = life.retired.is_some_and(|retired| retired <= signs_from);
         if !never_signs {
             for older in &mut spans {
@@ -144,6 +144,8 @@ mod tests {
         assert_eq!(states(&lives, 10_100_000), [Verifying, Signing]);
         let made_for_it = [life(0, Some(500)), life(500, None)];
         assert_eq!(states(&made_for_it, 500_000), [Verifying, Signing]);
+        let dated_ahead = [life(0, Some(500)), life(560, None)];
+        assert_eq!(states(&dated_ahead, 500_000), [Verifying, Signing]);
     }
 
     #[test]
