@@ -6,6 +6,7 @@ mod backends;
 mod blackbox;
 mod config;
 mod contracts;
+mod keys;
 mod keyspace;
 mod model;
 mod outage;

@@ -1,0 +1,264 @@
+//! Keys through time: rotation, retirement, a change of algorithm, and several nodes on one folder.
+
+use std::time::Duration;
+
+use keyward::{
+    domain::algorithm::Algorithm,
+    keys::{
+        error::{KeyError, TokenError},
+        operate::Retirement,
+        ring::{JWKS_MAX_AGE, KeyRing},
+        schedule::{KeyState, Life, NOTICE, PUBLISH_LEAD, Span, spans},
+    },
+};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::{ACCESS_TTL, ALGORITHMS, Home, START, claims, kids};
+
+const A_MOMENT: Duration = Duration::from_millis(1);
+
+fn states(ring: &KeyRing) -> Vec<KeyState> {
+    ring.list().iter().map(|key| key.state).collect()
+}
+
+fn kid_of(token: &str) -> String {
+    let header: Value = serde_json::from_slice(
+        &keyward::keys::header::decode(token.split('.').next().expect("a header")).expect("base64url"),
+    )
+    .expect("JSON");
+    header["kid"].as_str().expect("kid").to_owned()
+}
+
+#[test]
+fn what_is_signed_is_read_back() {
+    for algorithm in ALGORITHMS {
+        let home = Home::new();
+        let ring = home.ring(algorithm);
+        let claims = claims(home.now());
+        let token = ring.sign(&claims).expect("a token");
+        assert_eq!(ring.verify(&token, home.now()), Ok(claims), "{algorithm}");
+    }
+}
+
+#[test]
+fn the_jwks_holds_public_members_only() {
+    for (algorithm, members) in [
+        (Algorithm::Es256, &["alg", "crv", "kid", "kty", "use", "x", "y"][..]),
+        (Algorithm::EdDsa, &["alg", "crv", "kid", "kty", "use", "x"]),
+        (Algorithm::Rs256, &["alg", "e", "kid", "kty", "n", "use"]),
+    ] {
+        let ring = Home::new().ring(algorithm);
+        let set: Value = serde_json::from_str(&ring.jwks()).expect("JSON");
+        let keys = set["keys"].as_array().expect("keys");
+        assert_eq!(keys.len(), 1);
+        let names: Vec<_> = keys[0].as_object().expect("an object").keys().map(String::as_str).collect();
+        assert_eq!(names, members);
+        assert_eq!((&keys[0]["use"], &keys[0]["alg"]), (&"sig".into(), &algorithm.as_str().into()));
+    }
+}
+
+#[test]
+fn a_rotation_from_publication_to_the_last_token() {
+    let home = Home::new();
+    let ring = home.ring(Algorithm::Es256);
+    let old = ring.list()[0].kid.clone();
+    home.clock.advance(Duration::from_hours(24));
+    let new = ring.rotate().expect("rotated");
+    assert_eq!((new.state, new.signs_from), (KeyState::Published, home.now() + PUBLISH_LEAD));
+    assert_eq!(kids(&ring.jwks()), [old.clone(), new.kid.clone()]);
+    assert!(JWKS_MAX_AGE * 2 < PUBLISH_LEAD);
+
+    home.clock.advance(Duration::from_secs(899));
+    let last_claims = claims(home.now());
+    let last_token = ring.sign(&last_claims).expect("a token");
+    assert_eq!(kid_of(&last_token), old);
+    home.clock.advance(Duration::from_millis(999));
+    assert_eq!(kid_of(&ring.sign(&claims(home.now())).expect("a token")), old);
+    home.clock.advance(A_MOMENT);
+    assert_eq!(kid_of(&ring.sign(&claims(home.now())).expect("a token")), new.kid);
+    assert_eq!(states(&ring), [KeyState::Verifying, KeyState::Signing]);
+
+    // Its last token is over 899 seconds after the next key took over, a minute before it is gone.
+    home.clock.advance(Duration::from_millis(898_999));
+    assert_eq!(ring.verify(&last_token, home.now()), Ok(last_claims));
+    home.clock.advance(Duration::from_secs(1) + NOTICE);
+    assert!(matches!(ring.verify(&last_token, home.now()), Err(TokenError::Expired(_))));
+    assert_eq!(kids(&ring.jwks()), [old, new.kid.clone()]);
+    home.clock.advance(A_MOMENT);
+    assert_eq!(ring.verify(&last_token, home.now()), Err(TokenError::Invalid));
+    assert_eq!(kids(&ring.jwks()), [new.kid]);
+}
+
+#[test]
+fn the_file_of_a_key_that_is_over_goes_with_the_next_change() {
+    let home = Home::new();
+    let ring = home.ring(Algorithm::EdDsa);
+    let first = ring.list()[0].kid.clone();
+    home.clock.advance(A_MOMENT);
+    ring.rotate().expect("rotated");
+    home.clock.advance(PUBLISH_LEAD + ACCESS_TTL + NOTICE);
+    assert!(home.files().contains(&format!("{first}.pem")));
+    ring.rotate().expect("rotated");
+    assert!(!home.files().contains(&format!("{first}.pem")));
+    assert_eq!(states(&ring), [KeyState::Signing, KeyState::Published]);
+}
+
+#[test]
+fn an_orderly_retirement_keeps_the_tokens_and_replaces_the_signer() {
+    let home = Home::new();
+    let ring = home.ring(Algorithm::Es256);
+    let old = ring.list()[0].kid.clone();
+    let claims = claims(home.now());
+    let token = ring.sign(&claims).expect("a token");
+    ring.retire(&old, Retirement::Orderly).expect("retired");
+    assert_eq!(states(&ring), [KeyState::Verifying, KeyState::Signing]);
+    assert_eq!(ring.verify(&token, home.now()), Ok(claims));
+    assert_ne!(kid_of(&ring.sign(&super::claims(home.now())).expect("a token")), old);
+    // Again, later: the date that counts is the first one.
+    home.clock.advance(Duration::from_mins(1));
+    let before = ring.list();
+    ring.retire(&old, Retirement::Orderly).expect("retired");
+    assert_eq!(ring.list(), before);
+    home.clock.advance(ACCESS_TTL);
+    assert_eq!(ring.verify(&token, home.now()), Err(TokenError::Invalid));
+}
+
+#[test]
+fn a_compromised_key_is_gone_at_once() {
+    let home = Home::new();
+    let ring = home.ring(Algorithm::Es256);
+    let old = ring.list()[0].kid.clone();
+    let token = ring.sign(&claims(home.now())).expect("a token");
+    let epoch = ring.epoch();
+    ring.retire(&old, Retirement::Compromised).expect("retired");
+    assert_eq!(ring.verify(&token, home.now()), Err(TokenError::Invalid));
+    assert_ne!(ring.epoch(), epoch);
+    assert_eq!(states(&ring), [KeyState::Signing]);
+    assert!(!kids(&ring.jwks()).contains(&old));
+    assert!(!home.files().contains(&format!("{old}.pem")));
+    assert!(ring.sign(&claims(home.now())).is_ok());
+}
+
+#[test]
+fn a_published_key_steps_in_for_a_compromised_one() {
+    let home = Home::new();
+    let ring = home.ring(Algorithm::Es256);
+    let old = ring.list()[0].kid.clone();
+    let new = ring.rotate().expect("rotated").kid;
+    ring.retire(&old, Retirement::Compromised).expect("retired");
+    assert_eq!(states(&ring), [KeyState::Signing]);
+    assert_eq!(ring.list()[0].kid, new);
+}
+
+#[test]
+fn a_key_that_is_not_there_cannot_be_retired() {
+    let home = Home::new();
+    let ring = home.ring(Algorithm::Es256);
+    let files = home.files();
+    for kid in ["", "../keys/refresh.secret", "refresh.secret", "A", &"A".repeat(43)] {
+        let error = ring.retire(kid, Retirement::Compromised).expect_err(kid);
+        assert!(matches!(error, KeyError::NoSuchKey { .. }), "{error}");
+    }
+    assert_eq!(home.files(), files);
+}
+
+#[test]
+fn another_algorithm_makes_a_key_that_waits_for_its_time() {
+    let home = Home::new();
+    let es256 = home.ring(Algorithm::Es256);
+    let token = es256.sign(&claims(home.now())).expect("a token");
+    home.clock.advance(A_MOMENT);
+    let eddsa = home.ring(Algorithm::EdDsa);
+    let algorithms = |ring: &KeyRing| ring.list().iter().map(|key| key.algorithm).collect::<Vec<_>>();
+    assert_eq!(algorithms(&eddsa), [Algorithm::Es256, Algorithm::EdDsa]);
+    assert_eq!(states(&eddsa), [KeyState::Signing, KeyState::Published]);
+    assert!(eddsa.verify(&token, home.now()).is_ok());
+    home.clock.advance(PUBLISH_LEAD);
+    let token = eddsa.sign(&claims(home.now())).expect("a token");
+    assert!(eddsa.verify(&token, home.now()).is_ok());
+    assert_eq!(states(&eddsa), [KeyState::Verifying, KeyState::Signing]);
+    // Opened again with the same setting it has what it needs; with the old one it goes back.
+    assert_eq!(algorithms(&home.ring(Algorithm::EdDsa)).len(), 2);
+    assert_eq!(algorithms(&home.ring(Algorithm::Es256)).last(), Some(&Algorithm::Es256));
+}
+
+#[test]
+fn nodes_on_one_folder_agree() {
+    let home = Home::new();
+    let (one, two) = (home.ring(Algorithm::Es256), home.ring(Algorithm::Es256));
+    let of_one = claims(home.now());
+    let token = one.sign(&of_one).expect("a token");
+    assert_eq!(two.verify(&token, home.now()), Ok(of_one));
+    one.rotate().expect("rotated");
+    home.clock.advance(Duration::from_mins(1));
+    let epoch = two.epoch();
+    two.reload().expect("reloaded");
+    assert_eq!(two.epoch(), epoch + 1);
+    two.reload().expect("reloaded");
+    assert_eq!(two.epoch(), epoch + 1, "nothing has changed");
+    home.clock.advance(PUBLISH_LEAD);
+    assert_eq!(one.list(), two.list());
+    assert_eq!(one.jwks(), two.jwks());
+    assert_eq!(
+        kid_of(&one.sign(&claims(START)).expect("a token")),
+        kid_of(&two.sign(&claims(START)).expect("a token"))
+    );
+}
+
+#[test]
+fn an_unknown_kid_is_looked_for_in_the_folder() {
+    let home = Home::new();
+    let (one, two) = (home.ring(Algorithm::Es256), home.ring(Algorithm::Es256));
+    home.clock.advance(Duration::from_secs(5));
+    one.retire(&one.list()[0].kid, Retirement::Orderly).expect("retired");
+    let claims = claims(home.now());
+    let token = one.sign(&claims).expect("a token");
+    assert_eq!(two.verify(&token, home.now()), Ok(claims));
+}
+
+#[test]
+fn a_token_no_verifier_would_take_is_not_signed() {
+    let home = Home::new();
+    let ring = home.ring(Algorithm::Es256);
+    let mut claims = claims(home.now());
+    let role = |index| keyward::domain::user::Role::parse(&format!("{index:064}")).expect("a role");
+    claims.roles = (0..50).map(role).collect();
+    assert!(matches!(ring.sign(&claims), Err(KeyError::TokenTooLong { bytes: 4097.. })));
+    claims.roles.truncate(30);
+    let token = ring.sign(&claims).expect("a token");
+    assert_eq!(ring.verify(&token, home.now()), Ok(claims));
+}
+
+fn lives() -> impl Strategy<Value = Vec<Life>> {
+    let life = (0_i64..5000, proptest::option::of(0_i64..5000)).prop_map(|(born, age)| {
+        let born = START + Duration::from_secs(born.unsigned_abs());
+        Life { born, retired: age.map(|age| born + Duration::from_secs(age.unsigned_abs())) }
+    });
+    proptest::collection::vec(life, 1..8).prop_map(|mut lives| {
+        lives.sort_by_key(|life| life.born);
+        lives
+    })
+}
+
+proptest! {
+    /// At every moment at most one key signs; exactly one does if the youngest is not retired; a retired one never does; and no key is gone while a token of it may live.
+    #[test]
+    fn one_key_signs(lives in lives(), secs in 0_u64..20_000) {
+        let now = START + Duration::from_secs(secs);
+        let spans: Vec<Span> = spans(&lives, ACCESS_TTL);
+        let signing: Vec<usize> =
+            (0..lives.len()).filter(|index| spans[*index].state(now) == KeyState::Signing).collect();
+        prop_assert!(signing.len() <= 1, "{signing:?} sign");
+        let steady = lives.last().is_some_and(|youngest| youngest.retired.is_none());
+        prop_assert!(!steady || signing.len() == 1, "none signs");
+        for (life, span) in lives.iter().zip(&spans) {
+            let retired = life.retired.is_some_and(|retired| retired <= now);
+            prop_assert!(!(retired && span.state(now) == KeyState::Signing));
+            prop_assert!(span.signs_from <= life.born + PUBLISH_LEAD);
+            if let (Some(stops), Some(ends)) = (span.stops, span.ends) {
+                prop_assert!(ends >= stops + ACCESS_TTL);
+            }
+        }
+    }
+}
