@@ -39,7 +39,7 @@ pub(super) enum Command {
 pub(super) struct Which {
     /// The session's id
     #[arg(allow_hyphen_values = true, required_unless_present = "user", conflicts_with = "user")]
-    id: Option<SessionId>,
+    id: Option<String>,
     /// All sessions of this user
     #[arg(long, value_name = "NAME", value_parser = Username::parse)]
     user: Option<Username>,
@@ -56,11 +56,17 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
             let ended = auth.revoke_user(user::find(auth, &name).await?.id).await?;
             output::line(&format!("{ended} sessions of {name} are ended."))
         }
-        Command::Revoke(Which { id, .. }) => match id {
-            Some(id) if auth.revoke_session(id).await? => output::line(&format!("{id} is ended.")),
-            Some(id) => output::line(&format!("{id} was over already; its tokens are refused all the same.")),
-            None => Ok(()),
-        },
+        Command::Revoke(Which { id, .. }) => revoke(auth, &id.unwrap_or_default()).await,
+    }
+}
+
+async fn revoke(auth: &Auth, id: &str) -> Result<(), CliError> {
+    let session: SessionId =
+        id.parse().map_err(|_| CliError::Refused(format!("there is no session {id:?}")))?;
+    if auth.revoke_session(session).await? {
+        output::line(&format!("{id} is ended."))
+    } else {
+        output::line(&format!("{id} was over already; its tokens are refused all the same."))
     }
 }
 

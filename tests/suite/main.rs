@@ -4,6 +4,7 @@
 mod actor;
 mod backends;
 mod blackbox;
+mod cli;
 mod config;
 mod contracts;
 mod keys;

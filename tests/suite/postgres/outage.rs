@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keyward::store::{accounts::AccountStore, error::StoreError, postgres::PostgresStore};
+use keyward::{
+    domain::clock::{Clock, ManualClock, SystemClock},
+    store::{accounts::AccountStore, error::StoreError, postgres::PostgresStore},
+};
 use secrecy::SecretString;
 
 use super::{account, store_on, whole};
@@ -100,4 +103,30 @@ async fn what_the_server_refuses_is_said_in_its_words() {
         whole(&error),
         "postgres refused: invalid connection string: invalid value for option `sslmode`"
     );
+}
+
+#[tokio::test]
+async fn the_store_says_what_to_mend() {
+    let server = Server::start();
+    let url = server.database();
+    let store = PostgresStore::connect(&SecretString::from(url), None).await.expect("connected");
+    assert_eq!(store.pending().await.expect("an answer"), ["V1__accounts_and_apps", "V2__sessions"]);
+    store.migrate().await.expect("migrated");
+    assert_eq!(store.pending().await.expect("an answer"), [] as [String; 0]);
+    assert_eq!(store.advice(&SystemClock).await.expect("an answer"), [] as [String; 0]);
+
+    let behind = ManualClock::at(SystemClock.now() - Duration::from_secs(5));
+    let advice = store.advice(&behind).await.expect("an answer");
+    assert_eq!(advice, ["its clock and ours are more than 2 s apart: set both by NTP"]);
+
+    server.sql("postgres", "ALTER SYSTEM SET default_transaction_read_only = on");
+    server.sql("postgres", "SELECT pg_reload_conf()");
+    let deadline = Instant::now() + BOUND;
+    let advice = loop {
+        let advice = store.advice(&SystemClock).await.expect("an answer");
+        if !advice.is_empty() || Instant::now() > deadline {
+            break advice;
+        }
+    };
+    assert_eq!(advice, ["it takes no writes: point storage.database_url at the primary"]);
 }

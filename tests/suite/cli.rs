@@ -1,0 +1,223 @@
+//! The commands that need no server: what they take, what they print, what they leave alone.
+
+use std::{
+    fs::{self, Permissions},
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use keyward::config::EXAMPLE;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A folder that commands are run in.
+struct Folder(TempDir);
+
+/// What a command said.
+#[derive(Debug)]
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    /// What it printed, when all went well.
+    fn good(self) -> String {
+        assert_eq!(self.code, 0, "{self:?}");
+        self.out
+    }
+
+    /// The one line of a failure.
+    fn failure(self) -> String {
+        assert_eq!((self.code, self.err.lines().count()), (1, 1), "{self:?}");
+        self.err.trim_end().to_owned()
+    }
+}
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        self.run_with(arguments, "", &[])
+    }
+
+    fn run_with(&self, arguments: &[&str], input: &str, environment: &[(&str, &str)]) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyward"));
+        command.args(arguments).current_dir(self.0.path()).env_clear().envs(environment.iter().copied());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("started");
+        // One that does not read it may be gone already.
+        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+        let output = child.wait_with_output().expect("ended");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        let code = output.status.code().expect("no signal");
+        Said { code, out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    fn objects(&self, arguments: &[&str]) -> Vec<Value> {
+        serde_json::from_str(&self.run(&[arguments, &["--json"]].concat()).good()).expect("an array")
+    }
+}
+
+#[test]
+fn a_password_comes_from_a_terminal_or_from_standard_input() {
+    let here = Folder::new();
+    let add =
+        |more: &[&str], input: &str| here.run_with(&[&["user", "add", "bob"], more].concat(), input, &[]);
+    let stdin = ["--password-stdin"];
+    let long = "é".repeat(257);
+    for (more, input, failure) in [
+        (&[][..], "x", "standard input is no terminal to ask for a password at: use --password-stdin"),
+        (&stdin, "1234567", "a password has at least 8 characters"),
+        (&stdin, "", "a password must not be empty"),
+        (&stdin, &long, "a password has at most 256 characters"),
+        (&stdin, "one\ntwo\n", "the password on standard input has more than one line"),
+    ] {
+        assert_eq!(add(more, input).failure(), format!("keyward: {failure}"));
+    }
+    assert_eq!(here.objects(&["user", "list"]), [] as [Value; 0]);
+}
+
+#[test]
+fn a_listing_is_a_table_or_an_array_with_the_names_of_the_api() {
+    let here = Folder::new();
+    let add = ["user", "add", "Alice", "--role", "ops", "--role", "admin", "--password-stdin"];
+    here.run_with(&add, "correct horse battery", &[]).good();
+    let table = here.run(&["user", "list"]).good();
+    let expected = "NAME   ROLES      STATUS  CREATED   ID\nAlice  admin,ops  active  just now  ";
+    assert!(table.starts_with(expected), "{table}");
+
+    let users = here.objects(&["user", "list"]);
+    let mut names: Vec<&String> = users[0].as_object().expect("an object").keys().collect();
+    names.sort();
+    assert_eq!(names, ["created_at", "email", "id", "roles", "status", "username"]);
+    assert_eq!(users[0]["roles"], json!(["admin", "ops"]));
+}
+
+#[test]
+fn a_secret_stands_alone_on_standard_output() {
+    let here = Folder::new();
+    let secret = here.run(&["app", "add", "back-end", "--confidential"]).good();
+    assert_eq!(secret.trim_end().len(), 43, "to be piped on: {secret}");
+    let kinds = here.objects(&["app", "list"]);
+    assert_eq!(kinds.iter().map(|app| &app["kind"]).collect::<Vec<_>>(), ["confidential", "public"]);
+}
+
+#[test]
+fn an_id_may_begin_with_a_hyphen() {
+    let here = Folder::new();
+    for id in ["-AAAAAAAAAAAAAAAAAAAAA", "--AAAAAAAAAAAAAAAAAAAA", "-hAAAAAAAAAAAAAAAAAAAA"] {
+        let said = here.run(&["session", "revoke", id]).good();
+        assert_eq!(said, format!("{id} was over already; its tokens are refused all the same.\n"));
+    }
+    let failure = here.run(&["key", "retire", "-nosuch"]).failure();
+    assert_eq!(failure, "keyward: there is no key \"-nosuch\" in keys");
+    let failure = here.run(&["session", "revoke", "nosuch"]).failure();
+    assert_eq!(failure, "keyward: there is no session \"nosuch\"");
+}
+
+#[test]
+fn keys_are_made_and_taken_out_of_service() {
+    let here = Folder::new();
+    let keys = || here.objects(&["key", "list"]);
+    let first = keys()[0].clone();
+    let kid = first["kid"].as_str().expect("a kid");
+    assert_eq!((&first["alg"], &first["state"]), (&json!("ES256"), &json!("signing")));
+    assert!(here.run(&["key", "rotate"]).good().ends_with(" is made; it signs in 15 min.\n"));
+    assert_eq!(keys()[1]["state"], "published");
+
+    here.run(&["key", "retire", kid]).good();
+    assert_eq!([&keys()[0]["state"], &keys()[1]["state"]], ["verifying", "signing"]);
+    here.run(&["key", "retire", "--compromised", kid]).good();
+    assert_eq!(keys().len(), 1);
+}
+
+#[test]
+fn settings_are_shown_with_where_they_came_from() {
+    let here = Folder::new();
+    fs::write(here.path("keyward.toml"), "[tokens]\naccess_ttl = \"5m\"").expect("written");
+    let listed = here.objects(&["config"]);
+    let of = |name: &str| listed.iter().find(|setting| setting["name"] == name).expect("listed").clone();
+    let access_ttl = json!({ "name": "tokens.access_ttl", "value": "5m", "from": "keyward.toml" });
+    assert_eq!(of("tokens.access_ttl"), access_ttl);
+    assert_eq!(of("login.queue"), json!({ "name": "login.queue", "value": 64, "from": "default" }));
+    assert_eq!(here.run(&["config", "--example"]).good(), EXAMPLE);
+}
+
+#[test]
+fn what_is_not_understood_makes_nothing() {
+    let here = Folder::new();
+    for arguments in [
+        &["user", "add", " alice "][..],
+        &["user", "list", "--xml"],
+        &["session", "revoke", "AAAAAAAAAAAAAAAAAAAAAA", "--user", "alice"],
+        &["app", "add", "No App"],
+        &["app", "add", "shop", "--origin", "https://shop.example.com/path"],
+        &["config", "--example", "--json"],
+    ] {
+        assert_eq!(here.run(arguments).code, 2, "{arguments:?}");
+    }
+    assert_eq!(fs::read_dir(here.path("")).expect("a folder").count(), 0);
+}
+
+#[test]
+fn the_database_is_migrated_without_serving() {
+    let here = Folder::new();
+    let said = here.run(&["migrate"]).good();
+    assert!(said.starts_with("V1__accounts_and_apps\nV2__sessions\n"), "{said}");
+    assert_eq!(here.run(&["migrate"]).good(), "The database is up to date.\n");
+}
+
+#[test]
+fn the_doctor_changes_nothing() {
+    let here = Folder::new();
+    let said = here.run(&["doctor"]).good();
+    assert!(said.contains("the first start makes it"), "{said}");
+    assert_eq!(fs::read_dir(here.path("")).expect("a folder").count(), 0);
+}
+
+/// The health of each part, by the doctor.
+fn health(here: &Folder, environment: &[(&str, &str)]) -> (i32, Vec<(String, String)>) {
+    let said = here.run_with(&["doctor", "--json"], "", environment);
+    let findings: Vec<Value> = serde_json::from_str(&said.out).expect("an array");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    (said.code, findings.iter().map(|f| (text(&f["part"]), text(&f["health"]))).collect())
+}
+
+fn parts<const N: usize>(parts: [(&str, &str); N]) -> Vec<(String, String)> {
+    parts.map(|(part, health)| (part.to_owned(), health.to_owned())).to_vec()
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong() {
+    let here = Folder::new();
+    here.run(&["user", "list"]).good();
+    let well =
+        [("settings", "good"), ("clock", "good"), ("keys", "good"), ("database", "good"), ("redis", "good")];
+    assert_eq!(health(&here, &[]), (0, parts(well)));
+
+    let away = [("REDIS_URL", "redis://127.0.0.1:1"), ("DATABASE_URL", "postgres://127.0.0.1:1/kw")];
+    let mut ill = well;
+    (ill[3].1, ill[4].1) = ("wrong", "wrong");
+    assert_eq!(health(&here, &away), (1, parts(ill)));
+
+    let key = fs::read_dir(here.path("keys")).expect("a folder").map(|entry| entry.expect("a file").path());
+    let key = key.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "pem"));
+    fs::set_permissions(key.expect("a key"), Permissions::from_mode(0o644)).expect("loosened");
+    fs::write(here.path("data/keyward.db"), "not a database").expect("written");
+    let mut ill = well;
+    (ill[2].1, ill[3].1) = ("wrong", "wrong");
+    assert_eq!(health(&here, &[]), (1, parts(ill)));
+
+    let (code, found) = health(&here, &[("KEYWARD_TOKENS_ACCESS_TTL", "soon")]);
+    assert_eq!((code, found), (1, parts([("settings", "wrong")])));
+}
