@@ -183,8 +183,8 @@ fn verbs(home: &Home, folder: &TempDir, options: Options, node: Node) -> Arc<Aut
     let policy = Policy {
         lifetimes: home.lifetimes,
         reuse: options.reuse,
-        session_limit: Limit { count: options.session_limit, window: Duration::from_secs(60) },
-        login_limit: Limit { count: 10, window: Duration::from_secs(900) },
+        session_limit: Limit { count: options.session_limit, window: Duration::from_mins(1) },
+        login_limit: Limit { count: 10, window: Duration::from_mins(15) },
         outage: options.outage,
         signup_open: false,
         password_min_length: 8,

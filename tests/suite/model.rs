@@ -18,8 +18,8 @@ use crate::{
 };
 
 const GRACE: Duration = Duration::from_secs(10);
-const ACCESS: Duration = Duration::from_secs(900);
-const REFRESH: Duration = Duration::from_secs(7 * 86_400);
+const ACCESS: Duration = Duration::from_mins(15);
+const REFRESH: Duration = Duration::from_hours(168);
 
 /// One step of a history. Indexes wrap around what there is at that moment.
 #[derive(Debug, Clone)]
@@ -277,7 +277,10 @@ impl Trial {
     ) -> Result<(), TestCaseError> {
         let got = match &answer {
             Ok(tokens) => Expected::Granted(tokens.refresh_token.generation()),
-            Err(error) => Expected::Refused(error.code(), error.reason().map(|reason| reason.as_str())),
+            Err(error) => Expected::Refused(
+                error.code(),
+                error.reason().map(keyward::domain::session::EndReason::as_str),
+            ),
         };
         prop_assert_eq!(&got, &expected, "refresh of {:?} at {}", token, now);
         if let (Ok(tokens), Expected::Granted(generation)) = (answer, expected) {
@@ -297,7 +300,8 @@ impl Trial {
         let now = self.server.now();
         let expected = self.world.check(&token, now);
         let got = self.server.check(&token.text).await;
-        let got = got.map_err(|error| (error.code(), error.reason().map(|reason| reason.as_str())));
+        let got = got
+            .map_err(|error| (error.code(), error.reason().map(keyward::domain::session::EndReason::as_str)));
         prop_assert_eq!(got, expected, "check of {:?} at {}", (token.session, token.generation), now);
         Ok(())
     }
