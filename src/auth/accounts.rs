@@ -79,6 +79,11 @@ impl Auth {
         account.map(|account| account.user).ok_or(AuthError::NotFound)
     }
 
+    /// The user of that id, if there still is one.
+    pub async fn user_by_id(&self, id: UserId) -> Result<Option<User>, AuthError> {
+        Ok(self.stores.accounts.by_id(id).await?.map(|account| account.user))
+    }
+
     /// Sets a password without knowing the old one, and ends the user's sessions.
     pub async fn set_password(&self, user: &User, new: &Password) -> Result<(), AuthError> {
         let hash = self.accept_password(user, new).await?;

@@ -29,6 +29,13 @@ pub(super) enum CliError {
 }
 
 impl CliError {
+    /// A name or another value on the command line that cannot be one.
+    pub(super) fn of_value(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        Self::Refused(line.trim_start_matches("error: ").to_owned())
+    }
+
     pub(super) fn exit_code(&self) -> ExitCode {
         if self.is_closed_pipe() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }

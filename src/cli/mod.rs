@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, error::ErrorKind};
 
 use self::error::CliError;
 use crate::{
@@ -64,10 +64,19 @@ enum Command {
     Doctor(doctor::Args),
 }
 
-/// Runs the command line of this process. Wrong usage ends it here, with exit code 2.
+/// Runs the command line of this process. Wrong usage, and a question for help, end it here.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // The words were right, and what they were about is not: an error like any other.
+        Err(error) if error.kind() == ErrorKind::ValueValidation => {
+            let error = CliError::of_value(&error);
+            output::error(&error);
+            return error.exit_code();
+        }
+        Err(error) => error.exit(),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = runtime.map_err(CliError::Runtime).and_then(|runtime| runtime.block_on(run(cli)));
     match outcome {

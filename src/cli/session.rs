@@ -1,5 +1,7 @@
 //! `keyward session`
 
+use std::collections::{BTreeMap, btree_map::Entry};
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -11,7 +13,13 @@ use super::{
 };
 use crate::{
     auth::Auth,
-    domain::{app::AppName, clock::Timestamp, ids::SessionId, session::Session, user::Username},
+    domain::{
+        app::AppName,
+        clock::Timestamp,
+        ids::{SessionId, UserId},
+        session::Session,
+        user::Username,
+    },
 };
 
 /// How many sessions are read at once.
@@ -50,7 +58,8 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
     let auth = app.auth();
     match command {
         Command::List { user, app, json } => {
-            output::listing(&living(auth, user.as_ref(), app.as_ref()).await?, json)
+            let sessions = living(auth, user.as_ref(), app.as_ref()).await?;
+            output::listing(&with_names(auth, sessions).await?, json)
         }
         Command::Revoke(Which { user: Some(name), .. }) => {
             let ended = auth.revoke_user(user::find(auth, &name).await?.id).await?;
@@ -100,36 +109,57 @@ async fn living(
     Ok(sessions)
 }
 
-impl Row for Session {
+/// A session with its user's name; none where the account was deleted this moment.
+struct Named {
+    session: Session,
+    username: Option<String>,
+}
+
+async fn with_names(auth: &Auth, sessions: Vec<Session>) -> Result<Vec<Named>, CliError> {
+    let mut names: BTreeMap<UserId, Option<String>> = BTreeMap::new();
+    for session in &sessions {
+        if let Entry::Vacant(unknown) = names.entry(session.user) {
+            let user = auth.user_by_id(session.user).await?;
+            unknown.insert(user.map(|user| user.username.to_string()));
+        }
+    }
+    let name = |user| names.get(&user).cloned().flatten();
+    Ok(sessions.into_iter().map(|session| Named { username: name(session.user), session }).collect())
+}
+
+impl Row for Named {
     const COLUMNS: &'static [&'static str] =
         &["id", "user", "app", "device", "ip", "created", "last seen", "expires"];
 
     fn cells(&self, now: Timestamp) -> Vec<String> {
+        let session = &self.session;
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         vec![
-            self.id.to_string(),
-            self.user.to_string(),
-            self.app.as_str().to_owned(),
-            or_dash(self.device.name.clone()),
-            or_dash(self.device.ip.map(|ip| ip.to_string())),
-            relative(self.created_at, now),
-            relative(self.last_seen_at, now),
-            relative(self.expires_at, now),
+            session.id.to_string(),
+            self.username.clone().unwrap_or_else(|| session.user.to_string()),
+            session.app.as_str().to_owned(),
+            or_dash(session.device.name.clone()),
+            or_dash(session.device.ip.map(|ip| ip.to_string())),
+            relative(session.created_at, now),
+            relative(session.last_seen_at, now),
+            relative(session.expires_at, now),
         ]
     }
 
     fn object(&self) -> Value {
+        let session = &self.session;
         json!({
-            "id": self.id.to_string(),
-            "user": self.user.to_string(),
-            "app": self.app.as_str(),
-            "device": self.device.name,
-            "ip": self.device.ip.map(|ip| ip.to_string()),
-            "user_agent": self.device.user_agent,
-            "generation": self.generation,
-            "created_at": self.created_at.rfc3339(),
-            "last_seen_at": self.last_seen_at.rfc3339(),
-            "expires_at": self.expires_at.rfc3339(),
+            "id": session.id.to_string(),
+            "user": session.user.to_string(),
+            "username": self.username,
+            "app": session.app.as_str(),
+            "device": session.device.name,
+            "ip": session.device.ip.map(|ip| ip.to_string()),
+            "user_agent": session.device.user_agent,
+            "generation": session.generation,
+            "created_at": session.created_at.rfc3339(),
+            "last_seen_at": session.last_seen_at.rfc3339(),
+            "expires_at": session.expires_at.rfc3339(),
         })
     }
 }

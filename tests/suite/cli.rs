@@ -157,14 +157,19 @@ fn settings_are_shown_with_where_they_came_from() {
 fn what_is_not_understood_makes_nothing() {
     let here = Folder::new();
     for arguments in [
-        &["user", "add", " alice "][..],
-        &["user", "list", "--xml"],
+        &["user", "list", "--xml"][..],
         &["session", "revoke", "AAAAAAAAAAAAAAAAAAAAAA", "--user", "alice"],
-        &["app", "add", "No App"],
-        &["app", "add", "shop", "--origin", "https://shop.example.com/path"],
         &["config", "--example", "--json"],
     ] {
         assert_eq!(here.run(arguments).code, 2, "{arguments:?}");
+    }
+    let app = "an app name is 1 to 64 of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit";
+    let name = "a user name must not be empty or begin or end with white space";
+    for (arguments, failure) in [
+        (["user", "add", " alice "], format!("invalid value ' alice ' for '<NAME>': {name}")),
+        (["app", "add", "No App"], format!("invalid value 'No App' for '<NAME>': {app}")),
+    ] {
+        assert_eq!(here.run(&arguments).failure(), format!("keyward: {failure}"));
     }
     assert_eq!(fs::read_dir(here.path("")).expect("a folder").count(), 0);
 }
