@@ -70,5 +70,7 @@ pub fn management(http: &Shared) -> Routes {
 /// The check listener. Whatever the path, the answer is the check's: a gateway that is told the
 /// wrong prefix refuses everything instead of letting it in.
 pub fn check_only(http: &Shared) -> Routes {
-    layers::common(Router::new().fallback(check::check)).with_state(Arc::clone(http))
+    // Not as the fallback: the common layers bring one of their own, which would win.
+    let routes = Router::new().route("/", any(check::check)).route("/{*path}", any(check::check));
+    layers::common(routes).with_state(Arc::clone(http))
 }
