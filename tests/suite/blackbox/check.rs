@@ -40,8 +40,7 @@ async fn any_method_and_path_below_is_the_check() {
     let install = Install::new();
     let (server, alice) = alice(&install).await;
     for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"] {
-        for path in ["/v1/check", "/v1/check/", "/v1/check/a/b%2Fc", "/v1/check/../x", "/v1/check?a=b&&=&%ff"]
-        {
+        for path in ["/v1/check", "/v1/check/", "/v1/check/a/b%2Fc", "/v1/check//x", "/v1/check?a=b&&=&%ff"] {
             assert_eq!(check(alice.authorized(method, path)).await.status, 200, "{method} {path}");
             check(alice.request(method, path)).await.refused(401, "token_missing");
         }
