@@ -13,6 +13,7 @@ mod model;
 mod outage;
 mod postgres;
 mod redis;
+mod readme;
 mod servers;
 mod sqlite;
 mod verbs;

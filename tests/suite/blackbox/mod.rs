@@ -1,12 +1,12 @@
 //! The server seen from outside: the real binary, its settings, what it prints and what it answers.
 //! The tests follow the contract chapter by chapter and know nothing of the code.
 
-mod actor;
+pub mod actor;
 mod bad_input;
 mod check;
 mod headers;
 mod homes;
-mod install;
+pub mod install;
 mod process;
 mod raw;
 mod refresh;
