@@ -14,7 +14,7 @@ use crate::domain::{clock::Timestamp, ids::SessionId};
 mod windows;
 
 /// Counters that end with the process. They cannot grow without limit, whatever names a client
-/// makes up; see [`Windows`] for who gives way.
+/// makes up; see `windows.rs` for who gives way.
 pub struct MemoryCounters {
     /// Apart from the others, so that a flood of failed sign-ins costs no session its count.
     sessions: Windows<SessionId>,
