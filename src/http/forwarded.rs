@@ -12,31 +12,32 @@ const MAX_HOPS: usize = 32;
 /// The address of the nearest hop that is not a trusted proxy. What a client writes into these
 /// headers is left of what the first trusted proxy appends, so it is never reached. A hop that is not
 /// an address ends the walk at the proxy that reported it.
+///
+/// Most proxies write one of the two headers and pass the other on as the client sent it. Where both
+/// came they must lead to the same address, else none but the peer's is believed.
 #[must_use]
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address.to_canonical()));
-    let mut client = peer.to_canonical();
-    if !is_trusted(client) {
-        return client;
+    let peer = peer.to_canonical();
+    let standard: Vec<_> = elements(headers, "forwarded").into_iter().map(forwarded_for).collect();
+    let customary: Vec<_> = elements(headers, "x-forwarded-for").into_iter().map(node).collect();
+    let [standard_client, customary_client] = [&standard, &customary].map(|hops| walk(peer, hops, trusted));
+    match (standard.is_empty(), customary.is_empty()) {
+        (true, _) => customary_client,
+        (_, true) => standard_client,
+        _ if standard_client == customary_client => standard_client,
+        _ => peer,
     }
-    for hop in hops(headers).into_iter().take(MAX_HOPS) {
-        let Some(address) = hop else { break };
-        client = address;
-        if !is_trusted(client) {
-            break;
-        }
-    }
-    client
 }
 
-/// The reported hops, nearest first; `None` for one that is not an address. `Forwarded` is the
-/// standard, so where both headers came it is the one that counts.
-fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let forwarded = elements(headers, "forwarded");
-    if forwarded.is_empty() {
-        return elements(headers, "x-forwarded-for").iter().map(|text| node(text)).collect();
+/// Follows hops, nearest first, as far as the proxies are trusted; `None` is one that is no address.
+fn walk(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));
+    let mut client = peer;
+    for hop in hops.iter().take(MAX_HOPS) {
+        let Some(address) = hop.filter(|_| is_trusted(client)) else { break };
+        client = address;
     }
-    forwarded.iter().map(|element| node(for_parameter(element)?)).collect()
+    client
 }
 
 /// The comma-separated elements of all lines of a header, last first.
@@ -45,11 +46,10 @@ fn elements<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     lines.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim).collect()
 }
 
-fn for_parameter(element: &str) -> Option<&str> {
-    element.split(';').find_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("for").then(|| value.trim().trim_matches('"'))
-    })
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
+    node(value.trim().trim_matches('"'))
 }
 
 /// An address, with or without a port, IPv6 with or without brackets.
@@ -87,5 +87,14 @@ mod tests {
             "2001:db8::1"
         );
         assert_eq!(client("10.0.0.1", &[("forwarded", "for=_hidden"), (XFF, "6.6.6.6")]), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_header_the_proxy_only_passes_on_is_not_believed() {
+        const XFF: &str = "x-forwarded-for";
+        let both = |forwarded, xff| client("10.0.0.1", &[("forwarded", forwarded), (XFF, xff)]);
+        assert_eq!(both("for=6.6.6.6", "192.0.2.1"), "10.0.0.1");
+        assert_eq!(both("for=192.0.2.1", "6.6.6.6"), "10.0.0.1");
+        assert_eq!(both("for=6.6.6.6, for=192.0.2.1", "6.6.6.6, 192.0.2.1, 10.0.0.2"), "192.0.2.1");
     }
 }
