@@ -2,6 +2,7 @@
 //! of `auth/`, and shapes the answer.
 
 mod account;
+pub mod bodies;
 pub mod body;
 mod bounded;
 mod caller;

@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod contracts;
 mod docs;
+mod fuzz_twins;
 mod keys;
 mod keyspace;
 mod model;

@@ -1,0 +1,4 @@
+//! See `bodies::request_body`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::request_body(data));
