@@ -224,8 +224,17 @@ impl Server {
 
     /// Asks it to stop.
     pub fn ask_to_stop(&self) {
-        // It may have stopped since; whoever asks then waits for nothing.
-        Command::new("kill").args(["-TERM", &self.pid.to_string()]).output().expect("kill");
+        self.signal("-TERM");
+    }
+
+    /// Asks it to read its keys again.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
+        // It may have stopped since; whoever asked then waits for nothing.
+        Command::new("kill").args([signal, &self.pid.to_string()]).output().expect("kill");
     }
 
     /// Asks it to stop, and returns once it has.

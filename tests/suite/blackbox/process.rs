@@ -264,9 +264,37 @@ async fn keys_are_rotated_and_retired() {
     let old = kids();
     assert_eq!(old.len(), 1);
     install.good(&["key", "rotate"]);
-    assert_eq!(kids().len(), 2);
+    let both = kids();
+    assert_eq!(both.len(), 2);
+    server.hang_up();
+    published(&admin, &both).await;
     assert_eq!(admin.check().await.status, 200, "tokens of the old key stay good");
-    assert!(install.good(&["key", "list"]).contains(&old[0]));
+
+    install.good(&["key", "retire", &old[0]]);
+    server.hang_up();
+    published(&admin, &both).await;
+    assert_eq!(admin.check().await.status, 200, "an old key stays until its last token is over");
+
+    install.good(&["key", "retire", "--compromised", &old[0]]);
+    server.hang_up();
+    let new: Vec<String> = both.into_iter().filter(|kid| *kid != old[0]).collect();
+    published(&admin, &new).await;
+    admin.check().await.refused(401, "token_invalid");
+    assert_eq!(admin.refreshed().await.check().await.status, 200, "the new key signs");
+}
+
+/// Waits until the key set is made of these keys.
+async fn published(actor: &Actor, kids: &[String]) {
+    for _ in 0..500 {
+        let set = actor.get("/.well-known/jwks.json").await.json();
+        let listed = set["keys"].as_array().expect("keys");
+        let is_wanted = |key: &Value| kids.iter().any(|kid| key["kid"] == kid.as_str());
+        if listed.len() == kids.len() && listed.iter().all(is_wanted) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the key set never is {kids:?}");
 }
 
 #[tokio::test]

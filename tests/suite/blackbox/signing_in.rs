@@ -280,3 +280,29 @@ async fn too_many_failures_are_braked_for_that_account_and_address() {
     }
     login("2001:db8::ffff", "alice", PASSWORD).await.problem(429, "too_many_attempts");
 }
+
+#[tokio::test]
+async fn more_logins_than_there_is_room_for_are_turned_away_at_once() {
+    let install = Install::new().with("KEYWARD_LOGIN_CONCURRENCY", 1).with("KEYWARD_LOGIN_QUEUE", 1);
+    let server = with_alice(&install).await;
+    let alice = server.client().signed_in("alice", PASSWORD).await;
+    let logins = (0..20).map(|_| {
+        let client = server.client();
+        tokio::spawn(async move { client.login("alice", PASSWORD).await })
+    });
+    let logins: Vec<_> = logins.collect();
+    assert_eq!(alice.check().await.status, 200, "checks go on meanwhile");
+    let mut turned_away = 0;
+    for login in logins {
+        let answer = login.await.expect("an answer");
+        if answer.status != 200 {
+            answer.problem(503, "overloaded");
+            assert!(
+                answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0),
+                "{answer:?}"
+            );
+            turned_away += 1;
+        }
+    }
+    assert!((1..20).contains(&turned_away), "{turned_away} of 20");
+}
