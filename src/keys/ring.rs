@@ -185,8 +185,10 @@ impl KeyRing {
 
 /// Makes what a folder lacks, and says the secret.
 fn prepare(folder: &Folder, algorithm: Algorithm, now: Timestamp) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    let has_key =
-        |keys: &Snapshot| keys.youngest().is_some_and(|entry| entry.key.public().algorithm() == algorithm);
+    let has_key = |keys: &Snapshot| {
+        let youngest = keys.youngest().map(|entry| entry.key.public().algorithm());
+        youngest == Some(algorithm) && keys.signer(now).is_some()
+    };
     let read = || Snapshot::read(folder, Duration::ZERO, now);
     // A folder that has everything is never written to: it may be mounted read-only.
     if let Some(secret) = folder.secret()?

@@ -6,6 +6,7 @@ use keyward::{
     domain::algorithm::Algorithm,
     keys::{
         error::{KeyError, TokenError},
+        folder::Folder,
         operate::Retirement,
         ring::{JWKS_MAX_AGE, KeyRing},
         schedule::{KeyState, Life, NOTICE, PUBLISH_LEAD, Span, spans},
@@ -161,6 +162,26 @@ fn a_key_that_is_not_there_cannot_be_retired() {
         assert!(matches!(error, KeyError::NoSuchKey { .. }), "{error}");
     }
     assert_eq!(home.files(), files);
+}
+
+#[test]
+fn a_retirement_cut_short_is_made_good() {
+    let home = Home::new();
+    let ring = home.ring(Algorithm::EdDsa);
+    home.clock.advance(A_MOMENT);
+    ring.rotate().expect("rotated");
+    home.clock.advance(PUBLISH_LEAD + A_MOMENT);
+    // As if the process had died between writing the date and making the next key.
+    let folder = Folder::open(&home.dir()).expect("a folder");
+    let signing = folder.keys().expect("keys").remove(1);
+    let life = Life { retired: Some(home.now()), ..signing.life };
+    folder.lock().and_then(|locked| locked.redate_key(signing.key.public().kid(), &life)).expect("written");
+    let opened = home.ring(Algorithm::EdDsa);
+    ring.reload().expect("reloaded");
+    for ring in [ring, opened] {
+        assert_eq!(states(&ring), [KeyState::Verifying, KeyState::Verifying, KeyState::Signing]);
+        assert!(ring.sign(&claims(home.now())).is_ok());
+    }
 }
 
 #[test]
