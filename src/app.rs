@@ -16,9 +16,9 @@ use tokio::task::JoinSet;
 pub use self::{error::StartError, home::Home, listeners::Listeners, migrate::migrate, server::Server};
 use crate::{
     auth::{Auth, Limit, Policy},
-    config::{Settings, Signup},
+    config::{PublicUrl, Settings, Signup},
     domain::clock::Clock,
-    http::{self, Http},
+    http::{self, Cookies, Http},
     keys::{ring::KeyRing, settings::KeySettings},
     telemetry::Metrics,
 };
@@ -29,6 +29,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     home: Home,
     auth: Arc<Auth>,
+    public_url: PublicUrl,
 }
 
 impl App {
@@ -42,11 +43,12 @@ impl App {
         clock: Arc<dyn Clock>,
         public: SocketAddr,
     ) -> Result<Self, StartError> {
+        let public_url = settings.server.public_url(public);
         let keys = Arc::new(open_keys(&settings, &clock, public)?);
         let home = Home::open(&settings, &clock).await?;
         let auth = Auth::new(home.stores(), keys, Arc::clone(&clock), policy(&settings));
         let auth = Arc::new(auth.map_err(StartError::Verbs)?);
-        Ok(Self { settings, clock, home, auth })
+        Ok(Self { settings, clock, home, auth, public_url })
     }
 
     /// The verbs.
@@ -75,6 +77,8 @@ impl App {
         let http = Arc::new(Http {
             auth: Arc::clone(&self.auth),
             trusted_proxies: self.settings.server.trusted_proxies.clone(),
+            cookies: Cookies::of(&self.public_url),
+            own_origin: self.public_url.origin().to_owned(),
             metrics: Box::new(move || rendered.render()),
         });
         let _feed = self.home.follow();

@@ -52,6 +52,11 @@ impl Auth {
         }
     }
 
+    /// The app of that name.
+    pub async fn app(&self, name: &AppName) -> Result<Option<App>, AuthError> {
+        Ok(self.stores.apps.find(name).await?)
+    }
+
     /// Every app, by name.
     pub async fn apps(&self) -> Result<Vec<App>, AuthError> {
         Ok(self.stores.apps.list().await?)

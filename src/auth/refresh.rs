@@ -4,6 +4,7 @@
 use super::{Auth, error::AuthError, tokens::TokenSet};
 use crate::{
     domain::{
+        app::AppName,
         refresh_token::{Chain, RefreshToken},
         session::EndReason,
         user::UserStatus,
@@ -36,6 +37,14 @@ impl Auth {
             }
             _ => self.end_as_disabled(&chain).await,
         }
+    }
+
+    /// The app that a refresh token's session was opened for; `None` where the session is over.
+    pub async fn app_of_refresh_token(&self, token: &str) -> Result<Option<AppName>, AuthError> {
+        let token = RefreshToken::parse(token, self.keys.refresh_secret());
+        let token = token.map_err(|_| AuthError::RefreshInvalid)?;
+        let session = self.stores.sessions.find(token.session(), self.clock.now()).await?;
+        Ok(session.map(|session| session.app))
     }
 
     async fn end_as_disabled(&self, chain: &Chain) -> Result<TokenSet, AuthError> {

@@ -35,6 +35,14 @@ impl PublicUrl {
         &self.0
     }
 
+    /// The origin a browser has there: without the path.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        let authority = self.0.find("://").map_or(0, |scheme| scheme + 3);
+        let end = self.0[authority..].find('/').map_or(self.0.len(), |path| authority + path);
+        &self.0[..end]
+    }
+
     /// Whether nobody on the way can listen: it is encrypted, or does not leave the machine.
     #[must_use]
     pub fn is_private(&self) -> bool {

@@ -21,22 +21,26 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A longer id from outside is replaced: it goes into the log and the answer.
 const REQUEST_ID_MAX: usize = 128;
 
-/// Puts the layers on a listener's routes.
+/// Answers an unknown path or a wrong method with a problem.
+pub fn problems(routes: Router<Shared>) -> Router<Shared> {
+    routes
+        .fallback(|| async { Problem::not_found() })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+}
+
+/// Puts the layers on all that a listener answers.
 pub fn common(routes: Router<Shared>) -> Router<Shared> {
     let nosniff = SetResponseHeaderLayer::if_not_present(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    routes
-        .fallback(|| async { Problem::not_found() })
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .layer(
-            ServiceBuilder::new()
-                .layer(from_fn(identify))
-                .layer(nosniff)
-                .layer(from_fn(count))
-                .layer(CatchPanicLayer::custom(after_panic)),
-        )
+    routes.layer(
+        ServiceBuilder::new()
+            .layer(from_fn(identify))
+            .layer(nosniff)
+            .layer(from_fn(count))
+            .layer(CatchPanicLayer::custom(after_panic)),
+    )
 }
 
 /// Every answer carries the request's id: the one it came with, if it is presentable, or a new one.

@@ -7,10 +7,12 @@ pub mod body;
 mod bounded;
 mod caller;
 mod check;
+mod cookies;
 pub mod forwarded;
 mod health;
 mod keys;
 mod layers;
+mod origin;
 pub mod problem;
 pub mod server;
 mod sessions;
@@ -20,10 +22,12 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    middleware::from_fn_with_state,
     routing::{any, delete, get, post},
 };
 use ipnet::IpNet;
 
+pub use self::cookies::Cookies;
 use crate::auth::Auth;
 
 /// What handlers share.
@@ -32,6 +36,10 @@ pub struct Http {
     pub auth: Arc<Auth>,
     /// Proxies whose word on the client's address is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How cookies are called and guarded.
+    pub cookies: Cookies,
+    /// The origin of the server itself.
+    pub own_origin: String,
     /// Renders the metrics in Prometheus text format.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
@@ -59,19 +67,19 @@ pub fn public(http: &Shared) -> Routes {
         .route("/v1/sessions/{id}", delete(sessions::end))
         .route("/.well-known/jwks.json", get(keys::jwks))
         .merge(health::probes());
+    // Browsers are told who may read an answer, whatever it is; the check has rules of its own.
+    let api = layers::problems(api).layer(from_fn_with_state(Arc::clone(http), origin::cors));
     layers::common(api.merge(check)).with_state(Arc::clone(http))
 }
 
 /// The management listener: probes and metrics.
 pub fn management(http: &Shared) -> Routes {
     let routes = health::probes().route("/metrics", get(health::metrics));
-    layers::common(routes).with_state(Arc::clone(http))
+    layers::common(layers::problems(routes)).with_state(Arc::clone(http))
 }
 
 /// The check listener. Whatever the path, the answer is the check's: a gateway that is told the
 /// wrong prefix refuses everything instead of letting it in.
 pub fn check_only(http: &Shared) -> Routes {
-    // Not as the fallback: the common layers bring one of their own, which would win.
-    let routes = Router::new().route("/", any(check::check)).route("/{*path}", any(check::check));
-    layers::common(routes).with_state(Arc::clone(http))
+    layers::common(Router::new().fallback(check::check)).with_state(Arc::clone(http))
 }

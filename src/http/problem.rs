@@ -60,6 +60,13 @@ impl Problem {
         Self { challenge: Some(Challenge::Malformed), ..problem }
     }
 
+    /// 403: a cookie came along from elsewhere.
+    #[must_use]
+    pub fn cross_site() -> Self {
+        let detail = "a request that uses a cookie must come from this server or an origin of the app";
+        Self::new(StatusCode::FORBIDDEN, "cross_site", detail)
+    }
+
     /// 404: no such path, or nothing there.
     #[must_use]
     pub fn not_found() -> Self {

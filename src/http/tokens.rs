@@ -12,6 +12,7 @@ use super::{
     Shared,
     body::{Json, OptionalJson},
     caller::{ClientAddress, Credential, SignedIn},
+    origin,
     problem::Problem,
 };
 use crate::{
@@ -29,13 +30,15 @@ pub struct LoginBody {
     transport: Transport,
 }
 
-/// How a client keeps its credential.
-#[derive(Default, Deserialize)]
+/// How a client keeps its refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// It is in the body, and the client's own affair.
     #[default]
     Body,
+    /// It is in a cookie that no script can read.
+    Cookie,
 }
 
 pub async fn login(
@@ -44,28 +47,49 @@ pub async fn login(
     headers: HeaderMap,
     Json(body): Json<LoginBody>,
 ) -> Result<Response, Problem> {
-    let Transport::Body = body.transport;
+    let app =
+        body.app.as_deref().map_or(Ok(AppName::default_app()), AppName::parse).map_err(AuthError::from)?;
+    if body.transport == Transport::Cookie && headers.contains_key(header::ORIGIN) {
+        // Else a stranger's page could sign its visitor in as somebody else.
+        origin::require_own(&http, &headers, &app).await?;
+    }
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let login = Login {
         username: Username::parse(&body.username).map_err(AuthError::from)?,
         password: Password::parse(&body.password).map_err(AuthError::from)?,
-        app: body.app.as_deref().map(AppName::parse).transpose().map_err(AuthError::from)?,
+        app: Some(app),
         device: Device::new(body.device.as_deref(), address, user_agent),
     };
-    Ok(tokens(&http.auth.login(login).await?))
+    let issued = http.auth.login(login).await?;
+    Ok(tokens(&http, &issued, body.transport))
 }
 
 #[derive(Deserialize)]
 pub struct RefreshBody {
-    refresh_token: String,
+    refresh_token: Option<String>,
 }
 
+/// By the body's token, else by the cookie's. A refusal never clears the cookie: by the time it
+/// arrives, another tab's refresh or sign-in may have put a new one there.
 pub async fn refresh(
     State(http): State<Shared>,
+    headers: HeaderMap,
     OptionalJson(body): OptionalJson<RefreshBody>,
 ) -> Result<Response, Problem> {
-    let body = body.ok_or(AuthError::TokenMissing)?;
-    Ok(tokens(&http.auth.refresh(&body.refresh_token).await?))
+    let has_body = body.is_some();
+    if let Some(token) = body.and_then(|body| body.refresh_token) {
+        let issued = http.auth.refresh(&token).await?;
+        return Ok(tokens(&http, &issued, Transport::Body));
+    }
+    let Some(token) = own_cookie(&http, &headers).await? else {
+        return Err(if has_body {
+            Problem::invalid_request("there is neither a refresh_token nor a cookie")
+        } else {
+            AuthError::TokenMissing.into()
+        });
+    };
+    let issued = http.auth.refresh(&token).await?;
+    Ok(tokens(&http, &issued, Transport::Cookie))
 }
 
 #[derive(Deserialize)]
@@ -76,16 +100,32 @@ pub struct LogoutBody {
 pub async fn logout(
     State(http): State<Shared>,
     credential: Credential,
+    headers: HeaderMap,
     OptionalJson(body): OptionalJson<LogoutBody>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
+    let cookie = own_cookie(&http, &headers).await?;
     let refresh = body.and_then(|body| body.refresh_token);
     let access = match credential {
         Credential::Bearer(token) => Some(token),
         Credential::None => None,
         Credential::Malformed => return Err(Problem::malformed_credential()),
     };
-    http.auth.logout(access.as_deref(), refresh.as_deref()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    http.auth.logout(access.as_deref(), refresh.as_deref().or(cookie.as_deref())).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if cookie.is_some() {
+        response.headers_mut().append(header::SET_COOKIE, http.cookies.clear_refresh());
+    }
+    Ok(response)
+}
+
+/// The refresh token of the cookie, if there is one and the request comes from where it may.
+async fn own_cookie(http: &Shared, headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(token) = http.cookies.refresh(headers)? else { return Ok(None) };
+    // Where the session is over there is nothing left to guard, and the answer will say so.
+    if let Some(app) = http.auth.app_of_refresh_token(&token).await? {
+        origin::require_own(http, headers, &app).await?;
+    }
+    Ok(Some(token))
 }
 
 #[derive(Deserialize)]
@@ -115,19 +155,28 @@ struct TokensShape<'a> {
     access_token: &'a str,
     token_type: &'static str,
     expires_in: u64,
-    refresh_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
     refresh_expires_in: u64,
     session_id: String,
 }
 
-fn tokens(tokens: &TokenSet) -> Response {
+fn tokens(http: &Shared, tokens: &TokenSet, transport: Transport) -> Response {
+    let refresh_token = tokens.refresh_token.expose();
+    let refresh_expires_in = tokens.refresh_expires_in.as_secs();
     let shape = TokensShape {
         access_token: &tokens.access_token,
         token_type: "Bearer",
         expires_in: tokens.expires_in.as_secs(),
-        refresh_token: tokens.refresh_token.expose(),
-        refresh_expires_in: tokens.refresh_expires_in.as_secs(),
+        refresh_token: (transport == Transport::Body).then_some(refresh_token),
+        refresh_expires_in,
         session_id: tokens.session.to_string(),
     };
-    ([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], axum::Json(shape)).into_response()
+    let mut response = axum::Json(shape).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if transport == Transport::Cookie {
+        headers.append(header::SET_COOKIE, http.cookies.keep_refresh(refresh_token, refresh_expires_in));
+    }
+    response
 }

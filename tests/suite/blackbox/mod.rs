@@ -4,6 +4,7 @@
 pub mod actor;
 mod bad_input;
 mod check;
+mod cookies;
 mod headers;
 mod homes;
 pub mod install;

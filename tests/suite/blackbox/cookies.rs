@@ -1,0 +1,170 @@
+//! Contract 2.1, transport `cookie`: a browser keeps the refresh token where no script can read it,
+//! and only pages of the server and of the app can use it.
+
+use reqwest::{RequestBuilder, header::HeaderMap};
+use serde_json::json;
+
+use super::{
+    actor::Answer,
+    install::{Install, Server},
+};
+
+const PASSWORD: &str = "seven words make a fine passphrase indeed";
+const PAGE: &str = "https://app.example.com";
+
+async fn send(request: RequestBuilder) -> Answer {
+    let response = request.send().await.expect("an answer");
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Answer { status, headers, text: response.text().await.expect("a body") }
+}
+
+/// A browser on a page of the app `web`.
+struct Browser {
+    server: Server,
+    cookie: String,
+}
+
+impl Browser {
+    async fn sign_in(install: &Install) -> (Self, Answer) {
+        install.good(&["app", "add", "web", "--origin", PAGE]);
+        install.add_user("alice", PASSWORD, &[]);
+        let server = install.start().await;
+        let body = json!({ "username": "alice", "password": PASSWORD, "app": "web", "transport": "cookie" });
+        let login = server.client().request("POST", "/v1/login").header("origin", PAGE).json(&body);
+        let answer = send(login).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let cookie = cookie(&answer.headers).expect("a cookie").split(';').next().expect("a pair").to_owned();
+        (Self { server, cookie }, answer)
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        self.server.client().request("POST", path).header("cookie", &self.cookie)
+    }
+}
+
+fn cookie(headers: &HeaderMap) -> Option<String> {
+    let mut cookies = headers.get_all("set-cookie").iter();
+    let first = cookies.next().map(|value| value.to_str().expect("ASCII").to_owned());
+    assert!(cookies.next().is_none(), "{headers:?}");
+    first
+}
+
+#[tokio::test]
+async fn over_plain_http_on_a_loopback_the_cookie_has_no_prefix_and_is_not_secure() {
+    let (_browser, answer) = Browser::sign_in(&Install::new()).await;
+    let set = cookie(&answer.headers).expect("a cookie");
+    assert!(set.starts_with("keyward-refresh=kwr_"), "{set}");
+    assert!(set.ends_with("; Max-Age=604800; Path=/; HttpOnly; SameSite=Strict"), "{set}");
+    assert!(!answer.text.contains("kwr_"), "the token is in the cookie alone: {answer:?}");
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn behind_tls_the_cookie_is_bound_to_the_host() {
+    let install = Install::new().with("KEYWARD_SERVER_PUBLIC_URL", "https://auth.example.com");
+    let (browser, answer) = Browser::sign_in(&install).await;
+    let set = cookie(&answer.headers).expect("a cookie");
+    assert!(set.starts_with("__Host-keyward-refresh=kwr_"), "{set}");
+    assert!(set.ends_with("; Path=/; HttpOnly; SameSite=Strict; Secure"), "{set}");
+    assert_eq!(send(browser.post("/v1/refresh").header("origin", PAGE)).await.status, 200);
+    let unprefixed = browser.cookie.replace("__Host-", "");
+    let refused = browser.server.client().request("POST", "/v1/refresh").header("cookie", unprefixed);
+    send(refused.header("origin", PAGE)).await.problem(401, "token_missing");
+}
+
+#[tokio::test]
+async fn a_refresh_by_cookie_renews_the_cookie() {
+    let (browser, _) = Browser::sign_in(&Install::new()).await;
+    let answer = send(browser.post("/v1/refresh").header("origin", PAGE)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(!answer.text.contains("kwr_"), "{answer:?}");
+    let renewed = cookie(&answer.headers).expect("a cookie");
+    assert!(!renewed.starts_with(&browser.cookie), "another token");
+    // A tab that lost the race presents the old one, and gets the winner's.
+    let late = send(browser.post("/v1/refresh").header("origin", PAGE)).await;
+    assert_eq!(cookie(&late.headers), Some(renewed));
+}
+
+#[tokio::test]
+async fn only_the_server_and_the_apps_own_pages_may_use_the_cookie() {
+    let install = Install::new();
+    let (browser, _) = Browser::sign_in(&install).await;
+    install.good(&["app", "add", "other", "--origin", "https://other.example.com"]);
+    for origin in
+        ["https://evil.example.com", "https://other.example.com", "https://app.example.com:8443", "null"]
+    {
+        for path in ["/v1/refresh", "/v1/logout"] {
+            send(browser.post(path).header("origin", origin)).await.problem(403, "cross_site");
+        }
+    }
+    for site in ["cross-site", "same-site", "none"] {
+        send(browser.post("/v1/refresh").header("sec-fetch-site", site)).await.problem(403, "cross_site");
+    }
+    send(browser.post("/v1/refresh")).await.problem(403, "cross_site");
+    let vouched = browser.post("/v1/refresh").header("sec-fetch-site", "same-origin");
+    assert_eq!(send(vouched).await.status, 200);
+    let own = browser.server.url.clone();
+    assert_eq!(send(browser.post("/v1/refresh").header("origin", own)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_stranger_cannot_sign_a_visitor_in() {
+    let (browser, _) = Browser::sign_in(&Install::new()).await;
+    let body = json!({ "username": "alice", "password": PASSWORD, "app": "web", "transport": "cookie" });
+    let login = browser.server.client().request("POST", "/v1/login").json(&body);
+    let answer = send(login.header("origin", "https://evil.example.com")).await;
+    answer.problem(403, "cross_site");
+    assert_eq!(cookie(&answer.headers), None);
+}
+
+#[tokio::test]
+async fn signing_out_clears_the_cookie_and_a_refused_refresh_does_not() {
+    let (browser, _) = Browser::sign_in(&Install::new()).await;
+    let out = send(browser.post("/v1/logout").header("origin", PAGE)).await;
+    assert_eq!(out.status, 204);
+    let cleared = cookie(&out.headers).expect("a cookie");
+    assert!(cleared.starts_with("keyward-refresh=; Max-Age=0; Path=/; HttpOnly"), "{cleared}");
+    let refused = send(browser.post("/v1/refresh").header("origin", PAGE)).await;
+    refused.problem(401, "session_ended");
+    assert_eq!(cookie(&refused.headers), None, "it may be another tab's by now");
+}
+
+#[tokio::test]
+async fn a_cookie_that_came_twice_is_refused() {
+    let (browser, _) = Browser::sign_in(&Install::new()).await;
+    let twice = format!("{0}; {0}", browser.cookie);
+    let request = browser.server.client().request("POST", "/v1/refresh").header("cookie", twice);
+    send(request.header("origin", PAGE)).await.problem(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn registered_origins_may_read_answers_and_nobody_else() {
+    let (browser, _) = Browser::sign_in(&Install::new()).await;
+    let ask = |method: &str, path: &str, origin: &'static str| {
+        browser.server.client().request(method, path).header("origin", origin)
+    };
+    for (method, path, status) in
+        [("GET", "/v1/me", 401), ("GET", "/nothing", 404), ("PUT", "/v1/login", 405)]
+    {
+        let answer = send(ask(method, path, PAGE)).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("access-control-allow-origin"), PAGE);
+        assert_eq!(answer.header("access-control-allow-credentials"), "true");
+        assert_eq!(answer.header("vary"), "Origin");
+        for origin in ["https://evil.example.com", "null", "https://app.example.com.evil.example"] {
+            let answer = send(ask(method, path, origin)).await;
+            assert_eq!(answer.status, status);
+            assert!(answer.headers.get("access-control-allow-origin").is_none(), "{answer:?}");
+            assert_eq!(answer.header("vary"), "Origin");
+        }
+    }
+    let preflight =
+        |origin| ask("OPTIONS", "/v1/refresh", origin).header("access-control-request-method", "POST");
+    let yes = send(preflight(PAGE)).await;
+    assert_eq!((yes.status, yes.header("access-control-allow-origin")), (204, PAGE));
+    assert!(yes.header("access-control-allow-methods").contains("POST"));
+    assert!(yes.header("access-control-allow-headers").contains("Authorization"));
+    assert!(!yes.header("x-request-id").is_empty());
+    let no = send(preflight("https://evil.example.com")).await;
+    assert!(no.headers.get("access-control-allow-origin").is_none(), "{no:?}");
+}
