@@ -1,9 +1,14 @@
 //! How the file is opened: durable, in WAL mode so that readers never wait for the writer, and
 //! closed to other accounts of the machine.
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{
+    fs, io,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::errors::cannot_open;
 use crate::store::error::StoreError;
@@ -41,9 +46,27 @@ fn prepare_to_write(connection: Connection) -> rusqlite::Result<Connection> {
     // with the machine's power.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    use_wal(&connection)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     Ok(connection)
+}
+
+/// SQLite does not wait by itself here: where others open the file for the first time, or close it
+/// for the last, in the same moment, one is told at once that it is busy.
+fn use_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let give_up_at = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if is_busy(&error) && Instant::now() < give_up_at => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 /// SQLite would make the file readable for everybody; its `-wal` and `-shm` take the file's mode.

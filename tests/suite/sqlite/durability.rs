@@ -1,6 +1,6 @@
 //! What was answered is there after a kill, and after the disk was full.
 
-use std::{collections::HashMap, future::Future, path::Path};
+use std::{collections::HashMap, path::Path};
 
 use futures_util::future::join_all;
 use keyward::{
@@ -18,7 +18,7 @@ use keyward::{
 };
 use tempfile::TempDir;
 
-use super::{Other, file_in, is_invited, open, secret, sign_in, tell};
+use super::{Other, file_in, is_invited, open, secret, tell, try_sign_in};
 use crate::backends::{FIRST_USE, START};
 
 /// What the other process was told to be done.
@@ -115,19 +115,23 @@ async fn as_another_process_work_until_the_end() {
 /// Signs in, refreshes and signs out, and tells of each when it was answered, until one fails.
 async fn work(store: &SqliteStore) -> StoreError {
     loop {
-        let mut token = sign_in(store).await;
-        for _ in 0..20 {
-            token = match refresh(store, token).await {
-                Ok(token) => token,
-                Err(error) => return error,
-            };
-            tell(&format!("{} {}", token.session(), token.generation()));
-        }
-        if let Err(error) = end(store, token.session()).await {
+        if let Err(error) = one_session(store).await {
             return error;
         }
-        tell(&format!("{} ended", token.session()));
     }
+}
+
+async fn one_session(store: &SqliteStore) -> Result<(), StoreError> {
+    let mut token = try_sign_in(store).await?;
+    for _ in 0..20 {
+        token = refresh(store, token).await?;
+        tell(&format!("{} {}", token.session(), token.generation()));
+    }
+    let session = token.session();
+    let ending = Ending { session, owner: None, token: None, reason: EndReason::Logout };
+    store.end(&ending, START).await?;
+    tell(&format!("{session} ended"));
+    Ok(())
 }
 
 async fn refresh(store: &SqliteStore, token: RefreshToken) -> Result<RefreshToken, StoreError> {
@@ -136,9 +140,4 @@ async fn refresh(store: &SqliteStore, token: RefreshToken) -> Result<RefreshToke
         Rotation::Granted(_) => Ok(chain.successor),
         refused => panic!("{refused:?}"),
     }
-}
-
-fn end(store: &SqliteStore, session: SessionId) -> impl Future<Output = Result<(), StoreError>> {
-    let ending = Ending { session, owner: None, token: None, reason: EndReason::Logout };
-    async move { store.end(&ending, START).await.map(drop) }
 }

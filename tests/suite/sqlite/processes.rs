@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, stdin},
     path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -56,4 +57,17 @@ async fn as_another_process_end_what_is_asked() {
         assert_eq!(opened.store.end(&ending, START).await.expect("ended"), Ended::Now);
         tell("done");
     }
+}
+
+#[test]
+fn many_open_and_close_the_file_at_once_and_none_is_turned_away() {
+    let folder = TempDir::new().expect("a folder");
+    let path = file_in(folder.path());
+    // The last to close tidies the file up, in the same moment as another may open it.
+    let come_and_go = || {
+        for _ in 0..20 {
+            drop(open(&path).expect("opened"));
+        }
+    };
+    thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(come_and_go))));
 }
