@@ -46,10 +46,11 @@ pub struct Granted {
 /// What a first sight of an access token tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirmation {
-    /// The session is alive as far as is known; if the token is of the current generation, that is
+    /// The session is alive; if the token is of the current generation, that is
     /// confirmed now.
     Seen,
-    /// The session has ended: the token must not pass, whatever the revocations say.
+    /// The session has ended: the token must not pass, whatever the revocations say. One of which
+    /// nothing is known (any more) is [`EndReason::Expired`].
     Ended(EndReason),
 }
 
