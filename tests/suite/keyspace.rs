@@ -81,9 +81,16 @@ impl Keyspace {
         space
     }
 
+    /// The store comes by those URLs, where the test goes its own way.
+    pub fn reached_by(mut self, urls: Vec<String>, ca_pem: &str) -> Self {
+        self.urls = urls;
+        self.ca_pem = Some(ca_pem.as_bytes().to_vec());
+        self
+    }
+
     /// At a place where there is no Redis.
-    pub fn nowhere(url: &str) -> Self {
-        Self::of(vec![url.to_owned()], Mode::Single).not_ours()
+    pub fn nowhere(url: &str, mode: Mode) -> Self {
+        Self::of(vec![url.to_owned()], mode).not_ours()
     }
 
     /// Seen from a second place: what is in it is somebody else's to look after.

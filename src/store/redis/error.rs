@@ -1,6 +1,8 @@
 //! What the Redis client's errors mean here: is it away, did it refuse, or is it the connection that
 //! is of no use any more?
 
+use std::{error::Error, io, sync::Arc};
+
 use redis::{ErrorKind, ParsingError, RedisError, ServerErrorKind};
 
 use crate::{domain::ids::SessionId, store::error::StoreError};
@@ -28,6 +30,20 @@ pub fn away(why: &'static str) -> StoreError {
 /// The connection could not be made; whatever the reason, trying again later can help.
 pub fn unreachable(error: RedisError) -> StoreError {
     StoreError::Away { store: STORE, source: Box::new(error) }
+}
+
+/// Whether a connection that could not be made may come about by itself: not with a wrong password or
+/// certificate.
+pub fn may_pass(error: &RedisError) -> bool {
+    // The client keeps its sources behind a pointer, which is what `source` shows.
+    let source = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+    let source = source.and_then(|source| source.downcast_ref::<io::Error>());
+    let is_untrusted = source.is_some_and(|source| source.kind() == io::ErrorKind::InvalidData);
+    let is_refused = matches!(
+        error.kind(),
+        ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig | ErrorKind::Client
+    ) || error.code().is_some_and(|code| ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code));
+    !is_untrusted && !is_refused
 }
 
 /// An answer of a shape that no script of ours gives.

@@ -21,6 +21,15 @@ pub enum RefreshKeys {
     Plain,
 }
 
+impl RefreshKeys {
+    const fn other(self) -> Self {
+        match self {
+            Self::Hashed => Self::Plain,
+            Self::Plain => Self::Hashed,
+        }
+    }
+}
+
 /// Names keys.
 pub(super) struct Keys {
     prefix: String,
@@ -59,7 +68,16 @@ impl Keys {
     /// What the session hash keeps of a token, so that its key can be deleted without it: the 32
     /// bytes of the hash, or the 52 of the token. Both fit in a listpack entry; their texts would not.
     pub(super) fn trace(&self, token: &RefreshToken) -> Vec<u8> {
-        match self.refresh {
+        Self::trace_as(self.refresh, token)
+    }
+
+    /// What would be kept of it under the other setting, where it may have been issued.
+    pub(super) fn former_trace(&self, token: &RefreshToken) -> Vec<u8> {
+        Self::trace_as(self.refresh.other(), token)
+    }
+
+    fn trace_as(refresh: RefreshKeys, token: &RefreshToken) -> Vec<u8> {
+        match refresh {
             RefreshKeys::Hashed => token.sha256().to_vec(),
             RefreshKeys::Plain => {
                 let text = token.expose().strip_prefix("kwr_").unwrap_or_default();

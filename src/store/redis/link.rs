@@ -11,7 +11,7 @@ use redis::{
 };
 
 use super::{
-    error::{away, from_redis, is_unknown_script, unexpected, unreachable},
+    error::{away, from_redis, is_unknown_script, unexpected},
     node::NodeLink,
     script::Call,
     target::{Mode, RedisTarget},
@@ -37,17 +37,17 @@ enum Path {
 
 impl Link {
     /// Connects once; then the link keeps itself alive.
-    pub async fn connect(target: &RedisTarget) -> Result<Self, StoreError> {
+    pub async fn connect(target: &RedisTarget) -> RedisResult<Self> {
         let path = match target.mode {
-            Mode::Cluster => cluster(target).await.map(Path::Cluster),
-            Mode::Single | Mode::Sentinel { .. } => NodeLink::connect(target).await.map(Path::Node),
+            Mode::Cluster => Path::Cluster(cluster(target).await?),
+            Mode::Single | Mode::Sentinel { .. } => Path::Node(NodeLink::connect(target).await?),
         };
-        Ok(Self { path: path.map_err(unreachable)?, replicas: 0 })
+        Ok(Self { path, replicas: 0 })
     }
 
     /// A link whose [`write`](Self::write) waits for replicas. It has connections of its own: while
     /// `WAIT` blocks one, nothing else moves on it.
-    pub async fn connect_waiting(target: &RedisTarget, replicas: u32) -> Result<Self, StoreError> {
+    pub async fn connect_waiting(target: &RedisTarget, replicas: u32) -> RedisResult<Self> {
         let mut patient = target.clone();
         patient.response_timeout += ACKNOWLEDGE;
         Ok(Self { replicas, ..Self::connect(&patient).await? })

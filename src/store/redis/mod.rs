@@ -21,7 +21,10 @@ pub mod target;
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::{Instant, sleep, timeout_at};
+
 use self::{
+    error::{away, may_pass, unreachable},
     feed::Feed,
     keys::{Keys, RefreshKeys},
     link::Link,
@@ -70,17 +73,10 @@ impl RedisStore {
         revocations: Arc<RevocationSet>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        let deadline = tokio::time::Instant::now() + START;
-        let link = loop {
-            match Link::connect(target).await {
-                Err(error) if tokio::time::Instant::now() + BETWEEN >= deadline => return Err(error),
-                Err(_) => tokio::time::sleep(BETWEEN).await,
-                Ok(link) => break link,
-            }
-        };
+        let link = first_link(target).await?;
         let durable = match keeping.wait_for_replicas {
             0 => link.clone(),
-            replicas => Link::connect_waiting(target, replicas).await?,
+            replicas => Link::connect_waiting(target, replicas).await.map_err(unreachable)?,
         };
         Ok(Self {
             keys: Arc::new(Keys::new(target.prefix.clone(), keeping.refresh_keys)),
@@ -98,6 +94,20 @@ impl RedisStore {
     #[must_use = "dropping the feed stops it"]
     pub fn follow(&self) -> Feed {
         Feed::start(self)
+    }
+}
+
+/// Connects; a Redis that is about to be there is waited for, a wrong password is not.
+async fn first_link(target: &RedisTarget) -> Result<Link, StoreError> {
+    let deadline = Instant::now() + START;
+    loop {
+        match timeout_at(deadline, Link::connect(target)).await {
+            Ok(Err(error)) if Instant::now() + BETWEEN < deadline && may_pass(&error) => {
+                sleep(BETWEEN).await;
+            }
+            Ok(linked) => return linked.map_err(unreachable),
+            Err(_) => return Err(away("it does not answer")),
+        }
     }
 }
 

@@ -27,7 +27,9 @@ if presented < current then
 end
 
 -- A token newer than the record is one whose rotation a failover has lost, and its key with it.
-if ARGV[5] ~= '1' and presented <= current then return {'withdrawn'} end
+if ARGV[5] ~= '1' and presented <= current then
+  return {'withdrawn', '', now, user, app, kept, parent}
+end
 
 local created = tonumber(s[6])
 local expires = now + tonumber(ARGV[6])
@@ -35,7 +37,8 @@ local longest = tonumber(ARGV[7])
 if longest > 0 and created + longest < expires then expires = created + longest end
 if expires <= now then return {'expired'} end
 if presented < current then
-  redis.call('HSET', KEYS[1], 'e', expires, 'l', now)
+  -- The same traces again, unless the setting they depend on was changed.
+  redis.call('HSET', KEYS[1], 'e', expires, 'l', now, 'k', ARGV[9], 'p', ARGV[10])
 else
   redis.call('HSET', KEYS[1], 'n', ARGV[8], 'i', now, 'e', expires, 'l', now, 'k', ARGV[9], 'p', ARGV[10])
   redis.call('HDEL', KEYS[1], 'c')

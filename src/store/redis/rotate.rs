@@ -45,7 +45,11 @@ impl RedisStore {
         now: Timestamp,
     ) -> Result<Rotation, StoreError> {
         let session = chain.presented.session();
-        let reply = self.decide(chain, policy, now).await?;
+        let is_there = self.has_key(&self.keys.trace(&chain.presented)).await?;
+        let mut reply = self.decide(chain, policy, now, is_there).await?;
+        if reply.word()? == "withdrawn" && self.is_renamed(&chain.presented, &reply).await? {
+            reply = self.decide(chain, policy, now, true).await?;
+        }
         match reply.word()?.as_str() {
             "granted" => self.grant(chain, &reply, now).await.map(Rotation::Granted),
             "reused" => {
@@ -67,9 +71,14 @@ impl RedisStore {
         }
     }
 
-    async fn decide(&self, chain: &Chain, policy: &ReusePolicy, now: Timestamp) -> Result<Reply, StoreError> {
+    async fn decide(
+        &self,
+        chain: &Chain,
+        policy: &ReusePolicy,
+        now: Timestamp,
+        is_there: bool,
+    ) -> Result<Reply, StoreError> {
         let Chain { presented, successor, .. } = chain;
-        let is_there: bool = self.durable.run(redis::cmd("EXISTS").arg(self.keys.refresh(presented))).await?;
         let call = ROTATE
             .on(&self.keys.session(presented.session()))
             .arg(presented.generation())
@@ -83,6 +92,22 @@ impl RedisStore {
             .arg(self.keys.trace(successor))
             .arg(self.keys.trace(presented));
         self.durable.call_durably::<Vec<Value>>(&call).await.map(Reply)
+    }
+
+    async fn has_key(&self, trace: &[u8]) -> Result<bool, StoreError> {
+        self.durable.run(redis::cmd("EXISTS").arg(self.keys.refresh_of(trace))).await
+    }
+
+    /// Gives a token its new key where it has one under the name it got before `storage.refresh_keys`
+    /// was changed. That is asked only where the session itself knows it so: Redis is told no token
+    /// that it has not been told before.
+    async fn is_renamed(&self, token: &RefreshToken, reply: &Reply) -> Result<bool, StoreError> {
+        let former = self.keys.former_trace(token);
+        if (reply.text(5)? != former && reply.text(6)? != former) || !self.has_key(&former).await? {
+            return Ok(false);
+        }
+        self.put_refresh(token, self.keeping.lifetimes.refresh).await?;
+        Ok(true)
     }
 
     async fn grant(&self, chain: &Chain, reply: &Reply, now: Timestamp) -> Result<Granted, StoreError> {

@@ -34,6 +34,9 @@ use crate::{
 /// How many commands are under way at once for one caller.
 pub const ABREAST: usize = 256;
 
+/// How many entries a sign-in may take out of an index.
+const THINNED: u32 = 8;
+
 /// An index entry this young may belong to a session whose hash is about to be written.
 const SETTLED: Duration = Duration::from_mins(1);
 
@@ -51,6 +54,8 @@ impl SessionStore for RedisStore {
             self.enter(&of_user, session.id, created, life),
             self.enter(&of_app, session.id, created, life),
             self.put_refresh(token, life),
+            self.thin_out(&of_user, created),
+            self.thin_out(&of_app, created),
         )?;
         let fields = record::fields(session, &self.keys.trace(token), expires);
         let call = OPEN.on(&self.keys.session(session.id)).arg(super::millis(life)).arg(fields);
@@ -146,6 +151,18 @@ impl RedisStore {
         let mut command = redis::cmd("HMGET");
         command.arg(self.keys.session(session)).arg(&SHOWN);
         self.link.run(&command).await
+    }
+
+    /// Takes a few of the longest inactive out of an index if they are over: with each sign-in, so that
+    /// an index that nobody lists does not grow for ever.
+    async fn thin_out(&self, index: &str, now: Timestamp) -> Result<(), StoreError> {
+        let idle = now - self.keeping.lifetimes.refresh;
+        let mut command = redis::cmd("ZRANGEBYSCORE");
+        command.arg(index).arg("-inf").arg(idle.millis()).arg("LIMIT").arg(0).arg(THINNED);
+        let members: Vec<String> = self.link.run(&command).await?;
+        let ids: Vec<_> = members.iter().filter_map(|member| member.parse().ok()).collect();
+        // Whether they are over is for each to say: lifetimes may have been longer once.
+        self.read_listed(index, &ids, now).await.map(drop)
     }
 
     /// Every session of an index, whether it lives or not.

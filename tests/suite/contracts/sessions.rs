@@ -75,6 +75,12 @@ async fn a_session_opened_again_after_a_lost_answer_is_the_same(
     }
     assert_eq!(home.ids_of_user(user).await, [id]);
     home.refreshed(&token).await;
+
+    home.end(id, EndReason::Logout).await;
+    home.sessions.open(&new, &token).await.unwrap();
+    assert_eq!(home.find(id).await, None, "late news does not bring it back");
+    assert!(home.ids_of_user(user).await.is_empty());
+    assert_eq!(home.refresh(&token).await, Rotation::Ended(EndReason::Logout));
 }
 
 #[rstest]

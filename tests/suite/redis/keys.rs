@@ -194,3 +194,52 @@ async fn a_counter_that_was_left_without_an_end_is_given_one() {
     let left: i64 = home.keyspace().ask("TTL", "rate:login:user:x", "");
     assert!((57..=60).contains(&left), "{left}");
 }
+
+#[tokio::test]
+async fn a_change_of_what_names_refresh_keys_signs_nobody_out() {
+    let mut space = Keyspace::single();
+    for (before, after) in
+        [(RefreshKeys::Plain, RefreshKeys::Hashed), (RefreshKeys::Hashed, RefreshKeys::Plain)]
+    {
+        space.refresh_keys = before;
+        let mut later = Keyspace::single().not_ours();
+        later.prefix.clone_from(&space.prefix);
+        later.refresh_keys = after;
+        let home = Home::in_keyspace(space).await;
+        let current = home.sign_in().await;
+        let (parent, withdrawn) = (home.sign_in().await, home.sign_in().await);
+        home.refreshed(&parent.token).await;
+        let key = with_prefix(&names(&home), "refresh:")
+            .into_iter()
+            .find(|key| home.keyspace().ask::<String>("GET", key, "") == withdrawn.session().to_string());
+        home.keyspace().ask::<()>("DEL", &key.expect("a key"), "");
+
+        let changed = Home::in_keyspace(later).await;
+        let child = changed.refreshed(&current.token).await;
+        changed.refreshed(&child).await;
+        for _ in 0..2 {
+            changed.refreshed(&parent.token).await;
+        }
+        assert_eq!(changed.refresh(&withdrawn.token).await, Rotation::Withdrawn);
+        for client in [&current, &parent, &withdrawn] {
+            changed.end(client.session(), EndReason::Logout).await;
+        }
+        assert!(with_prefix(&names(&home), "refresh:").is_empty(), "and leaves no key behind");
+        space = Keyspace::single();
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_nobody_lists_does_not_grow_for_ever() {
+    let home = home().await;
+    let user = UserId::new(home.now());
+    for _ in 0..60 {
+        home.sign_in_as(user, &AppName::default_app()).await;
+        home.elapse(std::time::Duration::from_hours(24)).await;
+    }
+    for index in [format!("sessions:user:{user}"), "sessions:app:default".to_owned()] {
+        let count: i64 = home.keyspace().ask("ZCARD", &index, "");
+        assert!(count <= 9, "{index}: {count}");
+    }
+    assert_eq!(home.ids_of_user(user).await.len(), 6);
+}

@@ -23,6 +23,8 @@ use keyward::{
     },
 };
 
+use rstest::rstest;
+
 use super::{home, home_on, session_key};
 use crate::{
     backends::{FIRST_USE, Home, LIFETIMES, START, eventually},
@@ -62,8 +64,8 @@ impl Home {
     }
 }
 
-async fn start_at(url: &str) -> StoreError {
-    let space = Keyspace::nowhere(url);
+async fn start_at(url: &str, mode: Mode) -> StoreError {
+    let space = Keyspace::nowhere(url, mode);
     let clock = Arc::new(ManualClock::at(START));
     let since = Instant::now();
     let error = space.connect(LIFETIMES, &Arc::new(RevocationSet::default()), &clock).await;
@@ -71,12 +73,16 @@ async fn start_at(url: &str) -> StoreError {
     error.err().expect("nobody is there")
 }
 
+#[rstest]
+#[case::single(Mode::Single)]
+#[case::sentinel(Mode::Sentinel { master: "keyward".to_owned() })]
+#[case::cluster(Mode::Cluster)]
 #[tokio::test]
-async fn a_start_without_redis_fails_in_a_few_seconds() {
+async fn a_start_without_redis_fails_in_a_few_seconds(#[case] mode: Mode) {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let nobody = crate::servers::redis::free_port();
     for port in [nobody, silent.local_addr().expect("an address").port()] {
-        let error = start_at(&format!("redis://kw:s3cret@127.0.0.1:{port}")).await;
+        let error = start_at(&format!("redis://kw:s3cret@127.0.0.1:{port}"), mode.clone()).await;
         assert!(error.is_away(), "{error:?}");
         assert!(!format!("{error:?} {error}").contains("s3cret"));
     }

@@ -54,7 +54,7 @@ fn folder() -> PathBuf {
 impl Server {
     /// A server with more options, such as `["--maxmemory", "3mb"]`.
     pub fn start(options: &[&str]) -> Self {
-        Self::start_at(free_port, options.iter().map(|&option| option.to_owned()).collect())
+        Self::start_with(options.iter().map(|&option| option.to_owned()).collect())
     }
 
     /// A sentinel, with the lines of its configuration.
@@ -70,11 +70,11 @@ impl Server {
         server
     }
 
-    fn start_at(port: impl Fn() -> u16, options: Vec<String>) -> Self {
+    pub fn start_with(options: Vec<String>) -> Self {
         let mut server = Self { folder: folder(), port: 0, options, guard: None };
         // Somebody else may take a free port before the server does.
         for _ in 0..5 {
-            server.port = port();
+            server.port = free_port();
             server.run();
             if server.is_ready() {
                 return server;

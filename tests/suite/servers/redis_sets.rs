@@ -6,11 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::redis::{Server, free_port};
+use super::{
+    certificates::Certificates,
+    redis::{Server, free_port},
+};
 
 /// A Redis Cluster of three masters, or of three masters with a replica each.
 pub struct Cluster {
     pub nodes: Vec<Server>,
+    tls_ports: Vec<u16>,
 }
 
 /// The cluster that all tests of this process share, each under a prefix of its own.
@@ -24,19 +28,7 @@ const SLOTS: [(u16, u16); 3] = [(0, 5460), (5461, 10922), (10923, 16383)];
 impl Cluster {
     /// Three masters; with `replicas` = 3, the next three nodes each follow one.
     pub fn start(replicas: usize) -> Self {
-        let nodes: Vec<_> = (0..3 + replicas).map(|_| node()).collect();
-        for (epoch, node) in nodes.iter().enumerate() {
-            // Each its own epoch, or two masters may both believe that they own a slot for a while.
-            node.ask::<()>(&format!("CLUSTER SET-CONFIG-EPOCH {}", epoch + 1));
-        }
-        for (node, (first, last)) in nodes.iter().zip(SLOTS) {
-            node.ask::<()>(&format!("CLUSTER ADDSLOTSRANGE {first} {last}"));
-        }
-        for node in &nodes[1..] {
-            node.ask::<()>(&format!("CLUSTER MEET 127.0.0.1 {} {}", nodes[0].port(), bus(&nodes[0])));
-        }
-        let cluster = Self { nodes };
-        cluster.settle();
+        let cluster = Self::form((0..3 + replicas).map(|_| node(&[])).collect(), Vec::new());
         for (replica, master) in cluster.nodes[3..].iter().zip(&cluster.nodes) {
             let id: String = master.ask("CLUSTER MYID");
             replica.ask::<()>(&format!("CLUSTER REPLICATE {id}"));
@@ -48,9 +40,37 @@ impl Cluster {
         cluster
     }
 
+    /// Three masters that also speak TLS, to each other only that.
+    pub fn start_encrypted(certificates: &Certificates) -> Self {
+        let tls_ports: Vec<_> = (0..3).map(|_| free_port()).collect();
+        let encrypted = |port: &u16| {
+            let mut options = certificates.options(*port);
+            options.extend(["--tls-cluster", "yes"].map(str::to_owned));
+            node(&options)
+        };
+        Self::form(tls_ports.iter().map(encrypted).collect(), tls_ports)
+    }
+
+    fn form(nodes: Vec<Server>, tls_ports: Vec<u16>) -> Self {
+        for (epoch, node) in nodes.iter().enumerate() {
+            // Each its own epoch, or two masters may both believe that they own a slot for a while.
+            node.ask::<()>(&format!("CLUSTER SET-CONFIG-EPOCH {}", epoch + 1));
+        }
+        for (node, (first, last)) in nodes.iter().zip(SLOTS) {
+            node.ask::<()>(&format!("CLUSTER ADDSLOTSRANGE {first} {last}"));
+        }
+        let port = *tls_ports.first().unwrap_or(&nodes[0].port());
+        for node in &nodes[1..] {
+            node.ask::<()>(&format!("CLUSTER MEET 127.0.0.1 {port} {}", bus(&nodes[0])));
+        }
+        let cluster = Self { nodes, tls_ports };
+        cluster.settle();
+        cluster
+    }
+
     /// Another master, that holds nothing.
     pub fn join(&self) -> Server {
-        let newcomer = node();
+        let newcomer = node(&[]);
         newcomer.ask::<()>(&format!(
             "CLUSTER MEET 127.0.0.1 {} {}",
             self.nodes[0].port(),
@@ -61,6 +81,10 @@ impl Cluster {
 
     pub fn urls(&self) -> Vec<String> {
         self.nodes.iter().map(Server::url).collect()
+    }
+
+    pub fn tls_urls(&self) -> Vec<String> {
+        self.tls_ports.iter().map(|port| format!("rediss://127.0.0.1:{port}")).collect()
     }
 
     pub fn masters(&self) -> &[Server] {
@@ -79,9 +103,10 @@ impl Cluster {
     }
 }
 
-fn node() -> Server {
+fn node(options: &[String]) -> Server {
     let bus = free_port().to_string();
-    Server::start(&["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", "1000"])
+    let own = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", "1000"];
+    Server::start_with([&own.map(str::to_owned)[..], options].concat())
 }
 
 fn bus(node: &Server) -> String {
