@@ -26,6 +26,7 @@ use crate::{
         app::AppName,
         clock::Timestamp,
         ids::{SessionId, UserId},
+        random,
         session::EndReason,
     },
     store::{
@@ -71,7 +72,8 @@ impl RedisStore {
             .on(&self.keys.session(ending.session))
             .arg(owner)
             .arg(ending.reason.as_str())
-            .arg(now.millis());
+            .arg(now.millis())
+            .arg(&random::bytes::<8>());
         let reply = Reply(self.durable.call_durably::<Vec<Value>>(&call).await?);
         let (became, past) = match reply.word()?.as_str() {
             "now" => (Ended::Now, Some(self.past(ending.session, &reply)?)),

@@ -4,7 +4,8 @@
 //! `u` user (16 bytes), `a` app, `n` generation, `i` when it was issued, `c` when it was confirmed,
 //! `s` sign-in, `l` last seen, `e` expiry, `k` and `p` what is kept of the current and the parent
 //! token (see [`Keys::trace`](super::keys::Keys::trace)), `d` device, `o` address, `1` to `4` the
-//! `User-Agent` in parts. One that has ended keeps `u a k p e`, with `x` why and `t` when.
+//! `User-Agent` in parts. One that has ended keeps `u a k p e`, with `x` why,
+//! `t` when and `y` by which call.
 
 use std::str::FromStr;
 

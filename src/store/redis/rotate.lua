@@ -3,13 +3,17 @@
 -- ARGV: 1 generation presented   2 now   3 grace   4 '1' = the timer confirms
 --       5 '1' = refresh:<presented> is there   6 refresh lifetime   7 session's longest life, 0 = none
 --       8 successor's generation   9, 10 what is kept of the successor and of the presented token
+--       11 the call's own mark, see end.lua
 -- All times in ms. Fields: see record.rs.
-local s = redis.call('HMGET', KEYS[1], 'u', 'a', 'n', 'i', 'c', 's', 'e', 'k', 'p', 'x', 't')
+local s = redis.call('HMGET', KEYS[1], 'u', 'a', 'n', 'i', 'c', 's', 'e', 'k', 'p', 'x', 't', 'y')
 local user, app, kept, parent = s[1], s[2], s[8] or '', s[9] or ''
 local now = tonumber(ARGV[2])
 if not user then return {'expired'} end
 if tonumber(s[7]) <= now then return {'expired'} end
-if s[10] then return {'ended', s[10], tonumber(s[11]), user, app, kept, parent} end
+if s[10] then
+  local verdict = s[12] == ARGV[11] and 'reused' or 'ended'
+  return {verdict, s[10], tonumber(s[11]), user, app, kept, parent}
+end
 
 local presented, current = tonumber(ARGV[1]), tonumber(s[3])
 local grace = tonumber(ARGV[3])
@@ -20,7 +24,7 @@ if presented < current then
     if not confirmed or by_timer < confirmed then confirmed = by_timer end
   end
   if presented + 1 < current or (confirmed and now >= confirmed + grace) then
-    redis.call('HSET', KEYS[1], 'x', 'reuse_detected', 't', now)
+    redis.call('HSET', KEYS[1], 'x', 'reuse_detected', 't', now, 'y', ARGV[11])
     redis.call('HDEL', KEYS[1], 'n', 'i', 'c', 's', 'l', 'd', 'o', '1', '2', '3', '4')
     return {'reused', '', now, user, app, kept, parent}
   end

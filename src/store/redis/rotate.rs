@@ -27,6 +27,7 @@ use crate::{
     domain::{
         clock::Timestamp,
         ids::SessionId,
+        random,
         refresh_token::{Chain, RefreshToken},
         rotation::{Confirm, ReusePolicy},
         session::EndReason,
@@ -90,7 +91,8 @@ impl RedisStore {
             .arg(self.keeping.lifetimes.session_max_age.map_or(0, millis))
             .arg(successor.generation())
             .arg(self.keys.trace(successor))
-            .arg(self.keys.trace(presented));
+            .arg(self.keys.trace(presented))
+            .arg(&random::bytes::<8>());
         self.durable.call_durably::<Vec<Value>>(&call).await.map(Reply)
     }
 

@@ -218,3 +218,29 @@ async fn a_client_that_is_killed_anywhere_leaves_no_key_without_an_end() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
+    let home = home().await;
+    for commands in 1..12 {
+        let node = Doomed::beside(&home).await;
+        let lose_one = || node.proxy.break_once_after(commands);
+        let now = home.now();
+
+        let client = home.sign_in().await;
+        lose_one();
+        let rotated = node.store.rotate(&chain(&home, &client.token), &FIRST_USE, now).await;
+        assert!(matches!(rotated, Ok(Rotation::Granted(_))), "{rotated:?}");
+        home.refreshed(&client.token.successor(&home.secret)).await;
+        lose_one();
+        let reused = node.store.rotate(&chain(&home, &client.token), &FIRST_USE, now).await;
+        assert_eq!(reused.expect("an answer"), Rotation::Reused);
+
+        let session = home.sign_in_as(client.user, &AppName::default_app()).await.session();
+        lose_one();
+        let ended = node.store.end_of_user(client.user, None, EndReason::LogoutAll, now).await;
+        assert_eq!(ended.expect("an answer"), [session]);
+        let ending = Ending { session, owner: None, token: None, reason: EndReason::Logout };
+        assert_eq!(node.store.end(&ending, now).await.expect("an answer"), Ended::Before);
+    }
+}

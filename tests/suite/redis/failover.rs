@@ -40,9 +40,9 @@ impl Home {
 
     /// Everything works: sign-in, rotation, and the feed of another node.
     async fn works(&self, other: &crate::backends::Node) {
+        eventually("both follow", || self.set.is_following() && other.set.is_following()).await;
         let client = self.sign_in_as(UserId::new(self.now()), &AppName::default_app()).await;
         self.refreshed(&client.token).await;
-        eventually("both follow", || self.set.is_following() && other.set.is_following()).await;
         let claims = self.claims(&client);
         assert_eq!(self.end(client.session(), EndReason::Logout).await, Ended::Now);
         eventually("the other node knows", || other.set.find(&claims, self.now()).is_some()).await;

@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use tokio::{
@@ -18,25 +18,41 @@ use tokio::{
 /// Commands with which a client only looks after its connection.
 const UPKEEP: [&[u8]; 5] = [b"HELLO", b"CLIENT", b"PING", b"SCRIPT", b"SELECT"];
 
-/// How many commands may still pass; counts down to 0, where everything breaks for good.
-#[derive(Clone)]
-struct Allowance(Arc<AtomicI64>);
+/// How many commands may still pass, and whether there is a way again after that.
+#[derive(Default)]
+struct Allowance {
+    left: AtomicI64,
+    heals: AtomicBool,
+}
 
 impl Allowance {
-    /// Takes one; `false` = there is none.
-    fn take(&self) -> bool {
-        self.0.fetch_sub(1, Ordering::SeqCst) > 0
+    fn set(&self, left: i64, heals: bool) {
+        self.heals.store(heals, Ordering::SeqCst);
+        self.left.store(left, Ordering::SeqCst);
+    }
+
+    /// Takes one; tells how many there were.
+    fn take(&self) -> i64 {
+        self.left.fetch_sub(1, Ordering::SeqCst)
     }
 
     fn is_spent(&self) -> bool {
-        self.0.load(Ordering::SeqCst) <= 0
+        self.left.load(Ordering::SeqCst) <= 0
+    }
+
+    /// Whether a new connection may be made.
+    fn is_open(&self) -> bool {
+        if self.is_spent() && self.heals.load(Ordering::SeqCst) {
+            self.set(i64::MAX, false);
+        }
+        !self.is_spent()
     }
 }
 
 /// The way, as long as it lives.
 pub struct Proxy {
     pub port: u16,
-    left: Allowance,
+    left: Arc<Allowance>,
     task: JoinHandle<()>,
 }
 
@@ -45,14 +61,20 @@ impl Proxy {
     pub async fn to(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let left = Allowance(Arc::new(AtomicI64::new(i64::MAX)));
+        let left = Arc::new(Allowance::default());
+        left.set(i64::MAX, false);
         let task = tokio::spawn(accept(listener, server, left.clone()));
         Self { port, left, task }
     }
 
-    /// Lets `commands` more pass, and not even the answer to the last one.
+    /// Lets `commands` more pass, but not the answer to the last one. Then it is broken for good.
     pub fn break_after(&self, commands: i64) {
-        self.left.0.store(commands, Ordering::SeqCst);
+        self.left.set(commands, false);
+    }
+
+    /// The same, but only that connection breaks.
+    pub fn break_once_after(&self, commands: i64) {
+        self.left.set(commands, true);
     }
 
     /// Whether more commands were sent than were let pass.
@@ -67,9 +89,9 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, server: u16, left: Allowance) {
+async fn accept(listener: TcpListener, server: u16, left: Arc<Allowance>) {
     while let Ok((client, _)) = listener.accept().await {
-        if left.is_spent() {
+        if !left.is_open() {
             continue;
         }
         let server = TcpStream::connect(("127.0.0.1", server)).await.expect("the server");
@@ -78,20 +100,17 @@ async fn accept(listener: TcpListener, server: u16, left: Allowance) {
 }
 
 /// Carries commands one way and answers the other, until one must not pass.
-async fn carry(client: TcpStream, server: TcpStream, left: Allowance) {
+async fn carry(client: TcpStream, server: TcpStream, left: Arc<Allowance>) {
+    let is_cut = Arc::new(AtomicBool::new(false));
     let (from_client, to_client) = client.into_split();
     let (from_server, mut to_server) = server.into_split();
     let mut commands = BufReader::new(from_client);
-    let answers = tokio::spawn(answer(from_server, to_client, left.clone()));
+    let answers = tokio::spawn(answer(from_server, to_client, is_cut.clone()));
     while let Some((name, bytes)) = command(&mut commands).await {
         let is_upkeep = UPKEEP.iter().any(|upkeep| name.eq_ignore_ascii_case(upkeep));
-        if !is_upkeep && !left.take() {
-            break;
-        }
-        if to_server.write_all(&bytes).await.is_err() {
-            break;
-        }
-        if left.is_spent() {
+        let left = if is_upkeep { i64::MAX } else { left.take() };
+        is_cut.fetch_or(left <= 1, Ordering::SeqCst);
+        if left <= 0 || to_server.write_all(&bytes).await.is_err() || left == 1 {
             break;
         }
     }
@@ -101,10 +120,10 @@ async fn carry(client: TcpStream, server: TcpStream, left: Allowance) {
 }
 
 /// Answers are withheld from the moment when the last command was let pass.
-async fn answer(mut from_server: OwnedReadHalf, mut to_client: OwnedWriteHalf, left: Allowance) {
+async fn answer(mut from_server: OwnedReadHalf, mut to_client: OwnedWriteHalf, is_cut: Arc<AtomicBool>) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from_server.read(&mut buffer).await {
-        if !left.is_spent() {
+        if !is_cut.load(Ordering::SeqCst) {
             let _ = to_client.write_all(&buffer[..count]).await;
         }
     }
