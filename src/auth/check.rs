@@ -19,6 +19,10 @@ use crate::{
 pub struct Caller(Arc<Verified>);
 
 impl Caller {
+    pub(super) const fn new(verified: Arc<Verified>) -> Self {
+        Self(verified)
+    }
+
     /// What their token says.
     #[must_use]
     pub fn claims(&self) -> &AccessClaims {
@@ -39,6 +43,11 @@ impl Auth {
     /// The check of contract 2.2, for a credential that is an access token.
     pub async fn check(&self, token: &str, roles: &[impl AsRef<str>]) -> Result<Passed, AuthError> {
         let caller = self.identify(token).await?;
+        self.admit(caller, roles).await
+    }
+
+    /// The rest of the check, once it is known who asks: the rate, then the roles.
+    pub async fn admit(&self, caller: Caller, roles: &[impl AsRef<str>]) -> Result<Passed, AuthError> {
         let rate = self.count(&caller).await?;
         let has = |wanted: &str| caller.claims().roles.iter().any(|role| role.as_str() == wanted);
         if !roles.iter().all(|role| has(role.as_ref())) {

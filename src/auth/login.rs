@@ -1,6 +1,6 @@
 //! Sign in: throttle, compare, open a session, issue the first tokens.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use super::{Auth, error::AuthError, lane::Turn, throttle::Attempt, tokens::TokenSet};
 use crate::{
@@ -10,7 +10,8 @@ use crate::{
         refresh_token::RefreshToken,
         secret::Password,
         session::{Device, EndReason, NewSession},
-        user::{Account, UserStatus, Username},
+        session_token::SessionToken,
+        user::{Account, User, UserStatus, Username},
     },
     store::sessions::{Ending, Granted},
 };
@@ -28,18 +29,48 @@ pub struct Login {
     pub device: Device,
 }
 
+/// A session that was opened without tokens.
+#[derive(Debug)]
+pub struct SessionGrant {
+    /// What its cookie holds.
+    pub token: SessionToken,
+    /// How long it lives unless it is used.
+    pub expires_in: Duration,
+}
+
 impl Auth {
     /// Signs in. An unknown user and a wrong password get the same answer after the same work.
     pub async fn login(&self, login: Login) -> Result<TokenSet, AuthError> {
+        let token = RefreshToken::first(SessionId::random(), self.keys.refresh_secret());
+        let (user, granted) = self.sign_in(login, token.session(), Some(&token)).await?;
+        self.issue(&user, &granted, token, granted.created_at)
+    }
+
+    /// Signs in to a session that lives by its use: no access token, no refresh token, one cookie.
+    pub async fn login_to_session(&self, login: Login) -> Result<SessionGrant, AuthError> {
+        let token = SessionToken::new(SessionId::random(), self.keys.refresh_secret());
+        let (_, granted) = self.sign_in(login, token.session(), None).await?;
+        Ok(SessionGrant { token, expires_in: granted.created_at.until(granted.expires_at) })
+    }
+
+    async fn sign_in(
+        &self,
+        login: Login,
+        id: SessionId,
+        token: Option<&RefreshToken>,
+    ) -> Result<(User, Granted), AuthError> {
         let app = login.app.unwrap_or_else(AppName::default_app);
         if self.stores.apps.find(&app).await?.is_none() {
             return Err(AuthError::InvalidRequest("there is no such app".into()));
         }
         let account = self.authenticate(&login.username, &login.password, login.device.ip).await?;
-        let tokens = self.open_session(&account, app, login.device).await?;
-        self.stand_by(&account, &login.password, &tokens).await?;
-        tracing::info!(user.id = %account.user.id, session.id = %tokens.session, "signed in");
-        Ok(tokens)
+        let (user, created_at) = (account.user.id, self.clock.now());
+        let session = NewSession { id, user, app: app.clone(), device: login.device, created_at };
+        self.stores.sessions.open(&session, token).await?;
+        self.stand_by(&account, &login.password, id).await?;
+        tracing::info!(user.id = %user, session.id = %id, "signed in");
+        let expires_at = self.policy.lifetimes.session_expiry(created_at, created_at);
+        Ok((account.user, Granted { user, app, created_at, expires_at }))
     }
 
     /// The account whose name and password these are.
@@ -85,38 +116,13 @@ impl Auth {
         Ok(account)
     }
 
-    async fn open_session(
-        &self,
-        account: &Account,
-        app: AppName,
-        device: Device,
-    ) -> Result<TokenSet, AuthError> {
-        let now = self.clock.now();
-        let session = NewSession {
-            id: SessionId::random(),
-            user: account.user.id,
-            app: app.clone(),
-            device,
-            created_at: now,
-        };
-        let token = RefreshToken::first(session.id, self.keys.refresh_secret());
-        self.stores.sessions.open(&session, &token).await?;
-        let expires_at = self.policy.lifetimes.session_expiry(now, now);
-        self.issue(
-            &account.user,
-            &Granted { user: account.user.id, app, created_at: now, expires_at },
-            token,
-            now,
-        )
-    }
-
     /// Looks once more, now that the session can be found: a password change or a disabling that ran
     /// beside this sign-in has ended every session it could see, and this one must not survive it.
     async fn stand_by(
         &self,
         account: &Account,
         password: &Password,
-        tokens: &TokenSet,
+        session: SessionId,
     ) -> Result<(), AuthError> {
         let reason = match self.stores.accounts.by_id(account.user.id).await? {
             Some(current) if current.user.status == UserStatus::Active => {
@@ -130,7 +136,7 @@ impl Auth {
             }
             _ => EndReason::AccountDisabled,
         };
-        let ending = Ending { session: tokens.session, owner: None, token: None, reason };
+        let ending = Ending { session, owner: None, token: None, reason };
         self.stores.sessions.end(&ending, self.clock.now()).await?;
         Err(AuthError::InvalidCredentials)
     }

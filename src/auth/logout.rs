@@ -2,20 +2,32 @@
 
 use super::{Auth, check::Caller, error::AuthError};
 use crate::{
-    domain::{refresh_token::RefreshToken, session::EndReason},
+    domain::{refresh_token::RefreshToken, session::EndReason, session_token::SessionToken},
     keys::error::TokenError,
     store::sessions::Ending,
 };
 
+/// What a client that signs out may hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tokens<'a> {
+    /// An access token.
+    pub access: Option<&'a str>,
+    /// A refresh token.
+    pub refresh: Option<&'a str>,
+    /// The token of a session that lives by its use.
+    pub session: Option<&'a str>,
+}
+
 impl Auth {
-    /// Ends the session of the tokens, whichever of the two came; an access token may have expired.
-    /// Where both came, one that is not genuine does not keep the other from its effect.
-    pub async fn logout(&self, access: Option<&str>, refresh: Option<&str>) -> Result<(), AuthError> {
-        let access = access.map(|token| self.ending_by_access(token));
-        let refresh = refresh.map(|token| self.ending_by_refresh(token));
+    /// Ends the session of the tokens, whichever of them came; an access token may have expired.
+    /// Where several came, one that is not genuine does not keep the others from their effect.
+    pub async fn logout(&self, tokens: Tokens<'_>) -> Result<(), AuthError> {
+        let access = tokens.access.map(|token| self.ending_by_access(token));
+        let refresh = tokens.refresh.map(|token| self.ending_by_refresh(token));
+        let session = tokens.session.map(|token| self.ending_by_session(token));
         let mut refusal = AuthError::TokenMissing;
         let mut endings = Vec::new();
-        for ending in [refresh, access].into_iter().flatten() {
+        for ending in [session, refresh, access].into_iter().flatten() {
             match ending {
                 Ok(ending) => endings.push(ending),
                 Err(error) => refusal = error,
@@ -53,5 +65,11 @@ impl Auth {
         let token =
             RefreshToken::parse(token, self.keys.refresh_secret()).map_err(|_| AuthError::RefreshInvalid)?;
         Ok(Ending { session: token.session(), owner: None, token: None, reason: EndReason::Logout })
+    }
+
+    fn ending_by_session(&self, token: &str) -> Result<Ending, AuthError> {
+        let token = SessionToken::parse(token, self.keys.refresh_secret());
+        let session = token.map_err(|_| AuthError::TokenInvalid)?.session();
+        Ok(Ending { session, owner: None, token: None, reason: EndReason::Logout })
     }
 }

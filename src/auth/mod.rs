@@ -12,6 +12,7 @@ pub mod logout;
 mod outage;
 pub mod password;
 pub mod refresh;
+mod session_cookie;
 pub mod sessions;
 pub mod signup;
 mod throttle;

@@ -5,6 +5,8 @@ use super::{Auth, error::AuthError, tokens::TokenSet};
 use crate::{
     domain::{
         app::AppName,
+        clock::Timestamp,
+        ids::SessionId,
         refresh_token::{Chain, RefreshToken},
         session::EndReason,
         user::UserStatus,
@@ -35,7 +37,7 @@ impl Auth {
             Some(account) if account.user.status == UserStatus::Active => {
                 self.issue(&account.user, &granted, chain.successor, now)
             }
-            _ => self.end_as_disabled(&chain).await,
+            _ => self.end_as_disabled(chain.presented.session(), now).await,
         }
     }
 
@@ -47,10 +49,14 @@ impl Auth {
         Ok(session.map(|session| session.app))
     }
 
-    async fn end_as_disabled(&self, chain: &Chain) -> Result<TokenSet, AuthError> {
+    /// Ends a session whose account is disabled or gone; that is the answer, whatever was asked.
+    pub(super) async fn end_as_disabled<T>(
+        &self,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<T, AuthError> {
         let reason = EndReason::AccountDisabled;
-        let ending = Ending { session: chain.presented.session(), owner: None, token: None, reason };
-        self.stores.sessions.end(&ending, self.clock.now()).await?;
+        self.stores.sessions.end(&Ending { session, owner: None, token: None, reason }, now).await?;
         Err(AuthError::SessionEnded(reason))
     }
 }

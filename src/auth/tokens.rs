@@ -38,6 +38,8 @@ impl Auth {
         now: Timestamp,
     ) -> Result<TokenSet, AuthError> {
         let issued_at = Timestamp::from_secs(now.secs());
+        // Never later than its session, which a short refresh lifetime may end sooner.
+        let access_expiry = self.policy.lifetimes.access_expiry(granted.created_at, now);
         let claims = AccessClaims {
             id: TokenId::random(),
             user: user.id,
@@ -47,7 +49,7 @@ impl Auth {
             app: granted.app.clone(),
             roles: user.roles.clone(),
             issued_at,
-            expires_at: self.policy.lifetimes.access_expiry(granted.created_at, now),
+            expires_at: access_expiry.min(Timestamp::from_secs(granted.expires_at.secs())),
         };
         Ok(TokenSet {
             access_token: self.keys.sign(&claims)?,

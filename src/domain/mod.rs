@@ -12,4 +12,5 @@ pub mod refresh_token;
 pub mod rotation;
 pub mod secret;
 pub mod session;
+pub mod session_token;
 pub mod user;

@@ -8,10 +8,10 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, Method, header, request::Parts},
 };
 
-use super::{Shared, forwarded, problem::Problem};
+use super::{Shared, forwarded, origin, problem::Problem};
 use crate::auth::{check, error::AuthError};
 
 /// What the `Authorization` header holds.
@@ -70,9 +70,29 @@ impl FromRequestParts<Shared> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, http: &Shared) -> Result<Self, Problem> {
-        let token = Credential::of(&parts.headers).token()?;
-        Ok(Self(http.auth.identify(&token).await?))
+        identify(http, &parts.headers, is_safe(&parts.method)).await.map(Self)
     }
+}
+
+/// Who asks: by the one access token, else by the session cookie, which a browser sends along by
+/// itself and which therefore changes state only for pages that may.
+pub async fn identify(http: &Shared, headers: &HeaderMap, safe: bool) -> Result<check::Caller, Problem> {
+    let credential = Credential::of(headers);
+    let cookie = if credential == Credential::None { http.cookies.session.read(headers)? } else { None };
+    let Some(token) = cookie else {
+        return Ok(http.auth.identify(&credential.token()?).await?);
+    };
+    let caller = http.auth.identify_session(&token).await?;
+    if !safe {
+        origin::require_own(http, headers, &caller.claims().app).await?;
+    }
+    Ok(caller)
+}
+
+/// Whether a method changes nothing (RFC 9110 section 9.2.1).
+#[must_use]
+pub const fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
 }
 
 /// The client's address, as far as the proxies before it are trusted.

@@ -6,15 +6,14 @@ use std::borrow::Cow;
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{
-    Shared,
-    caller::Credential,
-    problem::{Problem, rate_headers},
+    Shared, caller,
+    problem::{Challenge, Problem, rate_headers},
 };
 use crate::{auth::check::Passed, domain::user::Role};
 
@@ -30,18 +29,28 @@ struct Wanted<'a> {
 }
 
 pub async fn check(State(http): State<Shared>, request: Request<Body>) -> Response {
-    let wanted = Wanted::parse(request.uri().query().unwrap_or(""));
-    if wanted.allow_preflight && is_preflight(request.method(), request.headers()) {
+    // The body stays behind: it is not read, however long it is said to be.
+    let (asked, _) = request.into_parts();
+    let wanted = Wanted::parse(asked.uri.query().unwrap_or(""));
+    if wanted.allow_preflight && is_preflight(&asked.method, &asked.headers) {
         return let_in(["", "", "", "", ""]);
     }
-    let outcome = match Credential::of(request.headers()).token() {
-        Ok(token) => http.auth.check(&token, &wanted.roles).await.map_err(Problem::from),
-        Err(problem) => Err(problem),
-    };
-    match outcome {
+    match decide(&http, &asked, &wanted).await {
         Ok(passed) => let_through(&passed),
         Err(problem) => refuse(problem, wanted.deny_with_403),
     }
+}
+
+async fn decide(http: &Shared, asked: &Parts, wanted: &Wanted<'_>) -> Result<Passed, Problem> {
+    let reported = reported_method(&asked.headers);
+    let safe = caller::is_safe(&asked.method) && reported.is_none_or(|method| caller::is_safe(&method));
+    let caller = caller::identify(http, &asked.headers, safe).await?;
+    Ok(http.auth.admit(caller, &wanted.roles).await?)
+}
+
+/// The client's method, where the gateway asks with one of its own.
+fn reported_method(headers: &HeaderMap) -> Option<Method> {
+    Method::from_bytes(headers.get("x-forwarded-method")?.as_bytes()).ok()
 }
 
 impl<'a> Wanted<'a> {
@@ -63,8 +72,7 @@ impl<'a> Wanted<'a> {
 
 /// A CORS preflight, asked directly or by a gateway that reports the client's method.
 fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
-    let reported = headers.get("x-forwarded-method").is_some_and(|method| method.as_bytes() == b"OPTIONS");
-    (method == Method::OPTIONS || reported)
+    (method == Method::OPTIONS || reported_method(headers) == Some(Method::OPTIONS))
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
@@ -101,12 +109,17 @@ fn refuse(problem: Problem, deny_with_403: bool) -> Response {
     let status = match problem.status() {
         StatusCode::TOO_MANY_REQUESTS if deny_with_403 => StatusCode::FORBIDDEN,
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS) => status,
+        // A credential that cannot be read is none that passes.
+        StatusCode::BAD_REQUEST => StatusCode::UNAUTHORIZED,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     let reason = HeaderValue::from_static(problem.code());
     let mut response = problem.with_status(status).into_response();
     let headers = response.headers_mut();
     headers.insert("x-auth-reason", reason);
+    if status == StatusCode::UNAUTHORIZED {
+        headers.entry(header::WWW_AUTHENTICATE).or_insert(Challenge::Invalid.header());
+    }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
     }

@@ -1,5 +1,7 @@
 //! The cookies of browsers (RFC 6265bis): named, written and read in this one place.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::problem::Problem;
@@ -11,7 +13,16 @@ use crate::config::PublicUrl;
 /// Over plain http on a loopback address, where no browser would keep such a cookie, neither.
 #[derive(Debug, Clone)]
 pub struct Cookies {
-    refresh: &'static str,
+    /// Transport `cookie`: the refresh token.
+    pub refresh: Cookie,
+    /// Transport `session`: the session token.
+    pub session: Cookie,
+}
+
+/// One of them.
+#[derive(Debug, Clone)]
+pub struct Cookie {
+    name: &'static str,
     guard: &'static str,
 }
 
@@ -19,25 +30,29 @@ impl Cookies {
     /// For a server that is known by that address.
     #[must_use]
     pub fn of(public_url: &PublicUrl) -> Self {
-        if public_url.as_str().starts_with("http://") && public_url.is_private() {
-            Self { refresh: "keyward-refresh", guard: "" }
+        let [refresh, session] = if public_url.as_str().starts_with("http://") && public_url.is_private() {
+            ["keyward-refresh", "keyward-session"].map(|name| Cookie { name, guard: "" })
         } else {
-            Self { refresh: "__Host-keyward-refresh", guard: "; Secure" }
-        }
+            ["__Host-keyward-refresh", "__Host-keyward-session"]
+                .map(|name| Cookie { name, guard: "; Secure" })
+        };
+        Self { refresh, session }
     }
+}
 
-    /// The refresh token a browser sent.
+impl Cookie {
+    /// What a browser sent under this name.
     ///
     /// # Errors
     /// When it sent two: which of them counts must not be a guess.
-    pub fn refresh(&self, headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    pub fn read(&self, headers: &HeaderMap) -> Result<Option<String>, Problem> {
         let mut found = headers
             .get_all(header::COOKIE)
             .iter()
             .filter_map(|line| line.to_str().ok())
             .flat_map(|line| line.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(name, _)| *name == self.refresh)
+            .filter(|(name, _)| *name == self.name)
             .map(|(_, value)| value.to_owned());
         match (found.next(), found.next()) {
             (_, Some(_)) => Err(Problem::invalid_request("the cookie came twice")),
@@ -45,23 +60,19 @@ impl Cookies {
         }
     }
 
-    /// Keeps a refresh token in the browser for so many seconds.
+    /// Has the browser keep a token for that long.
     #[must_use]
-    pub fn keep_refresh(&self, token: &str, seconds: u64) -> HeaderValue {
-        self.write(self.refresh, token, seconds)
-    }
-
-    /// Takes the refresh token from the browser.
-    #[must_use]
-    pub fn clear_refresh(&self) -> HeaderValue {
-        self.write(self.refresh, "", 0)
-    }
-
-    fn write(&self, name: &str, value: &str, seconds: u64) -> HeaderValue {
-        let guard = self.guard;
-        let text = format!("{name}={value}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Strict{guard}");
+    pub fn keep(&self, token: &str, life: Duration) -> HeaderValue {
+        let (name, guard, seconds) = (self.name, self.guard, life.as_secs());
+        let text = format!("{name}={token}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Strict{guard}");
         let mut cookie = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
         cookie.set_sensitive(true);
         cookie
+    }
+
+    /// Takes it from the browser.
+    #[must_use]
+    pub fn clear(&self) -> HeaderValue {
+        self.keep("", Duration::ZERO)
     }
 }

@@ -235,7 +235,8 @@ impl IntoResponse for Problem {
 
 impl Challenge {
     /// One header with one challenge: nginx passes on only the first.
-    const fn header(self) -> HeaderValue {
+    #[must_use]
+    pub const fn header(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Missing => r#"Bearer realm="keyward""#,
             Self::Malformed => {

@@ -16,7 +16,12 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    auth::{error::AuthError, login::Login, tokens::TokenSet},
+    auth::{
+        error::AuthError,
+        login::{Login, SessionGrant},
+        logout::Tokens,
+        tokens::TokenSet,
+    },
     domain::{app::AppName, secret::Password, session::Device, user::Username},
 };
 
@@ -39,6 +44,8 @@ pub enum Transport {
     Body,
     /// It is in a cookie that no script can read.
     Cookie,
+    /// There is none, and no access token either: a cookie is all there is, and lives by its use.
+    Session,
 }
 
 pub async fn login(
@@ -49,7 +56,7 @@ pub async fn login(
 ) -> Result<Response, Problem> {
     let app =
         body.app.as_deref().map_or(Ok(AppName::default_app()), AppName::parse).map_err(AuthError::from)?;
-    if body.transport == Transport::Cookie && headers.contains_key(header::ORIGIN) {
+    if body.transport != Transport::Body && headers.contains_key(header::ORIGIN) {
         // Else a stranger's page could sign its visitor in as somebody else.
         origin::require_own(&http, &headers, &app).await?;
     }
@@ -60,6 +67,9 @@ pub async fn login(
         app: Some(app),
         device: Device::new(body.device.as_deref(), address, user_agent),
     };
+    if body.transport == Transport::Session {
+        return Ok(session(&http, &http.auth.login_to_session(login).await?));
+    }
     let issued = http.auth.login(login).await?;
     Ok(tokens(&http, &issued, body.transport))
 }
@@ -104,23 +114,33 @@ pub async fn logout(
     OptionalJson(body): OptionalJson<LogoutBody>,
 ) -> Result<Response, Problem> {
     let cookie = own_cookie(&http, &headers).await?;
+    let session = http.cookies.session.read(&headers)?;
+    if session.is_some() {
+        origin::require_any(&http, &headers).await?;
+    }
     let refresh = body.and_then(|body| body.refresh_token);
     let access = match credential {
         Credential::Bearer(token) => Some(token),
         Credential::None => None,
         Credential::Malformed => return Err(Problem::malformed_credential()),
     };
-    http.auth.logout(access.as_deref(), refresh.as_deref().or(cookie.as_deref())).await?;
+    let tokens = Tokens {
+        access: access.as_deref(),
+        refresh: refresh.as_deref().or(cookie.as_deref()),
+        session: session.as_deref(),
+    };
+    http.auth.logout(tokens).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    if cookie.is_some() {
-        response.headers_mut().append(header::SET_COOKIE, http.cookies.clear_refresh());
+    let cookies = [(cookie, &http.cookies.refresh), (session, &http.cookies.session)];
+    for (_, sent) in cookies.into_iter().filter(|(token, _)| token.is_some()) {
+        response.headers_mut().append(header::SET_COOKIE, sent.clear());
     }
     Ok(response)
 }
 
 /// The refresh token of the cookie, if there is one and the request comes from where it may.
 async fn own_cookie(http: &Shared, headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(token) = http.cookies.refresh(headers)? else { return Ok(None) };
+    let Some(token) = http.cookies.refresh.read(headers)? else { return Ok(None) };
     // Where the session is over there is nothing left to guard, and the answer will say so.
     if let Some(app) = http.auth.app_of_refresh_token(&token).await? {
         origin::require_own(http, headers, &app).await?;
@@ -163,20 +183,37 @@ struct TokensShape<'a> {
 
 fn tokens(http: &Shared, tokens: &TokenSet, transport: Transport) -> Response {
     let refresh_token = tokens.refresh_token.expose();
-    let refresh_expires_in = tokens.refresh_expires_in.as_secs();
+    let life = tokens.refresh_expires_in;
     let shape = TokensShape {
         access_token: &tokens.access_token,
         token_type: "Bearer",
         expires_in: tokens.expires_in.as_secs(),
         refresh_token: (transport == Transport::Body).then_some(refresh_token),
-        refresh_expires_in,
+        refresh_expires_in: life.as_secs(),
         session_id: tokens.session.to_string(),
     };
     let mut response = axum::Json(shape).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if transport == Transport::Cookie {
-        headers.append(header::SET_COOKIE, http.cookies.keep_refresh(refresh_token, refresh_expires_in));
+        headers.append(header::SET_COOKIE, http.cookies.refresh.keep(refresh_token, life));
     }
     response
+}
+
+/// The answer to a sign-in without tokens.
+#[derive(Serialize)]
+struct SessionShape {
+    session_id: String,
+    session_expires_in: u64,
+}
+
+fn session(http: &Shared, granted: &SessionGrant) -> Response {
+    let SessionGrant { token, expires_in } = granted;
+    let shape =
+        SessionShape { session_id: token.session().to_string(), session_expires_in: expires_in.as_secs() };
+    let cookie = http.cookies.session.keep(token.expose(), *expires_in);
+    let headers =
+        [(header::CACHE_CONTROL, HeaderValue::from_static("no-store")), (header::SET_COOKIE, cookie)];
+    (headers, axum::Json(shape)).into_response()
 }

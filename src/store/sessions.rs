@@ -30,6 +30,17 @@ pub enum Rotation {
     Withdrawn,
 }
 
+/// What became of a session that was to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Slide {
+    /// It goes on.
+    Alive(Granted),
+    /// It had ended before.
+    Ended(EndReason),
+    /// Its time is over, or nothing is known of it.
+    Expired,
+}
+
 /// What an access token is issued from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Granted {
@@ -39,7 +50,7 @@ pub struct Granted {
     pub app: AppName,
     /// The moment of the sign-in.
     pub created_at: Timestamp,
-    /// When the successor, and the session with it, is over unless refreshed.
+    /// When the session, and the successor with it, is over unless refreshed.
     pub expires_at: Timestamp,
 }
 
@@ -98,8 +109,11 @@ pub struct Page {
 /// the session's tokens before the call returns, and other nodes learn of it by their feed.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Opens a session whose first refresh token is `token`.
-    async fn open(&self, session: &NewSession, token: &RefreshToken) -> Result<(), StoreError>;
+    /// Opens a session whose first refresh token is `token`; one without lives by its use.
+    async fn open(&self, session: &NewSession, token: Option<&RefreshToken>) -> Result<(), StoreError>;
+
+    /// Lets a session that lives by its use go on for another refresh lifetime, never past its end.
+    async fn slide(&self, session: SessionId, now: Timestamp) -> Result<Slide, StoreError>;
 
     /// Decides what a presented token gets, by [`Progress::decide`](crate::domain::rotation::Progress::decide),
     /// and does it: one atomic step on the session record.

@@ -6,7 +6,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 use keyward::{
     auth::{
         Auth, Limit, Policy, Stores, accounts::NewAccount, check::Passed, error::AuthError, login::Login,
-        tokens::TokenSet,
+        logout::Tokens, tokens::TokenSet,
     },
     domain::{
         algorithm::Algorithm,
@@ -124,7 +124,7 @@ impl Server {
     }
 
     pub async fn logout(&self, access: Option<&str>, refresh: Option<&str>) {
-        self.auth.logout(access, refresh).await.expect("signed out");
+        self.auth.logout(Tokens { access, refresh, session: None }).await.expect("signed out");
     }
 
     pub async fn logout_all(&self, token: &str) -> Result<usize, AuthError> {

@@ -351,7 +351,7 @@ impl Home {
             created_at: self.now(),
         };
         let token = RefreshToken::first(session.id, &self.secret);
-        self.sessions.open(&session, &token).await.expect("opened");
+        self.sessions.open(&session, Some(&token)).await.expect("opened");
         SignedIn { user, token }
     }
 

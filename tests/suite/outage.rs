@@ -11,7 +11,10 @@ use crate::{
     keyspace::Keyspace,
     servers::redis,
 };
-use ::keyward::{auth::tokens::TokenSet, store::redis::target::Mode};
+use ::keyward::{
+    auth::{logout::Tokens, tokens::TokenSet},
+    store::redis::target::Mode,
+};
 
 async fn server_on(redis: &redis::Server, options: Options) -> Server {
     let keyspace = Keyspace::of(vec![redis.url()], Mode::Single);
@@ -25,9 +28,10 @@ fn code<T>(answer: Result<T, AuthError>) -> Option<&'static str> {
 /// Everything but the check.
 async fn assert_all_else_is_unavailable(server: &Server, tokens: &TokenSet) {
     let away = Some("store_unavailable");
+    let access = Tokens { access: Some(&tokens.access_token), ..Tokens::default() };
     assert_eq!(code(server.try_login(USER, PASSWORD, None).await), away);
     assert_eq!(code(server.refresh(tokens.refresh_token.expose()).await), away);
-    assert_eq!(code(server.auth.logout(Some(&tokens.access_token), None).await), away);
+    assert_eq!(code(server.auth.logout(access).await), away);
     assert_eq!(code(server.logout_all(&tokens.access_token).await), away);
 }
 

@@ -74,6 +74,18 @@ impl RedisStore {
         self.durable.write(&key, &command).await
     }
 
+    /// The key of a session's first token, if it has tokens.
+    pub(super) async fn put_first_refresh(
+        &self,
+        token: Option<&RefreshToken>,
+        life: Duration,
+    ) -> Result<(), StoreError> {
+        match token {
+            Some(token) => self.put_refresh(token, life).await,
+            None => Ok(()),
+        }
+    }
+
     /// Deletes keys one by one, for they lie in different slots.
     pub(super) async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {
         let delete = async |key: &String| self.durable.run::<()>(redis::cmd("DEL").arg(key)).await;

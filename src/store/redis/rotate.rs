@@ -20,7 +20,7 @@ use super::{
     ending::Past,
     millis,
     record::Reader,
-    script::{ROTATE, SEEN},
+    script::{ROTATE, SEEN, SLIDE},
     sessions::Reply,
 };
 use crate::{
@@ -34,7 +34,7 @@ use crate::{
     },
     store::{
         error::StoreError,
-        sessions::{Confirmation, Granted, Rotation},
+        sessions::{Confirmation, Granted, Rotation, Slide},
     },
 };
 
@@ -166,6 +166,40 @@ impl RedisStore {
             }
         }
         Ok(())
+    }
+
+    /// Lets a session go on. The hash first, which alone decides; the indexes are entered anew as at a
+    /// rotation, so that they outlive it.
+    pub(super) async fn slide_session(
+        &self,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Slide, StoreError> {
+        let call = SLIDE
+            .on(&self.keys.session(session))
+            .arg(now.millis())
+            .arg(millis(self.keeping.lifetimes.refresh))
+            .arg(self.keeping.lifetimes.session_max_age.map_or(0, millis));
+        let reply = Reply(self.link.call(&call).await?);
+        let read = Reader { id: session };
+        match reply.word()?.as_str() {
+            "alive" => {
+                let granted = Granted {
+                    user: read.user(&reply.text(3)?)?,
+                    app: read.app(Some(&reply.text(4)?))?,
+                    created_at: reply.time(1)?,
+                    expires_at: reply.time(2)?,
+                };
+                self.reindex(session, &granted, now).await?;
+                Ok(Slide::Alive(granted))
+            }
+            "ended" => {
+                let reason = read.reason(Some(&reply.text(1)?))?;
+                self.refuse_again(session, reason, reply.time(2)?, now).await?;
+                Ok(Slide::Ended(reason))
+            }
+            _ => Ok(Slide::Expired),
+        }
     }
 
     /// Notes activity, and that an access token of `generation` was seen. The hash first: the indexes

@@ -15,6 +15,7 @@ pub struct Script {
 
 pub static OPEN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("open.lua")));
 pub static ROTATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("rotate.lua")));
+pub static SLIDE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("slide.lua")));
 pub static SEEN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("seen.lua")));
 pub static END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("end.lua")));
 pub static INDEX: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("index.lua")));
@@ -27,7 +28,7 @@ pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str
 /// Teaches a server every script.
 pub async fn load_all(connection: &mut MultiplexedConnection) -> RedisResult<()> {
     let mut pipeline = redis::pipe();
-    for script in [&OPEN, &ROTATE, &SEEN, &END, &INDEX, &PAGE, &PRUNE, &REFUSE, &COUNT, &WRITABLE] {
+    for script in [&OPEN, &ROTATE, &SEEN, &SLIDE, &END, &INDEX, &PAGE, &PRUNE, &REFUSE, &COUNT, &WRITABLE] {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source).ignore();
     }
     pipeline.query_async(connection).await

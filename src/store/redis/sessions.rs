@@ -27,7 +27,7 @@ use crate::{
     },
     store::{
         error::StoreError,
-        sessions::{Confirmation, Cursor, Ended, Ending, Page, Rotation, SessionStore},
+        sessions::{Confirmation, Cursor, Ended, Ending, Page, Rotation, SessionStore, Slide},
     },
 };
 
@@ -44,7 +44,7 @@ const SETTLED: Duration = Duration::from_mins(1);
 impl SessionStore for RedisStore {
     /// Indexes first: a session that is not in them would be missed by a sign-out everywhere, while
     /// an entry without a session is only pruned. The hash last: until it is there, nothing lives.
-    async fn open(&self, session: &NewSession, token: &RefreshToken) -> Result<(), StoreError> {
+    async fn open(&self, session: &NewSession, token: Option<&RefreshToken>) -> Result<(), StoreError> {
         let created = session.created_at;
         let expires = self.keeping.lifetimes.session_expiry(created, created);
         let life = created.until(expires);
@@ -53,13 +53,18 @@ impl SessionStore for RedisStore {
         tokio::try_join!(
             self.enter(&of_user, session.id, created, life),
             self.enter(&of_app, session.id, created, life),
-            self.put_refresh(token, life),
+            self.put_first_refresh(token, life),
             self.thin_out(&of_user, created),
             self.thin_out(&of_app, created),
         )?;
-        let fields = record::fields(session, &self.keys.trace(token), expires);
+        let trace = token.map(|token| self.keys.trace(token)).unwrap_or_default();
+        let fields = record::fields(session, &trace, expires);
         let call = OPEN.on(&self.keys.session(session.id)).arg(super::millis(life)).arg(fields);
         self.durable.call_durably(&call).await
+    }
+
+    async fn slide(&self, session: SessionId, now: Timestamp) -> Result<Slide, StoreError> {
+        self.slide_session(session, now).await
     }
 
     async fn rotate(

@@ -15,7 +15,7 @@ use crate::{
     },
     store::{
         error::StoreError,
-        sessions::{Confirmation, Granted, Rotation},
+        sessions::{Confirmation, Granted, Rotation, Slide},
     },
 };
 
@@ -93,6 +93,24 @@ pub(super) fn rotate(
     store(step.db, session, &progress, expires_at, now)?;
     let Record { user, app, created_at, .. } = record;
     Ok(Rotation::Granted(Granted { user, app, created_at, expires_at }))
+}
+
+pub(super) fn slide(
+    step: &mut Step<'_>,
+    session: SessionId,
+    lifetimes: &Lifetimes,
+    now: Timestamp,
+) -> Result<Slide, StoreError> {
+    let Some(record) = Record::read(step.db, session, now)? else {
+        return Ok(Slide::Expired);
+    };
+    if let Some(reason) = record.ended {
+        return Ok(Slide::Ended(reason));
+    }
+    let expires_at = lifetimes.session_expiry(record.created_at, now);
+    store(step.db, session, &record.progress, expires_at, now)?;
+    let Record { user, app, created_at, .. } = record;
+    Ok(Slide::Alive(Granted { user, app, created_at, expires_at }))
 }
 
 fn store(

@@ -15,17 +15,22 @@ use crate::{
     },
     store::{
         error::StoreError,
-        sessions::{Confirmation, Cursor, Ended, Ending, Page, Rotation, SessionStore},
+        sessions::{Confirmation, Cursor, Ended, Ending, Page, Rotation, SessionStore, Slide},
     },
 };
 
 #[async_trait]
 impl SessionStore for SqliteStore {
-    async fn open(&self, session: &NewSession, _token: &RefreshToken) -> Result<(), StoreError> {
+    async fn open(&self, session: &NewSession, _token: Option<&RefreshToken>) -> Result<(), StoreError> {
         // The token needs no row: its MAC makes it genuine and its generation places it.
         let session = session.clone();
         let expires_at = self.lifetimes.session_expiry(session.created_at, session.created_at);
         self.writer.write(move |step| insert(step, &session, expires_at)).await
+    }
+
+    async fn slide(&self, session: SessionId, now: Timestamp) -> Result<Slide, StoreError> {
+        let lifetimes = self.lifetimes;
+        self.writer.write(move |step| rotation::slide(step, session, &lifetimes, now)).await
     }
 
     async fn rotate(

@@ -12,7 +12,7 @@ use super::{
 const PASSWORD: &str = "seven words make a fine passphrase indeed";
 const PAGE: &str = "https://app.example.com";
 
-async fn send(request: RequestBuilder) -> Answer {
+pub async fn send(request: RequestBuilder) -> Answer {
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     Answer { status, headers, text: response.text().await.expect("a body") }
@@ -42,7 +42,7 @@ impl Browser {
     }
 }
 
-fn cookie(headers: &HeaderMap) -> Option<String> {
+pub fn cookie(headers: &HeaderMap) -> Option<String> {
     let mut cookies = headers.get_all("set-cookie").iter();
     let first = cookies.next().map(|value| value.to_str().expect("ASCII").to_owned());
     assert!(cookies.next().is_none(), "{headers:?}");

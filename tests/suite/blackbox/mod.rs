@@ -11,6 +11,7 @@ pub mod install;
 mod process;
 mod raw;
 mod refresh;
+mod session_cookies;
 mod signing_in;
 mod startup_mistakes;
 mod tokens;

@@ -7,3 +7,4 @@ mod endings;
 mod revocations;
 mod rotation;
 mod sessions;
+mod sliding;

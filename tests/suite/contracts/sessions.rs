@@ -51,7 +51,7 @@ async fn a_session_is_read_back_as_it_was_opened(
     for device in devices {
         let (id, user) = (SessionId::random(), UserId::new(home.now()));
         let new = NewSession { id, user, app: app("shop"), device, created_at: home.now() };
-        home.sessions.open(&new, &RefreshToken::first(id, &home.secret)).await.unwrap();
+        home.sessions.open(&new, Some(&RefreshToken::first(id, &home.secret))).await.unwrap();
         let NewSession { app, device, created_at, .. } = new;
         let (last_seen_at, expires_at) = (home.now(), home.now() + home.lifetimes.refresh);
         let read = Session { id, user, app, device, generation: 0, created_at, last_seen_at, expires_at };
@@ -71,13 +71,13 @@ async fn a_session_opened_again_after_a_lost_answer_is_the_same(
     let new = NewSession { id, user, app: AppName::default_app(), device, created_at: home.now() };
     let token = RefreshToken::first(id, &home.secret);
     for _ in 0..2 {
-        home.sessions.open(&new, &token).await.unwrap();
+        home.sessions.open(&new, Some(&token)).await.unwrap();
     }
     assert_eq!(home.ids_of_user(user).await, [id]);
     home.refreshed(&token).await;
 
     home.end(id, EndReason::Logout).await;
-    home.sessions.open(&new, &token).await.unwrap();
+    home.sessions.open(&new, Some(&token)).await.unwrap();
     assert_eq!(home.find(id).await, None, "late news does not bring it back");
     assert!(home.ids_of_user(user).await.is_empty());
     assert_eq!(home.refresh(&token).await, Rotation::Ended(EndReason::Logout));

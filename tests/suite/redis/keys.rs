@@ -172,7 +172,7 @@ async fn a_long_device_does_not_change_how_the_hash_is_kept() {
     let app = AppName::parse(&"a".repeat(64)).expect("a name");
     let new = NewSession { id, user, app, device: device.clone(), created_at: home.now() };
     let token = RefreshToken::first(id, &home.secret);
-    home.sessions.open(&new, &token).await.expect("opened");
+    home.sessions.open(&new, Some(&token)).await.expect("opened");
     home.refreshed(&token).await;
     home.confirm(&token.successor(&home.secret)).await;
     assert_eq!(home.find(id).await.expect("alive").device, device);

@@ -1,0 +1,51 @@
+//! Sessions that live by their use: the cookie of a server-rendered page is all there is, and each
+//! sight of it lets the session go on.
+
+use super::{Auth, check::Caller, error::AuthError, verified::Verified};
+use crate::{
+    domain::{
+        claims::AccessClaims,
+        ids::{SessionId, TokenId},
+        session::EndReason,
+        session_token::SessionToken,
+        user::{User, UserStatus},
+    },
+    store::sessions::{Granted, Slide},
+};
+
+impl Auth {
+    /// Who a session token is of, if its session is alive; it goes on from now. The home is asked
+    /// each time, so nothing here can outlive an end.
+    pub async fn identify_session(&self, token: &str) -> Result<Caller, AuthError> {
+        let token = SessionToken::parse(token, self.keys.refresh_secret());
+        let session = token.map_err(|_| AuthError::TokenInvalid)?.session();
+        let now = self.clock.now();
+        let granted = match self.ask_home(self.stores.sessions.slide(session, now), now).await? {
+            Slide::Alive(granted) => granted,
+            Slide::Ended(reason) => return Err(AuthError::SessionEnded(reason)),
+            Slide::Expired => return Err(AuthError::SessionEnded(EndReason::Expired)),
+        };
+        match self.stores.accounts.by_id(granted.user).await? {
+            Some(account) if account.user.status == UserStatus::Active => {
+                let claims = claims(session, &account.user, &granted);
+                Ok(Caller::new(Verified::new(claims, now)))
+            }
+            _ => self.end_as_disabled(session, now).await,
+        }
+    }
+}
+
+/// What an access token of the session would say.
+fn claims(session: SessionId, user: &User, granted: &Granted) -> AccessClaims {
+    AccessClaims {
+        id: TokenId::random(),
+        user: user.id,
+        username: user.username.shown().to_owned(),
+        session,
+        generation: 0,
+        app: granted.app.clone(),
+        roles: user.roles.clone(),
+        issued_at: granted.created_at,
+        expires_at: granted.expires_at,
+    }
+}

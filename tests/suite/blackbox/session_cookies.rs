@@ -1,0 +1,140 @@
+//! Contract 2.1, transport `session`: server-rendered pages keep one opaque cookie, which is all
+//! there is, and which the check renews.
+
+use std::time::Duration;
+
+use reqwest::RequestBuilder;
+use serde_json::json;
+
+use super::{
+    cookies::{cookie, send},
+    install::{Install, Server},
+};
+
+const PASSWORD: &str = "seven words make a fine passphrase indeed";
+
+/// A browser that visits pages of the server's own origin.
+struct Browser<'a> {
+    server: &'a Server,
+    cookie: String,
+}
+
+impl<'a> Browser<'a> {
+    async fn sign_in(server: &'a Server) -> Self {
+        let body = json!({ "username": "alice", "password": PASSWORD, "transport": "session" });
+        let answer = send(server.client().request("POST", "/v1/login").json(&body)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(!answer.text.contains("token"), "there is no token: {answer:?}");
+        let cookie = cookie(&answer.headers).expect("a cookie").split(';').next().expect("a pair").to_owned();
+        assert!(cookie.starts_with("keyward-session=kws_"), "{cookie}");
+        Self { server, cookie }
+    }
+
+    fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        self.server.client().request(method, path).header("cookie", &self.cookie)
+    }
+
+    fn own(&self, method: &str, path: &str) -> RequestBuilder {
+        self.request(method, path).header("origin", &self.server.url)
+    }
+}
+
+async fn server(install: &Install) -> Server {
+    install.add_user("alice", PASSWORD, &["--role", "editor"]);
+    install.start().await
+}
+
+#[tokio::test]
+async fn the_check_names_who_the_cookie_is_of_and_sets_none() {
+    let install = Install::new();
+    let server = server(&install).await;
+    let browser = Browser::sign_in(&server).await;
+    let answer = send(browser.request("GET", "/v1/check?role=editor")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!((answer.header("x-auth-username"), answer.header("x-auth-roles")), ("alice", "editor"));
+    assert!(!answer.header("ratelimit").is_empty());
+    assert_eq!(cookie(&answer.headers), None);
+    send(browser.request("GET", "/v1/check?role=admin")).await.refused(403, "insufficient_role");
+    assert_eq!(send(browser.request("GET", "/v1/me")).await.json()["username"], "alice");
+}
+
+#[tokio::test]
+async fn a_request_that_changes_state_must_come_from_an_own_page() {
+    let install = Install::new();
+    let server = server(&install).await;
+    let browser = Browser::sign_in(&server).await;
+    let evil = "https://evil.example.com";
+    for (method, reported) in [("POST", None), ("GET", Some("DELETE")), ("GET", Some("POST"))] {
+        let ask = |origin: Option<&str>| {
+            let mut request = browser.request(method, "/v1/check");
+            if let Some(reported) = reported {
+                request = request.header("x-forwarded-method", reported);
+            }
+            if let Some(origin) = origin { request.header("origin", origin) } else { request }
+        };
+        send(ask(Some(evil))).await.refused(403, "cross_site");
+        send(ask(None)).await.refused(403, "cross_site");
+        assert_eq!(send(ask(Some(&server.url))).await.status, 200);
+    }
+    assert_eq!(send(browser.request("GET", "/v1/check").header("origin", evil)).await.status, 200);
+    send(browser.request("POST", "/v1/logout").header("origin", evil)).await.problem(403, "cross_site");
+    send(browser.request("POST", "/v1/logout/all")).await.problem(403, "cross_site");
+}
+
+#[tokio::test]
+async fn signing_out_clears_the_cookie_and_ends_the_session() {
+    let install = Install::new();
+    let server = server(&install).await;
+    let browser = Browser::sign_in(&server).await;
+    let out = send(browser.own("POST", "/v1/logout")).await;
+    assert_eq!(out.status, 204, "{out:?}");
+    let cleared = cookie(&out.headers).expect("a cookie");
+    assert!(
+        cleared.starts_with("keyward-session=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict"),
+        "{cleared}"
+    );
+    send(browser.request("GET", "/v1/check")).await.refused(401, "session_ended");
+    assert_eq!(send(browser.own("POST", "/v1/logout")).await.status, 204, "again");
+}
+
+#[tokio::test]
+async fn a_sign_in_brings_a_new_session_and_sign_out_everywhere_ends_all() {
+    let install = Install::new();
+    let server = server(&install).await;
+    let (one, two) = (Browser::sign_in(&server).await, Browser::sign_in(&server).await);
+    assert_ne!(one.cookie, two.cookie);
+    let listed = send(one.request("GET", "/v1/sessions")).await.json();
+    assert_eq!(listed["sessions"].as_array().map(Vec::len), Some(2), "{listed}");
+    assert_eq!(send(one.own("POST", "/v1/logout/all?keep=current")).await.json()["ended"], 1);
+    assert_eq!(send(one.request("GET", "/v1/check")).await.status, 200);
+    let refused = send(two.request("GET", "/v1/me")).await;
+    refused.problem_with_reason(401, "session_ended", "logout_all");
+}
+
+#[tokio::test]
+async fn use_renews_it_and_silence_ends_it() {
+    let install = Install::new().with("KEYWARD_TOKENS_REFRESH_TTL", "3s");
+    let server = server(&install).await;
+    let browser = Browser::sign_in(&server).await;
+    // Real time: the server under test is another process. Twice as long as it lives without use.
+    for _ in 0..6 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(send(browser.request("GET", "/v1/check")).await.status, 200);
+    }
+    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    send(browser.request("GET", "/v1/check")).await.refused(401, "session_ended");
+}
+
+#[tokio::test]
+async fn a_made_up_or_doubled_cookie_passes_nowhere() {
+    let install = Install::new();
+    let server = server(&install).await;
+    let browser = Browser::sign_in(&server).await;
+    let made_up = format!("{}A", &browser.cookie[..browser.cookie.len() - 1]);
+    let doubled = format!("{0}; {0}", browser.cookie);
+    let ask = |cookie: String| server.client().request("GET", "/v1/check").header("cookie", cookie);
+    send(ask(made_up)).await.refused(401, "token_invalid");
+    send(ask(doubled)).await.refused(401, "invalid_request");
+    send(ask("keyward-session=".to_owned())).await.refused(401, "token_invalid");
+    send(ask("keyward-refresh=kwr_x; other=1".to_owned())).await.refused(401, "token_missing");
+}

@@ -1,0 +1,121 @@
+//! Sessions that live by their use: each sight lets them go on, up to their longest life, and none
+//! brings one back.
+
+use std::time::Duration;
+
+use keyward::{
+    domain::{
+        app::AppName,
+        ids::{SessionId, UserId},
+        limits::Lifetimes,
+        session::{Device, EndReason, NewSession},
+    },
+    store::sessions::Slide,
+};
+use rstest::rstest;
+
+use crate::backends::{Home, LIFETIMES, SessionsOn};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+impl Home {
+    /// Opens a session without tokens.
+    async fn visit(&self) -> (UserId, SessionId) {
+        let (user, id) = (UserId::new(self.now()), SessionId::random());
+        let new = NewSession {
+            id,
+            user,
+            app: AppName::default_app(),
+            device: Device::new(None, None, None),
+            created_at: self.now(),
+        };
+        self.sessions.open(&new, None).await.expect("opened");
+        (user, id)
+    }
+
+    async fn slide(&self, session: SessionId) -> Slide {
+        self.sessions.slide(session, self.now()).await.expect("an answer")
+    }
+
+    async fn goes_on(&self, session: SessionId) -> bool {
+        matches!(self.slide(session).await, Slide::Alive(_))
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn each_sight_lets_it_go_on_and_silence_ends_it(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let (user, session) = home.visit().await;
+    for _ in 0..3 {
+        home.elapse_almost(LIFETIMES.refresh).await;
+        let Slide::Alive(granted) = home.slide(session).await else { panic!("over too early") };
+        assert_eq!((granted.user, granted.expires_at), (user, home.now() + LIFETIMES.refresh));
+        assert_eq!(home.ids_of_user(user).await, [session]);
+    }
+    home.elapse(LIFETIMES.refresh).await;
+    assert_eq!(home.slide(session).await, Slide::Expired);
+    assert!(home.ids_of_user(user).await.is_empty());
+}
+
+#[rstest]
+#[tokio::test]
+async fn its_longest_life_is_not_prolonged(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let lifetimes = Lifetimes { refresh: HOUR * 3, session_max_age: Some(HOUR * 5), ..LIFETIMES };
+    let home = Home::with(on, lifetimes).await;
+    let (_, session) = home.visit().await;
+    let end = home.now() + HOUR * 5;
+    home.elapse(HOUR * 2).await;
+    assert!(home.goes_on(session).await);
+    home.elapse(HOUR * 2).await;
+    let Slide::Alive(granted) = home.slide(session).await else { panic!("over too early") };
+    assert_eq!(granted.expires_at, end);
+    home.elapse(HOUR).await;
+    assert_eq!(home.slide(session).await, Slide::Expired);
+}
+
+#[rstest]
+#[tokio::test]
+async fn once_ended_no_sight_brings_it_back(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let (user, session) = home.visit().await;
+    let node = home.another_node().await;
+    home.end(session, EndReason::LogoutAll).await;
+    for store in [&home.sessions, &node.sessions] {
+        let answer = store.slide(session, home.now()).await.expect("an answer");
+        assert_eq!(answer, Slide::Ended(EndReason::LogoutAll));
+    }
+    assert!(home.ids_of_user(user).await.is_empty());
+    assert_eq!(home.slide(SessionId::random()).await, Slide::Expired);
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_end_that_races_its_sights_is_final(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let node = home.another_node().await;
+    for _ in 0..10 {
+        let (user, session) = home.visit().await;
+        let sights = (0..8).map(|index| {
+            let store = if index % 2 == 0 { home.sessions.clone() } else { node.sessions.clone() };
+            let now = home.now();
+            tokio::spawn(async move { store.slide(session, now).await.expect("an answer") })
+        });
+        let sights: Vec<_> = sights.collect();
+        home.end(session, EndReason::Logout).await;
+        assert_eq!(home.slide(session).await, Slide::Ended(EndReason::Logout));
+        for sight in sights {
+            sight.await.expect("no panic");
+        }
+        assert_eq!(home.slide(session).await, Slide::Ended(EndReason::Logout));
+        assert!(home.ids_of_user(user).await.is_empty(), "not listed again");
+    }
+}
