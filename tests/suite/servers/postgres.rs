@@ -22,7 +22,14 @@ const GUARD: &str = r#"
     folder=$1; shift
     "$@" & server=$!
     read -r farewell
-    kill -9 $server; wait $server
+    # Stopped first, so that it starts no more of them. Those that outlive it would still answer,
+    # and keep the data from the next server.
+    kill -STOP $server
+    backends=$(cat /proc/$server/task/$server/children)
+    kill -9 $server $backends; wait $server
+    for backend in $backends; do
+        for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 $backend && sleep 0.05; done 2>/dev/null
+    done
     [ "$farewell" = keep ] || rm -rf "$folder"
 "#;
 
