@@ -4,7 +4,6 @@ use super::{Auth, check::Caller, error::AuthError};
 use crate::{
     domain::{
         ids::UserId,
-        random,
         secret::Password,
         session::EndReason,
         user::{Account, Email, ROLES_MAX, Role, User, UserStatus, Username},
@@ -58,7 +57,7 @@ impl Auth {
         }
         let new = NewAccount {
             username: Username::parse(Role::ADMIN)?,
-            password: random::password(),
+            password: Password::random(),
             email: None,
             roles: vec![Role::parse(Role::ADMIN)?],
         };

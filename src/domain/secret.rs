@@ -42,8 +42,10 @@ impl Password {
         Ok(Self(Zeroizing::new(typed.nfkc().collect())))
     }
 
-    pub(super) fn generated(text: String) -> Self {
-        Self(Zeroizing::new(text))
+    /// A generated one: 24 characters of base64url, 144 bits.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(random::bytes::<18>())))
     }
 
     /// The text, for hashing and for showing a generated one once.
