@@ -3,6 +3,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use indicatif::ProgressBar;
 use serde_json::Value;
 
 use super::{clock, error::CliError};
@@ -48,6 +49,11 @@ pub(super) fn error(error: &CliError) {
 pub(super) fn note(text: &str) {
     // Where even this cannot be written, nobody reads it.
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// A bar on standard error for what may take long; nothing is drawn where nobody looks.
+pub(super) fn progress(steps: usize) -> ProgressBar {
+    ProgressBar::new(u64::try_from(steps).unwrap_or(u64::MAX))
 }
 
 /// Whether somebody can be asked.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use clap::{Args, Subcommand};
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::{
@@ -24,6 +25,8 @@ use crate::{
 
 /// How many sessions are read at once.
 const PAGE: u32 = 1000;
+/// How many are ended at once.
+const AT_ONCE: usize = 64;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -39,18 +42,25 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// End a session, or all sessions of a user; no node lets their tokens in any more
+    /// End a session, or all sessions of a user or an app; no node lets their tokens in any more
     Revoke(Which),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Which {
     /// The session's id
-    #[arg(allow_hyphen_values = true, required_unless_present = "user", conflicts_with = "user")]
+    #[arg(
+        allow_hyphen_values = true,
+        required_unless_present_any = ["user", "app"],
+        conflicts_with_all = ["user", "app"]
+    )]
     id: Option<String>,
     /// All sessions of this user
     #[arg(long, value_name = "NAME", value_parser = Username::parse)]
     user: Option<Username>,
+    /// All sessions of this app; with --user, those of that user
+    #[arg(long, value_name = "NAME", value_parser = AppName::parse)]
+    app: Option<AppName>,
 }
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliError> {
@@ -60,6 +70,11 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
         Command::List { user, app, json } => {
             let sessions = living(auth, user.as_ref(), app.as_ref()).await?;
             output::listing(&with_names(auth, sessions).await?, json)
+        }
+        Command::Revoke(Which { user, app: Some(app), .. }) => {
+            let sessions = living(auth, user.as_ref(), Some(&app)).await?;
+            let ended = revoke_all(auth, &sessions).await?;
+            output::line(&format!("{ended} sessions of the app {} are ended.", app.as_str()))
         }
         Command::Revoke(Which { user: Some(name), .. }) => {
             let ended = auth.revoke_user(user::find(auth, &name).await?.id).await?;
@@ -77,6 +92,19 @@ async fn revoke(auth: &Auth, id: &str) -> Result<(), CliError> {
     } else {
         output::line(&format!("{id} was over already; its tokens are refused all the same."))
     }
+}
+
+/// Ends sessions, some at once, and shows how far that has come; returns how many were alive.
+async fn revoke_all(auth: &Auth, sessions: &[Session]) -> Result<usize, CliError> {
+    let progress = output::progress(sessions.len());
+    let mut ended = 0;
+    for sessions in sessions.chunks(AT_ONCE) {
+        let revoked = try_join_all(sessions.iter().map(|session| auth.revoke_session(session.id))).await?;
+        ended += revoked.iter().filter(|was_alive| **was_alive).count();
+        progress.inc(u64::try_from(sessions.len()).unwrap_or(0));
+    }
+    progress.finish_and_clear();
+    Ok(ended)
 }
 
 async fn living(

@@ -249,6 +249,17 @@ async fn sessions_are_listed_and_revoked() {
     comes_to(&two, "token_revoked").await;
     assert_eq!(admin.check().await.status, 200);
     assert!(!install.good(&["session", "list", "--user", "alice"]).contains(&two.session));
+
+    let three = server.client().signed_in("alice", PASSWORD).await;
+    install.good(&["app", "add", "web"]);
+    assert!(install.good(&["session", "revoke", "--app", "web"]).contains("0 sessions"));
+    assert!(
+        install.good(&["session", "revoke", "--app", "default", "--user", "alice"]).contains("1 sessions")
+    );
+    comes_to(&three, "token_revoked").await;
+    assert_eq!(admin.check().await.status, 200);
+    assert!(install.good(&["session", "revoke", "--app", "default"]).contains("1 sessions"));
+    comes_to(&admin, "token_revoked").await;
 }
 
 #[tokio::test]
