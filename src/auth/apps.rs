@@ -71,6 +71,12 @@ impl Auth {
         if !self.stores.apps.remove(name).await? {
             return Err(AuthError::InvalidRequest("there is no such app".into()));
         }
+        let kept = self.end_app_sessions(name, None).await?;
+        Ok(self.end_sign_ins(name).await? + usize::try_from(kept).unwrap_or(usize::MAX))
+    }
+
+    /// Ends every sign-in to an app; returns how many.
+    async fn end_sign_ins(&self, name: &AppName) -> Result<usize, AuthError> {
         let now = self.clock.now();
         let mut ended = 0;
         let mut after = None;

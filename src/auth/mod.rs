@@ -2,6 +2,7 @@
 //! the stores, never a back end, and nothing of HTTP.
 
 pub mod accounts;
+pub mod app_sessions;
 pub mod apps;
 mod argon;
 pub mod check;
@@ -27,6 +28,7 @@ use crate::{
     keys::ring::KeyRing,
     store::{
         accounts::AccountStore,
+        app_sessions::AppSessionStore,
         apps::AppStore,
         counters::CounterStore,
         revocations::{RevocationSet, RevocationStore},
@@ -43,6 +45,8 @@ pub struct Stores {
     pub apps: Arc<dyn AppStore>,
     /// Who is signed in.
     pub sessions: Arc<dyn SessionStore>,
+    /// What other app servers keep here.
+    pub app_sessions: Arc<dyn AppSessionStore>,
     /// Where revocations are at home.
     pub revocations: Arc<dyn RevocationStore>,
     /// What is revoked, in memory.

@@ -3,6 +3,8 @@
 
 pub mod algorithm;
 pub mod app;
+pub mod app_session;
+pub mod app_session_data;
 pub mod claims;
 pub mod clock;
 pub mod ids;

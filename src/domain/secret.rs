@@ -97,6 +97,12 @@ impl AppSecret {
         Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
     }
 
+    /// One that was presented.
+    #[must_use]
+    pub fn presented(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
     /// What is kept of it.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {

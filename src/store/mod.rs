@@ -5,6 +5,7 @@
 //! space. A back end never uses a sibling; `tests/suite/contracts/` holds all of them to one text.
 
 pub mod accounts;
+pub mod app_sessions;
 pub mod apps;
 pub mod counters;
 pub mod error;

@@ -167,6 +167,7 @@ fn verbs(home: &Home, folder: &TempDir, options: Options, node: Node) -> Arc<Aut
         accounts: accounts.clone(),
         apps: accounts,
         sessions: node.sessions,
+        app_sessions: node.app_sessions,
         revocations: node.revocations,
         revoked: node.set,
         counters: node.counters,

@@ -16,6 +16,7 @@ use keyward::{
     },
     store::{
         accounts::AccountStore,
+        app_sessions::AppSessionStore,
         apps::AppStore,
         counters::CounterStore,
         memory::MemoryCounters,
@@ -194,6 +195,7 @@ pub struct Home {
     pub lifetimes: Lifetimes,
     pub secret: RefreshSecret,
     pub sessions: Arc<dyn SessionStore>,
+    pub app_sessions: Arc<dyn AppSessionStore>,
     pub revocations: Arc<dyn RevocationStore>,
     pub set: Arc<RevocationSet>,
     pub counters: Arc<dyn CounterStore>,
@@ -214,6 +216,7 @@ enum SessionServer {
 /// One node's way to sessions, and what it knows of revocations.
 pub struct Node {
     pub sessions: Arc<dyn SessionStore>,
+    pub app_sessions: Arc<dyn AppSessionStore>,
     pub revocations: Arc<dyn RevocationStore>,
     pub set: Arc<RevocationSet>,
     pub counters: Arc<dyn CounterStore>,
@@ -240,12 +243,25 @@ impl SessionServer {
                 let set = Arc::new(RevocationSet::default());
                 let store = open_sqlite(folder, lifetimes, set.clone(), clock.clone()).await;
                 let counters = Arc::new(MemoryCounters::default());
-                Node { sessions: store.clone(), revocations: store, set, counters, feed: None }
+                Node {
+                    sessions: store.clone(),
+                    app_sessions: store.clone(),
+                    revocations: store,
+                    set,
+                    counters,
+                    feed: None,
+                }
             }
             Self::Redis(keyspace) => {
                 let RedisNode { store, set, feed } = keyspace.open(lifetimes, clock).await;
-                let (sessions, revocations) = (store.clone(), store.clone());
-                Node { sessions, revocations, set, counters: store, feed: Some(Arc::new(feed)) }
+                Node {
+                    sessions: store.clone(),
+                    app_sessions: store.clone(),
+                    revocations: store.clone(),
+                    set,
+                    counters: store,
+                    feed: Some(Arc::new(feed)),
+                }
             }
         }
     }
@@ -297,23 +313,50 @@ impl Home {
 
     async fn at(server: SessionServer, lifetimes: Lifetimes) -> Self {
         let clock = Arc::new(ManualClock::at(START));
-        let Node { sessions, revocations, set, counters, feed } = server.open(lifetimes, &clock).await;
+        let Node { sessions, app_sessions, revocations, set, counters, feed } =
+            server.open(lifetimes, &clock).await;
         let secret = RefreshSecret::new(&[7; 32]);
         let slack = server.slack();
-        Self { clock, lifetimes, secret, sessions, revocations, set, counters, feed, slack, server }
+        Self {
+            clock,
+            lifetimes,
+            secret,
+            sessions,
+            app_sessions,
+            revocations,
+            set,
+            counters,
+            feed,
+            slack,
+            server,
+        }
     }
 
     /// As after a restart: the same data, and nothing else that was known.
     pub async fn reopen(self) -> Self {
         let Self { clock, lifetimes, secret, slack, server, .. } = self;
-        let Node { sessions, revocations, set, counters, feed } = server.open(lifetimes, &clock).await;
-        Self { clock, lifetimes, secret, sessions, revocations, set, counters, feed, slack, server }
+        let Node { sessions, app_sessions, revocations, set, counters, feed } =
+            server.open(lifetimes, &clock).await;
+        Self {
+            clock,
+            lifetimes,
+            secret,
+            sessions,
+            app_sessions,
+            revocations,
+            set,
+            counters,
+            feed,
+            slack,
+            server,
+        }
     }
 
     /// This one's own node.
     pub fn node(&self) -> Node {
         Node {
             sessions: self.sessions.clone(),
+            app_sessions: self.app_sessions.clone(),
             revocations: self.revocations.clone(),
             set: self.set.clone(),
             counters: self.counters.clone(),

@@ -2,6 +2,7 @@
 //! watch over, or a Cluster. Accounts are not kept here.
 
 mod advice;
+mod app_sessions;
 mod counters;
 mod ending;
 mod error;

@@ -9,6 +9,7 @@ use crate::domain::{clock::Clock, limits::Lifetimes};
 
 mod accounts;
 mod advice;
+mod app_sessions;
 mod apps;
 mod cleaner;
 mod connection;

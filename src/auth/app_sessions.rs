@@ -1,0 +1,128 @@
+//! Sessions that other app servers keep here: what a confidential app may do with its own.
+
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+
+use super::{Auth, error::AuthError};
+use crate::{
+    domain::{
+        app::{AppKind, AppName},
+        app_session::{AppIp, AppLife, AppSession, AppToken, AppUser, NewAppSession},
+        app_session_data::{AppData, DataChange},
+        ids::SessionId,
+        secret::AppSecret,
+    },
+    store::{
+        app_sessions::{AppPage, Listing, Saved},
+        sessions::Cursor,
+    },
+};
+
+/// A session as an app wants it.
+#[derive(Debug)]
+pub struct AppSessionWanted {
+    /// Whose it is to be.
+    pub user: AppUser,
+    /// Where the user came from.
+    pub ip: AppIp,
+    /// Its first data.
+    pub data: AppData,
+    /// How long it lives.
+    pub life: AppLife,
+}
+
+impl Auth {
+    /// The confidential app of that name and secret. An unknown app, a public one and a wrong secret
+    /// are one answer, [`AuthError::InvalidCredentials`].
+    pub async fn authenticate_app(&self, name: &str, secret: &str) -> Result<AppName, AuthError> {
+        let presented = AppSecret::presented(secret).sha256();
+        let name = AppName::parse(name).ok();
+        let app = match &name {
+            Some(name) => self.stores.apps.find(name).await?,
+            None => None,
+        };
+        let kept = match app.map(|app| app.kind) {
+            Some(AppKind::Confidential { secret_sha256 }) => Some(secret_sha256),
+            Some(AppKind::Public) | None => None,
+        };
+        // Compared even where there is nothing to compare with, so that the time tells nothing.
+        let matches = verify_slices_are_equal(&presented, &kept.unwrap_or_default()).is_ok();
+        name.filter(|_| matches && kept.is_some()).ok_or(AuthError::InvalidCredentials)
+    }
+
+    /// Creates a session; its token is nowhere else.
+    pub async fn create_app_session(
+        &self,
+        app: &AppName,
+        wanted: AppSessionWanted,
+    ) -> Result<AppToken, AuthError> {
+        let token = AppToken::random();
+        let AppSessionWanted { user, ip, data, life } = wanted;
+        let (id, created_at) = (token.session(app), self.clock.now());
+        let session = NewAppSession { id, app: app.clone(), user, ip, data, life, created_at };
+        self.stores.app_sessions.create(&session).await?;
+        Ok(token)
+    }
+
+    /// The session, if it is alive; counts a read.
+    pub async fn app_session(
+        &self,
+        app: &AppName,
+        session: SessionId,
+    ) -> Result<Option<AppSession>, AuthError> {
+        Ok(self.stores.app_sessions.get(app, session, self.clock.now()).await?)
+    }
+
+    /// Changes a session's data, where one is `expected` only if it has that version.
+    pub async fn set_app_session(
+        &self,
+        app: &AppName,
+        session: SessionId,
+        change: &DataChange,
+        expected: Option<u64>,
+    ) -> Result<Saved, AuthError> {
+        Ok(self.stores.app_sessions.set(app, session, change, expected, self.clock.now()).await?)
+    }
+
+    /// Ends a session; `false` = it was not alive.
+    pub async fn end_app_session(&self, app: &AppName, session: SessionId) -> Result<bool, AuthError> {
+        Ok(self.stores.app_sessions.end(app, session, self.clock.now()).await?)
+    }
+
+    /// Ends every session of a user, or (`None`) of the app; returns how many.
+    pub async fn end_app_sessions(&self, app: &AppName, user: Option<&AppUser>) -> Result<u64, AuthError> {
+        Ok(self.stores.app_sessions.end_all(app, user, self.clock.now()).await?)
+    }
+
+    /// A user's living sessions, the most recently active first, a page at a time.
+    pub async fn app_sessions_of_user(
+        &self,
+        app: &AppName,
+        user: &AppUser,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<AppPage, AuthError> {
+        let listing = Listing::OfUser(user.clone());
+        Ok(self.stores.app_sessions.list(app, &listing, after, limit, self.clock.now()).await?)
+    }
+
+    /// The app's living sessions that were active `within` so long, a page at a time.
+    pub async fn active_app_sessions(
+        &self,
+        app: &AppName,
+        within: Duration,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<AppPage, AuthError> {
+        let now = self.clock.now();
+        let listing = Listing::ActiveSince(now - within);
+        Ok(self.stores.app_sessions.list(app, &listing, after, limit, now).await?)
+    }
+
+    /// How many users have a living session that was active `within` so long.
+    pub async fn app_activity(&self, app: &AppName, within: Duration) -> Result<u64, AuthError> {
+        let now = self.clock.now();
+        Ok(self.stores.app_sessions.active_users(app, now - within, now).await?)
+    }
+}
