@@ -178,7 +178,7 @@ fn what_is_not_understood_makes_nothing() {
 fn the_database_is_migrated_without_serving() {
     let here = Folder::new();
     let said = here.run(&["migrate"]).good();
-    assert!(said.starts_with("V1__accounts_and_apps\nV2__sessions\n"), "{said}");
+    assert!(said.starts_with("V1__accounts_and_apps\nV2__sessions\nV3__app_sessions\n"), "{said}");
     assert_eq!(here.run(&["migrate"]).good(), "The database is up to date.\n");
 }
 

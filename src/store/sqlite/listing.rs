@@ -68,7 +68,7 @@ fn cursor_after(session: &Session) -> Cursor {
     Cursor(format!("{}.{}", session.last_seen_at.millis(), session.id))
 }
 
-fn read_cursor(cursor: &Cursor) -> Option<(i64, SessionId)> {
+pub(super) fn read_cursor(cursor: &Cursor) -> Option<(i64, SessionId)> {
     let (seen, id) = cursor.0.split_once('.')?;
     Some((seen.parse().ok()?, id.parse().ok()?))
 }

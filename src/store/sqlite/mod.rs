@@ -9,7 +9,9 @@ use crate::domain::{clock::Clock, limits::Lifetimes};
 
 mod accounts;
 mod advice;
+mod app_listing;
 mod app_sessions;
+mod app_users;
 mod apps;
 mod cleaner;
 mod connection;
