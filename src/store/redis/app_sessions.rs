@@ -1,13 +1,24 @@
-//! Sessions of other app servers.
+//! Sessions of other app servers: one hash each, which alone decides, entries in two indexes that are
+//! written before it, and its user's activity, written after it.
 
 use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use redis::Value;
 
-use super::RedisStore;
+use super::{
+    RedisStore,
+    app_index::Used,
+    app_record::{self, Fields},
+    error::{corrupt, unexpected},
+    millis,
+    script::{APP_GET, APP_SET, OPEN, PAGE, PRUNE},
+    sessions::{ABREAST, Reply, SETTLED},
+};
 use crate::{
     domain::{
         app::AppName,
         app_session::{AppSession, AppUser, NewAppSession},
-        app_session_data::DataChange,
+        app_session_data::{DATA_MAX_BYTES, DATA_MAX_KEYS, DataChange, InvalidData, json_key},
         clock::Timestamp,
         ids::SessionId,
     },
@@ -20,45 +31,191 @@ use crate::{
 
 #[async_trait]
 impl AppSessionStore for RedisStore {
-    async fn create(&self, _: &NewAppSession) -> Result<(), StoreError> {
-        Err(StoreError::silent())
+    async fn create(&self, session: &NewAppSession) -> Result<(), StoreError> {
+        let created = session.created_at;
+        let expires = session.life.expiry(created, created);
+        let used = Used {
+            app: &session.app,
+            id: session.id,
+            user: &session.user,
+            ttl: session.life.ttl(),
+            seen: created,
+            expires,
+        };
+        self.enlist(&used).await?;
+        let call = OPEN
+            .on(&self.keys.session(session.id))
+            .arg(millis(created.until(expires)))
+            .arg(app_record::fields(session, expires));
+        self.durable.call_durably::<()>(&call).await?;
+        self.note_activity_of(&used).await?;
+        self.withdraw_if_over(&used, created).await?;
+        self.tidy(&session.app, created).await
     }
 
-    async fn get(&self, _: &AppName, _: SessionId, _: Timestamp) -> Result<Option<AppSession>, StoreError> {
-        Err(StoreError::silent())
+    async fn get(
+        &self,
+        app: &AppName,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<AppSession>, StoreError> {
+        let call = APP_GET.on(&self.keys.session(session)).arg(app.as_str()).arg(now.millis());
+        let reply = Reply(self.link.call::<Vec<Value>>(&call).await?);
+        if reply.word()? == "gone" {
+            return Ok(None);
+        }
+        let before = read(app, session, &reply, now)?;
+        let used = AppSession { expires_at: reply.time(2)?, ..before };
+        self.note_use(&used, now).await?;
+        Ok(Some(used))
     }
 
     async fn set(
         &self,
-        _: &AppName,
-        _: SessionId,
-        _: &DataChange,
-        _: Option<u64>,
-        _: Timestamp,
+        app: &AppName,
+        session: SessionId,
+        change: &DataChange,
+        expected: Option<u64>,
+        now: Timestamp,
     ) -> Result<Saved, StoreError> {
-        Err(StoreError::silent())
+        let entries = change.iter().flat_map(|(key, value)| {
+            // No JSON value is an empty text.
+            [json_key(key), value.map(ToString::to_string).unwrap_or_default()]
+        });
+        let call = APP_SET
+            .on(&self.keys.session(session))
+            .arg(app.as_str())
+            .arg(now.millis())
+            .arg(expected.map(|version| version.to_string()).unwrap_or_default())
+            .arg(u8::from(change.is_whole()))
+            .arg(DATA_MAX_BYTES)
+            .arg(DATA_MAX_KEYS)
+            .arg(entries.collect::<Vec<_>>());
+        let reply = Reply(self.durable.call_durably::<Vec<Value>>(&call).await?);
+        match reply.word()?.as_str() {
+            "now" => {}
+            "gone" => return Ok(Saved::Gone),
+            "conflict" => return Ok(Saved::Conflict { version: reply.number(1)? }),
+            "keys" => return Ok(Saved::Invalid(InvalidData::TooManyKeys)),
+            "bytes" => return Ok(Saved::Invalid(InvalidData::TooLarge)),
+            _ => return Err(corrupt("answer of app_set.lua", session)),
+        }
+        let saved = read(app, session, &reply, now)?;
+        self.note_use(&saved, now).await?;
+        Ok(Saved::Now(Box::new(AppSession { last_seen_at: reply.time(3)?, ..saved })))
     }
 
-    async fn end(&self, _: &AppName, _: SessionId, _: Timestamp) -> Result<bool, StoreError> {
-        Err(StoreError::silent())
+    async fn end(&self, app: &AppName, session: SessionId, now: Timestamp) -> Result<bool, StoreError> {
+        let past = self.end_sessions(app, &[session], now).await?;
+        Ok(past.iter().any(|past| past.was_alive))
     }
 
-    async fn end_all(&self, _: &AppName, _: Option<&AppUser>, _: Timestamp) -> Result<u64, StoreError> {
-        Err(StoreError::silent())
+    async fn end_all(
+        &self,
+        app: &AppName,
+        user: Option<&AppUser>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let index = match user {
+            Some(user) => self.keys.app_sessions_of_user(app, user),
+            None => self.keys.app_sessions_of_app(app),
+        };
+        // From the least recently active on: one that is used meanwhile moves to where it is still met.
+        let (mut ended, mut spared) = (0, 0);
+        loop {
+            let mut range = redis::cmd("ZRANGEBYSCORE");
+            range.arg(&index).arg(0).arg("+inf").arg("LIMIT").arg(spared).arg(ABREAST);
+            let members: Vec<String> = self.link.run(&range).await?;
+            if members.is_empty() {
+                return Ok(ended);
+            }
+            let ids: Vec<_> = members.iter().filter_map(|id| id.parse().ok()).collect();
+            let past = self.end_sessions(app, &ids, now).await?;
+            // An entry without a hash belongs to a session that is just being created, or is left over.
+            spared += members.len() - past.len();
+            ended += past.iter().filter(|past| past.was_alive).fold(0, |count, _| count + 1);
+        }
     }
 
     async fn list(
         &self,
-        _: &AppName,
-        _: &Listing,
-        _: Option<&Cursor>,
-        _: u32,
-        _: Timestamp,
+        app: &AppName,
+        listing: &Listing,
+        after: Option<&Cursor>,
+        limit: u32,
+        now: Timestamp,
     ) -> Result<AppPage, StoreError> {
-        Err(StoreError::silent())
+        let (index, since) = match listing {
+            Listing::OfUser(user) => (self.keys.app_sessions_of_user(app, user), 0),
+            Listing::ActiveSince(since) => (self.keys.app_sessions_of_app(app), since.millis().max(0)),
+        };
+        self.tidy(app, now).await?;
+        let (score, member) = after.and_then(|after| after.0.split_once(':')).unwrap_or(("+inf", ""));
+        let call = PAGE.on(&index).arg(score).arg(member).arg(limit).arg(since);
+        let entries: Vec<(String, String)> = self.link.call(&call).await?;
+        let full = u32::try_from(entries.len()).is_ok_and(|count| count >= limit);
+        let last = entries.last().filter(|_| full);
+        let next = last.map(|(id, score)| Cursor(format!("{score}:{id}")));
+        let ids: Vec<SessionId> = entries.iter().filter_map(|(id, _)| id.parse().ok()).collect();
+        Ok(AppPage { sessions: self.read_all(app, &index, &ids, now).await?, next })
     }
 
-    async fn active_users(&self, _: &AppName, _: Timestamp, _: Timestamp) -> Result<u64, StoreError> {
-        Err(StoreError::silent())
+    async fn active_users(&self, app: &AppName, since: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        self.count_active(app, since, now).await
+    }
+}
+
+impl RedisStore {
+    /// Indexes and activity after the hash, then the hash once more.
+    async fn note_use(&self, session: &AppSession, now: Timestamp) -> Result<(), StoreError> {
+        let AppSession { app, id, user, ttl, last_seen_at, expires_at, .. } = session;
+        let (seen, expires) = (now.max(*last_seen_at), *expires_at);
+        let used = Used { app, id: *id, user, ttl: *ttl, seen, expires };
+        tokio::try_join!(self.enlist(&used), self.note_activity_of(&used))?;
+        self.withdraw_if_over(&used, now).await
+    }
+
+    /// Reads the sessions of an index that live, and takes out of it those long over.
+    async fn read_all(
+        &self,
+        app: &AppName,
+        index: &str,
+        ids: &[SessionId],
+        now: Timestamp,
+    ) -> Result<Vec<AppSession>, StoreError> {
+        let (mut sessions, mut over) = (Vec::new(), Vec::new());
+        for ids in ids.chunks(ABREAST) {
+            let hash = async |id: &SessionId| {
+                self.link.run::<Fields>(redis::cmd("HGETALL").arg(self.keys.session(*id))).await
+            };
+            let hashes = try_join_all(ids.iter().map(hash)).await?;
+            for (id, hash) in ids.iter().zip(hashes) {
+                match app_record::session(app, *id, &hash, now)? {
+                    Some(session) => sessions.push(session),
+                    None => over.push(id.to_string()),
+                }
+            }
+        }
+        if !over.is_empty() {
+            let call = PRUNE.on(index).arg((now - SETTLED).millis()).arg(over);
+            self.link.call::<()>(&call).await?;
+        }
+        Ok(sessions)
+    }
+}
+
+/// The session in a script's answer, which has seen it alive.
+fn read(app: &AppName, id: SessionId, reply: &Reply, now: Timestamp) -> Result<AppSession, StoreError> {
+    let session = app_record::session(app, id, &reply.fields(1)?, now)?;
+    session.ok_or_else(|| corrupt("hash of an app's session", id))
+}
+
+impl Reply {
+    fn fields(&self, index: usize) -> Result<Fields, StoreError> {
+        redis::from_redis_value_ref(self.0.get(index).unwrap_or(&Value::Nil)).map_err(unexpected)
+    }
+
+    fn number(&self, index: usize) -> Result<u64, StoreError> {
+        redis::from_redis_value_ref(self.0.get(index).unwrap_or(&Value::Nil)).map_err(unexpected)
     }
 }

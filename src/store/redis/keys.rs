@@ -6,6 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::{
     domain::{
         app::AppName,
+        app_session::AppUser,
         ids::{SessionId, UserId},
         refresh_token::RefreshToken,
     },
@@ -58,6 +59,21 @@ impl Keys {
     /// `sessions:app:<app>`.
     pub(super) fn sessions_of_app(&self, app: &AppName) -> String {
         self.name(format_args!("sessions:app:{}", app.as_str()))
+    }
+
+    /// `sessions:user:<app>/<user id>`: an app's own sessions of a user.
+    pub(super) fn app_sessions_of_user(&self, app: &AppName, user: &AppUser) -> String {
+        self.name(format_args!("sessions:user:{}/{}", app.as_str(), user.as_str()))
+    }
+
+    /// `sessions:app:<app>/data`: an app's own sessions.
+    pub(super) fn app_sessions_of_app(&self, app: &AppName) -> String {
+        self.name(format_args!("sessions:app:{}/data", app.as_str()))
+    }
+
+    /// `activity:app:<app>`.
+    pub(super) fn app_activity(&self, app: &AppName) -> String {
+        self.name(format_args!("activity:app:{}", app.as_str()))
     }
 
     /// `refresh:<token>`.

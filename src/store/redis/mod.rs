@@ -2,6 +2,9 @@
 //! watch over, or a Cluster. Accounts are not kept here.
 
 mod advice;
+mod app_activity;
+mod app_index;
+mod app_record;
 mod app_sessions;
 mod counters;
 mod ending;

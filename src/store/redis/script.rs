@@ -24,11 +24,39 @@ pub static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("
 pub static REFUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("refuse.lua")));
 pub static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("count.lua")));
 pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("writable.lua")));
+pub static APP_GET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_get.lua")));
+pub static APP_SET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_set.lua")));
+pub static APP_END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_end.lua")));
+pub static APP_ROSTER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_roster.lua")));
+pub static APP_NOTE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_note.lua")));
+pub static APP_SETTLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_settle.lua")));
+pub static APP_ACTIVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_active.lua")));
+
+static ALL: [&LazyLock<Script>; 18] = [
+    &OPEN,
+    &ROTATE,
+    &SEEN,
+    &SLIDE,
+    &END,
+    &INDEX,
+    &PAGE,
+    &PRUNE,
+    &REFUSE,
+    &COUNT,
+    &WRITABLE,
+    &APP_GET,
+    &APP_SET,
+    &APP_END,
+    &APP_ROSTER,
+    &APP_NOTE,
+    &APP_SETTLE,
+    &APP_ACTIVE,
+];
 
 /// Teaches a server every script.
 pub async fn load_all(connection: &mut MultiplexedConnection) -> RedisResult<()> {
     let mut pipeline = redis::pipe();
-    for script in [&OPEN, &ROTATE, &SEEN, &SLIDE, &END, &INDEX, &PAGE, &PRUNE, &REFUSE, &COUNT, &WRITABLE] {
+    for script in ALL {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source).ignore();
     }
     pipeline.query_async(connection).await

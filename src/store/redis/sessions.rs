@@ -38,7 +38,7 @@ pub const ABREAST: usize = 256;
 const THINNED: u32 = 8;
 
 /// An index entry this young may belong to a session whose hash is about to be written.
-const SETTLED: Duration = Duration::from_mins(1);
+pub const SETTLED: Duration = Duration::from_mins(1);
 
 #[async_trait]
 impl SessionStore for RedisStore {
@@ -111,7 +111,7 @@ impl SessionStore for RedisStore {
     ) -> Result<Page, StoreError> {
         let index = self.keys.sessions_of_app(app);
         let (score, member) = after.and_then(|after| after.0.split_once(':')).unwrap_or(("+inf", ""));
-        let call = PAGE.on(&index).arg(score).arg(member).arg(limit);
+        let call = PAGE.on(&index).arg(score).arg(member).arg(limit).arg("-inf");
         let entries: Vec<(String, String)> = self.link.call(&call).await?;
         let full = u32::try_from(entries.len()).is_ok_and(|count| count >= limit);
         let last = entries.last().filter(|_| full);

@@ -1,0 +1,40 @@
+-- Changes the data of an app's session, counts a write and begins its life anew: all or nothing.
+-- Data are the fields that begin with a quote, so that their lengths are those of the JSON.
+-- KEYS[1] session:<id>   ARGV: 1 app   2 now in ms   3 the version expected, '' = any
+--       4 '1' = what is not named is removed   5 most bytes   6 most keys   7.. key and value, '' = none
+local s = redis.call('HMGET', KEYS[1], 'A', 'E', 'T', 'M', 'L', 'W')
+local now = tonumber(ARGV[2])
+if s[1] ~= ARGV[1] or tonumber(s[2]) <= now then return {'gone'} end
+if ARGV[3] ~= '' and ARGV[3] ~= s[6] then return {'conflict', tonumber(s[6])} end
+
+local change, old, keys, bytes = {}, {}, 0, 1
+for i = 7, #ARGV, 2 do change[ARGV[i]] = ARGV[i + 1] end
+local fields = redis.call('HGETALL', KEYS[1])
+for i = 1, #fields, 2 do
+  local key, value = fields[i], fields[i + 1]
+  if string.sub(key, 1, 1) == '"' then
+    if ARGV[4] == '1' then
+      if not change[key] then old[#old + 1] = key end
+    elseif not change[key] then
+      keys, bytes = keys + 1, bytes + #key + #value + 2
+    end
+  end
+end
+for key, value in pairs(change) do
+  if value ~= '' then keys, bytes = keys + 1, bytes + #key + #value + 2 end
+end
+if keys > tonumber(ARGV[6]) then return {'keys'} end
+if bytes > tonumber(ARGV[5]) then return {'bytes'} end
+
+-- Nothing is written above this line.
+for i = 1, #old do redis.call('HDEL', KEYS[1], old[i]) end
+for key, value in pairs(change) do
+  if value == '' then redis.call('HDEL', KEYS[1], key) else redis.call('HSET', KEYS[1], key, value) end
+end
+local expires = now + tonumber(s[3])
+if s[4] then expires = math.min(expires, tonumber(s[4])) end
+expires = math.max(expires, tonumber(s[2]))
+redis.call('HSET', KEYS[1], 'E', expires, 'L', math.max(now, tonumber(s[5])))
+redis.call('HINCRBY', KEYS[1], 'W', 1)
+redis.call('PEXPIRE', KEYS[1], expires - now)
+return {'now', redis.call('HGETALL', KEYS[1]), expires, tonumber(s[5])}
