@@ -1,6 +1,8 @@
 //! What every back end promises alike: one function a promise, named after it, run on each of them.
 
 mod accounts;
+mod app_session_races;
+mod app_sessions;
 mod apps;
 mod counters;
 mod endings;

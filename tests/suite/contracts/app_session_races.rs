@@ -1,0 +1,113 @@
+//! Kept sessions on two nodes at once: what has ended is never seen again and never brought back, and
+//! no save is lost.
+
+use std::sync::Arc;
+
+use keyward::store::app_sessions::{AppSessionStore, Listing, Saved};
+use rstest::rstest;
+use serde_json::json;
+
+use super::app_sessions::{MINUTE, app, merge, of, sliding, user};
+use crate::backends::{Home, SessionsOn};
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_end_that_races_everything_is_final(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let nodes = [home.node().app_sessions, home.another_node().await.app_sessions];
+    for round in 0..12 {
+        let mut ids = Vec::new();
+        for _ in 0..4 {
+            ids.push(home.keep("ada", sliding(MINUTE), json!({})).await);
+        }
+        let mut calls = Vec::new();
+        for (number, id) in ids.iter().copied().cycle().take(24).enumerate() {
+            let (store, now): (Arc<dyn AppSessionStore>, _) = (nodes[number % 2].clone(), home.now());
+            calls.push(tokio::spawn(async move {
+                match number % 3 {
+                    0 => drop(store.get(&app("shop"), id, now).await.expect("an answer")),
+                    1 => {
+                        let change = merge(json!({"n": number}));
+                        drop(store.set(&app("shop"), id, &change, None, now).await.expect("an answer"));
+                    }
+                    _ => drop(store.list(&app("shop"), &of("ada"), None, 9, now).await.expect("a page")),
+                }
+            }));
+        }
+        let end = {
+            let (store, now) = (nodes[round % 2].clone(), home.now());
+            async move { store.end_all(&app("shop"), Some(&user("ada")), now).await.expect("ended") }
+        };
+        assert_eq!(tokio::spawn(end).await.expect("no panic"), 4);
+        // At once on the other node, while the losers are still under way.
+        let other = &nodes[(round + 1) % 2];
+        for id in &ids {
+            assert_eq!(other.get(&app("shop"), *id, home.now()).await.expect("an answer"), None);
+        }
+        let listed = other.list(&app("shop"), &of("ada"), None, 9, home.now()).await.expect("a page");
+        assert!(listed.sessions.is_empty(), "{listed:?}");
+        for call in calls {
+            call.await.expect("no caller panics");
+        }
+        for id in &ids {
+            assert_eq!(home.get(*id).await, None, "a loser has brought it back");
+        }
+        assert!(home.ids_listed(&Listing::ActiveSince(home.now()), 9).await.is_empty());
+        assert_eq!(home.activity(MINUTE).await, 0, "or counted it");
+    }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_session_created_beside_an_end_of_all_is_either_whole_or_gone(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Arc::new(Home::on(on).await);
+    let other = home.another_node().await.app_sessions;
+    for _ in 0..12 {
+        let creations: Vec<_> = (0..6)
+            .map(|_| {
+                let home = home.clone();
+                tokio::spawn(async move { home.keep("ada", sliding(MINUTE), json!({})).await })
+            })
+            .collect();
+        let ended = other.end_all(&app("shop"), Some(&user("ada")), home.now()).await.expect("ended");
+        let mut alive = 0;
+        for creation in creations {
+            alive += u64::from(home.get(creation.await.expect("created")).await.is_some());
+        }
+        assert_eq!(ended + alive, 6, "each of them once");
+        assert_eq!(home.listed(&of("ada"), 9).await.len() as u64, alive);
+        assert_eq!(home.activity(MINUTE).await, u64::from(alive > 0));
+        assert_eq!(home.end_all_kept(Some("ada")).await, alive, "and what lives can be ended");
+    }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_saves_that_expect_one_version_one_wins(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let nodes = [home.node().app_sessions, home.another_node().await.app_sessions];
+    let id = home.keep("ada", sliding(MINUTE), json!({})).await;
+    for version in 1..8_u64 {
+        let saves: Vec<_> = (0..8_u64)
+            .map(|number| {
+                let (store, now) = (nodes[usize::from(number % 2 == 0)].clone(), home.now());
+                let change = merge(json!({"winner": number, "of": version}));
+                tokio::spawn(async move { store.set(&app("shop"), id, &change, Some(version), now).await })
+            })
+            .collect();
+        let mut won = Vec::new();
+        for save in saves {
+            match save.await.expect("no panic").expect("an answer") {
+                Saved::Now(session) => won.push(session.data),
+                other => assert_eq!(other, Saved::Conflict { version: version + 1 }),
+            }
+        }
+        assert_eq!(won, [home.get(id).await.expect("alive").data]);
+    }
+}
