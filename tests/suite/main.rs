@@ -2,6 +2,7 @@
 //! run on every back end, what holds for one of them alone, and the server seen from outside.
 
 mod actor;
+mod app_sessions;
 mod backends;
 mod blackbox;
 mod cli;

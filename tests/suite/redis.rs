@@ -1,6 +1,8 @@
 //! What holds for Redis alone: its keys, its feed, its failovers, crashes between two of its commands.
 
 mod advice;
+mod app_crash;
+mod app_keys;
 mod crash;
 mod failover;
 mod feed;

@@ -1,8 +1,9 @@
 //! What every back end promises alike: one function a promise, named after it, run on each of them.
 
 mod accounts;
+mod app_session_model;
 mod app_session_races;
-mod app_sessions;
+pub mod app_sessions;
 mod apps;
 mod counters;
 mod endings;

@@ -45,7 +45,7 @@ impl Doomed {
 
 /// Does `verb` once for each number of commands it may get through, from none to all, and has each
 /// wreck looked at.
-async fn wherever_it_crashes<T, V: AsyncFn(&RedisStore, &T) -> bool>(
+pub(super) async fn wherever_it_crashes<T, V: AsyncFn(&RedisStore, &T) -> bool>(
     home: &Home,
     prepare: impl AsyncFn() -> T,
     verb: V,

@@ -3,8 +3,17 @@
 use std::{path::Path, time::Duration};
 
 use keyward::{
-    domain::{refresh_token::Chain, session::EndReason},
-    store::sessions::{Ending, SessionStore},
+    domain::{
+        app::AppName,
+        app_session::{AppIp, AppLife, AppToken, AppUser, NewAppSession},
+        app_session_data::AppData,
+        refresh_token::Chain,
+        session::EndReason,
+    },
+    store::{
+        app_sessions::AppSessionStore,
+        sessions::{Ending, SessionStore},
+    },
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -30,7 +39,7 @@ async fn sessions_and_revocations_that_are_over_are_freed() {
     for token in &tokens[..600] {
         let session = token.session();
         let ending = Ending { session, owner: None, token: None, reason: EndReason::Logout };
-        opened.store.end(&ending, START).await.expect("ended");
+        SessionStore::end(&opened.store, &ending, START).await.expect("ended");
     }
     assert_eq!((rows(&path, "sessions"), rows(&path, "revocations")), (1200, 600));
 
@@ -51,4 +60,33 @@ async fn sessions_and_revocations_that_are_over_are_freed() {
     assert!(found.is_some());
     opened.clock.advance(LIFETIMES.access + Duration::from_mins(1));
     eventually("no session", || rows(&path, "sessions") == 0).await;
+}
+
+#[tokio::test]
+async fn kept_sessions_that_are_over_are_freed_with_what_is_known_of_their_users() {
+    let folder = TempDir::new().expect("a folder");
+    let path = file_in(folder.path());
+    let opened = open(&path).expect("opened");
+    let create = async |number: u32, ttl| {
+        let app = AppName::parse("shop").expect("a name");
+        let new = NewAppSession {
+            id: AppToken::random().session(&app),
+            app,
+            user: AppUser::parse(&format!("user{}", number % 700)).expect("a user id"),
+            ip: AppIp::parse("192.0.2.7").expect("an address"),
+            data: AppData::default(),
+            life: AppLife::new(ttl, false, None).expect("a life"),
+            created_at: START,
+        };
+        opened.store.create(&new).await.expect("created");
+    };
+    // More than the cleaner looks at in one step.
+    for number in 0..1200 {
+        create(number, Duration::from_secs(10)).await;
+    }
+    create(0, Duration::from_hours(1)).await;
+    assert_eq!((rows(&path, "app_sessions"), rows(&path, "app_users")), (1201, 700));
+    opened.clock.advance(Duration::from_mins(2));
+    eventually("one session", || rows(&path, "app_sessions") == 1).await;
+    assert_eq!(rows(&path, "app_users"), 1);
 }

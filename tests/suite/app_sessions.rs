@@ -1,0 +1,80 @@
+//! What a confidential app may do with sessions of its own, through the verbs.
+
+use std::time::Duration;
+
+use keyward::{
+    auth::{app_sessions::AppSessionWanted, apps::NewApp, error::AuthError},
+    domain::{
+        app_session::{AppIp, AppLife},
+        app_session_data::AppData,
+    },
+};
+
+use crate::{
+    actor::Server,
+    backends::{Home, SessionsOn},
+    contracts::app_sessions::{MINUTE, app, user},
+};
+
+/// Registers an app; its secret, if it is confidential.
+async fn register(server: &Server, name: &str, confidential: bool) -> Option<String> {
+    let new = NewApp { name: app(name), confidential, origins: Vec::new() };
+    let added = server.auth.add_app(new).await.expect("registered");
+    added.secret.map(|secret| secret.expose().to_owned())
+}
+
+fn wanted(whose: &str) -> AppSessionWanted {
+    AppSessionWanted {
+        user: user(whose),
+        ip: AppIp::parse("2001:db8::7").expect("an address"),
+        data: AppData::default(),
+        life: AppLife::new(MINUTE, false, None).expect("a life"),
+    }
+}
+
+#[tokio::test]
+async fn only_a_confidential_app_with_its_own_secret_is_let_in() {
+    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let shop = register(&server, "shop", true).await.expect("a secret");
+    let forum = register(&server, "forum", true).await.expect("a secret");
+    register(&server, "spa", false).await;
+    assert_eq!(server.auth.authenticate_app("shop", &shop).await.expect("let in"), app("shop"));
+    let longer = format!("{shop}x");
+    for (name, secret) in [
+        ("shop", forum.as_str()),
+        ("shop", &longer),
+        ("shop", ""),
+        ("spa", ""),
+        ("spa", &shop),
+        ("default", ""),
+        ("nobody", &shop),
+        ("No App", &shop),
+        ("", ""),
+    ] {
+        let refused = server.auth.authenticate_app(name, secret).await.expect_err("refused");
+        assert!(matches!(refused, AuthError::InvalidCredentials), "{name}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn an_app_finds_its_sessions_by_token_and_loses_them_when_it_is_removed() {
+    for on in [SessionsOn::Sqlite, SessionsOn::Redis] {
+        let server = Server::on(Home::on(on).await).await;
+        register(&server, "shop", true).await;
+        let shop = app("shop");
+        let token = server.auth.create_app_session(&shop, wanted("ada")).await.expect("created");
+        server.auth.create_app_session(&shop, wanted("ada")).await.expect("created");
+        let id = token.session(&shop);
+        let found = server.auth.app_session(&shop, id).await.expect("an answer").expect("alive");
+        assert_eq!((found.user.as_str(), found.ip.as_str()), ("ada", "2001:db8::7"));
+        assert_eq!(server.auth.app_activity(&shop, Duration::ZERO).await.expect("a count"), 1);
+        let page = server.auth.app_sessions_of_user(&shop, &user("ada"), None, 9).await.expect("a page");
+        assert_eq!(page.sessions.len(), 2);
+
+        // Before its time: nobody can name the app's sessions any more.
+        assert_eq!(server.auth.remove_app(&shop).await.expect("removed"), 2);
+        assert_eq!(server.auth.app_session(&shop, id).await.expect("an answer"), None);
+        let page = server.auth.active_app_sessions(&shop, MINUTE, None, 9).await.expect("a page");
+        assert!(page.sessions.is_empty());
+    }
+}
