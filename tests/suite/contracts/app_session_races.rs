@@ -1,14 +1,45 @@
 //! Kept sessions on two nodes at once: what has ended is never seen again and never brought back, and
 //! no save is lost.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use keyward::store::app_sessions::{AppSessionStore, Listing, Saved};
+use keyward::{
+    domain::{clock::Timestamp, ids::SessionId},
+    store::app_sessions::{AppSessionStore, Listing, Saved},
+};
 use rstest::rstest;
 use serde_json::json;
 
 use super::app_sessions::{MINUTE, app, merge, of, sliding, user};
 use crate::backends::{Home, SessionsOn};
+
+/// Of each task.
+const CALLS: usize = 60;
+const ROUNDS: usize = 24;
+
+/// Uses sessions in every way, over and over, until the calls are used up; counts those that are through.
+async fn use_them(
+    store: Arc<dyn AppSessionStore>,
+    ids: Vec<SessionId>,
+    now: Timestamp,
+    through: Arc<AtomicUsize>,
+    first: usize,
+) {
+    for (number, id) in ids.into_iter().cycle().enumerate().skip(first).take(CALLS) {
+        match number % 4 {
+            0 | 1 => drop(store.get(&app("shop"), id, now).await.expect("an answer")),
+            2 => {
+                let change = merge(json!({"n": number}));
+                drop(store.set(&app("shop"), id, &change, None, now).await.expect("an answer"));
+            }
+            _ => drop(store.list(&app("shop"), &of("ada"), None, 9, now).await.expect("a page")),
+        }
+        through.fetch_add(1, Ordering::SeqCst);
+    }
+}
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -17,39 +48,45 @@ async fn an_end_that_races_everything_is_final(
 ) {
     let home = Home::on(on).await;
     let nodes = [home.node().app_sessions, home.another_node().await.app_sessions];
-    for round in 0..12 {
+    for round in 0..ROUNDS {
         let mut ids = Vec::new();
-        for _ in 0..4 {
+        for _ in 0..3 {
             ids.push(home.keep("ada", sliding(MINUTE), json!({})).await);
         }
-        let mut calls = Vec::new();
-        for (number, id) in ids.iter().copied().cycle().take(24).enumerate() {
-            let (store, now): (Arc<dyn AppSessionStore>, _) = (nodes[number % 2].clone(), home.now());
-            calls.push(tokio::spawn(async move {
-                match number % 3 {
-                    0 => drop(store.get(&app("shop"), id, now).await.expect("an answer")),
-                    1 => {
-                        let change = merge(json!({"n": number}));
-                        drop(store.set(&app("shop"), id, &change, None, now).await.expect("an answer"));
-                    }
-                    _ => drop(store.list(&app("shop"), &of("ada"), None, 9, now).await.expect("a page")),
-                }
-            }));
+        let through = Arc::new(AtomicUsize::new(0));
+        let users: Vec<_> = (0..8)
+            .map(|task| {
+                let uses = use_them(nodes[task % 2].clone(), ids.clone(), home.now(), through.clone(), task);
+                tokio::spawn(uses)
+            })
+            .collect();
+        // In the midst of them.
+        while through.load(Ordering::SeqCst) < 8 + round {
+            tokio::task::yield_now().await;
         }
-        let end = {
-            let (store, now) = (nodes[round % 2].clone(), home.now());
-            async move { store.end_all(&app("shop"), Some(&user("ada")), now).await.expect("ended") }
+        let (one, other) = (&nodes[round % 2], &nodes[(round + 1) % 2]);
+        let ended = match round % 3 {
+            0 => one.end_all(&app("shop"), None, home.now()).await.expect("ended"),
+            1 => one.end_all(&app("shop"), Some(&user("ada")), home.now()).await.expect("ended"),
+            _ => {
+                let ends = ids.iter().map(async |id| one.end(&app("shop"), *id, home.now()).await);
+                futures_util::future::join_all(ends)
+                    .await
+                    .into_iter()
+                    .map(|end| u64::from(end.expect("ended")))
+                    .sum()
+            }
         };
-        assert_eq!(tokio::spawn(end).await.expect("no panic"), 4);
+        assert_eq!(ended, 3);
         // At once on the other node, while the losers are still under way.
-        let other = &nodes[(round + 1) % 2];
         for id in &ids {
             assert_eq!(other.get(&app("shop"), *id, home.now()).await.expect("an answer"), None);
         }
         let listed = other.list(&app("shop"), &of("ada"), None, 9, home.now()).await.expect("a page");
         assert!(listed.sessions.is_empty(), "{listed:?}");
-        for call in calls {
-            call.await.expect("no caller panics");
+        assert!(through.load(Ordering::SeqCst) < 8 * CALLS, "no race: all were through");
+        for one in users {
+            one.await.expect("no caller panics");
         }
         for id in &ids {
             assert_eq!(home.get(*id).await, None, "a loser has brought it back");
