@@ -4,7 +4,6 @@
 //! time of a wrong password against that of an unknown user; bytes in Redis a session. Starts what it
 //! needs on free ports of the loopback and ends by itself.
 #![expect(clippy::print_stdout, reason = "its output is a table")]
-#![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
 use std::{
     io::{Read, Write},
