@@ -8,12 +8,16 @@ use axum::{
     extract::{FromRequest, Request},
     http::{HeaderMap, header},
 };
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 
 /// The largest body, in bytes.
 pub const LIMIT: usize = 64 * 1024;
+/// How much of a longer one is read all the same and thrown away: who is still sending when the
+/// connection closes never reads why.
+const DISCARDED: u64 = 2 * 1024 * 1024;
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
@@ -80,7 +84,11 @@ fn is_json(headers: &HeaderMap) -> bool {
 async fn collect(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > LIMIT as u64) {
+    if let Some(length) = announced.filter(|length| *length > LIMIT as u64) {
+        // One who waits for leave to send (RFC 9110 section 10.1.1) is told first.
+        if length <= DISCARDED && !headers.contains_key(header::EXPECT) {
+            let _ = tokio::time::timeout(ARRIVAL, discard(body)).await;
+        }
         return Err(Problem::payload_too_large());
     }
     match tokio::time::timeout(ARRIVAL, axum::body::to_bytes(body, LIMIT)).await {
@@ -89,6 +97,10 @@ async fn collect(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
         Ok(Err(_)) => Err(Problem::invalid_request("the body ended early")),
         Err(_) => Err(Problem::invalid_request("the body did not arrive in 10 seconds")),
     }
+}
+
+async fn discard(mut body: Body) {
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 fn is_too_long(error: &axum::Error) -> bool {
