@@ -74,15 +74,22 @@ impl Auth {
         Ok(self.stores.app_sessions.get(app, session, self.clock.now()).await?)
     }
 
-    /// Changes a session's data, where one is `expected` only if it has that version.
+    /// Changes a session's data, where one is `expected` only if it has that version; `None` = there
+    /// is no such session any more. Another version is [`AuthError::VersionMismatch`], more data than
+    /// is kept [`AuthError::InvalidRequest`].
     pub async fn set_app_session(
         &self,
         app: &AppName,
         session: SessionId,
         change: &DataChange,
         expected: Option<u64>,
-    ) -> Result<Saved, AuthError> {
-        Ok(self.stores.app_sessions.set(app, session, change, expected, self.clock.now()).await?)
+    ) -> Result<Option<AppSession>, AuthError> {
+        match self.stores.app_sessions.set(app, session, change, expected, self.clock.now()).await? {
+            Saved::Now(session) => Ok(Some(*session)),
+            Saved::Gone => Ok(None),
+            Saved::Conflict { version } => Err(AuthError::VersionMismatch { version }),
+            Saved::Invalid(why) => Err(AuthError::InvalidRequest(why.to_string().into())),
+        }
     }
 
     /// Ends a session; `false` = it was not alive.
@@ -100,11 +107,12 @@ impl Auth {
         &self,
         app: &AppName,
         user: &AppUser,
-        after: Option<&Cursor>,
+        after: Option<String>,
         limit: u32,
     ) -> Result<AppPage, AuthError> {
+        let after = after.map(Cursor);
         let listing = Listing::OfUser(user.clone());
-        Ok(self.stores.app_sessions.list(app, &listing, after, limit, self.clock.now()).await?)
+        Ok(self.stores.app_sessions.list(app, &listing, after.as_ref(), limit, self.clock.now()).await?)
     }
 
     /// The app's living sessions that were active `within` so long, a page at a time.
@@ -112,12 +120,13 @@ impl Auth {
         &self,
         app: &AppName,
         within: Duration,
-        after: Option<&Cursor>,
+        after: Option<String>,
         limit: u32,
     ) -> Result<AppPage, AuthError> {
+        let after = after.map(Cursor);
         let now = self.clock.now();
         let listing = Listing::ActiveSince(now - within);
-        Ok(self.stores.app_sessions.list(app, &listing, after, limit, now).await?)
+        Ok(self.stores.app_sessions.list(app, &listing, after.as_ref(), limit, now).await?)
     }
 
     /// How many users have a living session that was active `within` so long.

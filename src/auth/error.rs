@@ -70,6 +70,12 @@ pub enum AuthError {
     /// Somebody has that name.
     #[error("the user name is taken")]
     UsernameTaken,
+    /// A save that expected another version of what it was to change.
+    #[error("it has changed since, and is of version {version} now")]
+    VersionMismatch {
+        /// The version it has.
+        version: u64,
+    },
     /// Too short or too easily guessed; the text says which.
     #[error("{0}")]
     WeakPassword(Cow<'static, str>),
@@ -101,7 +107,7 @@ impl AuthError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::InvalidRequest(_) => "invalid_request",
+            Self::InvalidRequest(_) | Self::VersionMismatch { .. } => "invalid_request",
             Self::InvalidCredentials => "invalid_credentials",
             Self::TokenMissing => "token_missing",
             Self::TokenInvalid => "token_invalid",

@@ -24,7 +24,11 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use self::{error::AuthError, lane::PasswordLane, outage::Silence, verified::VerifiedTokens};
 use crate::{
-    domain::{clock::Clock, limits::Lifetimes, rotation::ReusePolicy},
+    domain::{
+        clock::{Clock, Timestamp},
+        limits::Lifetimes,
+        rotation::ReusePolicy,
+    },
     keys::ring::KeyRing,
     store::{
         accounts::AccountStore,
@@ -124,6 +128,12 @@ impl Auth {
     #[must_use]
     pub const fn keys(&self) -> &Arc<KeyRing> {
         &self.keys
+    }
+
+    /// The present moment, for answers that tell ages.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Whether every store answers.

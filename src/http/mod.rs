@@ -2,6 +2,8 @@
 //! of `auth/`, and shapes the answer.
 
 mod account;
+mod app_caller;
+mod app_sessions;
 pub mod bodies;
 pub mod body;
 mod bounded;
@@ -14,6 +16,7 @@ mod keys;
 mod layers;
 mod origin;
 pub mod problem;
+mod rest_sessions;
 pub mod server;
 mod sessions;
 mod tokens;
@@ -23,7 +26,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     middleware::from_fn_with_state,
-    routing::{any, delete, get, post},
+    routing::{any, delete, get, patch, post, put},
 };
 use ipnet::IpNet;
 
@@ -66,10 +69,39 @@ pub fn public(http: &Shared) -> Routes {
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/sessions/{id}", delete(sessions::end))
         .route("/.well-known/jwks.json", get(keys::jwks))
-        .merge(health::probes());
+        .merge(health::probes())
+        .merge(app_sessions())
+        .merge(rest_sessions());
     // Browsers are told who may read an answer, whatever it is; the check has rules of its own.
     let api = layers::problems(api).layer(from_fn_with_state(Arc::clone(http), origin::cors));
     layers::common(api.merge(check)).with_state(Arc::clone(http))
+}
+
+/// Sessions of other app servers, in this server's own style.
+fn app_sessions() -> Router<Shared> {
+    let all = get(app_sessions::list).post(app_sessions::create).delete(app_sessions::end_all);
+    let data = patch(app_sessions::merge).put(app_sessions::replace);
+    Router::new()
+        .route("/v1/apps/{app}/sessions", all)
+        .route("/v1/apps/{app}/sessions/current", get(app_sessions::get).delete(app_sessions::end))
+        .route("/v1/apps/{app}/sessions/current/data", data)
+        .route("/v1/apps/{app}/sessions/activity", get(app_sessions::activity))
+        .route("/v1/apps/{app}/sessions/{id}", delete(app_sessions::end_by_id))
+}
+
+/// The same in the style of rest-sessions.
+fn rest_sessions() -> Router<Shared> {
+    Router::new()
+        .route("/rest-sessions/ping", get(rest_sessions::ping))
+        .route("/rest-sessions/{app}/create/{id}", put(rest_sessions::create))
+        .route("/rest-sessions/{app}/get/{token}", get(rest_sessions::get))
+        .route("/rest-sessions/{app}/set/{token}", post(rest_sessions::set))
+        .route("/rest-sessions/{app}/kill/{token}", delete(rest_sessions::kill))
+        .route("/rest-sessions/{app}/killsoid/{id}", delete(rest_sessions::killsoid))
+        .route("/rest-sessions/{app}/killall", delete(rest_sessions::killall))
+        .route("/rest-sessions/{app}/soid/{id}", get(rest_sessions::soid))
+        .route("/rest-sessions/{app}/soapp", get(rest_sessions::soapp))
+        .route("/rest-sessions/{app}/activity", get(rest_sessions::activity))
 }
 
 /// The management listener: probes and metrics.

@@ -27,6 +27,8 @@ pub enum Challenge {
     Malformed,
     /// The token does not pass.
     Invalid,
+    /// An app must show its secret (RFC 7617).
+    App,
 }
 
 /// An error answer.
@@ -65,6 +67,14 @@ impl Problem {
     pub fn cross_site() -> Self {
         let detail = "a request that uses a cookie must come from this server or an origin of the app";
         Self::new(StatusCode::FORBIDDEN, "cross_site", detail)
+    }
+
+    /// 401: not a confidential app with its secret.
+    #[must_use]
+    pub fn app_credentials() -> Self {
+        let detail = "HTTP Basic with the name and the secret of a confidential app is expected";
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", detail);
+        Self { challenge: Some(Challenge::App), ..problem }
     }
 
     /// 404: no such path, or nothing there.
@@ -171,6 +181,7 @@ fn status(error: &AuthError) -> StatusCode {
         }
         AuthError::NotFound => StatusCode::NOT_FOUND,
         AuthError::UsernameTaken => StatusCode::CONFLICT,
+        AuthError::VersionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
         AuthError::WeakPassword(_) => StatusCode::UNPROCESSABLE_ENTITY,
         AuthError::RateLimited(_) | AuthError::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         AuthError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
@@ -238,6 +249,7 @@ impl Challenge {
     #[must_use]
     pub const fn header(self) -> HeaderValue {
         HeaderValue::from_static(match self {
+            Self::App => r#"Basic realm="keyward""#,
             Self::Missing => r#"Bearer realm="keyward""#,
             Self::Malformed => {
                 r#"Bearer realm="keyward", error="invalid_request", error_description="one bearer token is expected""#

@@ -2,6 +2,8 @@
 //! The tests follow the contract chapter by chapter and know nothing of the code.
 
 pub mod actor;
+mod app_server;
+mod app_sessions;
 mod bad_input;
 mod check;
 mod cookies;
@@ -11,6 +13,7 @@ pub mod install;
 mod process;
 mod raw;
 mod refresh;
+mod rest_sessions;
 mod session_cookies;
 mod signing_in;
 mod startup_mistakes;
