@@ -15,6 +15,7 @@ mod raw;
 mod refresh;
 mod rest_sessions;
 mod session_cookies;
+mod side_by_side;
 mod signing_in;
 mod startup_mistakes;
 mod tokens;
