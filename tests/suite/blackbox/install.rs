@@ -151,7 +151,8 @@ impl Install {
         server
     }
 
-    fn command(&self, program: &Path) -> Command {
+    /// A program that runs in the folder, with the settings.
+    pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));

@@ -7,6 +7,7 @@ mod app_sessions;
 mod bad_input;
 mod check;
 mod cookies;
+mod docs;
 mod headers;
 mod homes;
 pub mod install;
