@@ -19,9 +19,12 @@ use crate::{
 
 /// All that Keyward needs where there are no sentinels; `+role` comes to it where there are, `+cluster`
 /// in a Cluster.
-const RIGHTS: &str = "resetchannels -@all +hello +ping +select +client|tracking +script|load +evalsha +eval \
-    +get +set +setex +exists +del +expire +pexpire +pttl +incr +hset +hdel +hmget +zadd +zrem +zscore +zrange \
-    +zrangebyscore +zrevrangebyscore +scan +wait +info +time";
+fn rights() -> String {
+    let page = include_str!("../../../docs/operating.md");
+    let (_, rest) = page.split_once("```text\n").expect("the rights");
+    let (rights, _) = rest.split_once("```").expect("their end");
+    rights.replace('\n', " ")
+}
 
 #[tokio::test]
 async fn over_tls_as_a_user_with_few_rights_everything_works_and_else_nothing() {
@@ -30,7 +33,7 @@ async fn over_tls_as_a_user_with_few_rights_everything_works_and_else_nothing() 
     let at = |host: &str, password: &str| format!("rediss://kw:{password}@{host}:{port}/3");
     let space = Keyspace::behind(at("localhost", "s3cret"), Some(&ours.ca_pem), &server).in_database(3);
     let keys = format!("~{}*", space.prefix);
-    server.ask::<()>(&format!("ACL SETUSER kw on >s3cret {keys} {RIGHTS}"));
+    server.ask::<()>(&format!("ACL SETUSER kw on >s3cret {keys} {}", rights()));
 
     let home = Home::in_keyspace(space).await;
     let other = home.another_node().await;
