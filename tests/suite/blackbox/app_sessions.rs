@@ -8,6 +8,7 @@ use super::{
     app_server::AppServer,
     install::{Install, Server},
 };
+use crate::servers::redis;
 
 const NO_SUCH_TOKEN: &str = "0123456789012345678901234567890123456789012345678901234567891234";
 
@@ -365,5 +366,28 @@ async fn neither_token_nor_secret_nor_data_is_logged() {
     let printed = server.printed();
     for secret in [&session.token, &shop.secret, "nobody may read"] {
         assert!(!printed.contains(secret), "{printed}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_no_session_that_is_over() {
+    let mut redis = redis::Server::start(&[]);
+    let install = Install::new().with("REDIS_URL", redis.url());
+    let server = install.start().await;
+    let shop = AppServer::register(&install, &server, "shop");
+    let session = shop.created(&json!({ "user": "anna", "ip": "10.0.0.1" })).await;
+    assert_eq!(session.get().await.status, 200);
+    redis.kill();
+    for answer in [
+        session.get().await,
+        session.merge(&json!({ "a": 1 }), None).await,
+        shop.create(&json!({ "user": "anna", "ip": "10.0.0.1" })).await,
+        send(shop.v1("GET", "")).await,
+        shop.rest("GET", &format!("get/{}", session.token)).await,
+        shop.rest("GET", "soapp?dt=600").await,
+        send(shop.anonymous("GET", "/rest-sessions/ping")).await,
+    ] {
+        answer.problem(503, "store_unavailable");
+        assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|wait| wait > 0), "{answer:?}");
     }
 }
