@@ -19,8 +19,9 @@ use super::actor::Actor;
 /// How long anything may take that ends by itself.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Waits on a pipe from the test process, and kills the server when that ends, in whatever way.
-const GUARD: &str = r#"pid=$1; shift; "$@" & echo $! >"$pid"; read -r _; kill -9 $!; wait $!"#;
+/// Waits on a pipe from the test process, and kills the server when that ends, in whatever way. Its
+/// arguments are a file for the process id, and the command.
+pub const GUARD: &str = r#"pid=$1; shift; "$@" & echo $! >"$pid"; read -r _; kill -9 $!; wait $!"#;
 
 /// A folder with settings, where servers and commands run.
 pub struct Install {

@@ -5,6 +5,7 @@ pub mod actor;
 mod app_server;
 mod app_sessions;
 mod bad_input;
+mod browser;
 mod check;
 mod cookies;
 mod docs;
