@@ -13,7 +13,7 @@ use crate::{
     servers::{
         certificates::Certificates,
         redis::{Server, free_port},
-        redis_sets::Cluster,
+        redis_sets::{Cluster, MASTER},
     },
 };
 
@@ -81,4 +81,33 @@ async fn a_cluster_is_reached_over_tls_at_every_node() {
         assert_eq!(home.end(client.session(), EndReason::Logout).await, Ended::Now);
         crate::backends::eventually("known", || other.set.find(&claims, home.now()).is_some()).await;
     }
+}
+
+#[tokio::test]
+async fn the_master_that_a_sentinel_names_is_reached_over_tls() {
+    let ours = Certificates::of("127.0.0.1");
+    let (master_port, sentinel_port) = (free_port(), free_port());
+    let password = ["--requirepass", "s3cret"].map(str::to_owned).to_vec();
+    let master = Server::start_with([ours.options(master_port), password].concat());
+    let options = ours.options(sentinel_port);
+    let listening = options.chunks(2).map(|pair| format!("{} {}", pair[0].trim_start_matches('-'), pair[1]));
+    let watching = [
+        "tls-replication yes".to_owned(),
+        format!("sentinel monitor {MASTER} 127.0.0.1 {master_port} 1"),
+        format!("sentinel auth-pass {MASTER} s3cret"),
+    ];
+    let sentinel = Server::start_sentinel(&listening.chain(watching).collect::<Vec<_>>().join("\n"));
+    crate::backends::eventually("the sentinel sees the master", || {
+        sentinel.ask::<String>("INFO sentinel").contains("status=ok")
+    })
+    .await;
+
+    let mode = Mode::Sentinel { master: MASTER.to_owned() };
+    let urls = vec![format!("rediss://:s3cret@127.0.0.1:{sentinel_port}")];
+    let home = Home::in_keyspace(Keyspace::of(Vec::new(), mode).reached_by(urls, &ours.ca_pem)).await;
+    let client = home.sign_in().await;
+    home.refreshed(&client.token).await;
+    assert_eq!(home.end(client.session(), EndReason::Logout).await, Ended::Now);
+    let keys: usize = master.ask("DBSIZE");
+    assert!(keys > 0, "it is that master that holds them");
 }
