@@ -47,8 +47,8 @@ pub async fn measure(users: usize) {
     println!("\n{:<42} {count:>10}", format!("sessions kept, of {users} users"));
     println!("{:<42} {created:>10.0}", "created with the store's verb, a second");
     let bytes = (full.redis.used_memory() - before) / u64::try_from(count).expect("a count");
-    println!("{:<42} {bytes:>10}", "bytes in Redis a session");
-    println!("{:<42} {:>10} {:>10}", format!("median of {CALLS} calls, ms"), "full", "empty");
+    println!("{:<42} {bytes:>10}", "bytes in Redis a session (goal: < 700)");
+    println!("{:<42} {:>10} {:>10}", format!("median of {CALLS} calls, ms (goal: < 10)"), "full", "empty");
     compare("list the 100 of a user", &full, &empty, async |home, call| {
         let listed = home.list(Listing::OfUser(another_user(call, users))).await;
         assert_eq!(listed, home.expected(SESSIONS_A_USER));

@@ -1,7 +1,7 @@
 //! The figures of sessions kept for other app servers: `cargo bench --bench sessions`.
 //!
 //! A round against the library redis-sessions on the same Redis, then a million sessions beside an empty
-//! store (`-- 100000` for that many). Some minutes; 1.5 GiB of memory; `tests/run` installs the library.
+//! store (`-- 100000` for that many). Some three minutes, 1 GiB of memory; `tests/run` installs the library.
 #![expect(clippy::print_stdout, reason = "its output is a table")]
 
 mod connection;
