@@ -105,7 +105,7 @@ fn let_in(identity: [&str; 5]) -> Response {
 }
 
 /// Gateways know 401, 403, 429 and 503; a defect here must not look like anything a client can mend.
-fn refuse(problem: Problem, deny_with_403: bool) -> Response {
+pub fn refuse(problem: Problem, deny_with_403: bool) -> Response {
     let status = match problem.status() {
         StatusCode::TOO_MANY_REQUESTS if deny_with_403 => StatusCode::FORBIDDEN,
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS) => status,
@@ -129,6 +129,13 @@ fn refuse(problem: Problem, deny_with_403: bool) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_defect_is_a_status_that_gateways_know() {
+        let answer = refuse(Problem::internal(), false);
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.headers().contains_key(header::RETRY_AFTER));
+    }
 
     #[test]
     fn only_the_gateways_parameters_are_read() {

@@ -14,7 +14,7 @@ use tower::ServiceBuilder;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 use uuid::Uuid;
 
-use super::{Shared, problem::Problem};
+use super::{Shared, check, problem::Problem};
 use crate::domain::random;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -78,4 +78,12 @@ async fn count(request: Request, next: Next) -> Response {
 fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a request handler panicked");
     Problem::internal().into_response()
+}
+
+/// The same for the check, which has no status for a defect but that it cannot tell.
+pub fn check(routes: Router<Shared>) -> Router<Shared> {
+    routes.layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send + 'static>| {
+        tracing::error!("a check panicked");
+        check::refuse(Problem::internal(), false)
+    }))
 }

@@ -74,7 +74,7 @@ pub fn public(http: &Shared) -> Routes {
         .merge(rest_sessions());
     // Browsers are told who may read an answer, whatever it is; the check has rules of its own.
     let api = layers::problems(api).layer(from_fn_with_state(Arc::clone(http), origin::cors));
-    layers::common(api.merge(check)).with_state(Arc::clone(http))
+    layers::common(api.merge(layers::check(check))).with_state(Arc::clone(http))
 }
 
 /// Sessions of other app servers, in this server's own style.
@@ -113,5 +113,5 @@ pub fn management(http: &Shared) -> Routes {
 /// The check listener. Whatever the path, the answer is the check's: a gateway that is told the
 /// wrong prefix refuses everything instead of letting it in.
 pub fn check_only(http: &Shared) -> Routes {
-    layers::common(Router::new().fallback(check::check)).with_state(Arc::clone(http))
+    layers::common(layers::check(Router::new().fallback(check::check))).with_state(Arc::clone(http))
 }
