@@ -9,7 +9,7 @@ use super::{
     verified::{self, Verified},
 };
 use crate::{
-    domain::{claims::AccessClaims, clock::Timestamp, session::EndReason},
+    domain::{claims::AccessClaims, clock::Timestamp, identity::Identity, session::EndReason},
     keys::error::TokenError,
     store::{counters::Counter, sessions::Confirmation},
 };
@@ -27,6 +27,12 @@ impl Caller {
     #[must_use]
     pub fn claims(&self) -> &AccessClaims {
         self.0.claims()
+    }
+
+    /// The same as gateways are told it.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        self.0.identity()
     }
 }
 

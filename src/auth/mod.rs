@@ -130,6 +130,12 @@ impl Auth {
         &self.keys
     }
 
+    /// How often a session may be checked.
+    #[must_use]
+    pub const fn session_limit(&self) -> Limit {
+        self.policy.session_limit
+    }
+
     /// The present moment, for answers that tell ages.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -10,9 +10,9 @@ use std::sync::{
 use aws_lc_rs::digest;
 use quick_cache::sync::Cache;
 
-use crate::domain::{claims::AccessClaims, clock::Timestamp};
+use crate::domain::{claims::AccessClaims, clock::Timestamp, identity::Identity};
 
-/// How many tokens are remembered: some 64 MiB when full.
+/// How many tokens are remembered: some 96 MiB when full.
 const CAPACITY: usize = 100_000;
 /// How often a session's activity is noted, in milliseconds.
 const TOUCH_EVERY: i64 = 60_000;
@@ -24,17 +24,24 @@ pub(super) type Fingerprint = [u8; 32];
 #[derive(Debug)]
 pub struct Verified {
     claims: AccessClaims,
+    identity: Identity,
     touched_at: AtomicI64,
 }
 
 impl Verified {
     pub(super) fn new(claims: AccessClaims, now: Timestamp) -> Arc<Self> {
-        Arc::new(Self { claims, touched_at: AtomicI64::new(now.millis()) })
+        let identity = Identity::of(&claims);
+        Arc::new(Self { claims, identity, touched_at: AtomicI64::new(now.millis()) })
     }
 
     /// What it says.
     pub const fn claims(&self) -> &AccessClaims {
         &self.claims
+    }
+
+    /// What gateways are told of whom it says it of.
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Whether the session's activity is due to be noted; `true` to one caller a minute.

@@ -4,7 +4,7 @@
 use std::{
     fmt,
     sync::atomic::{AtomicI64, Ordering},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -102,8 +102,8 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-        let now = OffsetDateTime::now_utc();
-        Timestamp(i64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX))
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
 

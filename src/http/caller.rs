@@ -15,51 +15,41 @@ use super::{Shared, forwarded, origin, problem::Problem};
 use crate::auth::{check, error::AuthError};
 
 /// What the `Authorization` header holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credential {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential<'a> {
     /// No bearer token.
     None,
     /// One bearer token, whether good or not.
-    Bearer(String),
+    Bearer(&'a str),
     /// More than one, or one that is not well-formed.
     Malformed,
 }
 
-impl Credential {
+impl<'a> Credential<'a> {
     /// Reads the header (RFC 6750 section 2.1). Another scheme is no credential of ours. Two
     /// headers, or two joined by a proxy, are malformed: which one counts must not be a guess.
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &'a HeaderMap) -> Self {
         let mut lines = headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(line), None) = (lines.next(), lines.next()) else {
-            return if headers.contains_key(header::AUTHORIZATION) { Self::Malformed } else { Self::None };
-        };
-        let Ok(line) = line.to_str() else { return Self::Malformed };
+        let Some(line) = lines.next() else { return Self::None };
+        let (Ok(line), None) = (line.to_str(), lines.next()) else { return Self::Malformed };
         let (scheme, token) = line.split_once(' ').unwrap_or((line, ""));
         if !scheme.eq_ignore_ascii_case("bearer") {
             return if line.contains(',') { Self::Malformed } else { Self::None };
         }
-        let is_token = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
-        if token.is_empty() || !token.chars().all(is_token) {
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+        if token.is_empty() || !token.bytes().all(is_token) {
             return Self::Malformed;
         }
-        Self::Bearer(token.to_owned())
+        Self::Bearer(token)
     }
 
     /// The token, or why there is none.
-    pub fn token(self) -> Result<String, Problem> {
+    pub fn token(self) -> Result<&'a str, Problem> {
         match self {
             Self::Bearer(token) => Ok(token),
             Self::None => Err(AuthError::TokenMissing.into()),
             Self::Malformed => Err(Problem::malformed_credential()),
         }
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Credential {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.headers))
     }
 }
 
@@ -80,7 +70,7 @@ pub async fn identify(http: &Shared, headers: &HeaderMap, safe: bool) -> Result<
     let credential = Credential::of(headers);
     let cookie = if credential == Credential::None { http.cookies.session.read(headers)? } else { None };
     let Some(token) = cookie else {
-        return Ok(http.auth.identify(&credential.token()?).await?);
+        return Ok(http.auth.identify(credential.token()?).await?);
     };
     let caller = http.auth.identify_session(&token).await?;
     if !safe {

@@ -5,20 +5,27 @@ use std::borrow::Cow;
 
 use axum::{
     body::Body,
-    extract::State,
-    http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{
     Shared, caller,
-    problem::{Challenge, Problem, rate_headers},
+    problem::{Challenge, Problem},
+    rate::{RATE, RATE_POLICY, rate},
 };
-use crate::{auth::check::Passed, domain::user::Role};
+use crate::{auth::check::Passed, domain::identity::Identity};
 
-/// All but visible ASCII is encoded, and the percent sign so that it can be decoded again.
-const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+/// What is told of the caller, in the order of [`Identity`]'s fields.
+static IDENTITY: [HeaderName; 5] = [
+    HeaderName::from_static("x-auth-user"),
+    HeaderName::from_static("x-auth-username"),
+    HeaderName::from_static("x-auth-session"),
+    HeaderName::from_static("x-auth-app"),
+    HeaderName::from_static("x-auth-roles"),
+];
+/// How many headers there is room for at once: all that an answer gets.
+const HEADERS: usize = 12;
 
 /// What the gateway asks for in the query; anything else there is the client's and ignored.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -28,15 +35,15 @@ struct Wanted<'a> {
     allow_preflight: bool,
 }
 
-pub async fn check(State(http): State<Shared>, request: Request<Body>) -> Response {
-    // The body stays behind: it is not read, however long it is said to be.
-    let (asked, _) = request.into_parts();
+/// Answers a check; `policy` is the limit of every session, ready to be told. The body stays behind: it
+/// is not read, however long it is said to be.
+pub async fn check(http: &Shared, policy: &HeaderValue, asked: &Parts) -> Response {
     let wanted = Wanted::parse(asked.uri.query().unwrap_or(""));
     if wanted.allow_preflight && is_preflight(&asked.method, &asked.headers) {
-        return let_in(["", "", "", "", ""]);
+        return let_in(&Identity::default());
     }
-    match decide(&http, &asked, &wanted).await {
-        Ok(passed) => let_through(&passed),
+    match decide(http, asked, &wanted).await {
+        Ok(passed) => let_through(policy, &passed),
         Err(problem) => refuse(problem, wanted.deny_with_403),
     }
 }
@@ -77,30 +84,24 @@ fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn let_through(passed: &Passed) -> Response {
-    let claims = passed.caller.claims();
-    let roles: Vec<&str> = claims.roles.iter().map(Role::as_str).collect();
-    let mut response = let_in([
-        &claims.user.to_string(),
-        &claims.username,
-        &claims.session.to_string(),
-        claims.app.as_str(),
-        &roles.join(","),
-    ]);
-    rate_headers(response.headers_mut(), &passed.rate);
+fn let_through(policy: &HeaderValue, passed: &Passed) -> Response {
+    let mut response = let_in(passed.caller.identity());
+    let headers = response.headers_mut();
+    headers.insert(RATE_POLICY, policy.clone());
+    headers.insert(RATE, rate(&passed.rate));
     response
 }
 
-fn let_in(identity: [&str; 5]) -> Response {
-    const NAMES: [&str; 5] =
-        ["x-auth-user", "x-auth-username", "x-auth-session", "x-auth-app", "x-auth-roles"];
-    let mut response = Response::new(Body::empty());
-    let headers = response.headers_mut();
-    for (name, value) in NAMES.into_iter().zip(identity) {
-        let encoded = Cow::from(utf8_percent_encode(value, ENCODED));
-        headers.insert(name, HeaderValue::from_str(&encoded).unwrap_or(HeaderValue::from_static("")));
+fn let_in(identity: &Identity) -> Response {
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    let Identity { user, username, session, app, roles } = identity;
+    for (name, value) in IDENTITY.iter().zip([user, username, session, app, roles]) {
+        let value = HeaderValue::from_maybe_shared(value.clone());
+        headers.insert(name, value.unwrap_or(HeaderValue::from_static("")));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut response = Response::new(Body::empty());
+    *response.headers_mut() = headers;
     response
 }
 

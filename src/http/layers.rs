@@ -6,15 +6,16 @@ use std::any::Any;
 use axum::{
     Router,
     extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
 };
+use metrics::Counter;
 use tower::ServiceBuilder;
-use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
 
-use super::{Shared, check, problem::Problem};
+use super::{Shared, problem::Problem};
 use crate::domain::random;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -30,27 +31,31 @@ pub fn problems(routes: Router<Shared>) -> Router<Shared> {
 
 /// Puts the layers on all that a listener answers.
 pub fn common(routes: Router<Shared>) -> Router<Shared> {
-    let nosniff = SetResponseHeaderLayer::if_not_present(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
     routes.layer(
         ServiceBuilder::new()
             .layer(from_fn(identify))
-            .layer(nosniff)
             .layer(from_fn(count))
             .layer(CatchPanicLayer::custom(after_panic)),
     )
 }
 
-/// Every answer carries the request's id: the one it came with, if it is presentable, or a new one.
-async fn identify(mut request: Request, next: Next) -> Response {
-    let given = request.headers().get(&REQUEST_ID).filter(|id| is_presentable(id)).cloned();
-    let id = given.unwrap_or_else(new_id);
-    request.headers_mut().insert(REQUEST_ID, id.clone());
+/// Every answer carries the request's id.
+async fn identify(request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
     let mut response = next.run(request).await;
-    response.headers_mut().insert(REQUEST_ID, id);
+    sign(response.headers_mut(), id);
     response
+}
+
+/// The id a request came with, if it is presentable, or a new one.
+pub fn request_id(headers: &HeaderMap) -> HeaderValue {
+    headers.get(&REQUEST_ID).filter(|id| is_presentable(id)).cloned().unwrap_or_else(new_id)
+}
+
+/// What every answer says of itself.
+pub fn sign(headers: &mut HeaderMap, id: HeaderValue) {
+    headers.insert(REQUEST_ID, id);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
 fn is_presentable(id: &HeaderValue) -> bool {
@@ -69,21 +74,18 @@ async fn count(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let response = next.run(request).await;
     let route = route.unwrap_or_else(|| "none".to_owned());
-    let status = response.status().as_str().to_owned();
-    metrics::counter!("keyward_http_requests_total", "route" => route, "status" => status).increment(1);
+    counter(route, response.status()).increment(1);
     response
+}
+
+/// How many requests a route has answered in that way.
+pub fn counter(route: String, status: StatusCode) -> Counter {
+    let status = status.as_str().to_owned();
+    metrics::counter!("keyward_http_requests_total", "route" => route, "status" => status)
 }
 
 /// A panic is a defect; its message may hold anything, so it is not repeated.
 fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a request handler panicked");
     Problem::internal().into_response()
-}
-
-/// The same for the check, which has no status for a defect but that it cannot tell.
-pub fn check(routes: Router<Shared>) -> Router<Shared> {
-    routes.layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send + 'static>| {
-        tracing::error!("a check panicked");
-        check::refuse(Problem::internal(), false)
-    }))
 }

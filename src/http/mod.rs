@@ -11,11 +11,13 @@ mod caller;
 mod check;
 mod cookies;
 pub mod forwarded;
+mod front;
 mod health;
 mod keys;
 mod layers;
 mod origin;
 pub mod problem;
+mod rate;
 mod rest_sessions;
 pub mod server;
 mod sessions;
@@ -26,11 +28,11 @@ use std::sync::Arc;
 use axum::{
     Router,
     middleware::from_fn_with_state,
-    routing::{any, delete, get, patch, post, put},
+    routing::{delete, get, patch, post, put},
 };
 use ipnet::IpNet;
 
-pub use self::cookies::Cookies;
+pub use self::{cookies::Cookies, front::Routes};
 use crate::auth::Auth;
 
 /// What handlers share.
@@ -49,15 +51,8 @@ pub struct Http {
 
 type Shared = Arc<Http>;
 
-/// What a listener answers.
-pub type Routes = Router;
-
-/// The public listener.
+/// The public listener: the check at `/v1/check` and below it, and what follows.
 pub fn public(http: &Shared) -> Routes {
-    let check = Router::new()
-        .route("/v1/check", any(check::check))
-        .route("/v1/check/", any(check::check))
-        .route("/v1/check/{*path}", any(check::check));
     let api = Router::new()
         .route("/v1/login", post(tokens::login))
         .route("/v1/refresh", post(tokens::refresh))
@@ -74,7 +69,7 @@ pub fn public(http: &Shared) -> Routes {
         .merge(rest_sessions());
     // Browsers are told who may read an answer, whatever it is; the check has rules of its own.
     let api = layers::problems(api).layer(from_fn_with_state(Arc::clone(http), origin::cors));
-    layers::common(api.merge(layers::check(check))).with_state(Arc::clone(http))
+    Routes::with_check(http, layers::common(api).with_state(Arc::clone(http)))
 }
 
 /// Sessions of other app servers, in this server's own style.
@@ -107,11 +102,11 @@ fn rest_sessions() -> Router<Shared> {
 /// The management listener: probes and metrics.
 pub fn management(http: &Shared) -> Routes {
     let routes = health::probes().route("/metrics", get(health::metrics));
-    layers::common(layers::problems(routes)).with_state(Arc::clone(http))
+    Routes::without_check(http, layers::common(layers::problems(routes)).with_state(Arc::clone(http)))
 }
 
 /// The check listener. Whatever the path, the answer is the check's: a gateway that is told the
 /// wrong prefix refuses everything instead of letting it in.
 pub fn check_only(http: &Shared) -> Routes {
-    layers::common(layers::check(Router::new().fallback(check::check))).with_state(Arc::clone(http))
+    Routes::check_only(http)
 }

@@ -10,6 +10,7 @@ use axum::{
 };
 use serde::Serialize;
 
+use super::rate::{RATE, RATE_POLICY, policy, whole_seconds};
 use crate::{
     auth::error::{AuthError, RateState},
     domain::session::EndReason,
@@ -238,7 +239,8 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
         if let Some(rate) = self.rate {
-            rate_headers(headers, &rate);
+            headers.insert(RATE_POLICY, policy(rate.limit, rate.window));
+            headers.insert(RATE, super::rate::rate(&rate));
         }
         response
     }
@@ -259,20 +261,4 @@ impl Challenge {
             }
         })
     }
-}
-
-/// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
-pub fn rate_headers(headers: &mut axum::http::HeaderMap, rate: &RateState) {
-    let policy = format!(r#""session";q={};w={}"#, rate.limit, rate.window.as_secs());
-    let state = format!(r#""session";r={};t={}"#, rate.remaining, whole_seconds(rate.resets_in));
-    for (name, value) in [("ratelimit-policy", policy), ("ratelimit", state)] {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    }
-}
-
-/// Rounded up, and at least one: coming back earlier would be refused again.
-fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
 }

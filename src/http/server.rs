@@ -1,13 +1,13 @@
 //! Listening: a listener is handed in, so that tests bind port 0; slow clients are cut off; shutdown
 //! lets what is under way finish, up to a bound.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, future::ready, io, net::SocketAddr, time::Duration};
 
-use axum::Router;
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
+use tower::service_fn;
 
-use super::bounded::Bounded;
+use super::{Routes, bounded::Bounded};
 
 /// How long a request's headers may take to arrive.
 const HEADERS: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ const STREAMS: u32 = 128;
 /// When the listener cannot be used.
 pub async fn serve(
     listener: std::net::TcpListener,
-    routes: Router,
+    routes: Routes,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -34,5 +34,6 @@ pub async fn serve(
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .keep_alive_interval(Duration::from_secs(30));
-    server.serve(routes.into_make_service_with_connect_info::<SocketAddr>()).await
+    let connected = move |peer: SocketAddr| ready(Ok::<_, Infallible>(routes.from(peer)));
+    server.serve(service_fn(connected)).await
 }

@@ -109,7 +109,6 @@ pub struct LogoutBody {
 
 pub async fn logout(
     State(http): State<Shared>,
-    credential: Credential,
     headers: HeaderMap,
     OptionalJson(body): OptionalJson<LogoutBody>,
 ) -> Result<Response, Problem> {
@@ -119,16 +118,13 @@ pub async fn logout(
         origin::require_any(&http, &headers).await?;
     }
     let refresh = body.and_then(|body| body.refresh_token);
-    let access = match credential {
+    let access = match Credential::of(&headers) {
         Credential::Bearer(token) => Some(token),
         Credential::None => None,
         Credential::Malformed => return Err(Problem::malformed_credential()),
     };
-    let tokens = Tokens {
-        access: access.as_deref(),
-        refresh: refresh.as_deref().or(cookie.as_deref()),
-        session: session.as_deref(),
-    };
+    let tokens =
+        Tokens { access, refresh: refresh.as_deref().or(cookie.as_deref()), session: session.as_deref() };
     http.auth.logout(tokens).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     let cookies = [(cookie, &http.cookies.refresh), (session, &http.cookies.session)];
