@@ -4,14 +4,19 @@
 use std::sync::Arc;
 
 use super::{
-    Auth,
+    Auth, Limit,
     error::{AuthError, RateState},
     verified::{self, Verified},
 };
 use crate::{
-    domain::{claims::AccessClaims, clock::Timestamp, identity::Identity, session::EndReason},
+    domain::{
+        claims::AccessClaims, clock::Timestamp, identity::Identity, ids::SessionId, session::EndReason,
+    },
     keys::error::TokenError,
-    store::{counters::Counter, sessions::Confirmation},
+    store::{
+        counters::{Count, Counter},
+        sessions::Confirmation,
+    },
 };
 
 /// Somebody whose access token passes.
@@ -120,25 +125,33 @@ impl Auth {
         }
     }
 
+    /// Counts one. A session that is known to have spent its window is refused without asking: a
+    /// client that hammers on costs the home of counters nothing.
     async fn count(&self, caller: &Caller) -> Result<RateState, AuthError> {
-        let limit = self.policy.session_limit;
-        let counter = Counter::Session(caller.claims().session);
+        let Limit { count: limit, window } = self.policy.session_limit;
         let now = self.clock.now();
-        let counting = self.stores.counters.add(&counter, limit.window, now);
-        let count = match self.ask_home(counting, now).await {
-            Ok(count) => count,
+        let spent = |resets_in| AuthError::RateLimited(RateState { limit, window, remaining: 0, resets_in });
+        if let Some(resets_in) = caller.0.spent_for(now) {
+            return Err(spent(resets_in));
+        }
+        let count = self.add_one(caller.claims().session, now).await?;
+        if count.value > limit {
+            caller.0.note_spent(now + count.resets_in);
+            return Err(spent(count.resets_in));
+        }
+        Ok(RateState { limit, window, remaining: limit - count.value, resets_in: count.resets_in })
+    }
+
+    async fn add_one(&self, session: SessionId, now: Timestamp) -> Result<Count, AuthError> {
+        let counter = Counter::Session(session);
+        let window = self.policy.session_limit.window;
+        match self.ask_home(self.stores.counters.add(&counter, window, now), now).await {
+            Ok(count) => Ok(count),
             Err(error) => {
                 self.outlast(error, now)?;
-                self.stores.local_counters.add(&counter, limit.window, now).await?
+                Ok(self.stores.local_counters.add(&counter, window, now).await?)
             }
-        };
-        let state = RateState {
-            limit: limit.count,
-            window: limit.window,
-            remaining: limit.count.saturating_sub(count.value),
-            resets_in: count.resets_in,
-        };
-        if count.value > limit.count { Err(AuthError::RateLimited(state)) } else { Ok(state) }
+        }
     }
 
     /// Notes the session's activity once a minute, beside the answer: it may fail unseen, the next

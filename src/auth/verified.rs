@@ -2,9 +2,12 @@
 //! cheap. Bounded by size; a token's own end is asked at each look-up; emptied when the accepted
 //! keys change.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use aws_lc_rs::digest;
@@ -26,12 +29,15 @@ pub struct Verified {
     claims: AccessClaims,
     identity: Identity,
     touched_at: AtomicI64,
+    /// Until when its session is known to be over its rate, in milliseconds since the epoch.
+    spent_until: AtomicI64,
 }
 
 impl Verified {
     pub(super) fn new(claims: AccessClaims, now: Timestamp) -> Arc<Self> {
         let identity = Identity::of(&claims);
-        Arc::new(Self { claims, identity, touched_at: AtomicI64::new(now.millis()) })
+        let touched_at = AtomicI64::new(now.millis());
+        Arc::new(Self { claims, identity, touched_at, spent_until: AtomicI64::default() })
     }
 
     /// What it says.
@@ -42,6 +48,17 @@ impl Verified {
     /// What gateways are told of whom it says it of.
     pub const fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// How long its session is still known to be over its rate.
+    pub(super) fn spent_for(&self, now: Timestamp) -> Option<Duration> {
+        let until = Timestamp::from_millis(self.spent_until.load(Ordering::Relaxed));
+        (until > now).then(|| now.until(until))
+    }
+
+    /// Notes that its session is over its rate until then.
+    pub(super) fn note_spent(&self, until: Timestamp) {
+        self.spent_until.store(until.millis(), Ordering::Relaxed);
     }
 
     /// Whether the session's activity is due to be noted; `true` to one caller a minute.

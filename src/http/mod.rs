@@ -107,6 +107,7 @@ pub fn management(http: &Shared) -> Routes {
 
 /// The check listener. Whatever the path, the answer is the check's: a gateway that is told the
 /// wrong prefix refuses everything instead of letting it in.
+#[must_use]
 pub fn check_only(http: &Shared) -> Routes {
     Routes::check_only(http)
 }

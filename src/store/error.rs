@@ -1,6 +1,8 @@
 //! What goes wrong below: one error for every back end, which keeps its source. It holds no
 //! secret, but its text is for the log, never for a client.
 
+use std::sync::Arc;
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// A store that could not do what it was asked.
@@ -39,6 +41,19 @@ impl StoreError {
     #[must_use]
     pub fn silent() -> Self {
         Self::Away { store: "store", source: "it did not answer a moment ago".into() }
+    }
+
+    /// The same for one of many that asked together.
+    #[must_use]
+    pub fn shared(error: Arc<Self>) -> Self {
+        let store = match *error {
+            Self::Away { store, .. } | Self::Refused { store, .. } | Self::Corrupt { store, .. } => store,
+        };
+        if error.is_away() {
+            Self::Away { store, source: Box::new(error) }
+        } else {
+            Self::Refused { store, source: Box::new(error) }
+        }
     }
 
     /// Whether trying again later can help.

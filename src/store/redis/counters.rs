@@ -1,8 +1,8 @@
-//! Counters: one script a count, so that a window and its end begin together.
+//! Counters: one script a step, so that a window and its end begin together.
 //!
-//! A count is sent once more when the connection breaks under it, and may then have been counted
-//! twice. That errs on the strict side, by one, in a moment that is rare: the alternative is to
-//! refuse the request that was to be counted.
+//! A step is sent once more when the connection breaks under it, and may then have been counted
+//! twice. That errs on the strict side, in a moment that is rare: the alternative is to refuse the
+//! requests that were to be counted.
 
 use std::time::Duration;
 
@@ -21,7 +21,10 @@ use crate::{
 #[async_trait]
 impl CounterStore for RedisStore {
     async fn add(&self, counter: &Counter, window: Duration, _now: Timestamp) -> Result<Count, StoreError> {
-        let call = COUNT.on(&self.keys.counter(counter)).arg(millis(window));
+        if let Counter::Session(session) = counter {
+            return self.tally.add(*session, window).await;
+        }
+        let call = COUNT.on(&self.keys.counter(counter)).arg(millis(window)).arg(1);
         let (value, left) = self.link.call::<(u64, u64)>(&call).await?;
         Ok(Count { value, resets_in: Duration::from_millis(left) })
     }

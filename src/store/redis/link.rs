@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use redis::{
-    Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, Value,
+    Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
     cluster::ClusterClientBuilder,
     cluster_async::ClusterConnection,
     cluster_routing::{Route, SingleNodeRoutingInfo, SlotAddr},
@@ -63,6 +64,25 @@ impl Link {
         match self.send(&call.by_hash()).await {
             Err(error) if is_unknown_script(&error) => read(self.send(&call.by_text()).await),
             result => read(result),
+        }
+    }
+
+    /// Calls scripts, one answer for each: to one server they go together, in a Cluster each to its own.
+    pub async fn call_all<T: FromRedisValue>(&self, calls: &[Call<'_>]) -> Vec<Result<T, StoreError>> {
+        let Path::Node(node) = &self.path else {
+            return join_all(calls.iter().map(|call| self.call(call))).await;
+        };
+        let mut together = Pipeline::with_capacity(calls.len());
+        for call in calls {
+            together.add_command(call.by_hash());
+        }
+        match node.send_all(&together).await {
+            // A server that has forgotten the script is told it by the call that goes alone.
+            Ok(answers) if answers.iter().any(is_unknown) => {
+                join_all(calls.iter().map(|call| self.call(call))).await
+            }
+            Ok(answers) => answers.into_iter().map(|answer| read(answer.extract_error())).collect(),
+            Err(error) => calls.iter().map(|_| Err(from_redis(error.clone()))).collect(),
         }
     }
 
@@ -131,6 +151,11 @@ impl Link {
         }
         redis::from_redis_value(value).map_err(unexpected)
     }
+}
+
+/// Whether the answer is that the server has forgotten the script.
+fn is_unknown(answer: &Value) -> bool {
+    matches!(answer, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript))
 }
 
 fn read<T: FromRedisValue>(sent: Result<Value, RedisError>) -> Result<T, StoreError> {

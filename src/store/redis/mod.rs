@@ -21,6 +21,7 @@ mod rotate;
 mod script;
 mod sentinel;
 mod sessions;
+mod tally;
 pub mod target;
 
 use std::{sync::Arc, time::Duration};
@@ -33,6 +34,7 @@ use self::{
     keys::{Keys, RefreshKeys},
     link::Link,
     revocations::UserChanges,
+    tally::Tally,
     target::RedisTarget,
 };
 use super::{error::StoreError, revocations::RevocationSet};
@@ -63,6 +65,7 @@ pub struct RedisStore {
     /// For what must not be lost; the same link where no replica is waited for.
     durable: Link,
     keys: Arc<Keys>,
+    tally: Tally,
     keeping: Keeping,
     revocations: Arc<RevocationSet>,
     user_changes: Arc<UserChanges>,
@@ -82,8 +85,10 @@ impl RedisStore {
             0 => link.clone(),
             replicas => Link::connect_waiting(target, replicas).await.map_err(unreachable)?,
         };
+        let keys = Arc::new(Keys::new(target.prefix.clone(), keeping.refresh_keys));
         Ok(Self {
-            keys: Arc::new(Keys::new(target.prefix.clone(), keeping.refresh_keys)),
+            tally: Tally::new(link.clone(), Arc::clone(&keys)),
+            keys,
             target: target.clone(),
             link,
             durable,

@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use redis::{
-    Cmd, ConnectionInfo, ErrorKind, Pipeline, PushInfo, PushKind, RedisError, RedisResult, Value,
-    aio::MultiplexedConnection,
+    Cmd, ConnectionInfo, ErrorKind, Pipeline, PushInfo, PushKind, RedisError, RedisResult, ServerErrorKind,
+    Value, aio::MultiplexedConnection,
 };
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -87,10 +87,26 @@ impl NodeLink {
         }
     }
 
+    /// Sends commands one after the other, and all once more where [`send`](Self::send) would: one
+    /// answer or one error for each.
+    pub async fn send_all(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+        let live = self.live(None).await?;
+        let sent = live.send_all(commands).await;
+        let is_lost = match &sent {
+            Ok(answers) => answers.iter().any(is_from_replica),
+            Err(error) => is_connection_lost(error),
+        };
+        if !is_lost {
+            return sent;
+        }
+        self.complain(&live);
+        self.live(Some(live.number)).await?.send_all(commands).await
+    }
+
     /// Sends commands one after the other on one connection, once.
     pub async fn send_together(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
         let live = self.live(None).await?;
-        let sent = live.connection.clone().send_packed_commands(commands, 0, commands.len()).await;
+        let sent = live.send_all(commands).await;
         sent.inspect_err(|error| {
             if is_connection_lost(error) {
                 self.complain(&live);
@@ -119,6 +135,17 @@ impl NodeLink {
     fn complain(&self, live: &Live) {
         // When the queue is full the keeper has been told often enough.
         let _ = self.0.complaints.try_send(live.number);
+    }
+}
+
+/// Whether the server was demoted and refuses to write.
+fn is_from_replica(answer: &Value) -> bool {
+    matches!(answer, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::ReadOnly))
+}
+
+impl Live {
+    async fn send_all(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+        self.connection.clone().send_packed_commands(commands, 0, commands.len()).await
     }
 }
 
