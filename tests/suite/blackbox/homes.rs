@@ -149,6 +149,26 @@ async fn a_key_an_operator_writes_is_heard_of() {
 }
 
 #[tokio::test]
+async fn a_session_that_has_spent_its_window_costs_redis_nothing_until_the_window_is_over() {
+    let redis = redis::Server::start(&[]);
+    let install = Install::new()
+        .with("REDIS_URL", redis.url())
+        .with("KEYWARD_RATE_LIMIT_SESSION_REQUESTS", 2)
+        .with("KEYWARD_RATE_LIMIT_SESSION_WINDOW", "2s");
+    let server = install.start().await;
+    let admin = server.admin().await;
+    let spent = comes_to(429, async || admin.check().await).await;
+    let counted = || redis.ask::<Option<u64>>(&format!("GET rate:session:{}", admin.session));
+    let before = counted();
+    for _ in 0..5 {
+        admin.check().await.refused(429, "rate_limited");
+    }
+    assert!(counted().is_none_or(|now| Some(now) == before), "{before:?} became {:?}", counted());
+    assert!(["1", "2"].contains(&spent.header("retry-after")), "{spent:?}");
+    comes_to(200, async || admin.check().await).await;
+}
+
+#[tokio::test]
 async fn two_nodes_are_one_server() {
     let redis = redis::Server::start(&[]);
     let database = postgres::database();
