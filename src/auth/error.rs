@@ -107,7 +107,7 @@ impl AuthError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::InvalidRequest(_) | Self::VersionMismatch { .. } => "invalid_request",
+            Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidCredentials => "invalid_credentials",
             Self::TokenMissing => "token_missing",
             Self::TokenInvalid => "token_invalid",
@@ -122,6 +122,7 @@ impl AuthError {
             Self::InsufficientRole => "insufficient_role",
             Self::NotFound => "not_found",
             Self::UsernameTaken => "username_taken",
+            Self::VersionMismatch { .. } => "version_mismatch",
             Self::WeakPassword(_) => "weak_password",
             Self::RateLimited(_) => "rate_limited",
             Self::TooManyAttempts { .. } => "too_many_attempts",

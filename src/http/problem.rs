@@ -39,6 +39,7 @@ pub struct Problem {
     code: &'static str,
     detail: String,
     reason: Option<&'static str>,
+    version: Option<u64>,
     challenge: Option<Challenge>,
     retry_after: Option<Duration>,
     rate: Option<Box<RateState>>,
@@ -47,7 +48,8 @@ pub struct Problem {
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, code, detail, reason: None, challenge: None, retry_after: None, rate: None }
+        let (reason, version, challenge) = (None, None, None);
+        Self { status, code, detail, reason, version, challenge, retry_after: None, rate: None }
     }
 
     /// 400: not understood.
@@ -155,6 +157,7 @@ impl From<AuthError> for Problem {
                 problem.rate = Some(Box::new(rate));
                 problem.retry_after = Some(rate.resets_in);
             }
+            AuthError::VersionMismatch { version } => problem.version = Some(version),
             AuthError::TooManyAttempts { retry_after } => problem.retry_after = Some(retry_after),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => {
                 problem.retry_after = Some(Duration::from_secs(RETRY_SOON));
@@ -214,6 +217,8 @@ struct Shape<'a> {
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
 }
 
 impl IntoResponse for Problem {
@@ -225,6 +230,7 @@ impl IntoResponse for Problem {
             detail: &self.detail,
             code: self.code,
             reason: self.reason,
+            version: self.version,
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = Response::new(Body::from(body));

@@ -113,10 +113,9 @@ async fn a_late_save_neither_overwrites_nor_brings_back() {
     let tag = read.header("etag");
     assert_eq!(session.merge(&json!({ "by": "first" }), Some(tag)).await.status, 200);
     let late = session.merge(&json!({ "by": "second" }), Some(tag)).await;
-    let detail = late.problem(412, "invalid_request")["detail"].to_string();
-    assert!(detail.contains("version 2"), "{detail}");
+    assert_eq!(late.problem(412, "version_mismatch")["version"], 2);
     let put = session.request("PUT", "/data").header("if-match", tag).json(&json!({}));
-    send(put).await.problem(412, "invalid_request");
+    send(put).await.problem(412, "version_mismatch");
     assert_eq!(good(&session.get().await)["data"], json!({ "by": "first" }));
     assert_eq!(session.merge(&json!({ "by": "anybody" }), Some("*")).await.status, 200);
 
@@ -140,7 +139,7 @@ async fn ten_savers_of_one_version_have_one_winner() {
         if answer.status == 200 {
             winners.push(good(&answer)["data"].clone());
         } else {
-            answer.problem(412, "invalid_request");
+            answer.problem(412, "version_mismatch");
         }
     }
     assert_eq!(winners.len(), 1, "{winners:?}");
