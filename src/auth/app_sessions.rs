@@ -10,13 +10,11 @@ use crate::{
         app::{AppKind, AppName},
         app_session::{AppIp, AppLife, AppSession, AppToken, AppUser, NewAppSession},
         app_session_data::{AppData, DataChange},
+        cursor::Cursor,
         ids::SessionId,
         secret::AppSecret,
     },
-    store::{
-        app_sessions::{AppPage, Listing, Saved},
-        sessions::Cursor,
-    },
+    store::app_sessions::{AppPage, Listing, Saved},
 };
 
 /// A session as an app wants it.
@@ -107,12 +105,11 @@ impl Auth {
         &self,
         app: &AppName,
         user: &AppUser,
-        after: Option<String>,
+        after: Option<&Cursor>,
         limit: u32,
     ) -> Result<AppPage, AuthError> {
-        let after = after.map(Cursor);
         let listing = Listing::OfUser(user.clone());
-        Ok(self.stores.app_sessions.list(app, &listing, after.as_ref(), limit, self.clock.now()).await?)
+        Ok(self.stores.app_sessions.list(app, &listing, after, limit, self.clock.now()).await?)
     }
 
     /// The app's living sessions that were active `within` so long, a page at a time.
@@ -120,13 +117,12 @@ impl Auth {
         &self,
         app: &AppName,
         within: Duration,
-        after: Option<String>,
+        after: Option<&Cursor>,
         limit: u32,
     ) -> Result<AppPage, AuthError> {
-        let after = after.map(Cursor);
         let now = self.clock.now();
         let listing = Listing::ActiveSince(now - within);
-        Ok(self.stores.app_sessions.list(app, &listing, after.as_ref(), limit, now).await?)
+        Ok(self.stores.app_sessions.list(app, &listing, after, limit, now).await?)
     }
 
     /// How many users have a living session that was active `within` so long.

@@ -4,10 +4,11 @@ use super::{Auth, check::Caller, error::AuthError};
 use crate::{
     domain::{
         app::AppName,
+        cursor::Cursor,
         ids::{SessionId, UserId},
         session::{EndReason, Session},
     },
-    store::sessions::{Cursor, Ended, Ending, Page},
+    store::sessions::{Ended, Ending, Page},
 };
 
 impl Auth {

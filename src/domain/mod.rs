@@ -7,6 +7,7 @@ pub mod app_session;
 pub mod app_session_data;
 pub mod claims;
 pub mod clock;
+pub mod cursor;
 pub mod identity;
 pub mod ids;
 pub mod limits;

@@ -112,13 +112,14 @@ pub async fn list(
     OwnApp(app): OwnApp,
     Params(query): Params<ListQuery>,
 ) -> Result<Response, Problem> {
-    let (limit, after) = (query.limit()?, query.cursor.clone());
+    let (limit, cursor) = (query.limit()?, query.cursor()?);
+    let after = cursor.as_ref();
     let page = match query.which()? {
         Which::OfUser(user) => http.auth.app_sessions_of_user(&app, &user, after, limit).await?,
         Which::ActiveWithin(span) => http.auth.active_app_sessions(&app, span, after, limit).await?,
     };
     let sessions = page.sessions.iter().map(SessionShape::of).collect();
-    Ok(answer(PageShape { sessions, next_cursor: page.next.map(|cursor| cursor.0) }))
+    Ok(answer(PageShape { sessions, next_cursor: page.next.map(|cursor| cursor.to_string()) }))
 }
 
 pub async fn activity(

@@ -3,12 +3,13 @@
 
 use async_trait::async_trait;
 
-use super::{error::StoreError, sessions::Cursor};
+use super::error::StoreError;
 use crate::domain::{
     app::AppName,
     app_session::{AppSession, AppUser, NewAppSession},
     app_session_data::{DataChange, InvalidData},
     clock::Timestamp,
+    cursor::Cursor,
     ids::SessionId,
 };
 

@@ -8,6 +8,7 @@ use super::error::StoreError;
 use crate::domain::{
     app::AppName,
     clock::Timestamp,
+    cursor::Cursor,
     ids::{SessionId, TokenId, UserId},
     refresh_token::{Chain, RefreshToken},
     rotation::ReusePolicy,
@@ -88,10 +89,6 @@ pub enum Ended {
     /// There is none such of that owner; nothing was written.
     NotFound,
 }
-
-/// Where a listing goes on: opaque, from the page before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor(pub String);
 
 /// A part of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]

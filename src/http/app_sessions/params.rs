@@ -15,6 +15,7 @@ use crate::{
     domain::{
         app_session::{APP_TTL_MAX, APP_TTL_MIN, APP_USER_MAX_CHARS, AppIp, AppLife, AppToken, AppUser},
         app_session_data::{AppData, InvalidData},
+        cursor::Cursor,
     },
     http::{Shared, problem::Problem},
 };
@@ -112,7 +113,7 @@ pub struct ListQuery {
     user: Option<String>,
     active_within: Option<u64>,
     limit: Option<u32>,
-    pub cursor: Option<String>,
+    cursor: Option<String>,
 }
 
 /// Sessions of an app.
@@ -132,6 +133,12 @@ impl ListQuery {
             (None, Some(seconds)) => Ok(Which::ActiveWithin(Duration::from_secs(seconds))),
             (Some(_), Some(_)) => Err(Problem::invalid_request("user or active_within, not both")),
         }
+    }
+
+    pub fn cursor(&self) -> Result<Option<Cursor>, Problem> {
+        let told = "cursor is the next_cursor of an earlier answer, unchanged";
+        let cursor = self.cursor.as_deref().map(str::parse).transpose();
+        cursor.map_err(|_| Problem::invalid_request(told))
     }
 
     pub fn limit(&self) -> Result<u32, Problem> {

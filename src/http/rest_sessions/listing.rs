@@ -13,7 +13,7 @@ use futures_util::{StreamExt, stream};
 use super::shapes::SessionShape;
 use crate::{
     auth::error::AuthError,
-    domain::{app::AppName, app_session::AppUser},
+    domain::{app::AppName, app_session::AppUser, cursor::Cursor},
     http::{Shared, problem::Problem},
 };
 
@@ -33,7 +33,7 @@ struct Reader {
     http: Shared,
     app: AppName,
     listing: Listing,
-    after: Option<String>,
+    after: Option<Cursor>,
     has_begun: bool,
     is_over: bool,
 }
@@ -64,7 +64,7 @@ impl Reader {
     /// The text of the next page, closed if it is the last.
     async fn next(&mut self) -> Result<String, AuthError> {
         let Self { http, app, listing, .. } = &*self;
-        let after = self.after.clone();
+        let after = self.after.as_ref();
         let page = match listing {
             Listing::OfUser(user) => http.auth.app_sessions_of_user(app, user, after, PAGE).await?,
             Listing::ActiveWithin(span) => http.auth.active_app_sessions(app, *span, after, PAGE).await?,
@@ -77,7 +77,7 @@ impl Reader {
             }
             text += &serde_json::to_string(&SessionShape::of(session, now)).unwrap_or_default();
         }
-        self.after = page.next.map(|cursor| cursor.0);
+        self.after = page.next;
         self.is_over = self.after.is_none();
         if self.is_over {
             text += "]}";

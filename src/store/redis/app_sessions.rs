@@ -11,7 +11,7 @@ use super::{
     app_record::{self, Fields},
     error::{corrupt, unexpected},
     millis,
-    script::{APP_GET, APP_SET, OPEN, PAGE, PRUNE},
+    script::{APP_GET, APP_SET, OPEN, PRUNE},
     sessions::{ABREAST, Reply, SETTLED},
 };
 use crate::{
@@ -20,12 +20,12 @@ use crate::{
         app_session::{AppSession, AppUser, NewAppSession},
         app_session_data::{DATA_MAX_BYTES, DATA_MAX_KEYS, DataChange, InvalidData, json_key},
         clock::Timestamp,
+        cursor::Cursor,
         ids::SessionId,
     },
     store::{
         app_sessions::{AppPage, AppSessionStore, Listing, Saved},
         error::StoreError,
-        sessions::Cursor,
     },
 };
 
@@ -146,17 +146,11 @@ impl AppSessionStore for RedisStore {
         now: Timestamp,
     ) -> Result<AppPage, StoreError> {
         let (index, since) = match listing {
-            Listing::OfUser(user) => (self.keys.app_sessions_of_user(app, user), 0),
-            Listing::ActiveSince(since) => (self.keys.app_sessions_of_app(app), since.millis().max(0)),
+            Listing::OfUser(user) => (self.keys.app_sessions_of_user(app, user), Timestamp::from_millis(0)),
+            Listing::ActiveSince(since) => (self.keys.app_sessions_of_app(app), *since),
         };
         self.tidy(app, now).await?;
-        let (score, member) = after.and_then(|after| after.0.split_once(':')).unwrap_or(("+inf", ""));
-        let call = PAGE.on(&index).arg(score).arg(member).arg(limit).arg(since);
-        let entries: Vec<(String, String)> = self.link.call(&call).await?;
-        let full = u32::try_from(entries.len()).is_ok_and(|count| count >= limit);
-        let last = entries.last().filter(|_| full);
-        let next = last.map(|(id, score)| Cursor(format!("{score}:{id}")));
-        let ids: Vec<SessionId> = entries.iter().filter_map(|(id, _)| id.parse().ok()).collect();
+        let (ids, next) = self.page_of(&index, after, limit, since).await?;
         Ok(AppPage { sessions: self.read_all(app, &index, &ids, now).await?, next })
     }
 

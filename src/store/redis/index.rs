@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::{
     RedisStore, millis,
-    script::{Call, INDEX},
+    script::{Call, INDEX, PAGE},
 };
 use crate::{
     domain::{
         app::AppName,
         clock::Timestamp,
+        cursor::Cursor,
         ids::{SessionId, UserId},
         refresh_token::RefreshToken,
     },
@@ -42,6 +43,29 @@ impl RedisStore {
         };
         let (of_user, of_app) = (self.keys.sessions_of_user(user), self.keys.sessions_of_app(app));
         tokio::try_join!(note(of_user), note(of_app)).map(|_| ())
+    }
+
+    /// A page of an index: those active at `since` or later, the most recently active first, and where
+    /// to go on unless that was all.
+    pub(super) async fn page_of(
+        &self,
+        index: &str,
+        after: Option<&Cursor>,
+        limit: u32,
+        since: Timestamp,
+    ) -> Result<(Vec<SessionId>, Option<Cursor>), StoreError> {
+        let place = after.map(|after| (after.seen.millis().to_string(), after.session.to_string()));
+        let (score, member) = place.unwrap_or_else(|| ("+inf".to_owned(), String::new()));
+        // Below zero are entries of another kind.
+        let call = PAGE.on(index).arg(score).arg(member).arg(limit).arg(since.millis().max(0));
+        let entries: Vec<(String, i64)> = self.link.call(&call).await?;
+        let is_full = u32::try_from(entries.len()).is_ok_and(|count| count >= limit);
+        let sessions = entries.iter().filter_map(|(id, seen)| {
+            Some(Cursor { seen: Timestamp::from_millis(*seen), session: id.parse().ok()? })
+        });
+        let sessions: Vec<_> = sessions.collect();
+        let next = sessions.last().copied().filter(|_| is_full);
+        Ok((sessions.iter().map(|place| place.session).collect(), next))
     }
 
     /// Takes a session out of both indexes and deletes its `refresh:` keys.

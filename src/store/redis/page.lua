@@ -1,7 +1,7 @@
 -- A part of an index, the most recently active first, after a place given by score and member:
 -- entries that move up in the meantime are not met twice.
 -- KEYS[1] sessions:…   ARGV: 1 score, '+inf' = from the top   2 session id   3 how many
---       4 the least score, '-inf' = any
+--       4 the least score
 local page, offset, wanted = {}, 0, tonumber(ARGV[3])
 while #page < wanted * 2 do
   local part = redis.call('ZREVRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[4], 'WITHSCORES', 'LIMIT', offset, wanted)

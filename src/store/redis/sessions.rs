@@ -14,12 +14,13 @@ use super::{
     RedisStore,
     error::unexpected,
     record::{self, SHOWN},
-    script::{OPEN, PAGE, PRUNE, WRITABLE},
+    script::{OPEN, PRUNE, WRITABLE},
 };
 use crate::{
     domain::{
         app::AppName,
         clock::Timestamp,
+        cursor::Cursor,
         ids::{SessionId, UserId},
         refresh_token::{Chain, RefreshToken},
         rotation::ReusePolicy,
@@ -27,7 +28,7 @@ use crate::{
     },
     store::{
         error::StoreError,
-        sessions::{Confirmation, Cursor, Ended, Ending, Page, Rotation, SessionStore, Slide},
+        sessions::{Confirmation, Ended, Ending, Page, Rotation, SessionStore, Slide},
     },
 };
 
@@ -110,13 +111,7 @@ impl SessionStore for RedisStore {
         now: Timestamp,
     ) -> Result<Page, StoreError> {
         let index = self.keys.sessions_of_app(app);
-        let (score, member) = after.and_then(|after| after.0.split_once(':')).unwrap_or(("+inf", ""));
-        let call = PAGE.on(&index).arg(score).arg(member).arg(limit).arg("-inf");
-        let entries: Vec<(String, String)> = self.link.call(&call).await?;
-        let full = u32::try_from(entries.len()).is_ok_and(|count| count >= limit);
-        let last = entries.last().filter(|_| full);
-        let next = last.map(|(id, score)| Cursor(format!("{score}:{id}")));
-        let ids: Vec<_> = entries.iter().filter_map(|(id, _)| id.parse().ok()).collect();
+        let (ids, next) = self.page_of(&index, after, limit, Timestamp::from_millis(0)).await?;
         Ok(Page { sessions: self.read_listed(&index, &ids, now).await?, next })
     }
 

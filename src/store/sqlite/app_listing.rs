@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Params, Row, named_params, params};
 
-use super::{listing::read_cursor, rows};
+use super::{listing::place, rows};
 use crate::{
     domain::{
         app::AppName,
         app_session::{AppIp, AppSession, AppUser},
         app_session_data::AppData,
         clock::Timestamp,
+        cursor::Cursor,
         ids::SessionId,
     },
     store::{
         app_sessions::{AppPage, Listing},
         error::StoreError,
-        sessions::Cursor,
     },
 };
 
@@ -74,18 +74,17 @@ pub(super) fn page(
         Listing::OfUser(user) => (OF_USER, Some(user.as_str()), i64::MIN),
         Listing::ActiveSince(since) => (OF_APP, None, since.millis()),
     };
-    // A cursor that is not from a page of ours begins anew.
-    let (seen, id) = after.and_then(read_cursor).map_or((i64::MAX, None), |(seen, id)| (seen, Some(id)));
+    let (seen, id) = place(after);
     let found = named_params! {
         ":app": app.as_str(), ":user": user, ":now": now.millis(), ":since": since, ":seen": seen,
-        ":id": id.as_ref().map_or(&[][..], |id| id.as_bytes()), ":limit": i64::from(limit) + 1,
+        ":id": id, ":limit": i64::from(limit) + 1,
     };
     let mut sessions: Vec<_> = select(db, sql, found)?.into_iter().map(|record| record.session).collect();
     // One more than asked for tells whether there is a next page.
     let more = sessions.len() > limit as usize;
     sessions.truncate(limit as usize);
     let last = sessions.last().filter(|_| more);
-    let next = last.map(|last| Cursor(format!("{}.{}", last.last_seen_at.millis(), last.id)));
+    let next = last.map(|last| Cursor { seen: last.last_seen_at, session: last.id });
     Ok(AppPage { sessions, next })
 }
 

@@ -16,12 +16,12 @@ use crate::{
         app_session::{AppSession, AppUser, NewAppSession},
         app_session_data::{AppData, DataChange},
         clock::Timestamp,
+        cursor::Cursor,
         ids::SessionId,
     },
     store::{
         app_sessions::{AppPage, AppSessionStore, Listing, Saved},
         error::StoreError,
-        sessions::Cursor,
     },
 };
 

@@ -7,13 +7,11 @@ use crate::{
     domain::{
         app::AppName,
         clock::Timestamp,
+        cursor::Cursor,
         ids::{SessionId, UserId},
         session::{Device, Session},
     },
-    store::{
-        error::StoreError,
-        sessions::{Cursor, Page},
-    },
+    store::{error::StoreError, sessions::Page},
 };
 
 const FIND: &str = "SELECT id, user_id, app, device, ip, user_agent, generation, created_at, last_seen_at,
@@ -50,9 +48,7 @@ pub(super) fn of_app(
     limit: u32,
     now: Timestamp,
 ) -> Result<Page, StoreError> {
-    // A cursor that is not from a page of ours begins anew.
-    let (seen, id) = after.and_then(read_cursor).map_or((i64::MAX, None), |(seen, id)| (seen, Some(id)));
-    let id = id.as_ref().map_or(&[][..], |id| id.as_bytes());
+    let (seen, id) = place(after);
     let found = named_params! {
         ":app": app.as_str(), ":now": now.millis(), ":seen": seen, ":id": id, ":limit": i64::from(limit) + 1,
     };
@@ -60,17 +56,15 @@ pub(super) fn of_app(
     // One more than asked for tells whether there is a next page.
     let more = sessions.len() > limit as usize;
     sessions.truncate(limit as usize);
-    let next = sessions.last().filter(|_| more).map(cursor_after);
+    let last = sessions.last().filter(|_| more);
+    let next = last.map(|last| Cursor { seen: last.last_seen_at, session: last.id });
     Ok(Page { sessions, next })
 }
 
-fn cursor_after(session: &Session) -> Cursor {
-    Cursor(format!("{}.{}", session.last_seen_at.millis(), session.id))
-}
-
-pub(super) fn read_cursor(cursor: &Cursor) -> Option<(i64, SessionId)> {
-    let (seen, id) = cursor.0.split_once('.')?;
-    Some((seen.parse().ok()?, id.parse().ok()?))
+/// What comes after a cursor was seen at this moment or before, and if then, has a greater id; without
+/// a cursor that is everything.
+pub(super) fn place(after: Option<&Cursor>) -> (i64, &[u8]) {
+    after.map_or((i64::MAX, &[][..]), |after| (after.seen.millis(), &after.session.as_bytes()[..]))
 }
 
 fn select(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<Session>, StoreError> {

@@ -8,6 +8,7 @@ use crate::{
     domain::{
         app::AppName,
         clock::Timestamp,
+        cursor::Cursor,
         ids::{SessionId, UserId},
         refresh_token::{Chain, RefreshToken},
         rotation::ReusePolicy,
@@ -15,7 +16,7 @@ use crate::{
     },
     store::{
         error::StoreError,
-        sessions::{Confirmation, Cursor, Ended, Ending, Page, Rotation, SessionStore, Slide},
+        sessions::{Confirmation, Ended, Ending, Page, Rotation, SessionStore, Slide},
     },
 };
 

@@ -1,73 +1,39 @@
 //! Sessions of other app servers, `/v1/apps/{app}/sessions`.
 
-use reqwest::RequestBuilder;
+use rstest::rstest;
 use serde_json::{Map, Value, json};
 
 use super::{
-    actor::{Answer, send},
-    app_server::AppServer,
+    actor::send,
+    app_server::{AppServer, Held, good},
     install::{Install, Server},
 };
-use crate::servers::redis;
+use crate::{
+    backends::SessionsOn,
+    servers::{redis, redis_sets},
+};
 
 const NO_SUCH_TOKEN: &str = "0123456789012345678901234567890123456789012345678901234567891234";
 
-/// A session, as its app holds it.
-struct Held<'a> {
-    app: &'a AppServer,
-    token: String,
-    id: String,
+async fn shop() -> (Install, Server, AppServer) {
+    shop_on(SessionsOn::Sqlite).await
 }
 
-async fn shop() -> (Install, Server, AppServer) {
+/// The same where sessions are kept elsewhere.
+async fn shop_on(on: SessionsOn) -> (Install, Server, AppServer) {
     let install = Install::new();
+    let prefix = format!("blackbox-{}:", install.listen);
+    let install = match on {
+        SessionsOn::Sqlite => install,
+        SessionsOn::Redis => install.with("REDIS_URL", redis::shared().url()),
+        SessionsOn::Cluster => install
+            .with("REDIS_URL", redis_sets::shared_cluster().urls().join(","))
+            .with("KEYWARD_STORAGE_REDIS_MODE", "cluster"),
+    };
+    let install = install.with("KEYWARD_STORAGE_REDIS_PREFIX", prefix);
     let server = install.start().await;
     let shop = AppServer::register(&install, &server, "shop");
     (install, server, shop)
-}
-
-impl AppServer {
-    fn v1(&self, method: &str, path: &str) -> RequestBuilder {
-        self.request(method, &format!("/v1/apps/{}/sessions{path}", self.name))
-    }
-
-    async fn create(&self, body: &Value) -> Answer {
-        send(self.v1("POST", "").json(body)).await
-    }
-
-    async fn created(&self, body: &Value) -> Held<'_> {
-        let answer = self.create(body).await;
-        assert_eq!((answer.status, answer.header("cache-control")), (201, "no-store"), "{answer:?}");
-        let body = answer.json();
-        let text = |name: &str| body[name].as_str().expect(name).to_owned();
-        Held { app: self, token: text("token"), id: text("id") }
-    }
-
-    async fn ask(&self, method: &str, path: &str) -> Value {
-        good(&send(self.v1(method, path)).await)
-    }
-}
-
-impl Held<'_> {
-    fn request(&self, method: &str, path: &str) -> RequestBuilder {
-        self.app.v1(method, &format!("/current{path}")).header("keyward-session", &self.token)
-    }
-
-    async fn get(&self) -> Answer {
-        send(self.request("GET", "")).await
-    }
-
-    /// Merges data, into this version if one is given.
-    async fn merge(&self, data: &Value, version: Option<&str>) -> Answer {
-        let request = self.request("PATCH", "/data").json(data);
-        send(version.into_iter().fold(request, |request, tag| request.header("if-match", tag))).await
-    }
-}
-
-#[track_caller]
-fn good(answer: &Answer) -> Value {
-    assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"), "{answer:?}");
-    answer.json()
 }
 
 #[tokio::test]
@@ -184,6 +150,54 @@ async fn sessions_are_listed_in_pages_counted_and_ended() {
     assert_eq!(shop.ask("DELETE", "").await, json!({ "ended": 3 }));
     assert_eq!(listed(&shop.ask("GET", "").await).len(), 0);
     assert_eq!(listed(&other.ask("GET", "").await).len(), 1, "another app's is none of its business");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_cursor_that_no_page_gave_is_refused(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let (_install, _server, shop) = shop_on(on).await;
+    for number in 0..3 {
+        shop.created(&json!({ "user": "anna", "ip": "10.0.0.1", "data": { "n": number } })).await;
+    }
+    let first = shop.ask("GET", "?limit=1").await;
+    let cursor = first["next_cursor"].as_str().expect("a cursor");
+    let (millis, id) = cursor.split_once('.').expect("two parts");
+    for nonsense in [
+        "",
+        "x",
+        ".",
+        "1",
+        "%00",
+        "null",
+        id,
+        &format!("{millis}."),
+        &format!(".{id}"),
+        &format!("{millis}:{id}"),
+        &format!("{millis}.{}", &id[1..]),
+        &format!("{cursor}A"),
+        &format!("{cursor}.1"),
+        &format!("0{cursor}"),
+        &format!("%2B{cursor}"),
+        &format!("%20{cursor}"),
+        &format!("1e12.{id}"),
+        &format!("inf.{id}"),
+        &format!("99999999999999999999.{id}"),
+    ] {
+        for which in ["", "user=anna&", "active_within=600&"] {
+            let answer = send(shop.v1("GET", &format!("?{which}limit=1&cursor={nonsense}"))).await;
+            let detail = answer.problem(400, "invalid_request")["detail"].to_string();
+            assert!(detail.contains("next_cursor"), "{which}{nonsense}: {detail}");
+        }
+    }
+    // One that a page gave goes on where that page ended, and nothing has been read or lost.
+    let rest = shop.ask("GET", &format!("?cursor={cursor}")).await;
+    let sessions = [&first, &rest].map(|page| page["sessions"].as_array().expect("an array").clone());
+    let mut numbers: Vec<_> = sessions.concat().iter().map(|session| session["data"]["n"].as_u64()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [Some(0), Some(1), Some(2)]);
+    assert!(sessions.concat().iter().all(|session| session["version"] == 1 && session["reads"] == 1));
 }
 
 #[tokio::test]

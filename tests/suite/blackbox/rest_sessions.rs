@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     actor::{Answer, send},
-    app_server::AppServer,
+    app_server::{AppServer, good},
     install::{Install, Server},
 };
 
@@ -16,14 +16,6 @@ async fn shop() -> (Install, Server, AppServer) {
     let server = install.start().await;
     let shop = AppServer::register(&install, &server, "shop");
     (install, server, shop)
-}
-
-/// The answer of a call that went well.
-#[track_caller]
-fn good(answer: &Answer) -> Value {
-    assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
-    answer.json()
 }
 
 /// The call was refused with the words of redis-sessions.

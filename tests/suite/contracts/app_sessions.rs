@@ -9,12 +9,10 @@ use keyward::{
         app_session::{AppIp, AppLife, AppSession, AppToken, AppUser, NewAppSession},
         app_session_data::{AppData, DATA_MAX_BYTES, DATA_MAX_KEYS, DataChange, InvalidData},
         clock::Timestamp,
+        cursor::Cursor,
         ids::SessionId,
     },
-    store::{
-        app_sessions::{AppPage, Listing, Saved},
-        sessions::Cursor,
-    },
+    store::app_sessions::{AppPage, Listing, Saved},
 };
 use rstest::rstest;
 use serde_json::{Map, Value, json};
