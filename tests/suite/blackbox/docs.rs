@@ -195,6 +195,33 @@ async fn a_flask_app_counts_visits() {
 }
 
 #[tokio::test]
+async fn a_django_project_counts_visits() {
+    counts_visits("python", "python", &["python3", &django_project(), "PORT"]).await;
+}
+
+#[tokio::test]
+async fn in_django_a_session_is_its_users_and_a_late_save_brings_it_not_back() {
+    let install = Install::new();
+    let server = install.start().await;
+    let shop = AppServer::register(&install, &server, "shop");
+    let app = run("python", "python", &["python3", &django_project(), "PORT"], &shop, &server).await;
+    let token = signed_in(&app, "").await;
+    let anna = shop.rest("GET", "soid/1").await.json()["sessions"][0].clone();
+    assert_eq!((&anna["id"], &anna["ip"]), (&json!("1"), &json!("127.0.0.1")), "{anna}");
+    assert_eq!(shop.rest("GET", "soid/anonymous").await.json(), json!({ "sessions": [] }));
+
+    let late = ask(&app, "GET", "/late", &token).send().await.expect("an answer");
+    assert_eq!(late.status(), StatusCode::BAD_REQUEST, "{late:?}");
+    assert_eq!(visit(&app, &token).await, (401, 0));
+    assert_eq!(shop.rest("GET", "activity?dt=600").await.json(), json!({ "activity": 0 }));
+}
+
+/// The project that the page's session engine is put into.
+fn django_project() -> String {
+    root().join("tests/python/django_project.py").display().to_string()
+}
+
+#[tokio::test]
 async fn a_php_page_counts_visits() {
     let folder: PathBuf = root().join("target/php");
     fs::create_dir_all(folder).expect("a folder");
