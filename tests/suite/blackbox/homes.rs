@@ -23,12 +23,12 @@ fn claims(token: &str) -> Value {
 }
 
 /// A node with accounts in a database and sessions in Redis; further ones are beside it.
-fn node(redis: &redis::Server, database: &str) -> Install {
+pub fn node(redis: &redis::Server, database: &str) -> Install {
     Install::new().with("REDIS_URL", redis.url()).with("DATABASE_URL", database)
 }
 
 /// Another node of the same service: it shares the stores, the keys and the public address.
-fn second_node(first: &Install, redis: &redis::Server, database: &str) -> Install {
+pub fn second_node(first: &Install, redis: &redis::Server, database: &str) -> Install {
     node(redis, database)
         .with("KEYWARD_KEYS_DIR", first.path("keys").display())
         .with("KEYWARD_SERVER_PUBLIC_URL", format!("http://{}", first.listen))
@@ -41,7 +41,7 @@ fn keys(redis: &redis::Server) -> BTreeMap<String, i64> {
 }
 
 /// Asks until the answer is `status`.
-async fn comes_to(status: u16, ask: impl AsyncFn() -> Answer) -> Answer {
+pub async fn comes_to(status: u16, ask: impl AsyncFn() -> Answer) -> Answer {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let answer = ask().await;

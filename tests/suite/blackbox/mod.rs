@@ -21,3 +21,4 @@ mod side_by_side;
 mod signing_in;
 mod startup_mistakes;
 mod tokens;
+mod two_nodes;
