@@ -4,6 +4,7 @@
 use super::{Auth, check::Caller, error::AuthError, verified::Verified};
 use crate::{
     domain::{
+        app::AppName,
         claims::AccessClaims,
         ids::{SessionId, TokenId},
         session::EndReason,
@@ -32,6 +33,14 @@ impl Auth {
             }
             _ => self.end_as_disabled(session, now).await,
         }
+    }
+
+    /// The app that a session token's session was opened for; `None` where the session is over.
+    pub async fn app_of_session_token(&self, token: &str) -> Result<Option<AppName>, AuthError> {
+        let token = SessionToken::parse(token, self.keys.refresh_secret());
+        let session = token.map_err(|_| AuthError::TokenInvalid)?.session();
+        let session = self.stores.sessions.find(session, self.clock.now()).await?;
+        Ok(session.map(|session| session.app))
     }
 }
 

@@ -60,17 +60,6 @@ pub async fn require_own(http: &Shared, headers: &HeaderMap, app: &AppName) -> R
     if app.is_some_and(|app| has(&app, origin)) { Ok(()) } else { Err(Problem::cross_site()) }
 }
 
-/// The same where no app is known yet: the origin of any will do.
-///
-/// # Errors
-/// 403 `cross_site`; or the store's.
-pub async fn require_any(http: &Shared, headers: &HeaderMap) -> Result<(), Problem> {
-    match headers.get(header::ORIGIN) {
-        Some(origin) if is_registered(http, origin).await? => Ok(()),
-        _ => require_own(http, headers, &AppName::default_app()).await,
-    }
-}
-
 fn has(app: &App, origin: &HeaderValue) -> bool {
     app.origins.iter().any(|allowed| *origin == allowed.as_str())
 }

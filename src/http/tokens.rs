@@ -113,10 +113,7 @@ pub async fn logout(
     OptionalJson(body): OptionalJson<LogoutBody>,
 ) -> Result<Response, Problem> {
     let cookie = own_cookie(&http, &headers).await?;
-    let session = http.cookies.session.read(&headers)?;
-    if session.is_some() {
-        origin::require_any(&http, &headers).await?;
-    }
+    let session = own_session_cookie(&http, &headers).await?;
     let refresh = body.and_then(|body| body.refresh_token);
     let access = match Credential::of(&headers) {
         Credential::Bearer(token) => Some(token),
@@ -139,6 +136,15 @@ async fn own_cookie(http: &Shared, headers: &HeaderMap) -> Result<Option<String>
     let Some(token) = http.cookies.refresh.read(headers)? else { return Ok(None) };
     // Where the session is over there is nothing left to guard, and the answer will say so.
     if let Some(app) = http.auth.app_of_refresh_token(&token).await? {
+        origin::require_own(http, headers, &app).await?;
+    }
+    Ok(Some(token))
+}
+
+/// The session token of the cookie, likewise.
+async fn own_session_cookie(http: &Shared, headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(token) = http.cookies.session.read(headers)? else { return Ok(None) };
+    if let Some(app) = http.auth.app_of_session_token(&token).await? {
         origin::require_own(http, headers, &app).await?;
     }
     Ok(Some(token))

@@ -91,7 +91,7 @@ impl AppSessionStore for SqliteStore {
         limit: u32,
         now: Timestamp,
     ) -> Result<AppPage, StoreError> {
-        let (app, listing, after) = (app.clone(), listing.clone(), after.cloned());
+        let (app, listing, after) = (app.clone(), listing.clone(), after.copied());
         self.readers.read(move |db| app_listing::page(db, &app, &listing, after.as_ref(), limit, now)).await
     }
 

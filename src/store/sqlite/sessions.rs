@@ -75,7 +75,7 @@ impl SessionStore for SqliteStore {
         limit: u32,
         now: Timestamp,
     ) -> Result<Page, StoreError> {
-        let (app, after) = (app.clone(), after.cloned());
+        let (app, after) = (app.clone(), after.copied());
         self.readers.read(move |db| listing::of_app(db, &app, after.as_ref(), limit, now)).await
     }
 

@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     actor::send,
@@ -152,6 +153,40 @@ async fn sessions_are_listed_in_pages_counted_and_ended() {
     assert_eq!(listed(&other.ask("GET", "").await).len(), 1, "another app's is none of its business");
 }
 
+#[tokio::test]
+async fn a_life_slides_unless_it_is_fixed_and_never_past_its_age() {
+    let (_install, _server, shop) = shop().await;
+    let wanted = |more: Value| {
+        let mut body = json!({ "user": "anna", "ip": "10.0.0.1", "ttl": 600 });
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        body
+    };
+    for (more, slides, life) in [
+        (json!({}), true, 600),
+        (json!({ "sliding": false }), false, 600),
+        (json!({ "max_age": 60 }), false, 60),
+        (json!({ "max_age": 3600 }), true, 600),
+    ] {
+        let session = shop.created(&wanted(more.clone())).await;
+        let time = |shown: &Value, name: &str| {
+            OffsetDateTime::parse(shown[name].as_str().expect(name), &Rfc3339).expect("RFC 3339")
+        };
+        let first = good(&session.get().await);
+        // Long enough for the clock of another process to have moved on.
+        let second = loop {
+            let shown = good(&session.get().await);
+            if time(&shown, "last_seen_at") > time(&first, "last_seen_at") {
+                break good(&session.get().await);
+            }
+        };
+        let moved = time(&second, "expires_at") - time(&first, "expires_at");
+        assert_eq!(moved.is_positive(), slides, "{more}: {first} {second}");
+        let begun = if slides { "last_seen_at" } else { "created_at" };
+        let rest = time(&second, "expires_at") - time(&second, begun);
+        assert!((life..=life + 1).contains(&rest.whole_seconds()), "{more}: {second}");
+    }
+}
+
 #[rstest]
 #[tokio::test]
 async fn a_cursor_that_no_page_gave_is_refused(
@@ -252,6 +287,13 @@ async fn what_cannot_be_created_is_refused() {
         assert_eq!(answer.status, 400, "{name}: {}", body[name]);
         assert!(answer.problem(400, "invalid_request")["detail"].to_string().len() < 200, "{answer:?}");
     }
+    for data in [
+        json!({ "text": "x".repeat(1 << 20) }),
+        Value::Object((0..10_000).map(|n| (n.to_string(), json!(1))).collect()),
+    ] {
+        let answer = shop.create(&json!({ "user": "anna", "ip": "10.0.0.1", "data": data })).await;
+        answer.problem(413, "payload_too_large");
+    }
     for body in [json!({}), json!({ "user": "anna" }), json!({ "ip": "10.0.0.1" }), json!([]), json!(null)] {
         shop.create(&body).await.problem(400, "invalid_request");
     }
@@ -321,6 +363,10 @@ async fn questions_that_are_not_understood() {
     send(shop.v1("DELETE", "/no-such-session")).await.problem(404, "not_found");
     for tag in ["1", "W/\"1\"", "\"1\", \"2\"", "\"x\"", "\"-1\"", ""] {
         session.merge(&json!({ "a": 1 }), Some(tag)).await.problem(400, "invalid_request");
+    }
+    for name in ["%00", "%ff", "sh%20op", "SHOP", "shop%2Fx", &"a".repeat(5000)] {
+        let answer = send(shop.request("GET", &format!("/v1/apps/{name}/sessions"))).await;
+        answer.problem(404, "not_found");
     }
     let text = session.request("PATCH", "/data").header("content-type", "text/plain").body("{}");
     send(text).await.problem(415, "unsupported_media_type");

@@ -70,6 +70,42 @@ async fn behind_tls_the_cookie_is_bound_to_the_host() {
     let unprefixed = browser.cookie.replace("__Host-", "");
     let refused = browser.server.client().request("POST", "/v1/refresh").header("cookie", unprefixed);
     send(refused.header("origin", PAGE)).await.problem(401, "token_missing");
+    let out = send(browser.post("/v1/logout").header("origin", PAGE)).await;
+    // What a browser is to forget must be named and guarded like what it keeps.
+    let cleared = "__Host-keyward-refresh=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict; Secure";
+    assert_eq!(cookie(&out.headers).as_deref(), Some(cleared));
+}
+
+#[tokio::test]
+async fn a_cookie_is_not_kept_for_longer_than_its_session() {
+    let install = Install::new().with("KEYWARD_TOKENS_SESSION_MAX_AGE", "10m");
+    let (browser, login) = Browser::sign_in(&install).await;
+    let refreshed = send(browser.post("/v1/refresh").header("origin", PAGE)).await;
+    for answer in [login, refreshed] {
+        let set = cookie(&answer.headers).expect("a cookie");
+        let age = set.split("; ").find_map(|part| part.strip_prefix("Max-Age=")).expect("an age");
+        assert!(age.parse::<u32>().is_ok_and(|age| (1..=600).contains(&age)), "{set}");
+    }
+}
+
+#[tokio::test]
+async fn a_stolen_cookie_ends_the_session_and_clears_nothing() {
+    let install = Install::new().with("KEYWARD_TOKENS_REUSE_GRACE", "0");
+    let (mut browser, _) = Browser::sign_in(&install).await;
+    let stolen = browser.cookie.clone();
+    for _ in 0..2 {
+        let answer = send(browser.post("/v1/refresh").header("origin", PAGE)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let set = cookie(&answer.headers).expect("a cookie");
+        browser.cookie = set.split(';').next().expect("a pair").to_owned();
+    }
+    let thief = browser.server.client().request("POST", "/v1/refresh").header("cookie", stolen);
+    let refused = send(thief.header("origin", PAGE)).await;
+    refused.problem(401, "refresh_reused");
+    assert_eq!(cookie(&refused.headers), None);
+    let owner = send(browser.post("/v1/refresh").header("origin", PAGE)).await;
+    owner.problem_with_reason(401, "session_ended", "reuse_detected");
+    assert_eq!(cookie(&owner.headers), None);
 }
 
 #[tokio::test]
@@ -151,7 +187,17 @@ async fn registered_origins_may_read_answers_and_nobody_else() {
         assert_eq!(answer.header("access-control-allow-origin"), PAGE);
         assert_eq!(answer.header("access-control-allow-credentials"), "true");
         assert_eq!(answer.header("vary"), "Origin");
-        for origin in ["https://evil.example.com", "null", "https://app.example.com.evil.example"] {
+        let exposed = answer.header("access-control-expose-headers");
+        assert!(exposed.contains("WWW-Authenticate") && exposed.contains("Retry-After"), "{exposed}");
+        for origin in [
+            "https://evil.example.com",
+            "null",
+            "https://app.example.com.evil.example",
+            "http://app.example.com",
+            "https://app.example.com:443",
+            "https://app.example.com/",
+            "HTTPS://APP.EXAMPLE.COM",
+        ] {
             let answer = send(ask(method, path, origin)).await;
             assert_eq!(answer.status, status);
             assert!(answer.headers.get("access-control-allow-origin").is_none(), "{answer:?}");
@@ -164,6 +210,7 @@ async fn registered_origins_may_read_answers_and_nobody_else() {
     assert_eq!((yes.status, yes.header("access-control-allow-origin")), (204, PAGE));
     assert!(yes.header("access-control-allow-methods").contains("POST"));
     assert!(yes.header("access-control-allow-headers").contains("Authorization"));
+    assert!(yes.header("access-control-max-age").parse::<u32>().is_ok_and(|age| age <= 7200));
     assert!(!yes.header("x-request-id").is_empty());
     let no = send(preflight("https://evil.example.com")).await;
     assert!(no.headers.get("access-control-allow-origin").is_none(), "{no:?}");

@@ -1,14 +1,14 @@
 //! Contract 2.1, transport `session`: server-rendered pages keep one opaque cookie, which is all
 //! there is, and which the check renews.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::RequestBuilder;
 use serde_json::json;
 
 use super::{
     cookies::{cookie, send},
-    install::{Install, Server},
+    install::{Install, PATIENCE, Server},
 };
 
 const PASSWORD: &str = "seven words make a fine passphrase indeed";
@@ -109,6 +109,88 @@ async fn a_sign_in_brings_a_new_session_and_sign_out_everywhere_ends_all() {
     assert_eq!(send(one.request("GET", "/v1/check")).await.status, 200);
     let refused = send(two.request("GET", "/v1/me")).await;
     refused.problem_with_reason(401, "session_ended", "logout_all");
+}
+
+#[tokio::test]
+async fn a_sign_in_takes_over_no_cookie_that_was_there() {
+    let install = Install::new();
+    let server = server(&install).await;
+    let earlier = Browser::sign_in(&server).await;
+    let planted = "keyward-session=kws_planted".to_owned();
+    let body = json!({ "username": "alice", "password": PASSWORD, "transport": "session" });
+    for had in [earlier.cookie, planted] {
+        let request = server.client().request("POST", "/v1/login").header("cookie", &had).json(&body);
+        let answer = send(request).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let given = cookie(&answer.headers).expect("a cookie");
+        assert!(given.starts_with("keyward-session=kws_") && !given.starts_with(&had), "{given}");
+    }
+}
+
+#[tokio::test]
+async fn behind_tls_the_cookie_is_bound_to_the_host() {
+    let public = "https://auth.example.com";
+    let install = Install::new().with("KEYWARD_SERVER_PUBLIC_URL", public);
+    let server = server(&install).await;
+    let body = json!({ "username": "alice", "password": PASSWORD, "transport": "session" });
+    let login = send(server.client().request("POST", "/v1/login").json(&body)).await;
+    let set = cookie(&login.headers).expect("a cookie");
+    assert!(set.starts_with("__Host-keyward-session=kws_"), "{set}");
+    assert!(set.ends_with("; Max-Age=604800; Path=/; HttpOnly; SameSite=Strict; Secure"), "{set}");
+    let pair = set.split(';').next().expect("a pair");
+    let ask = |method: &str, path: &str, cookie: &str| {
+        server.client().request(method, path).header("cookie", cookie).header("origin", public)
+    };
+    assert_eq!(send(ask("POST", "/v1/check", pair)).await.status, 200);
+    let unprefixed = pair.replace("__Host-", "");
+    send(ask("GET", "/v1/check", &unprefixed)).await.refused(401, "token_missing");
+    let out = send(ask("POST", "/v1/logout", pair)).await;
+    let cleared = "__Host-keyward-session=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict; Secure";
+    assert_eq!(cookie(&out.headers).as_deref(), Some(cleared));
+}
+
+#[tokio::test]
+async fn only_pages_of_its_own_app_may_change_state_with_it() {
+    let (page, other) = ("https://app.example.com", "https://other.example.com");
+    let install = Install::new();
+    install.good(&["app", "add", "web", "--origin", page]);
+    install.good(&["app", "add", "other", "--origin", other]);
+    let server = server(&install).await;
+    let body = json!({ "username": "alice", "password": PASSWORD, "app": "web", "transport": "session" });
+    let login = send(server.client().request("POST", "/v1/login").header("origin", page).json(&body)).await;
+    let set = cookie(&login.headers).expect("a cookie");
+    let pair = set.split(';').next().expect("a pair");
+    let post = |path: &str, origin: &'static str| {
+        server.client().request("POST", path).header("cookie", pair).header("origin", origin)
+    };
+    send(post("/v1/check", other)).await.refused(403, "cross_site");
+    for path in ["/v1/logout", "/v1/logout/all"] {
+        send(post(path, other)).await.problem(403, "cross_site");
+    }
+    assert_eq!(send(post("/v1/check", page)).await.status, 200);
+    assert_eq!(send(post("/v1/logout", page)).await.status, 204);
+}
+
+#[tokio::test]
+async fn it_ends_at_its_age_however_much_it_is_used() {
+    let install = Install::new().with("KEYWARD_TOKENS_SESSION_MAX_AGE", "3s");
+    let server = server(&install).await;
+    let body = json!({ "username": "alice", "password": PASSWORD, "transport": "session" });
+    let begun = Instant::now();
+    let login = send(server.client().request("POST", "/v1/login").json(&body)).await;
+    let set = cookie(&login.headers).expect("a cookie");
+    assert!(["; Max-Age=3;", "; Max-Age=2;"].iter().any(|age| set.contains(age)), "{set}");
+    let pair = set.split(';').next().expect("a pair");
+    loop {
+        let answer = send(server.client().request("GET", "/v1/check").header("cookie", pair)).await;
+        if answer.status != 200 {
+            answer.refused(401, "session_ended");
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it goes on for ever");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(begun.elapsed() > Duration::from_secs(2), "it lives until then");
 }
 
 #[tokio::test]

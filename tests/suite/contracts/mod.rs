@@ -9,5 +9,6 @@ mod counters;
 mod endings;
 mod revocations;
 mod rotation;
+mod session_races;
 mod sessions;
 mod sliding;

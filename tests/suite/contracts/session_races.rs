@@ -1,0 +1,109 @@
+//! Sign-ins on two nodes at once: what has ended is never seen again and never brought back.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use keyward::{
+    domain::{
+        app::AppName,
+        clock::Timestamp,
+        ids::UserId,
+        refresh_token::{Chain, RefreshToken},
+        session::EndReason,
+    },
+    store::sessions::{Confirmation, Ended, Ending, Rotation, SessionStore},
+};
+use rstest::rstest;
+
+use crate::backends::{FIRST_USE, Home, SessionsOn};
+
+const ROUNDS: usize = 12;
+const USERS: usize = 8;
+
+/// A client that knows no rest, at one of the nodes.
+struct Busy {
+    node: Arc<dyn SessionStore>,
+    user: UserId,
+    token: RefreshToken,
+    chain: Chain,
+    now: Timestamp,
+}
+
+impl Busy {
+    /// Uses the session in every way, over and over, until it is told to stop; counts the calls.
+    async fn use_it(self, through: Arc<AtomicUsize>, first: usize, stop: Arc<AtomicBool>) {
+        let Self { node, user, token, chain, now } = self;
+        for number in first.. {
+            if stop.load(Ordering::SeqCst) {
+                return;
+            }
+            match number % 4 {
+                0 => drop(node.rotate(&chain, &FIRST_USE, now).await.expect("an answer")),
+                // Of the child that each refresh brings.
+                1 => drop(node.confirm(token.session(), 1, now).await.expect("an answer")),
+                2 => node.touch(token.session(), now).await.expect("an answer"),
+                _ => drop(node.of_user(user, now).await.expect("an answer")),
+            }
+            through.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Nothing of the session is found, listed, refreshed or confirmed.
+    async fn finds_it_over(&self) {
+        let Self { node, user, token, chain, now } = self;
+        let answer = node.rotate(chain, &FIRST_USE, *now).await.expect("an answer");
+        assert_eq!(answer, Rotation::Ended(EndReason::Logout));
+        let answer = node.confirm(token.session(), 1, *now).await.expect("an answer");
+        assert_eq!(answer, Confirmation::Ended(EndReason::Logout));
+        assert_eq!(node.find(token.session(), *now).await.expect("an answer"), None);
+        assert_eq!(node.of_user(*user, *now).await.expect("a list"), []);
+        let page = node.of_app(&AppName::default_app(), None, 100, *now).await.expect("a page");
+        assert!(page.sessions.iter().all(|one| one.id != token.session()), "{page:?}");
+    }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_end_that_races_refreshes_checks_and_lists_is_final(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let nodes = [home.sessions.clone(), home.another_node().await.sessions];
+    for round in 0..ROUNDS {
+        let client = home.sign_in().await;
+        let busy = |task: usize| Busy {
+            node: nodes[task % 2].clone(),
+            user: client.user,
+            token: client.token.clone(),
+            chain: Chain::of(client.token.clone(), &home.secret),
+            now: home.now(),
+        };
+        let (through, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let users: Vec<_> = (0..USERS)
+            .map(|task| tokio::spawn(busy(task).use_it(through.clone(), task / 2, stop.clone())))
+            .collect();
+        // In the midst of them.
+        while through.load(Ordering::SeqCst) < USERS + round {
+            assert!(users.iter().any(|one| !one.is_finished()), "none is under way");
+            tokio::task::yield_now().await;
+        }
+        let (session, reason, now) = (client.session(), EndReason::Logout, home.now());
+        if round % 3 == 0 {
+            let ended = nodes[round % 2].end_of_user(client.user, None, reason, now).await;
+            assert_eq!(ended.expect("ended"), [session]);
+        } else {
+            let ending = Ending { session, owner: None, token: None, reason };
+            assert_eq!(nodes[round % 2].end(&ending, now).await.expect("ended"), Ended::Now);
+        }
+        // At once on the other node, while the losers are still under way.
+        busy(round + 1).finds_it_over().await;
+        stop.store(true, Ordering::SeqCst);
+        for one in users {
+            one.await.expect("no caller panics");
+        }
+        busy(0).finds_it_over().await;
+        busy(1).finds_it_over().await;
+    }
+}
