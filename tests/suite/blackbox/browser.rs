@@ -3,6 +3,7 @@
 //!
 //! The page's origin is the server's host at another port: another origin, but the same site.
 
+mod behind_tls;
 mod chromium;
 mod sites;
 

@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::{TcpListener, TcpStream},
+    path::Path,
     process::Command,
     time::Duration,
 };
@@ -260,6 +261,29 @@ async fn sessions_are_listed_and_revoked() {
     assert_eq!(admin.check().await.status, 200);
     assert!(install.good(&["session", "revoke", "--app", "default"]).contains("1 sessions"));
     comes_to(&admin, "token_revoked").await;
+}
+
+#[tokio::test]
+async fn a_revocation_of_many_shows_how_far_it_is_to_people_alone() {
+    let install = Install::new();
+    let server = install.start().await;
+    let revoke = format!("{} session revoke --app default", env!("CARGO_BIN_EXE_keyward"));
+    for has_terminal in [true, false] {
+        for _ in 0..3 {
+            server.admin().await;
+        }
+        let (program, arguments) = if has_terminal {
+            ("script", ["-qec", &revoke, "/dev/null"])
+        } else {
+            ("sh", ["-c", &revoke, ""])
+        };
+        let mut command = install.command(Path::new(program));
+        let said = command.env("TERM", "xterm").args(arguments).output().expect(program);
+        let (out, err) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+        assert!(out.contains("3 sessions of the app default are ended."), "{said:?}");
+        assert_eq!((out + err).contains("3/3"), has_terminal, "{said:?}");
+    }
+    assert_eq!(install.good(&["session", "list", "--json"]).trim_end(), "[]");
 }
 
 #[tokio::test]

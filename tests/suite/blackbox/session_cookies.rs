@@ -160,13 +160,17 @@ async fn only_pages_of_its_own_app_may_change_state_with_it() {
     let login = send(server.client().request("POST", "/v1/login").header("origin", page).json(&body)).await;
     let set = cookie(&login.headers).expect("a cookie");
     let pair = set.split(';').next().expect("a pair");
-    let post = |path: &str, origin: &'static str| {
-        server.client().request("POST", path).header("cookie", pair).header("origin", origin)
+    let ask = |method: &str, path: &str, origin: &'static str| {
+        server.client().request(method, path).header("cookie", pair).header("origin", origin)
     };
+    let post = |path: &str, origin: &'static str| ask("POST", path, origin);
     send(post("/v1/check", other)).await.refused(403, "cross_site");
-    for path in ["/v1/logout", "/v1/logout/all"] {
-        send(post(path, other)).await.problem(403, "cross_site");
+    let own = format!("/v1/sessions/{}", login.json()["session_id"].as_str().expect("an id"));
+    for (method, path) in [("POST", "/v1/logout"), ("POST", "/v1/logout/all"), ("DELETE", &own)] {
+        send(ask(method, path, other)).await.problem(403, "cross_site");
     }
+    let change = json!({ "current": PASSWORD, "new": "another phrase that nobody would guess" });
+    send(post("/v1/password", other).json(&change)).await.problem(403, "cross_site");
     assert_eq!(send(post("/v1/check", page)).await.status, 200);
     assert_eq!(send(post("/v1/logout", page)).await.status, 204);
 }

@@ -1,9 +1,11 @@
 //! An authority of a test's own, and a server's certificate by it.
 
+use std::path::PathBuf;
+
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
-/// A certificate, its key and its authority, in files for `redis-server`.
+/// A certificate, its key and its authority, in files for servers.
 pub struct Certificates {
     folder: TempDir,
     pub ca_pem: String,
@@ -31,9 +33,14 @@ impl Certificates {
         Self { folder, ca_pem: authority.pem() }
     }
 
+    /// Where `cert.pem`, `key.pem` or `ca.pem` is.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// What has `redis-server` speak TLS on that port.
     pub fn options(&self, port: u16) -> Vec<String> {
-        let file = |name: &str| self.folder.path().join(name).display().to_string();
+        let file = |name: &str| self.file(name).display().to_string();
         let options = [
             ("--tls-port", port.to_string()),
             ("--tls-cert-file", file("cert.pem")),

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::blackbox::install::{GUARD, PATIENCE, wait_for};
 
-const OPTIONS: [&str; 10] = [
+const OPTIONS: [&str; 11] = [
     "--headless=new",
     "--remote-debugging-port=0",
     // Root has no sandbox, and a container little shared memory.
@@ -23,6 +23,8 @@ const OPTIONS: [&str; 10] = [
     "--disable-gpu",
     "--no-first-run",
     "--no-proxy-server",
+    // The tests' own authority is known to no browser.
+    "--ignore-certificate-errors",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -139,17 +141,17 @@ impl Tab<'_> {
 }
 
 /// A process under the guard, which writes what it says to a file of its own name.
-struct Guarded {
+pub struct Guarded {
     name: &'static str,
     guard: Child,
 }
 
 impl Guarded {
-    fn start(name: &'static str, arguments: &[&str], folder: &Path) -> Self {
+    pub fn start(name: &'static str, arguments: &[&str], folder: &Path) -> Self {
         let found = Command::new(name).arg("--version").output();
         assert!(
             found.is_ok_and(|found| found.status.success()),
-            "{name} is missing: tests/run installs it (Debian: chromium and chromium-driver)"
+            "{name} is missing: tests/run installs it (Debian: chromium, chromium-driver, nodejs)"
         );
         let log = File::create(folder.join(name)).expect("a file");
         let mut command = Command::new("sh");
@@ -160,7 +162,7 @@ impl Guarded {
     }
 
     /// The port that it writes to a file, between these texts.
-    fn port(&self, file: &Path, before: &str, after: &str) -> u16 {
+    pub fn port(&self, file: &Path, before: &str, after: &str) -> u16 {
         let port = wait_for(|| {
             let text = fs::read_to_string(file).ok()?;
             text.split_once(before)?.1.split_once(after)?.0.parse().ok()
