@@ -17,9 +17,21 @@ use crate::{
 impl Auth {
     /// Trades a refresh token for the next one and a fresh access token.
     pub async fn refresh(&self, presented: &str) -> Result<TokenSet, AuthError> {
-        let secret = self.keys.refresh_secret();
-        let presented = RefreshToken::parse(presented, secret).map_err(|_| AuthError::RefreshInvalid)?;
-        let chain = Chain::of(presented, secret);
+        self.rotate(self.genuine(presented)?).await
+    }
+
+    /// The same for one app: another app's token is refused, and nothing becomes of it.
+    pub async fn refresh_of(&self, app: &AppName, presented: &str) -> Result<TokenSet, AuthError> {
+        let presented = self.genuine(presented)?;
+        if self.may_use(app, &presented).await? {
+            self.rotate(presented).await
+        } else {
+            Err(AuthError::RefreshInvalid)
+        }
+    }
+
+    async fn rotate(&self, presented: RefreshToken) -> Result<TokenSet, AuthError> {
+        let chain = Chain::of(presented, self.keys.refresh_secret());
         let now = self.clock.now();
         let granted = match self.stores.sessions.rotate(&chain, &self.policy.reuse, now).await? {
             Rotation::Granted(granted) => granted,
@@ -43,10 +55,28 @@ impl Auth {
 
     /// The app that a refresh token's session was opened for; `None` where the session is over.
     pub async fn app_of_refresh_token(&self, token: &str) -> Result<Option<AppName>, AuthError> {
-        let token = RefreshToken::parse(token, self.keys.refresh_secret());
-        let token = token.map_err(|_| AuthError::RefreshInvalid)?;
+        self.app_of(&self.genuine(token)?).await
+    }
+
+    /// Whether a session's token is the app's; one whose session is over is nobody's to protect. That
+    /// an app holds another's token is worth a look.
+    pub(super) async fn may_use(&self, app: &AppName, token: &RefreshToken) -> Result<bool, AuthError> {
+        let is_own = self.app_of(token).await?.is_none_or(|owner| owner == *app);
+        if !is_own {
+            let (session, app) = (token.session(), app.as_str());
+            tracing::warn!(session.id = %session, app.name = app, "an app showed another's refresh token");
+        }
+        Ok(is_own)
+    }
+
+    /// A session keeps its app for life, so what is read here holds in the step that follows.
+    async fn app_of(&self, token: &RefreshToken) -> Result<Option<AppName>, AuthError> {
         let session = self.stores.sessions.find(token.session(), self.clock.now()).await?;
         Ok(session.map(|session| session.app))
+    }
+
+    fn genuine(&self, presented: &str) -> Result<RefreshToken, AuthError> {
+        RefreshToken::parse(presented, self.keys.refresh_secret()).map_err(|_| AuthError::RefreshInvalid)
     }
 
     /// Ends a session whose account is disabled or gone; that is the answer, whatever was asked.

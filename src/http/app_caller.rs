@@ -43,7 +43,7 @@ impl FromRequestParts<Shared> for OwnApp {
 
 /// The user name and password of the one `Authorization` header. Two headers are none: which one
 /// counts must not be a guess.
-fn basic(headers: &HeaderMap) -> Option<(String, Zeroizing<String>)> {
+pub fn basic(headers: &HeaderMap) -> Option<(String, Zeroizing<String>)> {
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else { return None };
     let (scheme, encoded) = line.to_str().ok()?.split_once(' ')?;

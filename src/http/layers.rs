@@ -24,9 +24,12 @@ const REQUEST_ID_MAX: usize = 128;
 
 /// Answers an unknown path or a wrong method with a problem.
 pub fn problems(routes: Router<Shared>) -> Router<Shared> {
-    routes
-        .fallback(|| async { Problem::not_found() })
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+    wrong_methods(routes).fallback(|| async { Problem::not_found() })
+}
+
+/// The wrong method alone, for routes that are merged with others: only one of them knows unknown paths.
+pub fn wrong_methods(routes: Router<Shared>) -> Router<Shared> {
+    routes.method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
 }
 
 /// Puts the layers on all that a listener answers.

@@ -15,6 +15,7 @@ mod front;
 mod health;
 mod keys;
 mod layers;
+mod oauth;
 mod origin;
 pub mod problem;
 mod rate;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    http::HeaderMap,
     middleware::from_fn_with_state,
     routing::{delete, get, patch, post, put},
 };
@@ -63,13 +65,28 @@ pub fn public(http: &Shared) -> Routes {
         .route("/v1/password", post(account::change_password))
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/sessions/{id}", delete(sessions::end))
-        .route("/.well-known/jwks.json", get(keys::jwks))
         .merge(health::probes())
         .merge(app_sessions())
         .merge(rest_sessions());
     // Browsers are told who may read an answer, whatever it is; the check has rules of its own.
     let api = layers::problems(api).layer(from_fn_with_state(Arc::clone(http), origin::cors));
+    let standards = standards(http).layer(from_fn_with_state(Arc::clone(http), origin::cors_without_cookies));
+    let confidential = post(oauth::introspect).fallback(oauth::wrong_method);
+    let api = api.merge(standards).route("/oauth/introspect", confidential);
     Routes::with_check(http, layers::common(api).with_state(Arc::clone(http)))
+}
+
+/// What OAuth's standards name and browsers may ask for too; no cookie counts here.
+fn standards(http: &Shared) -> Router<Shared> {
+    let issuer = http.auth.keys().issuer();
+    let metadata = oauth::Metadata::of(issuer);
+    let answer = get(async move |headers: HeaderMap| metadata.answer(&headers));
+    let well_known = Router::new().route("/.well-known/jwks.json", get(keys::jwks));
+    let places = oauth::Metadata::places(issuer).into_iter();
+    let well_known = places.fold(well_known, |routes, place| routes.route(&place, answer.clone()));
+    layers::wrong_methods(well_known)
+        .route("/oauth/token", post(oauth::token).fallback(oauth::wrong_method))
+        .route("/oauth/revoke", post(oauth::revoke).fallback(oauth::wrong_method))
 }
 
 /// Sessions of other app servers, in this server's own style.

@@ -23,9 +23,23 @@ const RESPONSE_HEADERS: &str = "WWW-Authenticate, Retry-After, RateLimit, RateLi
 /// Answers preflights of registered origins, and lets those origins read every answer, with
 /// credentials; never `*`, never `null`.
 pub async fn cors(State(http): State<Shared>, request: Request, next: Next) -> Response {
+    let mut response = answer(&http, request, next).await;
+    let headers = response.headers_mut();
+    if headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// The same without credentials, where no cookie counts.
+pub async fn cors_without_cookies(State(http): State<Shared>, request: Request, next: Next) -> Response {
+    answer(&http, request, next).await
+}
+
+async fn answer(http: &Shared, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let allowed = match &origin {
-        Some(origin) => is_registered(&http, origin).await,
+        Some(origin) => is_registered(http, origin).await,
         None => Ok(false),
     };
     let mut response = match allowed {
@@ -36,7 +50,6 @@ pub async fn cors(State(http): State<Shared>, request: Request, next: Next) -> R
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let (Some(origin), Ok(true)) = (origin, allowed) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         let exposed = HeaderValue::from_static(RESPONSE_HEADERS);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }

@@ -123,6 +123,18 @@ impl Problem {
         self.status
     }
 
+    /// What is wrong, in a sentence.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// When to come back, in whole seconds, where that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        self.retry_after.map(whole_seconds)
+    }
+
     /// The same with another status, for gateways that know only some.
     #[must_use]
     pub fn with_status(self, status: StatusCode) -> Self {

@@ -183,7 +183,7 @@ struct TokensShape<'a> {
     session_id: String,
 }
 
-fn tokens(http: &Shared, tokens: &TokenSet, transport: Transport) -> Response {
+pub fn tokens(http: &Shared, tokens: &TokenSet, transport: Transport) -> Response {
     let refresh_token = tokens.refresh_token.expose();
     let life = tokens.refresh_expires_in;
     let shape = TokensShape {

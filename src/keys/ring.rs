@@ -124,6 +124,18 @@ impl KeyRing {
         self.keys.load().jwks(self.clock.now())
     }
 
+    /// The `iss` of every token.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.expected.issuer
+    }
+
+    /// The `aud` of every token.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        &self.expected.audience
+    }
+
     /// Another number whenever the set of accepted keys has changed. A cache of verified tokens takes it
     /// before it verifies and keeps it with the entry, which is void once the number is another.
     #[must_use]

@@ -135,6 +135,16 @@ pub trait RevocationStore: Send + Sync {
     /// Why a token is refused: the home's own answer.
     async fn ask(&self, claims: &AccessClaims, now: Timestamp) -> Result<Option<EndReason>, StoreError>;
 
+    /// Refuses one access token by name until it is over, which it must not be yet. On this node from the
+    /// moment it returns.
+    async fn refuse_token(
+        &self,
+        token: TokenId,
+        expires_at: Timestamp,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     /// Refuses every token of a user, now and until [`RevocationStore::admit_user`] or the last of
     /// them is over. On this node from the moment it returns.
     async fn refuse_user(&self, user: UserId, reason: EndReason, now: Timestamp) -> Result<(), StoreError>;

@@ -85,7 +85,7 @@ impl RedisStore {
         let reason = past.as_ref().map_or(ending.reason, |past| past.reason);
         tokio::try_join!(
             self.refuse_session(ending.session, reason, now),
-            self.refuse_token(ending, reason, now),
+            self.refuse_named(ending, reason, now),
         )?;
         if let Some(past) = past {
             self.bury(ending.session, past).await?;
@@ -111,7 +111,7 @@ impl RedisStore {
 
     /// Refuses one token by name for as long as it lives; one that is over needs nothing, and `PX 0`
     /// would be an error.
-    async fn refuse_token(
+    async fn refuse_named(
         &self,
         ending: &Ending,
         reason: EndReason,

@@ -7,7 +7,12 @@ use futures_util::future::try_join_all;
 
 use super::RedisStore;
 use crate::{
-    domain::{claims::AccessClaims, clock::Timestamp, ids::UserId, session::EndReason},
+    domain::{
+        claims::AccessClaims,
+        clock::Timestamp,
+        ids::{TokenId, UserId},
+        session::EndReason,
+    },
     store::{
         error::StoreError,
         revocations::{Revocation, RevocationStore, Subject},
@@ -62,6 +67,16 @@ impl RevocationStore for RedisStore {
         };
         let found = try_join_all(Subject::of(claims).map(ask)).await?;
         Ok(found.into_iter().flatten().next().map(|value| reason(&value)))
+    }
+
+    async fn refuse_token(
+        &self,
+        token: TokenId,
+        expires_at: Timestamp,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.refuse(Subject::Token(token), reason, expires_at, now).await
     }
 
     async fn refuse_user(&self, user: UserId, reason: EndReason, now: Timestamp) -> Result<(), StoreError> {

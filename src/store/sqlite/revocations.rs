@@ -5,7 +5,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{SqliteStore, errors::corrupt, follower::News, rows, writer::Step};
 use crate::{
-    domain::{claims::AccessClaims, clock::Timestamp, ids::UserId, session::EndReason},
+    domain::{
+        claims::AccessClaims,
+        clock::Timestamp,
+        ids::{TokenId, UserId},
+        session::EndReason,
+    },
     store::{
         error::StoreError,
         revocations::{Revocation, RevocationStore, Subject},
@@ -17,6 +22,17 @@ impl RevocationStore for SqliteStore {
     async fn ask(&self, claims: &AccessClaims, now: Timestamp) -> Result<Option<EndReason>, StoreError> {
         let subjects = Subject::of(claims);
         self.readers.read(move |db| ask(db, subjects, now)).await
+    }
+
+    async fn refuse_token(
+        &self,
+        token: TokenId,
+        expires_at: Timestamp,
+        reason: EndReason,
+        _now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let revocation = Revocation { subject: Subject::Token(token), reason, until: expires_at };
+        self.writer.write(move |step| refuse(step, revocation)).await
     }
 
     async fn refuse_user(&self, user: UserId, reason: EndReason, now: Timestamp) -> Result<(), StoreError> {

@@ -1,0 +1,114 @@
+//! Errors as OAuth speaks them (RFC 6749 section 5.2): JSON with `error` and `error_description`, never
+//! a problem. An outage is never `invalid_grant`: a client that reads that throws its session away.
+
+use std::borrow::Cow;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::{
+    auth::error::AuthError,
+    http::problem::{Challenge, Problem},
+};
+
+/// An error answer.
+#[derive(Debug)]
+pub struct OAuthError {
+    status: StatusCode,
+    error: &'static str,
+    /// ASCII without quotes and backslashes, as the standard asks.
+    description: Cow<'static, str>,
+    challenge: Option<Challenge>,
+    retry_after: Option<u64>,
+}
+
+impl OAuthError {
+    fn new(status: StatusCode, error: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, error, description: description.into(), challenge: None, retry_after: None }
+    }
+
+    /// 400: a parameter is missing, repeated or malformed.
+    pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
+    }
+
+    /// 401: not a client, or not with this secret. Who tried with the header is challenged for it.
+    pub fn invalid_client(in_header: bool) -> Self {
+        let description = "the client is unknown, or did not show its secret as it should";
+        let error = Self::new(StatusCode::UNAUTHORIZED, "invalid_client", description);
+        Self { challenge: in_header.then_some(Challenge::App), ..error }
+    }
+
+    /// 400: one answer for a refresh token that is unknown, over, replaced or another client's.
+    pub fn invalid_grant() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_grant", "the refresh token is not valid")
+    }
+
+    /// 400: not a grant of ours.
+    pub fn unsupported_grant_type() -> Self {
+        let description = "the only grant type is refresh_token";
+        Self::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", description)
+    }
+
+    /// 400: more was asked for than was ever granted.
+    pub fn invalid_scope() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_scope", "no scope was granted")
+    }
+
+    /// 405.
+    pub fn wrong_method() -> Self {
+        Self::from(Problem::method_not_allowed())
+    }
+}
+
+impl From<Problem> for OAuthError {
+    fn from(problem: Problem) -> Self {
+        let status = problem.status();
+        let error = match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+            status if status.is_server_error() => "server_error",
+            _ => "invalid_request",
+        };
+        let description = problem.detail().to_owned();
+        Self { retry_after: problem.retry_after(), ..Self::new(status, error, description) }
+    }
+}
+
+impl From<AuthError> for OAuthError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::RefreshInvalid
+            | AuthError::RefreshExpired
+            | AuthError::RefreshReused
+            | AuthError::SessionEnded(_) => Self::invalid_grant(),
+            other => Problem::from(other).into(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Shape<'a> {
+    error: &'static str,
+    error_description: &'a str,
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let shape = Shape { error: self.error, error_description: &self.description };
+        let mut response = (self.status, Json(shape)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge.header());
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

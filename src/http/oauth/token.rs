@@ -1,0 +1,31 @@
+//! The token endpoint (RFC 6749 section 3.2). It knows one grant, the refresh token; it is never a
+//! place to type a password into.
+
+use axum::{
+    extract::State,
+    http::{HeaderValue, header},
+    response::Response,
+};
+
+use super::{OAuthError, client, form::Form};
+use crate::http::{
+    Shared,
+    tokens::{self, Transport},
+};
+
+pub async fn token(State(http): State<Shared>, form: Form) -> Result<Response, OAuthError> {
+    let params = form.params()?;
+    if params.require("grant_type")? != "refresh_token" {
+        return Err(OAuthError::unsupported_grant_type());
+    }
+    let refresh_token = params.require("refresh_token")?;
+    let app = client::any(&http, &form.headers, &params).await?;
+    // A session has no scope, and none may be asked for that was not granted (section 6).
+    if params.get("scope").is_some() {
+        return Err(OAuthError::invalid_scope());
+    }
+    let issued = http.auth.refresh_of(&app, refresh_token).await?;
+    let mut response = tokens::tokens(&http, &issued, Transport::Body);
+    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}
