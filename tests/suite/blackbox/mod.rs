@@ -12,6 +12,7 @@ mod docs;
 mod headers;
 mod homes;
 pub mod install;
+mod oauth;
 mod process;
 mod raw;
 mod refresh;
