@@ -65,6 +65,7 @@ pub fn public(http: &Shared) -> Routes {
         .route("/v1/password", post(account::change_password))
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/sessions/{id}", delete(sessions::end))
+        .route("/.well-known/jwks.json", get(keys::jwks))
         .merge(health::probes())
         .merge(app_sessions())
         .merge(rest_sessions());
@@ -81,9 +82,8 @@ fn standards(http: &Shared) -> Router<Shared> {
     let issuer = http.auth.keys().issuer();
     let metadata = oauth::Metadata::of(issuer);
     let answer = get(async move |headers: HeaderMap| metadata.answer(&headers));
-    let well_known = Router::new().route("/.well-known/jwks.json", get(keys::jwks));
     let places = oauth::Metadata::places(issuer).into_iter();
-    let well_known = places.fold(well_known, |routes, place| routes.route(&place, answer.clone()));
+    let well_known = places.fold(Router::new(), |routes, place| routes.route(&place, answer.clone()));
     layers::wrong_methods(well_known)
         .route("/oauth/token", post(oauth::token).fallback(oauth::wrong_method))
         .route("/oauth/revoke", post(oauth::revoke).fallback(oauth::wrong_method))

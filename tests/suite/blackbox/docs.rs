@@ -17,7 +17,7 @@ use super::{
 };
 use crate::servers::redis::free_port;
 
-/// Where the page says the server listens.
+/// Where the pages say the server listens.
 const ADDRESS: &str = "127.0.0.1:8080";
 /// Parts what one command printed from what the next one did.
 const MARK: &str = "\n@@@@\n";
@@ -26,8 +26,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn page() -> String {
-    fs::read_to_string(root().join("docs/sessions.md")).expect("the page")
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join("docs").join(name)).expect("the page")
 }
 
 /// The text of every block of that language.
@@ -50,9 +50,14 @@ fn dialogue(blocks: &[String]) -> Vec<(String, String)> {
     dialogue
 }
 
-/// Without what differs from run to run: tokens, ids, times.
+/// Without what differs from run to run: tokens, which the page cuts short, ids, times.
 fn steady(printed: &str) -> String {
+    let is_moment = |word: &str| word.len() == 10 && word.bytes().all(|byte| byte.is_ascii_digit());
     let kind = |word: &str| match word.len() {
+        _ if word.starts_with("eyJ") => "an access token".to_owned(),
+        _ if word.starts_with("kwr_") => "a refresh token".to_owned(),
+        _ if is_moment(word.trim_matches([':', ',', ' ', '\n'])) => ": a moment,".to_owned(),
+        36 if word.split('-').count() == 5 => "an id".to_owned(),
         64 if word.bytes().all(|byte| byte.is_ascii_alphanumeric()) => "a token".to_owned(),
         22 if !word.contains(' ') => "an id".to_owned(),
         20..=24 if word.starts_with("20") && word.ends_with('Z') => "a time".to_owned(),
@@ -63,10 +68,20 @@ fn steady(printed: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_is_typed_prints_what_the_page_says() {
+async fn what_is_typed_for_sessions_prints_what_the_page_says() {
+    is_as_it_says("sessions.md").await;
+}
+
+#[tokio::test]
+async fn what_is_typed_for_oauth_prints_what_the_page_says() {
+    is_as_it_says("oauth.md").await;
+}
+
+async fn is_as_it_says(name: &str) {
     let install = Install::new();
     let server = install.start().await;
-    let dialogue = dialogue(&blocks(&page(), "console"));
+    let dialogue = dialogue(&blocks(&page(name), "console"));
+    assert!(dialogue.len() > 10, "too few commands to be the page's");
     let address = server.url.trim_start_matches("http://");
     let typed = dialogue.iter().map(|(typed, _)| typed.replace(ADDRESS, address));
     let mark = "\nprintf '\\n@@@@\\n'\n";
@@ -75,7 +90,7 @@ async fn what_is_typed_prints_what_the_page_says() {
     let script = format!("PATH={}:$PATH\n{script}", binaries.display());
     let mut bash = install.command(Path::new("bash"));
     let output = bash.args(["-c", &script]).output().expect("bash");
-    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    let printed = String::from_utf8(output.stdout).expect("UTF-8").replace(address, ADDRESS);
     let printed: Vec<_> = printed.split(MARK).collect();
     assert_eq!(printed.len(), dialogue.len() + 1, "{printed:?}");
     for ((typed, expected), printed) in dialogue.iter().zip(printed) {
@@ -106,7 +121,7 @@ async fn run(language: &str, below: &str, command: &[&str], shop: &AppServer, se
         "tests/run installs what {language} needs"
     );
     let folder = tempfile::tempdir_in(&below).expect("a folder");
-    for block in blocks(&page(), language) {
+    for block in blocks(&page("sessions.md"), language) {
         let name = block.lines().next().and_then(|line| line.split(' ').next_back()).expect("a name");
         fs::write(folder.path().join(name), &block).expect("written");
     }

@@ -130,3 +130,30 @@ async fn another_node_learns_of_it(
     assert_eq!(node.revocations.ask(&claims[0], home.now()).await.unwrap(), Some(EndReason::Logout));
     assert!(node.set.is_following());
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_token_is_refused_alone_and_until_it_is_over(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let node = home.another_node().await;
+    let client = home.sign_in().await;
+    let (token, sibling) = (home.claims(&client), home.claims(&client));
+    let reason = EndReason::Logout;
+    for _ in 0..2 {
+        home.revocations.refuse_token(token.id, token.expires_at, reason, home.now()).await.unwrap();
+        assert_eq!(home.refusal(&token).await, Some(reason));
+        assert_eq!(home.refusal(&sibling).await, None);
+    }
+    eventually("heard elsewhere", || node.set.find(&token, home.now()) == Some(reason)).await;
+    drop(node);
+
+    let home = home.reopen().await;
+    assert_eq!(home.refusal(&token).await, Some(reason));
+    let moment = home.elapse_almost(home.now().until(token.expires_at)).await;
+    assert_eq!(home.refusal(&token).await, Some(reason));
+    home.elapse(moment).await;
+    assert!(home.set.snapshot(home.now()).is_empty(), "and no longer");
+    home.refreshed(&client.token).await;
+}

@@ -26,11 +26,7 @@ async fn spa_07_the_apps_origins_may_read_without_credentials() {
     let client = stage.server.client();
     for origin in [ORIGIN, "https://evil.example.com", "null"] {
         let is_ours = origin == ORIGIN;
-        for place in [
-            "/.well-known/jwks.json",
-            "/.well-known/oauth-authorization-server",
-            "/.well-known/openid-configuration",
-        ] {
+        for place in ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] {
             let answer = send(from(client.request("GET", place), origin)).await;
             assert_eq!(answer.status, 200);
             may_be_read(&answer, is_ours);
