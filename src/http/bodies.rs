@@ -1,4 +1,4 @@
-//! Every request body, by its form alone: a door for those who throw arbitrary bytes at all of them
+//! Every JSON body, by its form alone: a door for those who throw arbitrary bytes at all of them
 //! without a server around them.
 
 use serde::de::DeserializeOwned;

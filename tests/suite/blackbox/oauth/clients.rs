@@ -1,4 +1,4 @@
-//! Real clients, as their users have them: openid-client with jose, Authlib with PyJWT. Each finds the
+//! Real clients, as their users have them: openid-client with jose, Authlib with `PyJWT`. Each finds the
 //! server by its metadata alone, and is told step by step what to do.
 
 use std::{

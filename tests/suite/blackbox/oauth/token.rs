@@ -120,7 +120,7 @@ async fn tok_10_a_confidential_client_shows_its_secret_in_either_way_and_in_one(
     let posted = [&grant(&user.refresh)[..], &[("client_id", "shop"), ("client_secret", secret)]].concat();
     let user = user.with_tokens(&stage.form(TOKEN, &posted).await);
     // Both halves may be encoded like a form's.
-    let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
     let request = stage.shop.anonymous("POST", TOKEN).basic_auth(encoded("shop"), Some(encoded(secret)));
     let user = user.with_tokens(&send(with_form(request, &grant(&user.refresh))).await);
     let named = [&grant(&user.refresh)[..], &[("client_id", "shop")]].concat();
@@ -253,4 +253,22 @@ async fn rft_07_every_dead_token_is_one_answer() {
     let disabled = stage.signed_in_to("phone").await;
     stage.install.good(&["user", "disable", "alice"]);
     assert_eq!(told(&stage.refresh_as("phone", &disabled.refresh).await), answers[0]);
+}
+
+#[tokio::test]
+async fn bytes_that_mean_nothing_are_refused_and_harm_nobody() {
+    let stage = Stage::new().await;
+    let many = (0..9_000).map(|number| format!("p{number}")).collect::<Vec<_>>().join("&");
+    for body in [&b"\xff\xfe=\xff"[..], b"%zz%=%&%", b"&&&=&", b"grant_type", b"\0", many.as_bytes()] {
+        for (path, status, error) in [
+            (TOKEN, 400, "invalid_request"),
+            ("/oauth/revoke", 401, "invalid_client"),
+            ("/oauth/introspect", 401, "invalid_client"),
+        ] {
+            let request = stage.server.client().request("POST", path).header(CONTENT_TYPE, FORM);
+            let answer = send(request.body(body.to_vec())).await;
+            is_error(&answer, status, error);
+        }
+    }
+    assert_eq!(stage.signed_in_to("phone").await.check().await.status, 200);
 }
