@@ -94,6 +94,7 @@ impl App {
             () = stop => {}
             Some(ended) = servers.join_next() => listeners::outcome(ended)?,
         }
+        self.auth.end_watches();
         handle.graceful_shutdown(Some(self.settings.server.shutdown_grace));
         while let Some(ended) = servers.join_next().await {
             listeners::outcome(ended)?;

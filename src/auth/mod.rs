@@ -15,6 +15,7 @@ pub mod logout;
 mod outage;
 pub mod password;
 pub mod refresh;
+pub mod revocations;
 mod revoke;
 mod session_cookie;
 pub mod sessions;
@@ -25,7 +26,9 @@ mod verified;
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
-use self::{error::AuthError, lane::PasswordLane, outage::Silence, verified::VerifiedTokens};
+use self::{
+    error::AuthError, lane::PasswordLane, outage::Silence, revocations::Watches, verified::VerifiedTokens,
+};
 use crate::{
     domain::{
         clock::{Clock, Timestamp},
@@ -105,6 +108,7 @@ pub struct Auth {
     lane: PasswordLane,
     verified: VerifiedTokens,
     silence: Silence,
+    watches: Watches,
 }
 
 impl Auth {
@@ -124,6 +128,7 @@ impl Auth {
             lane,
             verified: VerifiedTokens::new(),
             silence: Silence::default(),
+            watches: Watches::new(),
         })
     }
 

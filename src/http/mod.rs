@@ -20,6 +20,7 @@ mod origin;
 pub mod problem;
 mod rate;
 mod rest_sessions;
+mod revocations;
 pub mod server;
 mod sessions;
 mod tokens;
@@ -63,6 +64,7 @@ pub fn public(http: &Shared) -> Routes {
         .route("/v1/signup", post(account::signup))
         .route("/v1/me", get(account::me))
         .route("/v1/password", post(account::change_password))
+        .route("/v1/revocations", get(revocations::follow))
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/sessions/{id}", delete(sessions::end))
         .route("/.well-known/jwks.json", get(keys::jwks))

@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod app_sessions;
 pub mod apps;
+pub mod change_log;
 pub mod counters;
 pub mod error;
 pub mod memory;

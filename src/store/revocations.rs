@@ -2,12 +2,20 @@
 //!
 //! A home's feed fills a [`RevocationSet`] and keeps saying that it still follows. While it does,
 //! the set is the truth; while it does not, the set is only the last that was known.
+//! Looking never waits; changes do, for each other, and are logged for those who keep a copy.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, Weak,
+    atomic::{AtomicBool, AtomicI64, Ordering},
+};
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
-use super::error::StoreError;
+use super::{
+    change_log::{self, ChangeLog, Position},
+    error::StoreError,
+};
 use crate::domain::{
     claims::AccessClaims,
     clock::Timestamp,
@@ -32,6 +40,16 @@ impl Subject {
     pub const fn of(claims: &AccessClaims) -> [Self; 3] {
         [Self::Session(claims.session), Self::User(claims.user), Self::Token(claims.id)]
     }
+
+    /// The claim of a token that names it, and what that claim says.
+    #[must_use]
+    pub fn claim(&self) -> (&'static str, String) {
+        match self {
+            Self::Token(id) => ("jti", id.to_string()),
+            Self::Session(id) => ("sid", id.to_string()),
+            Self::User(id) => ("sub", id.to_string()),
+        }
+    }
 }
 
 /// A subject that is refused.
@@ -45,34 +63,96 @@ pub struct Revocation {
     pub until: Timestamp,
 }
 
+/// What happened to the set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A subject is refused from now on, or for longer than was said before.
+    Refused(Revocation),
+    /// A user no longer is.
+    Admitted(UserId),
+}
+
+/// All there was at a moment, to be followed by the changes after it. One that came while the set
+/// was walked may be in it already: taken in once more, it says the same.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Where the log was.
+    pub at: Position,
+    /// What was refused.
+    pub revocations: Vec<Revocation>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    reason: EndReason,
+    until: Timestamp,
+    /// The end that the log has told: never earlier, and later by a second or two, so that a second
+    /// reading of the same fact that differs by milliseconds is no news.
+    told: Timestamp,
+}
+
 /// The revocations that still matter, a few dozen bytes each.
 #[derive(Debug, Default)]
 pub struct RevocationSet {
-    entries: papaya::HashMap<Subject, (EndReason, Timestamp)>,
+    entries: papaya::HashMap<Subject, Entry>,
     following: AtomicBool,
     last_heard: AtomicI64,
+    /// Held by whoever changes an entry, so that the log tells it in the order in which it happened.
+    log: Mutex<ChangeLog<Change>>,
+    news: watch::Sender<()>,
+    /// The snapshot that somebody is still busy with.
+    snapshot: Mutex<Weak<Snapshot>>,
 }
 
 impl RevocationSet {
     /// Takes one in. A second one on the same subject lengthens it, and keeps the first reason.
     pub fn insert(&self, revocation: &Revocation) {
         let Revocation { subject, reason, until } = *revocation;
-        self.entries.pin().update_or_insert(
-            subject,
-            |(first, end)| (*first, until.max(*end)),
-            (reason, until),
-        );
+        let mut log = lock(&self.log);
+        let entries = self.entries.pin();
+        let told = Timestamp::from_millis(i64::MIN);
+        let mut entry = entries.get(&subject).copied().unwrap_or(Entry { reason, until, told });
+        entry.until = entry.until.max(until);
+        let is_news = entry.until > entry.told;
+        if is_news {
+            entry.told = Timestamp::from_secs(entry.until.secs().saturating_add(2));
+            log.push(Change::Refused(entry.as_told(subject)));
+        }
+        entries.insert(subject, entry);
+        drop(log);
+        if is_news {
+            self.news.send_replace(());
+        }
     }
 
     /// Takes back the one on a user.
     pub fn lift(&self, user: UserId) {
-        self.entries.pin().remove(&Subject::User(user));
+        self.lift_all(&mut lock(&self.log), &[user]);
     }
 
     /// Takes back every one on a user but those in `kept`: the last step of a rescan.
     pub fn lift_users_except(&self, kept: &[UserId]) {
-        let keep = |subject: &Subject| !matches!(subject, Subject::User(user) if !kept.contains(user));
-        self.entries.pin().retain(|subject, _| keep(subject));
+        let mut log = lock(&self.log);
+        let entries = self.entries.pin();
+        let users = entries.keys().filter_map(|subject| match subject {
+            Subject::User(user) if !kept.contains(user) => Some(*user),
+            _ => None,
+        });
+        self.lift_all(&mut log, &users.collect::<Vec<_>>());
+    }
+
+    fn lift_all(&self, log: &mut ChangeLog<Change>, users: &[UserId]) {
+        let entries = self.entries.pin();
+        let mut is_news = false;
+        for &user in users {
+            if entries.remove(&Subject::User(user)).is_some() {
+                log.push(Change::Admitted(user));
+                is_news = true;
+            }
+        }
+        if is_news {
+            self.news.send_replace(());
+        }
     }
 
     /// Why a token is refused, as far as is known here.
@@ -83,7 +163,7 @@ impl RevocationSet {
             return None;
         }
         Subject::of(claims).iter().find_map(|subject| {
-            entries.get(subject).filter(|(_, until)| *until > now).map(|(reason, _)| *reason)
+            entries.get(subject).filter(|entry| entry.until > now).map(|entry| entry.reason)
         })
     }
 
@@ -91,24 +171,61 @@ impl RevocationSet {
     #[must_use]
     pub fn snapshot(&self, now: Timestamp) -> Vec<Revocation> {
         let entries = self.entries.pin();
-        let live = entries.iter().filter(|(_, (_, until))| *until > now);
-        live.map(|(&subject, &(reason, until))| Revocation { subject, reason, until }).collect()
+        let live = entries.iter().filter(|(_, entry)| entry.until > now);
+        live.map(|(&subject, entry)| Revocation { subject, reason: entry.reason, until: entry.until })
+            .collect()
     }
 
     /// Frees what no longer matters.
     pub fn purge(&self, now: Timestamp) {
-        self.entries.pin().retain(|_, (_, until)| *until > now);
+        self.entries.pin().retain(|_, entry| entry.until > now);
+    }
+
+    /// All there is, with the ends that the log tells. Those who ask at about the same time, say after
+    /// a restart, are given the same one.
+    #[must_use]
+    pub fn shared_snapshot(&self, now: Timestamp) -> Arc<Snapshot> {
+        let mut shared = lock(&self.snapshot);
+        if let Some(snapshot) = shared.upgrade()
+            && lock(&self.log).behind(snapshot.at).is_some_and(|behind| behind < change_log::KEPT / 2)
+        {
+            return snapshot;
+        }
+        // The position first: whatever comes during the walk is in the log after it.
+        let at = lock(&self.log).end();
+        let entries = self.entries.pin();
+        let live = entries.iter().filter(|(_, entry)| entry.until > now);
+        let revocations = live.map(|(&subject, entry)| entry.as_told(subject)).collect();
+        let snapshot = Arc::new(Snapshot { at, revocations });
+        *shared = Arc::downgrade(&snapshot);
+        snapshot
+    }
+
+    /// What changed after a position, at most `limit` of it; `None` = more than is remembered.
+    #[must_use]
+    pub fn changes(&self, after: Position, limit: usize) -> Option<Vec<Change>> {
+        lock(&self.log).after(after, limit)
+    }
+
+    /// Wakes whenever there are changes, and when the set begins or ceases to be the truth.
+    #[must_use]
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
     }
 
     /// The feed says: everything up to now is in the set, and what comes will be.
     pub fn set_following(&self, now: Timestamp) {
         self.heard(now);
-        self.following.store(true, Ordering::Release);
+        if !self.following.swap(true, Ordering::AcqRel) {
+            self.news.send_replace(());
+        }
     }
 
     /// The feed says: something may be missing from now on.
     pub fn set_blind(&self) {
-        self.following.store(false, Ordering::Release);
+        if self.following.swap(false, Ordering::AcqRel) {
+            self.news.send_replace(());
+        }
     }
 
     /// The home has answered, so what was known at `now` is known to be so.
@@ -127,6 +244,17 @@ impl RevocationSet {
     pub fn last_heard(&self) -> Timestamp {
         Timestamp::from_millis(self.last_heard.load(Ordering::Acquire))
     }
+}
+
+impl Entry {
+    const fn as_told(&self, subject: Subject) -> Revocation {
+        Revocation { subject, reason: self.reason, until: self.told }
+    }
+}
+
+/// No change is left half done by a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The home of revocations, asked only where the set cannot be trusted or an account changes.

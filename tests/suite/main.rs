@@ -20,3 +20,4 @@ mod redis;
 mod servers;
 mod sqlite;
 mod verbs;
+mod watching;

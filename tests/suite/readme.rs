@@ -165,7 +165,7 @@ async fn the_endpoints_it_lists_are_there() {
             assert!(![404, 405, 500].contains(&status), "{listed}: {status}");
         }
     }
-    assert_eq!(count, 22);
+    assert_eq!(count, 23);
 }
 
 async fn asked(server: &Server, method: &str, path: &str) -> u16 {
