@@ -234,6 +234,16 @@ impl Server {
         self.signal("-HUP");
     }
 
+    /// Has it hang, with its connections open, until [`Server::thaw`].
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Has it go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
     fn signal(&self, signal: &str) {
         // It may have stopped since; whoever asked then waits for nothing.
         Command::new("kill").args([signal, &self.pid.to_string()]).output().expect("kill");
