@@ -1,67 +1,68 @@
 //! An HTTP/1.1 connection that stays open and asks one thing after another; as thin as it can be,
 //! because it takes its time from the server it measures.
 
-use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
-    time::Duration,
-};
+use std::{fmt::Write, net::SocketAddr};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 pub struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: TcpStream,
     app: String,
     authorization: String,
+    request: String,
+    answer: Vec<u8>,
 }
 
 impl Connection {
-    pub fn open(server: SocketAddr, app: &str, secret: &str) -> Self {
-        let stream = TcpStream::connect(server).expect("a connection");
+    pub async fn open(server: SocketAddr, app: &str, secret: &str) -> Self {
+        let stream = TcpStream::connect(server).await.expect("a connection");
         stream.set_nodelay(true).expect("set");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
         let authorization = STANDARD.encode(format!("{app}:{secret}"));
-        Self { stream: BufReader::new(stream), app: app.to_owned(), authorization }
+        Self { stream, app: app.to_owned(), authorization, request: String::new(), answer: Vec::new() }
     }
 
     /// Asks the interface of rest-sessions; `path` is what comes after the app. Expects a 200.
-    pub fn ask(&mut self, method: &str, path: &str, body: &str) -> Value {
-        let Self { app, authorization, .. } = self;
-        let length = match body.len() {
-            0 => String::new(),
-            length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
-        };
-        let request = format!(
-            "{method} /rest-sessions/{app}/{path} HTTP/1.1\r\n\
-             Host: localhost\r\nAuthorization: Basic {authorization}\r\n{length}\r\n{body}"
-        );
-        self.stream.get_mut().write_all(request.as_bytes()).expect("sent");
-        let mut answer = vec![0; self.head(method)];
-        self.stream.read_exact(&mut answer).expect("a body");
-        serde_json::from_slice(&answer).expect("JSON")
-    }
-
-    /// Reads up to the body; returns its length.
-    fn head(&mut self, method: &str) -> usize {
-        let status = self.line();
-        assert!(status.starts_with("HTTP/1.1 200"), "{method}: {status}");
-        let mut length = 0;
+    pub async fn ask<T: DeserializeOwned>(&mut self, method: &str, path: &str, body: &str) -> T {
+        self.put_together(method, path, body);
+        self.stream.write_all(self.request.as_bytes()).await.expect("sent");
+        self.answer.clear();
         loop {
-            let line = self.line();
-            if line.is_empty() {
-                return length;
-            }
-            if let Some(text) = line.strip_prefix("content-length: ") {
-                length = text.parse().expect("a length");
+            let count = self.stream.read_buf(&mut self.answer).await.expect("an answer");
+            assert!(count > 0, "the server hung up");
+            if let Some(body) = whole_body(&self.answer) {
+                return serde_json::from_slice(body).expect("JSON");
             }
         }
     }
 
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.stream.read_line(&mut line).expect("an answer");
-        assert!(!line.is_empty(), "the server hung up");
-        line.trim_end().to_owned()
+    fn put_together(&mut self, method: &str, path: &str, body: &str) {
+        let Self { app, authorization, request, .. } = self;
+        request.clear();
+        let head = format_args!(
+            "{method} /rest-sessions/{app}/{path} HTTP/1.1\r\n\
+             Host: localhost\r\nAuthorization: Basic {authorization}\r\n"
+        );
+        request.write_fmt(head).expect("written");
+        if !body.is_empty() {
+            let length = body.len();
+            write!(request, "Content-Type: application/json\r\nContent-Length: {length}\r\n")
+                .expect("written");
+        }
+        request.push_str("\r\n");
+        request.push_str(body);
     }
+}
+
+/// The body of an answer that is a 200 and has come to its end.
+fn whole_body(answer: &[u8]) -> Option<&[u8]> {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let head = std::str::from_utf8(&answer[..end]).expect("text");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+    answer.get(end..end + length.parse::<usize>().expect("a number"))
 }

@@ -2,19 +2,22 @@
 //! getting and ending a thousand sessions, and the memory they take.
 
 use std::{
+    cell::RefCell,
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
+use serde::Deserialize;
 use serde_json::json;
+use tokio::runtime::{Builder, Runtime};
 
 use super::{
     APP, IP, SESSIONS_A_USER,
     connection::Connection,
-    data, median, per_second,
+    cpu, data, median, per_second,
     servers::{Keyward, Redis},
     user,
 };
@@ -42,9 +45,14 @@ pub fn compare() {
         theirs.run(verb, MANY_SESSIONS);
     }
     speed(&mut ours, &mut theirs);
-    let our_bytes = bytes(&redis, |verb| ours.run(verb, MANY_SESSIONS));
-    let their_bytes = bytes(&redis, |verb| theirs.run(verb, MANY_SESSIONS));
-    println!("  {:<40} {our_bytes:>10} {their_bytes:>10}", "bytes in Redis a session");
+    let our_cost = Cost::of(&redis, &mut ours);
+    let their_cost = Cost::of(&redis, &mut theirs);
+    println!("{:<42} {:>10} {:>10}", "CPU of the caller of Redis, and of Redis, µs", "keyward", "library");
+    for ((verb, ours), theirs) in VERBS.into_iter().zip(our_cost.cpu).zip(their_cost.cpu) {
+        println!("  {:<40} {ours:>10} {theirs:>10}", verb.name());
+    }
+    let (ours, theirs) = (our_cost.bytes, their_cost.bytes);
+    println!("  {:<40} {ours:>10} {theirs:>10}", "bytes in Redis a session");
 }
 
 fn speed(ours: &mut Ours, theirs: &mut Theirs) {
@@ -64,12 +72,37 @@ fn speed(ours: &mut Ours, theirs: &mut Theirs) {
     }
 }
 
-fn bytes(redis: &Redis, mut run: impl FnMut(Verb) -> Duration) -> u64 {
-    let before = redis.used_memory();
-    run(Verb::Create);
-    let grown = redis.used_memory().saturating_sub(before);
-    run(Verb::End);
-    grown / u64::try_from(MANY_SESSIONS).expect("a count")
+/// What is measured.
+trait Contender {
+    fn run(&mut self, verb: Verb, count: usize) -> Duration;
+
+    /// The CPU time used so far.
+    fn cpu(&self) -> Duration;
+}
+
+/// What a session costs.
+struct Cost {
+    /// Each verb, as "caller + Redis".
+    cpu: [String; 3],
+    bytes: u64,
+}
+
+impl Cost {
+    fn of(redis: &Redis, contender: &mut impl Contender) -> Self {
+        let (before, mut bytes) = (redis.used_memory(), 0);
+        let cpu = VERBS.map(|verb| {
+            let (caller, server) = (contender.cpu(), redis.cpu());
+            contender.run(verb, MANY_SESSIONS);
+            if matches!(verb, Verb::Create) {
+                bytes = redis.used_memory().saturating_sub(before)
+                    / u64::try_from(MANY_SESSIONS).expect("a count");
+            }
+            let each =
+                |span: Duration| span.as_secs_f64() * 1e6 / per_second(MANY_SESSIONS, Duration::from_secs(1));
+            format!("{:.1} + {:.1}", each(contender.cpu() - caller), each(redis.cpu() - server))
+        });
+        Self { cpu, bytes }
+    }
 }
 
 impl Verb {
@@ -84,52 +117,72 @@ impl Verb {
 
 /// The interface of rest-sessions, on connections that stay open.
 struct Ours {
+    runtime: Runtime,
     connections: Vec<Connection>,
     tokens: Vec<String>,
-    _server: Keyward,
+    server: Keyward,
 }
 
 impl Ours {
     fn start(redis: &Redis) -> Self {
+        // One thread, as the callers of the library have.
+        let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");
         let server = Keyward::start(redis);
-        let connect = |_| Connection::open(server.address, APP, &server.secret);
-        Self { connections: (0..CONNECTIONS).map(connect).collect(), tokens: Vec::new(), _server: server }
-    }
-
-    fn run(&mut self, verb: Verb, count: usize) -> Duration {
-        self.tokens.resize_with(count, String::new);
-        let mut shares = [const { Vec::new() }; CONNECTIONS];
-        for (number, token) in self.tokens.iter_mut().enumerate() {
-            shares[number % CONNECTIONS].push((number, token));
-        }
-        let begun = Instant::now();
-        thread::scope(|scope| {
-            for (connection, share) in self.connections.iter_mut().zip(shares) {
-                scope.spawn(move || {
-                    for (number, token) in share {
-                        ask(connection, verb, number, token);
-                    }
-                });
-            }
-        });
-        begun.elapsed()
+        let connect = async |_| Connection::open(server.address, APP, &server.secret).await;
+        let connections = runtime.block_on(join_all((0..CONNECTIONS).map(connect)));
+        Self { runtime, connections, tokens: Vec::new(), server }
     }
 }
 
-fn ask(connection: &mut Connection, verb: Verb, number: usize, token: &mut String) {
+impl Contender for Ours {
+    fn run(&mut self, verb: Verb, count: usize) -> Duration {
+        self.tokens.resize_with(count, String::new);
+        let tokens = RefCell::new(self.tokens.iter_mut().enumerate());
+        let body = data().to_string();
+        let caller = async |connection: &mut Connection| {
+            loop {
+                let Some((number, token)) = tokens.borrow_mut().next() else { break };
+                ask(connection, verb, number, token, &body).await;
+            }
+        };
+        let begun = Instant::now();
+        self.runtime.block_on(join_all(self.connections.iter_mut().map(caller)));
+        begun.elapsed()
+    }
+
+    fn cpu(&self) -> Duration {
+        self.server.cpu()
+    }
+}
+
+#[derive(Deserialize)]
+struct Created {
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct Kept {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Ended {
+    kill: u64,
+}
+
+async fn ask(connection: &mut Connection, verb: Verb, number: usize, token: &mut String, body: &str) {
     match verb {
         Verb::Create => {
             let path = format!("create/{}?ip={IP}", user(number / SESSIONS_A_USER));
-            let created = connection.ask("PUT", &path, &data().to_string());
-            token.replace_range(.., created["token"].as_str().expect("a token"));
+            *token = connection.ask::<Created>("PUT", &path, body).await.token;
         }
         Verb::Get => {
-            let session = connection.ask("GET", &format!("get/{token}"), "");
-            assert_eq!(session["id"], json!(user(number / SESSIONS_A_USER)));
+            let session: Kept = connection.ask("GET", &format!("get/{token}"), "").await;
+            assert_eq!(session.id, user(number / SESSIONS_A_USER));
         }
         Verb::End => {
-            let ended = connection.ask("DELETE", &format!("kill/{token}"), "");
-            assert_eq!(ended, json!({ "kill": 1 }));
+            let ended: Ended = connection.ask("DELETE", &format!("kill/{token}"), "").await;
+            assert_eq!(ended.kill, 1);
         }
     }
 }
@@ -152,7 +205,9 @@ impl Theirs {
         let times = BufReader::new(process.stdout.take().expect("piped"));
         Self { rounds: process.stdin.take(), times, process }
     }
+}
 
+impl Contender for Theirs {
     fn run(&mut self, verb: Verb, count: usize) -> Duration {
         let users: Vec<_> = (0..count).map(|number| user(number / SESSIONS_A_USER)).collect();
         let round = json!({ "verb": verb.name(), "users": users, "ip": IP, "d": data() });
@@ -161,6 +216,10 @@ impl Theirs {
         let mut took = String::new();
         self.times.read_line(&mut took).expect("an answer");
         Duration::from_secs_f64(took.trim().parse::<f64>().expect("milliseconds") / 1000.0)
+    }
+
+    fn cpu(&self) -> Duration {
+        cpu::used_by(self.process.id())
     }
 }
 

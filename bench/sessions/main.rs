@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "its output is a table")]
 
 mod connection;
+mod cpu;
 mod kept;
 mod library;
 mod servers;

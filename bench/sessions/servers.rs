@@ -9,14 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::APP;
+use super::{APP, cpu};
 
 /// Kills the server once nobody holds the pipe any more.
 const GUARD: &str = r#""$@" & server=$!; read -r _; kill -9 $server; wait $server"#;
 
 /// A `redis-server`.
 pub struct Redis {
-    _guard: Guard,
+    guard: Guard,
     port: u16,
     _home: tempfile::TempDir,
 }
@@ -29,7 +29,7 @@ impl Redis {
         let mut words = vec!["redis-server", "--port", &port, "--bind", "127.0.0.1"];
         words.extend(["--save", "", "--maxmemory-policy", "noeviction"]);
         let guard = Guard::start(home.path(), &words, &[], address);
-        Self { _guard: guard, port: address.port(), _home: home }
+        Self { guard, port: address.port(), _home: home }
     }
 
     pub fn port(&self) -> u16 {
@@ -38,6 +38,11 @@ impl Redis {
 
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// The CPU time it has used.
+    pub fn cpu(&self) -> Duration {
+        self.guard.cpu()
     }
 
     /// Bytes Redis counts as its own, indexes and overhead of keys included.
@@ -52,7 +57,7 @@ impl Redis {
 
 /// A `keyward` with a confidential app.
 pub struct Keyward {
-    _guard: Guard,
+    guard: Guard,
     pub address: SocketAddr,
     /// Of the app, for HTTP Basic.
     pub secret: String,
@@ -75,7 +80,12 @@ impl Keyward {
         assert!(added.status.success(), "{added:?}");
         let secret = String::from_utf8(added.stdout).expect("UTF-8").trim().to_owned();
         let guard = Guard::start(home.path(), &[program], &settings, address);
-        Self { _guard: guard, address, secret, _home: home }
+        Self { guard, address, secret, _home: home }
+    }
+
+    /// The CPU time it has used.
+    pub fn cpu(&self) -> Duration {
+        self.guard.cpu()
     }
 }
 
@@ -94,6 +104,10 @@ impl Guard {
             thread::sleep(Duration::from_millis(5));
         }
         guard
+    }
+
+    fn cpu(&self) -> Duration {
+        cpu::used_by(cpu::child_of(self.0.id()))
     }
 }
 
