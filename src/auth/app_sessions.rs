@@ -7,7 +7,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use super::{Auth, error::AuthError};
 use crate::{
     domain::{
-        app::{AppKind, AppName},
+        app::{App, AppKind, AppName},
         app_session::{AppIp, AppLife, AppSession, AppToken, AppUser, NewAppSession},
         app_session_data::{AppData, DataChange},
         cursor::Cursor,
@@ -32,21 +32,27 @@ pub struct AppSessionWanted {
 
 impl Auth {
     /// The confidential app of that name and secret. An unknown app, a public one and a wrong secret
-    /// are one answer, [`AuthError::InvalidCredentials`].
+    /// are one answer, [`AuthError::InvalidCredentials`]. An app that is removed on another node is let
+    /// in for a second more.
     pub async fn authenticate_app(&self, name: &str, secret: &str) -> Result<AppName, AuthError> {
         let presented = AppSecret::presented(secret).sha256();
-        let name = AppName::parse(name).ok();
-        let app = match &name {
-            Some(name) => self.stores.apps.find(name).await?,
+        let (name, now) = (AppName::parse(name).ok(), self.clock.now());
+        let app = match name {
+            Some(name) if self.app_secrets.knows(&name, &presented, now) => return Ok(name),
+            Some(name) => self.stores.apps.find(&name).await?,
             None => None,
         };
-        let kept = match app.map(|app| app.kind) {
-            Some(AppKind::Confidential { secret_sha256 }) => Some(secret_sha256),
-            Some(AppKind::Public) | None => None,
+        let (name, kept) = match app {
+            Some(App { name, kind: AppKind::Confidential { secret_sha256 }, .. }) => {
+                (Some(name), secret_sha256)
+            }
+            Some(App { kind: AppKind::Public, .. }) | None => (None, [0; 32]),
         };
         // Compared even where there is nothing to compare with, so that the time tells nothing.
-        let matches = verify_slices_are_equal(&presented, &kept.unwrap_or_default()).is_ok();
-        name.filter(|_| matches && kept.is_some()).ok_or(AuthError::InvalidCredentials)
+        let matches = verify_slices_are_equal(&presented, &kept).is_ok();
+        let name = name.filter(|_| matches).ok_or(AuthError::InvalidCredentials)?;
+        self.app_secrets.learn(name.clone(), kept, now);
+        Ok(name)
     }
 
     /// Creates a session; its token is nowhere else.

@@ -44,6 +44,10 @@ impl Auth {
         origins.sort();
         origins.dedup();
         let app = App { name: new.name, kind, origins, created_at: self.clock.now() };
+        // A node that had not noticed yet may have let a former app of that name in after its end.
+        if self.stores.apps.find(&app.name).await?.is_none() {
+            self.end_app_sessions(&app.name, None).await?;
+        }
         match self.stores.apps.register(&app).await? {
             Registered::Yes => Ok(AddedApp { app, secret }),
             Registered::NameTaken => {
@@ -71,6 +75,7 @@ impl Auth {
         if !self.stores.apps.remove(name).await? {
             return Err(AuthError::InvalidRequest("there is no such app".into()));
         }
+        self.app_secrets.forget(name);
         let kept = self.end_app_sessions(name, None).await?;
         Ok(self.end_sign_ins(name).await? + usize::try_from(kept).unwrap_or(usize::MAX))
     }

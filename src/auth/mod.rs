@@ -2,6 +2,7 @@
 //! the stores, never a back end, and nothing of HTTP.
 
 pub mod accounts;
+mod app_secrets;
 pub mod app_sessions;
 pub mod apps;
 mod argon;
@@ -27,7 +28,8 @@ mod verified;
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use self::{
-    error::AuthError, lane::PasswordLane, outage::Silence, revocations::Watches, verified::VerifiedTokens,
+    app_secrets::AppSecrets, error::AuthError, lane::PasswordLane, outage::Silence, revocations::Watches,
+    verified::VerifiedTokens,
 };
 use crate::{
     domain::{
@@ -107,6 +109,7 @@ pub struct Auth {
     policy: Policy,
     lane: PasswordLane,
     verified: VerifiedTokens,
+    app_secrets: AppSecrets,
     silence: Silence,
     watches: Watches,
 }
@@ -127,6 +130,7 @@ impl Auth {
             policy,
             lane,
             verified: VerifiedTokens::new(),
+            app_secrets: AppSecrets::new(),
             silence: Silence::default(),
             watches: Watches::new(),
         })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyward::{
-    auth::{app_sessions::AppSessionWanted, apps::NewApp, error::AuthError},
+    auth::{Auth, app_sessions::AppSessionWanted, apps::NewApp, error::AuthError},
     domain::{
         app_session::{AppIp, AppLife},
         app_session_data::AppData,
@@ -11,7 +11,7 @@ use keyward::{
 };
 
 use crate::{
-    actor::Server,
+    actor::{Options, Server},
     backends::{Home, SessionsOn},
     contracts::app_sessions::{MINUTE, app, user},
 };
@@ -54,6 +54,35 @@ async fn only_a_confidential_app_with_its_own_secret_is_let_in() {
         let refused = server.auth.authenticate_app(name, secret).await.expect_err("refused");
         assert!(matches!(refused, AuthError::InvalidCredentials), "{name}: {refused}");
     }
+}
+
+#[tokio::test]
+async fn an_app_that_is_removed_elsewhere_is_let_in_for_less_than_a_second_more() {
+    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let other = server.second_node(Options::default()).await;
+    let secret = register(&server, "shop", true).await.expect("a secret");
+    for auth in [&server.auth, &other] {
+        auth.authenticate_app("shop", &secret).await.expect("let in");
+    }
+    server.auth.remove_app(&app("shop")).await.expect("removed");
+    let is_refused = async |auth: &Auth, secret: &str| {
+        matches!(auth.authenticate_app("shop", secret).await, Err(AuthError::InvalidCredentials))
+    };
+    assert!(is_refused(&server.auth, &secret).await, "at once where it was removed");
+    server.home.elapse(Duration::from_millis(999)).await;
+    let shop = other.authenticate_app("shop", &secret).await.expect("not noticed yet");
+    let late = other.create_app_session(&shop, wanted("ada")).await.expect("created").session(&shop);
+    server.home.elapse(Duration::from_millis(1)).await;
+    assert!(is_refused(&other, &secret).await, "being let in made the memory last no longer");
+
+    let first = register(&server, "shop", true).await.expect("a secret");
+    assert_eq!(server.auth.app_session(&shop, late).await.expect("an answer"), None, "of the former app");
+    other.authenticate_app("shop", &first).await.expect("let in");
+    assert!(is_refused(&other, &secret).await, "another secret is not the one remembered");
+    server.auth.remove_app(&app("shop")).await.expect("removed");
+    let second = register(&server, "shop", true).await.expect("a secret");
+    other.authenticate_app("shop", &second).await.expect("a new secret counts at once");
+    assert!(is_refused(&other, &first).await);
 }
 
 #[tokio::test]
