@@ -67,9 +67,6 @@ pub trait AppSessionStore: Send + Sync {
 
     /// Changes a session's data, if it is alive and, where one is `expected`, of that version. Counts a
     /// write, and begins its life anew unless that is fixed.
-    ///
-    /// After a lost answer a set that expects a version can meet its own effect: a conflict with the
-    /// version after that.
     async fn set(
         &self,
         app: &AppName,

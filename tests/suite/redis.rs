@@ -3,6 +3,7 @@
 mod advice;
 mod app_crash;
 mod app_keys;
+mod app_races;
 mod crash;
 mod failover;
 mod feed;

@@ -1,5 +1,5 @@
-//! Who of an app's users was active last when (`activity:app:<app>`): written after the session's hash,
-//! and looked at again where a session ends, so that it follows what is alive.
+//! Who of an app's users was active last when: entries in the app's list, written with that of the used
+//! session, and looked at again where a session ends, so that they follow what is alive.
 //!
 //! What a crash after the hash leaves: a user counted as of an earlier use until the next one, or, after
 //! an end, until the session would have been over, or the end is repeated.
@@ -8,9 +8,8 @@ use futures_util::future::try_join_all;
 
 use super::{
     RedisStore,
-    app_index::{Used, index_life},
-    millis,
-    script::{APP_ACTIVE, APP_NOTE, APP_SETTLE},
+    app_index::APART,
+    script::{APP_ACTIVE, APP_SETTLE},
     sessions::ABREAST,
 };
 use crate::{
@@ -23,48 +22,39 @@ const TOGETHER: isize = 8;
 /// Who changes the entry in between does what settling does, so it need not be tried for ever.
 const ATTEMPTS: usize = 8;
 
-impl RedisStore {
-    /// Notes a use.
-    pub(super) async fn note_activity_of(&self, used: &Used<'_>) -> Result<(), StoreError> {
-        let call = APP_NOTE
-            .on(&self.keys.app_activity(used.app))
-            .arg(used.user.as_str())
-            .arg(used.seen.millis())
-            .arg(used.expires.millis())
-            .arg(millis(index_life(used.ttl)));
-        self.link.call(&call).await
-    }
+/// The scores of a user's two entries.
+pub type Known = (Option<i64>, Option<i64>);
 
-    /// Makes a user's entry right again after a session of theirs is over that was active at `seen`
-    /// (`None` = at an unknown moment). It must be out of the user's index.
+impl RedisStore {
+    /// Makes a user's entries right again after a session of theirs is over that was active at `seen`
+    /// (`None` = at an unknown moment).
+    ///
+    /// `known` was read after its hash had ended: a change after that is noticed, and one before it is
+    /// seen in the hashes.
     pub(super) async fn settle(
         &self,
         app: &AppName,
         user: &AppUser,
         seen: Option<Timestamp>,
+        mut known: Known,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let key = self.keys.app_activity(app);
-        let (active, ends) = (format!("u{}", user.as_str()), format!("e{}", user.as_str()));
-        let mut known = redis::cmd("ZMSCORE");
-        known.arg(&key).arg(active).arg(ends);
         for _ in 0..ATTEMPTS {
-            // This first: a change after it is noticed, and one before it is seen in the hashes.
-            let (Some(active), Some(ends)): (Option<i64>, Option<i64>) = self.link.run(&known).await? else {
-                return Ok(());
-            };
+            let (Some(active), Some(over)) = known else { return Ok(()) };
             // Another session is the latest, and it has not ended by this.
-            if seen.is_some_and(|seen| active > seen.millis()) {
+            if seen.is_some_and(|seen| active > APART + seen.millis()) {
                 return Ok(());
             }
-            let call = APP_SETTLE.on(&key).arg(user.as_str()).arg(active).arg(ends);
+            let roster = self.keys.app_sessions_of_app(app);
+            let call = APP_SETTLE.on(&roster).arg(user.as_str()).arg(active).arg(over);
             let call = match self.latest(app, user, now).await? {
-                Some((seen, expires)) => call.arg(seen).arg(expires),
+                Some((seen, expires)) => call.arg(APART + seen).arg(-APART - expires),
                 None => call.arg("").arg(""),
             };
             if self.link.call::<bool>(&call).await? {
                 return Ok(());
             }
+            known = self.known(app, user).await?;
         }
         Ok(())
     }
@@ -78,19 +68,30 @@ impl RedisStore {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let call = APP_ACTIVE
-            .on(&self.keys.app_activity(app))
+            .on(&self.keys.app_sessions_of_app(app))
             .arg(since.millis().max(0))
             .arg(now.millis())
-            .arg(ABREAST);
+            .arg(ABREAST)
+            .arg(APART);
         loop {
             let (count, due): (u64, Vec<String>) = self.link.call(&call).await?;
             if due.is_empty() {
                 return Ok(count);
             }
-            let users = due.iter().filter_map(|member| AppUser::parse(member.strip_prefix('e')?).ok());
-            let settled = users.map(async |user| self.settle(app, &user, None, now).await);
+            let users = due.iter().filter_map(|member| AppUser::parse(member.strip_prefix('=')?).ok());
+            let settled = users.map(async |user| {
+                let known = self.known(app, &user).await?;
+                self.settle(app, &user, None, known, now).await
+            });
             try_join_all(settled).await?;
         }
+    }
+
+    async fn known(&self, app: &AppName, user: &AppUser) -> Result<Known, StoreError> {
+        let mut known = redis::cmd("ZMSCORE");
+        let (active, over) = (format!("+{}", user.as_str()), format!("={}", user.as_str()));
+        known.arg(self.keys.app_sessions_of_app(app)).arg(active).arg(over);
+        self.link.run(&known).await
     }
 
     /// Activity and expiry of the most recently active living session of a user, in ms.

@@ -4,7 +4,8 @@
 //! It lies under `session:<session id>` like a sign-in's, and no script takes the one for the other,
 //! because they have no field in common: `U` user, `A` app, `P` address, `T` life left alone, `F` there =
 //! fixed, `M` the moment no use lengthens it beyond, `R` reads, `W` writes and so the version, `S`
-//! creation, `L` last activity, `E` expiry. Each key of the data is a field, with its quotes.
+//! creation, `L` last activity, `E` expiry, `Y` the mark of the last set or end, after a set with the `L`
+//! before it. Each key of the data is a field, with its quotes.
 
 use std::{collections::BTreeMap, str::FromStr, time::Duration};
 

@@ -1,13 +1,15 @@
 //! Sessions of other app servers: one hash each, which alone decides, entries in two indexes that are
 //! written before it, and its user's activity, written after it.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use redis::Value;
 
 use super::{
     RedisStore,
-    app_index::Used,
+    app_index::{SESSIONS_END, Used},
     app_record::{self, Fields},
     error::{corrupt, unexpected},
     millis,
@@ -22,12 +24,18 @@ use crate::{
         clock::Timestamp,
         cursor::Cursor,
         ids::SessionId,
+        random,
     },
     store::{
         app_sessions::{AppPage, AppSessionStore, Listing, Saved},
         error::StoreError,
     },
 };
+
+/// Of so many creations, one tidies up, and more than all of them make.
+const TIDIED_EVERY: usize = 4;
+/// How often an end of all looks for sessions that it has not met.
+const PASSES: usize = 8;
 
 #[async_trait]
 impl AppSessionStore for RedisStore {
@@ -39,6 +47,7 @@ impl AppSessionStore for RedisStore {
             id: session.id,
             user: &session.user,
             ttl: session.life.ttl(),
+            before: None,
             seen: created,
             expires,
         };
@@ -48,9 +57,11 @@ impl AppSessionStore for RedisStore {
             .arg(millis(created.until(expires)))
             .arg(app_record::fields(session, expires));
         self.durable.call_durably::<()>(&call).await?;
-        self.note_activity_of(&used).await?;
-        self.withdraw_if_over(&used, created).await?;
-        self.tidy(&session.app, created).await
+        self.note_creation(&used, created).await?;
+        if self.creations.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDIED_EVERY) {
+            self.tidy(&session.app, created).await?;
+        }
+        Ok(())
     }
 
     async fn get(
@@ -66,7 +77,7 @@ impl AppSessionStore for RedisStore {
         }
         let before = read(app, session, &reply, now)?;
         let used = AppSession { expires_at: reply.time(2)?, ..before };
-        self.note_use(&used, now).await?;
+        self.note_use(&used_at(&used, used.last_seen_at, now), now).await?;
         Ok(Some(used))
     }
 
@@ -90,6 +101,7 @@ impl AppSessionStore for RedisStore {
             .arg(u8::from(change.is_whole()))
             .arg(DATA_MAX_BYTES)
             .arg(DATA_MAX_KEYS)
+            .arg(random::mark())
             .arg(entries.collect::<Vec<_>>());
         let reply = Reply(self.durable.call_durably::<Vec<Value>>(&call).await?);
         match reply.word()?.as_str() {
@@ -100,9 +112,10 @@ impl AppSessionStore for RedisStore {
             "bytes" => return Ok(Saved::Invalid(InvalidData::TooLarge)),
             _ => return Err(corrupt("answer of app_set.lua", session)),
         }
+        let before = reply.time(3)?;
         let saved = read(app, session, &reply, now)?;
-        self.note_use(&saved, now).await?;
-        Ok(Saved::Now(Box::new(AppSession { last_seen_at: reply.time(3)?, ..saved })))
+        self.note_use(&used_at(&saved, before, now), now).await?;
+        Ok(Saved::Now(Box::new(AppSession { last_seen_at: before, ..saved })))
     }
 
     async fn end(&self, app: &AppName, session: SessionId, now: Timestamp) -> Result<bool, StoreError> {
@@ -120,21 +133,16 @@ impl AppSessionStore for RedisStore {
             Some(user) => self.keys.app_sessions_of_user(app, user),
             None => self.keys.app_sessions_of_app(app),
         };
-        // From the least recently active on: one that is used meanwhile moves to where it is still met.
-        let (mut ended, mut spared) = (0, 0);
-        loop {
-            let mut range = redis::cmd("ZRANGEBYSCORE");
-            range.arg(&index).arg(0).arg("+inf").arg("LIMIT").arg(spared).arg(ABREAST);
-            let members: Vec<String> = self.link.run(&range).await?;
-            if members.is_empty() {
-                return Ok(ended);
+        // A session may be created beside it: of one pass, each is either too late or met by the next.
+        let mut ended = 0;
+        for _ in 0..PASSES {
+            let (met, alive) = self.end_pass(app, &index, now).await?;
+            ended += alive;
+            if met == 0 {
+                break;
             }
-            let ids: Vec<_> = members.iter().filter_map(|id| id.parse().ok()).collect();
-            let past = self.end_sessions(app, &ids, now).await?;
-            // An entry without a hash belongs to a session that is just being created, or is left over.
-            spared += members.len() - past.len();
-            ended += past.iter().filter(|past| past.was_alive).fold(0, |count, _| count + 1);
         }
+        Ok(ended)
     }
 
     async fn list(
@@ -160,13 +168,24 @@ impl AppSessionStore for RedisStore {
 }
 
 impl RedisStore {
-    /// Indexes and activity after the hash, then the hash once more.
-    async fn note_use(&self, session: &AppSession, now: Timestamp) -> Result<(), StoreError> {
-        let AppSession { app, id, user, ttl, last_seen_at, expires_at, .. } = session;
-        let (seen, expires) = (now.max(*last_seen_at), *expires_at);
-        let used = Used { app, id: *id, user, ttl: *ttl, seen, expires };
-        tokio::try_join!(self.enlist(&used), self.note_activity_of(&used))?;
-        self.withdraw_if_over(&used, now).await
+    /// Ends the sessions of an index, from the least recently active on: one that is used meanwhile moves
+    /// to where it is still met. Tells how many were met, and how many of them alive.
+    async fn end_pass(&self, app: &AppName, index: &str, now: Timestamp) -> Result<(usize, u64), StoreError> {
+        let (mut met, mut alive, mut spared) = (0, 0, 0);
+        loop {
+            let mut range = redis::cmd("ZRANGEBYSCORE");
+            range.arg(index).arg(0).arg(SESSIONS_END).arg("LIMIT").arg(spared).arg(ABREAST);
+            let members: Vec<String> = self.link.run(&range).await?;
+            if members.is_empty() {
+                return Ok((met, alive));
+            }
+            let ids: Vec<_> = members.iter().filter_map(|id| id.parse().ok()).collect();
+            let past = self.end_sessions(app, &ids, now).await?;
+            // An entry without a hash belongs to a session that is just being created, or is left over.
+            spared += members.len() - past.len();
+            met += past.len();
+            alive += past.iter().filter(|past| past.was_alive).fold(0, |count, _| count + 1);
+        }
     }
 
     /// Reads the sessions of an index that live, and takes out of it those long over.
@@ -195,6 +214,19 @@ impl RedisStore {
             self.link.call::<()>(&call).await?;
         }
         Ok(sessions)
+    }
+}
+
+/// The use that a script has carried out; neither clock goes back.
+fn used_at(session: &AppSession, before: Timestamp, now: Timestamp) -> Used<'_> {
+    Used {
+        app: &session.app,
+        id: session.id,
+        user: &session.user,
+        ttl: session.ttl,
+        before: Some(before),
+        seen: now.max(before),
+        expires: session.expires_at,
     }
 }
 

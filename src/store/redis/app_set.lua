@@ -1,14 +1,19 @@
 -- Changes the data of an app's session, counts a write and begins its life anew: all or nothing.
 -- Data are the fields that begin with a quote, so that their lengths are those of the JSON.
 -- KEYS[1] session:<id>   ARGV: 1 app   2 now in ms   3 the version expected, '' = any
---       4 '1' = what is not named is removed   5 most bytes   6 most keys   7.. key and value, '' = none
-local s = redis.call('HMGET', KEYS[1], 'A', 'E', 'T', 'M', 'L', 'W')
-local now = tonumber(ARGV[2])
+--       4 '1' = what is not named is removed   5 most bytes   6 most keys   7 the call's own mark, by
+--       which it knows, when it is sent once more after a broken connection, that it was carried out
+--       8.. key and value, '' = none
+local s = redis.call('HMGET', KEYS[1], 'A', 'E', 'T', 'M', 'L', 'W', 'Y')
+local now, mark = tonumber(ARGV[2]), ARGV[7]
 if s[1] ~= ARGV[1] or tonumber(s[2]) <= now then return {'gone'} end
+if s[7] and string.sub(s[7], 1, #mark) == mark then
+  return {'now', redis.call('HGETALL', KEYS[1]), tonumber(s[2]), tonumber(string.sub(s[7], #mark + 1))}
+end
 if ARGV[3] ~= '' and ARGV[3] ~= s[6] then return {'conflict', tonumber(s[6])} end
 
 local change, old, keys, bytes = {}, {}, 0, 1
-for i = 7, #ARGV, 2 do change[ARGV[i]] = ARGV[i + 1] end
+for i = 8, #ARGV, 2 do change[ARGV[i]] = ARGV[i + 1] end
 local fields = redis.call('HGETALL', KEYS[1])
 for i = 1, #fields, 2 do
   local key, value = fields[i], fields[i + 1]
@@ -34,7 +39,7 @@ end
 local expires = now + tonumber(s[3])
 if s[4] then expires = math.min(expires, tonumber(s[4])) end
 expires = math.max(expires, tonumber(s[2]))
-redis.call('HSET', KEYS[1], 'E', expires, 'L', math.max(now, tonumber(s[5])))
-redis.call('HINCRBY', KEYS[1], 'W', 1)
+local seen, writes = math.max(now, tonumber(s[5])), tonumber(s[6]) + 1
+redis.call('HSET', KEYS[1], 'E', expires, 'L', seen, 'W', writes, 'Y', mark .. s[5])
 redis.call('PEXPIRE', KEYS[1], expires - now)
 return {'now', redis.call('HGETALL', KEYS[1]), expires, tonumber(s[5])}

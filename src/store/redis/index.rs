@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use super::{
-    RedisStore, millis,
+    RedisStore,
+    app_index::SESSIONS_END,
+    millis,
     script::{Call, INDEX, PAGE},
 };
 use crate::{
@@ -55,8 +57,8 @@ impl RedisStore {
         since: Timestamp,
     ) -> Result<(Vec<SessionId>, Option<Cursor>), StoreError> {
         let place = after.map(|after| (after.seen.millis().to_string(), after.session.to_string()));
-        let (score, member) = place.unwrap_or_else(|| ("+inf".to_owned(), String::new()));
-        // Below zero are entries of another kind.
+        let (score, member) = place.unwrap_or_else(|| (SESSIONS_END.to_owned(), String::new()));
+        // Below zero and beyond the end are entries of another kind.
         let call = PAGE.on(index).arg(score).arg(member).arg(limit).arg(since.millis().max(0));
         let entries: Vec<(String, i64)> = self.link.call(&call).await?;
         let is_full = u32::try_from(entries.len()).is_ok_and(|count| count >= limit);

@@ -66,14 +66,9 @@ impl Keys {
         self.name(format_args!("sessions:user:{}/{}", app.as_str(), user.as_str()))
     }
 
-    /// `sessions:app:<app>/data`: an app's own sessions.
+    /// `sessions:app:<app>/data`: an app's own sessions, and who was active in them.
     pub(super) fn app_sessions_of_app(&self, app: &AppName) -> String {
         self.name(format_args!("sessions:app:{}/data", app.as_str()))
-    }
-
-    /// `activity:app:<app>`.
-    pub(super) fn app_activity(&self, app: &AppName) -> String {
-        self.name(format_args!("activity:app:{}", app.as_str()))
     }
 
     /// `refresh:<token>`.

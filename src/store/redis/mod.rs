@@ -24,7 +24,10 @@ mod sessions;
 mod tally;
 pub mod target;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -70,6 +73,8 @@ pub struct RedisStore {
     revocations: Arc<RevocationSet>,
     user_changes: Arc<UserChanges>,
     clock: Arc<dyn Clock>,
+    /// Of apps' sessions, on this node.
+    creations: AtomicUsize,
 }
 
 impl RedisStore {
@@ -96,6 +101,7 @@ impl RedisStore {
             revocations,
             user_changes: Arc::default(),
             clock,
+            creations: AtomicUsize::new(0),
         })
     }
 

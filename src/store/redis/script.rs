@@ -27,12 +27,13 @@ pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str
 pub static APP_GET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_get.lua")));
 pub static APP_SET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_set.lua")));
 pub static APP_END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_end.lua")));
-pub static APP_ROSTER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_roster.lua")));
-pub static APP_NOTE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_note.lua")));
+pub static APP_ENTER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_enter.lua")));
+pub static APP_USE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_use.lua")));
+pub static APP_LEAVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_leave.lua")));
 pub static APP_SETTLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_settle.lua")));
 pub static APP_ACTIVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_active.lua")));
 
-static ALL: [&LazyLock<Script>; 18] = [
+static ALL: [&LazyLock<Script>; 19] = [
     &OPEN,
     &ROTATE,
     &SEEN,
@@ -47,8 +48,9 @@ static ALL: [&LazyLock<Script>; 18] = [
     &APP_GET,
     &APP_SET,
     &APP_END,
-    &APP_ROSTER,
-    &APP_NOTE,
+    &APP_ENTER,
+    &APP_USE,
+    &APP_LEAVE,
     &APP_SETTLE,
     &APP_ACTIVE,
 ];

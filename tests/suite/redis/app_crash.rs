@@ -11,10 +11,13 @@ use keyward::{
 };
 use serde_json::json;
 
-use super::{crash::wherever_it_crashes, home, names, with_prefix};
+use super::{
+    crash::{Doomed, wherever_it_crashes},
+    home, names, with_prefix,
+};
 use crate::{
     backends::Home,
-    contracts::app_sessions::{MINUTE, app, merge, of, sliding, user},
+    contracts::app_sessions::{MINUTE, app, merge, object, of, sliding, user},
 };
 
 /// A user nobody else is, and a session of theirs.
@@ -103,4 +106,33 @@ async fn an_end_that_was_cut_short_anywhere_is_completed_by_the_retry() {
         },
     )
     .await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
+    let home = home().await;
+    let shop = app("shop");
+    for commands in 1..8 {
+        let (node, kept) = (Doomed::beside(&home).await, theirs(&home).await);
+        let (lose_one, now) = (|| node.proxy.break_once_after(commands), home.now());
+        for (version, key) in [(1, "a"), (2, "b")] {
+            lose_one();
+            let set =
+                node.store.set(&shop, kept.id, &merge(json!({ key: version })), Some(version), now).await;
+            let Ok(Saved::Now(saved)) = set else { panic!("{commands}: {set:?}") };
+            assert_eq!((saved.version(), saved.last_seen_at), (version + 1, now));
+        }
+        lose_one();
+        let stale = node.store.set(&shop, kept.id, &merge(json!({"a": 9})), Some(2), now).await;
+        assert_eq!(stale.expect("an answer"), Saved::Conflict { version: 3 });
+        assert_eq!(home.get(kept.id).await.expect("alive").data.to_json(), object(json!({"a": 1, "b": 2})));
+        lose_one();
+        assert!(node.store.end(&shop, kept.id, now).await.expect("an answer"), "after {commands}");
+        assert!(!node.store.end(&shop, kept.id, now).await.expect("an answer"));
+
+        let Theirs { whose, .. } = theirs(&home).await;
+        lose_one();
+        let ended = node.store.end_all(&shop, Some(&user(&whose)), now).await;
+        assert_eq!(ended.expect("an answer"), 1, "after {commands}");
+    }
 }

@@ -26,14 +26,14 @@ use crate::{
 };
 
 /// A node that will crash, beside the home's own.
-struct Doomed {
-    store: RedisStore,
-    proxy: Proxy,
+pub(super) struct Doomed {
+    pub store: RedisStore,
+    pub proxy: Proxy,
     _space: Keyspace,
 }
 
 impl Doomed {
-    async fn beside(home: &Home) -> Self {
+    pub async fn beside(home: &Home) -> Self {
         let proxy = Proxy::to(redis::shared().port()).await;
         let url = format!("redis://127.0.0.1:{}", proxy.port);
         let mut space = Keyspace::behind(url, None, redis::shared());

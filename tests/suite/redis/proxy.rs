@@ -1,5 +1,5 @@
 //! A way to Redis that breaks where it is told to: after a number of commands has been carried out, as
-//! if the client had crashed there.
+//! if the client had crashed there. Or that holds there, so that another client comes in between.
 
 use std::sync::{
     Arc,
@@ -12,6 +12,7 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
+    sync::watch,
     task::JoinHandle,
 };
 
@@ -53,7 +54,35 @@ impl Allowance {
 pub struct Proxy {
     pub port: u16,
     left: Arc<Allowance>,
+    gate: Arc<Gate>,
     task: JoinHandle<()>,
+}
+
+/// Where commands wait, once as many have passed as may.
+struct Gate {
+    may_pass: watch::Sender<i64>,
+    /// Whether one waits.
+    holds: watch::Sender<bool>,
+}
+
+impl Gate {
+    /// Returns when a command may pass.
+    async fn pass(&self) {
+        let mut may_pass = self.may_pass.subscribe();
+        loop {
+            let mut passes = false;
+            self.may_pass.send_if_modified(|left| {
+                passes = *left > 0;
+                *left -= i64::from(passes);
+                false
+            });
+            if passes {
+                return;
+            }
+            self.holds.send_replace(true);
+            may_pass.changed().await.expect("the gate is there");
+        }
+    }
 }
 
 impl Proxy {
@@ -63,8 +92,26 @@ impl Proxy {
         let port = listener.local_addr().expect("an address").port();
         let left = Arc::new(Allowance::default());
         left.set(i64::MAX, false);
-        let task = tokio::spawn(accept(listener, server, left.clone()));
-        Self { port, left, task }
+        let gate =
+            Arc::new(Gate { may_pass: watch::Sender::new(i64::MAX), holds: watch::Sender::new(false) });
+        let task = tokio::spawn(accept(listener, server, left.clone(), gate.clone()));
+        Self { port, left, gate, task }
+    }
+
+    /// Lets `commands` more pass; those after them wait until [`open`](Self::open).
+    pub fn hold_after(&self, commands: i64) {
+        self.gate.holds.send_replace(false);
+        self.gate.may_pass.send_replace(commands);
+    }
+
+    /// Returns when a command waits.
+    pub async fn held(&self) {
+        self.gate.holds.subscribe().wait_for(|holds| *holds).await.expect("the gate is there");
+    }
+
+    /// Lets every command pass again.
+    pub fn open(&self) {
+        self.gate.may_pass.send_replace(i64::MAX);
     }
 
     /// Lets `commands` more pass, but not the answer to the last one. Then it is broken for good.
@@ -89,18 +136,18 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, server: u16, left: Arc<Allowance>) {
+async fn accept(listener: TcpListener, server: u16, left: Arc<Allowance>, gate: Arc<Gate>) {
     while let Ok((client, _)) = listener.accept().await {
         if !left.is_open() {
             continue;
         }
         let server = TcpStream::connect(("127.0.0.1", server)).await.expect("the server");
-        tokio::spawn(carry(client, server, left.clone()));
+        tokio::spawn(carry(client, server, left.clone(), gate.clone()));
     }
 }
 
 /// Carries commands one way and answers the other, until one must not pass.
-async fn carry(client: TcpStream, server: TcpStream, left: Arc<Allowance>) {
+async fn carry(client: TcpStream, server: TcpStream, left: Arc<Allowance>, gate: Arc<Gate>) {
     let is_cut = Arc::new(AtomicBool::new(false));
     let (from_client, to_client) = client.into_split();
     let (from_server, mut to_server) = server.into_split();
@@ -108,6 +155,9 @@ async fn carry(client: TcpStream, server: TcpStream, left: Arc<Allowance>) {
     let answers = tokio::spawn(answer(from_server, to_client, is_cut.clone()));
     while let Some((name, bytes)) = command(&mut commands).await {
         let is_upkeep = UPKEEP.iter().any(|upkeep| name.eq_ignore_ascii_case(upkeep));
+        if !is_upkeep {
+            gate.pass().await;
+        }
         let left = if is_upkeep { i64::MAX } else { left.take() };
         is_cut.fetch_or(left <= 1, Ordering::SeqCst);
         if left <= 0 || to_server.write_all(&bytes).await.is_err() || left == 1 {
