@@ -3,6 +3,7 @@
 
 mod advice;
 mod app_activity;
+mod app_ending;
 mod app_index;
 mod app_record;
 mod app_sessions;
