@@ -99,7 +99,11 @@ impl Cost {
             }
             let each =
                 |span: Duration| span.as_secs_f64() * 1e6 / per_second(MANY_SESSIONS, Duration::from_secs(1));
-            format!("{:.1} + {:.1}", each(contender.cpu() - caller), each(redis.cpu() - server))
+            format!(
+                "{:.1} + {:.1}",
+                each(contender.cpu().saturating_sub(caller)),
+                each(redis.cpu().saturating_sub(server))
+            )
         });
         Self { cpu, bytes }
     }

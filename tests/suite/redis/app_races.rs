@@ -59,7 +59,7 @@ async fn between_any_two(
         home.end_all_kept(None).await;
         assert_eq!(names(home), [] as [&str; 0], "after {commands} commands");
     }
-    assert!(held >= 3 && held < COMMANDS, "held {held} times");
+    assert!((3..COMMANDS).contains(&held), "held {held} times");
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn an_end_of_all_meets_what_was_half_created_when_it_began() {
     let home = home().await;
     for whose in [None, Some("ada")] {
         let (creating, ending) = (Doomed::beside(&home).await, Doomed::beside(&home).await);
-        let [half, whole] = [(); 2].map(|()| AppToken::random().session(&app("shop")));
+        let [half, other] = [(); 2].map(|()| AppToken::random().session(&app("shop")));
         creating.proxy.hold_after(2);
         let half = adas(&home, half);
         let creation = creating.store.create(&half);
@@ -124,7 +124,7 @@ async fn an_end_of_all_meets_what_was_half_created_when_it_began() {
             _ = &mut creation => panic!("it has more than two commands"),
             () = creating.proxy.held() => {}
         }
-        home.app_sessions.create(&adas(&home, whole)).await.expect("created");
+        home.app_sessions.create(&adas(&home, other)).await.expect("created");
 
         // It reads the index and looks at both hashes, of which one is not there.
         ending.proxy.hold_after(3);
