@@ -57,7 +57,8 @@ pub trait AppSessionStore: Send + Sync {
     /// Creates a session; again after a lost answer it is the same one.
     async fn create(&self, session: &NewAppSession) -> Result<(), StoreError>;
 
-    /// The session, if it is alive. Counts a read, and begins its life anew unless that is fixed.
+    /// The session, if it is alive. Counts a read, and begins its life anew unless that is fixed. After a
+    /// lost answer a read may be counted twice.
     async fn get(
         &self,
         app: &AppName,
