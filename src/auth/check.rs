@@ -9,14 +9,9 @@ use super::{
     verified::{self, Verified},
 };
 use crate::{
-    domain::{
-        claims::AccessClaims, clock::Timestamp, identity::Identity, ids::SessionId, session::EndReason,
-    },
+    domain::{claims::AccessClaims, clock::Timestamp, identity::Identity, session::EndReason},
     keys::error::TokenError,
-    store::{
-        counters::{Count, Counter},
-        sessions::Confirmation,
-    },
+    store::{counters::Counter, sessions::Confirmation},
 };
 
 /// Somebody whose access token passes.
@@ -134,24 +129,24 @@ impl Auth {
         if let Some(resets_in) = caller.0.spent_for(now) {
             return Err(spent(resets_in));
         }
-        let count = self.add_one(caller.claims().session, now).await?;
+        let counter = Counter::Session(caller.claims().session);
+        let count = match self.ask_home(self.stores.counters.add(&counter, window, now), now).await {
+            Ok(count) => {
+                if count.value > limit {
+                    caller.0.note_spent(now + count.resets_in);
+                }
+                count
+            }
+            // What this node counts by itself holds only until the home is back.
+            Err(error) => {
+                self.outlast(error, now)?;
+                self.stores.local_counters.add(&counter, window, now).await?
+            }
+        };
         if count.value > limit {
-            caller.0.note_spent(now + count.resets_in);
             return Err(spent(count.resets_in));
         }
         Ok(RateState { limit, window, remaining: limit - count.value, resets_in: count.resets_in })
-    }
-
-    async fn add_one(&self, session: SessionId, now: Timestamp) -> Result<Count, AuthError> {
-        let counter = Counter::Session(session);
-        let window = self.policy.session_limit.window;
-        match self.ask_home(self.stores.counters.add(&counter, window, now), now).await {
-            Ok(count) => Ok(count),
-            Err(error) => {
-                self.outlast(error, now)?;
-                Ok(self.stores.local_counters.add(&counter, window, now).await?)
-            }
-        }
     }
 
     /// Notes the session's activity once a minute, beside the answer: it may fail unseen, the next
