@@ -5,6 +5,9 @@
 //! needs on free ports of the loopback and ends by itself.
 #![expect(clippy::print_stdout, reason = "its output is a table")]
 
+#[path = "common/argon.rs"]
+mod argon;
+
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -12,13 +15,12 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use argon2::{Argon2, Block, Params};
 use serde_json::{Value, json};
 
 const ROUND: Duration = Duration::from_secs(4);
@@ -62,7 +64,7 @@ async fn sign_ins() {
     let mut ratios = Vec::new();
     let mut last = (0.0, 0.0);
     for _ in 0..ROUNDS {
-        let raw = raw_hashes();
+        let raw = argon::raw_hashes(PASSWORD, ROUND);
         let logins = server.logins().await;
         ratios.push(logins / raw);
         last = (logins, raw);
@@ -73,30 +75,6 @@ async fn sign_ins() {
     println!("memory after the sign-ins, resident        {:>10.1} MiB", server.resident_mib());
     tokio::time::sleep(Duration::from_secs(12)).await;
     println!("memory 12 s later, resident                {:>10.1} MiB", server.resident_mib());
-}
-
-fn raw_hashes() -> f64 {
-    let done = AtomicUsize::new(0);
-    let stop = AtomicBool::new(false);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let begun = Instant::now();
-    thread::scope(|scope| {
-        for _ in 0..cores {
-            scope.spawn(|| {
-                let mut memory = vec![Block::new(); Params::DEFAULT.block_count()];
-                let mut out = [0; 32];
-                while !stop.load(Ordering::Relaxed) {
-                    Argon2::default()
-                        .hash_password_into_with_memory(PASSWORD.as_bytes(), &[7; 16], &mut out, &mut memory)
-                        .expect("hashes");
-                    done.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-        thread::sleep(ROUND);
-        stop.store(true, Ordering::Relaxed);
-    });
-    per_second(done.load(Ordering::Relaxed), begun.elapsed())
 }
 
 async fn unknown_users() {

@@ -3,8 +3,7 @@
 use super::guard::{Guard, free_address};
 
 pub struct Redis {
-    /// Of its process.
-    pub guard: Guard,
+    guard: Guard,
     pub port: u16,
     _home: tempfile::TempDir,
 }
@@ -22,5 +21,12 @@ impl Redis {
 
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
+    }
+}
+
+/// Its process.
+impl AsRef<Guard> for Redis {
+    fn as_ref(&self) -> &Guard {
+        &self.guard
     }
 }

@@ -4,93 +4,89 @@
 use super::{
     bare::Bare,
     express::Express,
-    keyward::{self, Keyward},
+    keyward::{Kept, Keyward, NO_LIMIT},
     options::Options,
     table::{Line, median},
-    wrk::{Drive, Request, Sample, Seen, Target, round},
+    work::{LIMIT, Scene, Work},
+    wrk::{Drive, Order, Sample, Seen, Target, round},
 };
 
-const CONNECTIONS: u32 = 64;
-/// Before it counts, everybody is warm.
+/// Seconds before it counts, so that everybody is warm.
 const WARM_UP: u64 = 1;
 
-/// Makes the requests of a round.
-pub type Requests<'a> = Box<dyn FnMut() -> Vec<Request> + 'a>;
-
-pub struct Contest<'a> {
+pub struct Contest {
     pub name: &'static str,
     pub goal: &'static str,
-    pub keyward: &'a Keyward,
-    pub express: &'a Express,
-    /// For Keyward and the bare handler.
-    pub ours: Requests<'a>,
-    pub theirs: Requests<'a>,
-    pub chained: bool,
-    /// Are most answers to be refusals?
-    pub refused: bool,
+    pub kept: Kept,
+    pub work: Work,
 }
 
-impl Contest<'_> {
-    pub fn run(mut self, options: &Options) -> Line {
-        let first = (self.ours)();
-        let answer = keyward::ask(self.keyward.address, first.first().expect("a request"));
-        let bare = Bare::start(&answer);
-        let targets = [self.keyward.target(), bare.target(), self.express.target()];
-        let mut samples = [const { Vec::new() }; 3];
-        self.each(targets, WARM_UP, |_, _| {});
+impl Contest {
+    pub fn run(&self, options: &Options) -> Line {
+        let limit = if self.work == Work::OverLimit { LIMIT } else { NO_LIMIT };
+        let keyward = Keyward::start(self.kept, limit);
+        let express = Express::start(&keyward.key(), limit);
+        let scene = Scene::of(self.work, keyward, express);
+        let [first, _] = self.work.requests(&scene, 0);
+        let bare = Bare::start(&first.first().expect("a request").ask(scene.keyward.address()));
+        let targets = [scene.keyward.target(), bare.target(), scene.express.target()];
+        self.round(&scene, targets, WARM_UP);
+        let seconds = options.seconds.min(self.work.longest_round());
+        let mut samples = Vec::new();
         for number in 1..=options.rounds {
-            self.each(targets, options.seconds, |which, sample| samples[which].push(sample));
-            let rates = samples.each_ref().map(|samples| samples[number - 1].per_second);
-            eprintln!("{} {number}: {:.0} bare {:.0} Express {:.0}", self.name, rates[0], rates[1], rates[2]);
+            let round = self.round(&scene, targets, seconds);
+            let [ours, bare, express] = round.map(|sample| sample.per_second);
+            eprintln!("{}, round {number}: {ours:.0}/s; bare {bare:.0}, Express {express:.0}", self.name);
+            samples.push(round);
         }
         self.line(&samples)
     }
 
-    fn each(&mut self, targets: [Target; 3], seconds: u64, mut note: impl FnMut(usize, Sample)) {
-        let drive = Drive { seconds, connections: CONNECTIONS, chained: self.chained };
-        let ours = (self.ours)();
-        let theirs = (self.theirs)();
-        for (which, (target, requests)) in targets.iter().zip([&ours, &ours, &theirs]).enumerate() {
-            let (sample, seen) = round(target, requests, drive);
-            self.judge(&seen);
-            note(which, sample);
-        }
+    fn round(&self, scene: &Scene, targets: [Target; 3], seconds: u64) -> [Sample; 3] {
+        let order = if self.work == Work::Refresh { Order::Refresh } else { Order::Turns };
+        let drive = Drive { order, ..Drive::new(seconds, self.work.connections()) };
+        let [ours, theirs] = self.work.requests(scene, seconds);
+        let [keyward, bare, express] = targets;
+        [(keyward, &ours), (bare, &ours), (express, &theirs)].map(|(target, requests)| {
+            let (sample, seen) = round(&target, requests, drive);
+            self.judge(&seen, seconds);
+            if target.address == keyward.address {
+                let enough = self.work.runs_out_after().is_none_or(|count| seen.requests < count as u64);
+                assert!(enough, "{}: all {} requests are used up", self.name, requests.len());
+            }
+            sample
+        })
     }
 
     /// A figure counts only for what was to be done.
-    fn judge(&self, seen: &Seen) {
-        let wanted = if self.refused { seen.refused } else { seen.requests - seen.refused };
-        assert!(
-            wanted * 100 >= seen.requests * 99,
-            "{}: {} refused of {}",
-            self.name,
-            seen.refused,
-            seen.requests
-        );
+    fn judge(&self, seen: &Seen, seconds: u64) {
+        let Seen { requests, refused, .. } = *seen;
+        let others = if self.work == Work::OverLimit { requests - refused } else { refused };
+        assert!(others <= self.work.tolerated(seconds), "{}: {refused} refused of {requests}", self.name);
     }
 
-    fn line(&self, [ours, bare, express]: &[Vec<Sample>; 3]) -> Line {
-        let ratio = |other: &[Sample]| {
-            median(ours.iter().zip(other).map(|(ours, other)| ours.per_second / other.per_second))
+    fn line(&self, samples: &[[Sample; 3]]) -> Line {
+        let ratio = |other: usize| {
+            median(samples.iter().map(|sample| sample[0].per_second / sample[other].per_second))
         };
-        Line {
-            name: self.name,
-            goal: self.goal,
-            samples: [middle(ours), middle(bare), middle(express)],
-            to_bare: ratio(bare),
-            to_express: ratio(express),
-        }
+        let Self { name, goal, .. } = *self;
+        let figures = [0, 1, 2].map(|which| {
+            let of_one: Vec<_> = samples.iter().map(|samples| samples[which]).collect();
+            middle(&of_one)
+        });
+        Line { name, goal, samples: figures, to_bare: ratio(1), to_express: ratio(2) }
     }
 }
 
 /// The median of each figure.
 fn middle(samples: &[Sample]) -> Sample {
     let of = |figure: fn(&Sample) -> f64| median(samples.iter().map(figure));
+    let with_redis = samples.iter().any(|sample| sample.redis_cpu.is_some());
     Sample {
         per_second: of(|sample| sample.per_second),
         p50: of(|sample| sample.p50),
         p99: of(|sample| sample.p99),
         cpu: of(|sample| sample.cpu),
-        redis_cpu: samples[0].redis_cpu.map(|_| of(|sample| sample.redis_cpu.unwrap_or_default())),
+        redis_cpu: with_redis.then(|| of(|sample| sample.redis_cpu.unwrap_or_default())),
     }
 }

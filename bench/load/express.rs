@@ -1,4 +1,5 @@
-//! The peer: the usual recipe in Node, `bench/peers/server.mjs`, on a Redis of its own.
+//! The peer: the usual recipe in Node, `bench/peers/server.mjs`, on a Redis of its own. It has Keyward's
+//! key, so that one token is good at both.
 
 use std::{net::SocketAddr, path::Path};
 
@@ -11,9 +12,11 @@ use super::{
     wrk::Target,
 };
 
+const REFRESH_TTL: u64 = 604_800;
+
 pub struct Express {
     guard: Guard,
-    pub address: SocketAddr,
+    address: SocketAddr,
     redis: Redis,
 }
 
@@ -38,6 +41,20 @@ impl Express {
     }
 
     pub fn target(&self) -> Target {
-        Target { address: self.address, server: self.guard.id, redis: Some(self.redis.guard.id) }
+        Target { address: self.address, server: self.guard.id, redis: Some(self.redis.as_ref().id) }
+    }
+
+    /// The refresh token of as many new sessions, kept as its sign-ins keep them.
+    pub fn sessions(&self, count: usize) -> Vec<String> {
+        let client = redis::Client::open(self.redis.url()).expect("a URL");
+        let mut connection = client.get_connection().expect("a connection");
+        let sessions = (0..count).map(|_| {
+            let [user, session, token] = [(); 3].map(|()| uuid::Uuid::now_v7().to_string());
+            let mut keep = redis::cmd("SETEX");
+            keep.arg(format!("refresh:{token}")).arg(REFRESH_TTL).arg(format!("{user} {session}"));
+            keep.exec(&mut connection).expect("kept");
+            token
+        });
+        sessions.collect()
     }
 }

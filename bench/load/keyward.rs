@@ -1,21 +1,18 @@
-//! The server that is measured, with one user, embedded or on a Redis.
+//! The server that is measured, with one user, embedded or on a Redis; one node, or more on one home.
 
 use std::{
     io::Write,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
-use serde_json::{Value, json};
-
 use super::{
     common::{
-        connection::{Answer, Connection},
         guard::{Guard, free_address},
         redis::Redis,
     },
-    wrk::{Request, Target},
+    wrk::Target,
 };
 
 pub const USER: &str = "bench";
@@ -23,33 +20,62 @@ pub const PASSWORD: &str = "a long enough passphrase, 7 words";
 /// More than any run makes.
 pub const NO_LIMIT: u32 = 1_000_000_000;
 
+/// Where sessions are kept.
+#[derive(Clone, Copy)]
+pub enum Kept {
+    Embedded,
+    InRedis,
+}
+
 pub struct Keyward {
-    guard: Guard,
-    pub address: SocketAddr,
+    first: Node,
+    pub settings: Vec<(&'static str, String)>,
     redis: Option<Redis>,
     home: tempfile::TempDir,
 }
 
+/// A process of it.
+pub struct Node {
+    guard: Guard,
+    pub address: SocketAddr,
+}
+
 impl Keyward {
     /// `limit` is how many checks a session has a minute.
-    pub fn start(redis: Option<Redis>, limit: u32) -> Self {
+    pub fn start(kept: Kept, limit: u32) -> Self {
         let home = tempfile::tempdir().expect("a folder");
+        let folder = |name: &str| home.path().join(name).to_string_lossy().into_owned();
+        let redis = matches!(kept, Kept::InRedis).then(Redis::start);
         let address = free_address();
         let mut settings = vec![
-            ("KEYWARD_SERVER_LISTEN", address.to_string()),
-            ("KEYWARD_SERVER_MANAGEMENT_LISTEN", free_address().to_string()),
+            ("KEYWARD_SERVER_PUBLIC_URL", format!("http://{address}")),
+            ("KEYWARD_STORAGE_DATA_DIR", folder("data")),
+            ("KEYWARD_KEYS_DIR", folder("keys")),
             ("KEYWARD_RATE_LIMIT_SESSION_REQUESTS", limit.to_string()),
         ];
         settings.extend(redis.as_ref().map(|redis| ("REDIS_URL", redis.url())));
-        let program = env!("CARGO_BIN_EXE_keyward");
-        add_user(home.path());
-        let guard = Guard::start(home.path(), &[program], &settings, address);
-        Self { guard, address, redis, home }
+        let mut adding = Command::new(PROGRAM);
+        adding.args(["user", "add", USER, "--password-stdin"]).envs(settings.clone());
+        adding.current_dir(&home).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut adding = adding.spawn().expect("keyward runs");
+        adding.stdin.take().expect("piped").write_all(PASSWORD.as_bytes()).expect("written");
+        assert!(adding.wait().expect("ended").success(), "the user is added");
+        let first = Node::start(&home, &settings, address);
+        Self { first, settings, redis, home }
+    }
+
+    /// Another node of the same home.
+    pub fn another_node(&self) -> Node {
+        Node::start(&self.home, &self.settings, free_address())
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.first.address
     }
 
     pub fn target(&self) -> Target {
-        let redis = self.redis.as_ref().map(|redis| redis.guard.id);
-        Target { address: self.address, server: self.guard.id, redis }
+        let redis = self.redis.as_ref().map(|redis| redis.as_ref().id);
+        Target { address: self.first.address, server: self.first.guard.id, redis }
     }
 
     /// The file of the only key.
@@ -60,40 +86,13 @@ impl Keyward {
     }
 }
 
-fn add_user(home: &Path) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_keyward"));
-    command.args(["user", "add", USER, "--password-stdin"]).current_dir(home);
-    command.stdin(Stdio::piped()).stdout(Stdio::null());
-    let mut adding = command.spawn().expect("keyward runs");
-    adding.stdin.take().expect("piped").write_all(PASSWORD.as_bytes()).expect("written");
-    assert!(adding.wait().expect("ended").success(), "the user is added");
-}
+const PROGRAM: &str = env!("CARGO_BIN_EXE_keyward");
 
-/// What a sign-in asks, here and at the peer.
-pub fn login() -> Request {
-    let body = json!({ "username": USER, "password": PASSWORD }).to_string();
-    Request { method: "POST", path: "/v1/login", body, ..Request::default() }
-}
-
-/// What a check asks, here and at the peer.
-pub fn check(token: &str) -> Request {
-    Request {
-        method: "GET",
-        path: "/v1/check",
-        authorization: format!("Bearer {token}"),
-        body: String::new(),
+impl Node {
+    fn start(home: &tempfile::TempDir, settings: &[(&'static str, String)], address: SocketAddr) -> Self {
+        let mut settings = settings.to_vec();
+        settings.push(("KEYWARD_SERVER_LISTEN", address.to_string()));
+        settings.push(("KEYWARD_SERVER_MANAGEMENT_LISTEN", free_address().to_string()));
+        Self { guard: Guard::start(home.path(), &[PROGRAM], &settings, address), address }
     }
-}
-
-/// One answer, whatever it is.
-pub fn ask(server: SocketAddr, request: &Request) -> Answer {
-    let Request { method, path, authorization, body } = request;
-    Connection::open(server).ask(method, path, authorization, body)
-}
-
-/// The access token of a sign-in.
-pub fn access_token(server: SocketAddr) -> String {
-    let answer = ask(server, &login());
-    let tokens: Value = serde_json::from_slice(&answer.body).expect("tokens");
-    tokens["access_token"].as_str().expect("a token").to_owned()
 }

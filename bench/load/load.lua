@@ -1,8 +1,9 @@
 -- What wrk sends: the requests of a file, one a line: method, path, authorization, body, with tabs between.
--- One line is sent again and again; of many, each in turn. With "chain", a line is the first refresh of a
--- session, and the token of each answer is the next one's. Prints what was measured as JSON.
+-- In turn, over and over; with "refresh", a line is the first refresh of a session, and the token of each
+-- answer is the next one's; with "visit", the only line is a sign-in, and what it signs in is signed out.
+-- Prints what was measured as JSON.
 
-local requests, first, last, chained = {}, 1, 0, false
+local requests, first, last = {}, 1, 0
 
 local function format(line)
    local method, path, authorization, body = line:match("^(%S+)\t(%S+)\t([^\t]*)\t(.*)$")
@@ -12,41 +13,52 @@ local function format(line)
    return wrk.format(method, path, headers, body ~= "" and body or nil)
 end
 
-local function next_of_many()
-   local index = first
-   first = first % last + 1
-   return requests[index]
+local function push(line)
+   last = last + 1
+   requests[last] = format(line)
 end
 
-local function next_of_chain()
-   local index = first
+local function pop()
+   local request = requests[first]
+   requests[first] = nil
    first = first + 1
-   local request = requests[index]
-   requests[index] = nil
    return request
 end
 
-local function continue_chain(status, _, body)
-   local token = status == 200 and body:match('"refresh_token":"([^"]+)"')
-   if token then
-      last = last + 1
-      requests[last] = format('POST\t/v1/refresh\t\t{"refresh_token":"' .. token .. '"}')
+local orders = {}
+
+function orders.turns()
+   if last == 1 then
+      wrk.format = function() return requests[1] end
+      return
+   end
+   request = function()
+      local index = first
+      first = first % last + 1
+      return requests[index]
+   end
+end
+
+function orders.refresh()
+   request = pop
+   response = function(status, _, body)
+      local token = status == 200 and body:match('"refresh_token":"([^"]+)"')
+      if token then push('POST\t/v1/refresh\t\t{"refresh_token":"' .. token .. '"}') end
+   end
+end
+
+function orders.visit()
+   local login = pop()
+   request = function() return first <= last and pop() or login end
+   response = function(status, _, body)
+      local token = status == 200 and body:match('"access_token":"([^"]+)"')
+      if token then push("POST\t/v1/logout\tBearer " .. token .. "\t") end
    end
 end
 
 function init(args)
-   chained = args[2] == "chain"
-   for line in io.lines(args[1]) do
-      last = last + 1
-      requests[last] = format(line)
-   end
-   if chained then
-      request, response = next_of_chain, continue_chain
-   elseif last > 1 then
-      request = next_of_many
-   else
-      wrk.format = function() return requests[1] end
-   end
+   for line in io.lines(args[1]) do push(line) end
+   orders[args[2]]()
 end
 
 function done(summary, latency)

@@ -4,15 +4,23 @@
 //! Everything is started on free ports of the loopback and ends with this process.
 #![expect(clippy::print_stdout, reason = "its output is a table")]
 
+#[path = "../common/argon.rs"]
+mod argon;
 mod bare;
 #[path = "../common/mod.rs"]
 mod common;
 mod contest;
 mod express;
+mod figures;
 mod keyward;
+mod mint;
 mod options;
+mod requests;
 mod rows;
+mod soak;
+mod spread;
 mod table;
+mod work;
 mod wrk;
 
 fn main() {
@@ -21,5 +29,9 @@ fn main() {
         return bare::serve(words.collect());
     }
     let options = options::Options::read(words);
-    table::print(&rows::run(&options));
+    let rows = rows::CONTESTS.iter().filter(|row| options.want(row.name));
+    let lines: Vec<_> = rows.map(|row| row.run(&options)).collect();
+    let figures = figures::FIGURES.iter().filter(|(name, _)| options.want(name));
+    let figures: Vec<_> = figures.flat_map(|(_, measure)| measure(&options)).collect();
+    table::print(&lines, &figures);
 }

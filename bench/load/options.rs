@@ -1,17 +1,22 @@
 //! What was asked for on the command line.
 
-const USAGE: &str = "bench/run [WORD]… [--seconds N] [--rounds N]: the rows whose name has one of the words";
+use std::time::Duration;
+
+const USAGE: &str =
+    "bench/run [WORD]… [--seconds N] [--rounds N] [--soak Nm]: the rows whose name has one of the words";
 
 pub struct Options {
     words: Vec<String>,
     /// Of each round.
     pub seconds: u64,
     pub rounds: usize,
+    /// How long memory is watched.
+    pub soak: Option<Duration>,
 }
 
 impl Options {
     pub fn read(words: impl Iterator<Item = String>) -> Self {
-        let mut options = Self { words: Vec::new(), seconds: 5, rounds: 5 };
+        let mut options = Self { words: Vec::new(), seconds: 5, rounds: 5, soak: None };
         let mut words = words;
         while let Some(word) = words.next() {
             match word.as_str() {
@@ -19,6 +24,10 @@ impl Options {
                 "--bench" => {}
                 "--seconds" => options.seconds = number(words.next()),
                 "--rounds" => options.rounds = number(words.next()),
+                "--soak" => {
+                    let minutes = words.next().and_then(|word| Some(word.strip_suffix('m')?.to_owned()));
+                    options.soak = Some(Duration::from_mins(number(minutes)));
+                }
                 option if option.starts_with('-') => panic!("{USAGE}"),
                 _ => options.words.push(word),
             }

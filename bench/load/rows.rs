@@ -1,47 +1,29 @@
-//! The rows of the table.
+//! The rows: what is measured, and what it is held to.
 
 use super::{
-    common::redis::Redis,
-    contest::{Contest, Requests},
-    express::Express,
-    keyward::{self, Keyward, NO_LIMIT},
-    options::Options,
-    table::Line,
-    wrk::Request,
+    contest::Contest,
+    keyward::Kept::{self, Embedded, InRedis},
+    work::Work,
 };
 
-/// A row's name, and what measures it.
-type Row = (&'static str, fn(&'static str, &Options) -> Line);
-
-const ROWS: [Row; 2] = [
-    ("check, embedded", |name, options| check(name, ">= 0.90 of bare", None, options)),
-    ("check, Redis", |name, options| check(name, ">= 0.75 of bare", Some(Redis::start()), options)),
+/// What is measured in requests, beside the bare handler and the peer.
+pub const CONTESTS: [Contest; 14] = [
+    row("check, embedded", Embedded, Work::Check, "0.90 of bare"),
+    row("check, Redis", InRedis, Work::Check, "0.75 of bare"),
+    row("check, 10,000 tokens, embedded", Embedded, Work::CheckMany, "0.90 of bare"),
+    row("check, 10,000 tokens, Redis", InRedis, Work::CheckMany, "0.75 of bare"),
+    row("check, first sight, embedded", Embedded, Work::FirstSight, ""),
+    row("check, first sight, Redis", InRedis, Work::FirstSight, ""),
+    row("check over the limit (429), embedded", Embedded, Work::OverLimit, ""),
+    row("check over the limit (429), Redis", InRedis, Work::OverLimit, ""),
+    row("login, embedded", Embedded, Work::Login, ""),
+    row("refresh, embedded", Embedded, Work::Refresh, ""),
+    row("refresh, Redis", InRedis, Work::Refresh, ""),
+    row("logout, embedded", Embedded, Work::Logout, ""),
+    row("logout, Redis", InRedis, Work::Logout, ""),
+    row("JWKS, embedded", Embedded, Work::Jwks, ""),
 ];
 
-pub fn run(options: &Options) -> Vec<Line> {
-    let wanted = ROWS.iter().filter(|(name, _)| options.want(name));
-    wanted.map(|(name, row)| row(name, options)).collect()
-}
-
-/// The limit and the revocations are on; the limit is never reached.
-fn check(name: &'static str, goal: &'static str, redis: Option<Redis>, options: &Options) -> Line {
-    let keyward = Keyward::start(redis, NO_LIMIT);
-    let express = Express::start(&keyward.key(), NO_LIMIT);
-    let ours = keyward::check(&keyward::access_token(keyward.address));
-    let theirs = keyward::check(&keyward::access_token(express.address));
-    let contest = Contest {
-        name,
-        goal,
-        ours: always(ours),
-        theirs: always(theirs),
-        keyward: &keyward,
-        express: &express,
-        chained: false,
-        refused: false,
-    };
-    contest.run(options)
-}
-
-fn always<'a>(request: Request) -> Requests<'a> {
-    Box::new(move || vec![request.clone()])
+const fn row(name: &'static str, kept: Kept, work: Work, goal: &'static str) -> Contest {
+    Contest { name, goal, kept, work }
 }

@@ -12,7 +12,32 @@ pub struct Line {
     pub to_express: f64,
 }
 
-pub fn print(lines: &[Line]) {
+/// What is no row: a line of its own.
+pub struct Figure {
+    what: String,
+    measured: String,
+    goal: &'static str,
+}
+
+impl Figure {
+    pub fn new(what: impl Into<String>, measured: String, goal: &'static str) -> Self {
+        Self { what: what.into(), measured, goal }
+    }
+}
+
+pub fn print(lines: &[Line], measured: &[Figure]) {
+    if !lines.is_empty() {
+        print_lines(lines);
+    }
+    if !measured.is_empty() {
+        println!("\n| | measured | goal |\n|---|---:|---|");
+    }
+    for Figure { what, measured, goal } in measured {
+        println!("| {what} | {measured} | {goal} |");
+    }
+}
+
+fn print_lines(lines: &[Line]) {
     println!("| operation | req/s | p50 ms | p99 ms | CPU µs | ÷ bare | ÷ Express | goal |");
     println!("|---|---:|---:|---:|---:|---:|---:|---|");
     for Line { name, goal, samples, to_bare, to_express } in lines {

@@ -10,19 +10,21 @@ use std::{
 
 use serde::Deserialize;
 
-use super::table::ratio;
+use super::{requests::Request, table::ratio};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/load/load.lua");
 /// Linux says so to every program, whatever the kernel's own clock.
 const TICKS_A_SECOND: f64 = 100.0;
 
-/// One request.
-#[derive(Clone, Default)]
-pub struct Request {
-    pub method: &'static str,
-    pub path: &'static str,
-    pub authorization: String,
-    pub body: String,
+/// In which order a script sends requests.
+#[derive(Clone, Copy)]
+pub enum Order {
+    /// Over and over.
+    Turns,
+    /// Each is the first refresh of a session; its successors follow.
+    Refresh,
+    /// A sign-in, and the sign-out of each.
+    Visit,
 }
 
 /// How a server is driven.
@@ -30,8 +32,13 @@ pub struct Request {
 pub struct Drive {
     pub seconds: u64,
     pub connections: u32,
-    /// Each request is the first refresh of a session; its successors follow.
-    pub chained: bool,
+    pub order: Order,
+}
+
+impl Drive {
+    pub const fn new(seconds: u64, connections: u32) -> Self {
+        Self { seconds, connections, order: Order::Turns }
+    }
 }
 
 /// What wrk saw; times in microseconds.
@@ -77,6 +84,7 @@ pub fn round(target: &Target, requests: &[Request], drive: Drive) -> (Sample, Se
     let seen = wrk(target.address, &file, drive);
     let after = [Some(target.server), target.redis].map(|process| process.map(ticks));
     assert_eq!(seen.broken, 0, "connections broke");
+    assert_ne!(seen.requests, 0, "nothing was answered in time");
     let cpu = |process: usize| {
         let micros = (after[process]? - before[process]?) / TICKS_A_SECOND * 1e6;
         Some(micros / ratio(seen.requests, 1))
@@ -104,7 +112,12 @@ fn wrk(address: SocketAddr, requests: &Path, drive: Drive) -> Seen {
     command.args(["-t1", "--timeout=20s", "-s", SCRIPT]);
     command.args([format!("-c{}", drive.connections), format!("-d{}s", drive.seconds)]);
     command.args([format!("http://{address}/"), "--".to_owned()]).arg(requests);
-    command.args(drive.chained.then_some("chain")).stdin(Stdio::null());
+    command.arg(match drive.order {
+        Order::Turns => "turns",
+        Order::Refresh => "refresh",
+        Order::Visit => "visit",
+    });
+    command.stdin(Stdio::null());
     let output = command.output().expect("wrk is installed");
     let said = String::from_utf8_lossy(&output.stdout);
     let seen = said.lines().last().and_then(|line| serde_json::from_str(line).ok());

@@ -1,0 +1,99 @@
+//! Sessions and tokens by the thousand, in a home that a server is using: a sign-in would hash a password
+//! for each. They are what sign-ins make, put there by the same verbs.
+
+use std::{net::SocketAddr, sync::Arc, thread};
+
+use futures_util::{StreamExt, stream};
+use keyward::{
+    app::{self, Home},
+    config::{Settings, Sources},
+    domain::{
+        app::AppName,
+        claims::AccessClaims,
+        clock::{Clock, SystemClock},
+        ids::{SessionId, TokenId},
+        refresh_token::RefreshToken,
+        session::{Device, NewSession},
+        user::{User, Username},
+    },
+    keys::ring::KeyRing,
+};
+
+use super::keyward::{Keyward, USER};
+
+const CALLERS: usize = 256;
+
+pub struct Mint {
+    runtime: tokio::runtime::Runtime,
+    home: Home,
+    keys: KeyRing,
+    user: User,
+    settings: Settings,
+}
+
+impl Mint {
+    pub fn of(keyward: &Keyward) -> Self {
+        let environment = keyward.settings.iter().map(|(name, text)| ((*name).to_owned(), text.clone()));
+        let sources = Sources { environment: environment.collect(), ..Sources::default() };
+        let (settings, _) = Settings::load_from(&sources).expect("settings");
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let unused = SocketAddr::from(([127, 0, 0, 1], 0));
+        let keys = app::open_keys(&settings, &clock, unused).expect("keys");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let home = runtime.block_on(Home::open(&settings, &clock)).expect("a home");
+        let name = Username::parse(USER).expect("a name");
+        let account = runtime.block_on(home.stores().accounts.by_name(&name)).expect("an answer");
+        Self { user: account.expect("an account").user, runtime, home, keys, settings }
+    }
+
+    /// The first refresh token of as many new sessions.
+    pub fn sessions(&self, count: usize) -> Vec<RefreshToken> {
+        let sessions = self.home.stores().sessions;
+        let open = |_| {
+            let sessions = Arc::clone(&sessions);
+            let id = SessionId::random();
+            let token = RefreshToken::first(id, self.keys.refresh_secret());
+            let session = NewSession {
+                id,
+                user: self.user.id,
+                app: AppName::default_app(),
+                device: Device::new(None, None, None),
+                created_at: SystemClock.now(),
+            };
+            async move {
+                sessions.open(&session, Some(&token)).await.expect("opened");
+                token
+            }
+        };
+        self.runtime.block_on(stream::iter(0..count).map(open).buffer_unordered(CALLERS).collect())
+    }
+
+    /// The first access token of as many new sessions.
+    pub fn access_tokens(&self, count: usize) -> Vec<String> {
+        let sessions = self.sessions(count);
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let shares = sessions.chunks(count.div_ceil(cores).max(1));
+        thread::scope(|scope| {
+            let signers: Vec<_> = shares
+                .map(|share| scope.spawn(|| share.iter().map(|token| self.sign(token)).collect::<Vec<_>>()))
+                .collect();
+            signers.into_iter().flat_map(|signer| signer.join().expect("signed")).collect()
+        })
+    }
+
+    fn sign(&self, token: &RefreshToken) -> String {
+        let now = SystemClock.now();
+        let claims = AccessClaims {
+            id: TokenId::random(),
+            user: self.user.id,
+            username: self.user.username.shown().to_owned(),
+            session: token.session(),
+            generation: token.generation(),
+            app: AppName::default_app(),
+            roles: self.user.roles.clone(),
+            issued_at: now,
+            expires_at: self.settings.tokens.lifetimes.access_expiry(now, now),
+        };
+        self.keys.sign(&claims).expect("signed")
+    }
+}

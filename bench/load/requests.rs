@@ -1,0 +1,53 @@
+//! What is asked, in one form for Keyward and the peer.
+
+use std::net::SocketAddr;
+
+use serde_json::json;
+
+use super::{
+    common::connection::{Answer, Connection},
+    keyward::{PASSWORD, USER},
+};
+
+/// One request.
+#[derive(Clone, Default)]
+pub struct Request {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub authorization: String,
+    pub body: String,
+}
+
+impl Request {
+    pub fn login() -> Self {
+        let body = json!({ "username": USER, "password": PASSWORD }).to_string();
+        Self { method: "POST", path: "/v1/login", body, ..Self::default() }
+    }
+
+    pub fn check(token: &str) -> Self {
+        let authorization = format!("Bearer {token}");
+        Self { method: "GET", path: "/v1/check", authorization, ..Self::default() }
+    }
+
+    pub fn refresh(token: &str) -> Self {
+        let body = json!({ "refresh_token": token }).to_string();
+        Self { method: "POST", path: "/v1/refresh", body, ..Self::default() }
+    }
+
+    pub fn logout(token: &str) -> Self {
+        let authorization = format!("Bearer {token}");
+        Self { method: "POST", path: "/v1/logout", authorization, ..Self::default() }
+    }
+
+    pub fn jwks() -> Self {
+        Self { method: "GET", path: "/.well-known/jwks.json", ..Self::default() }
+    }
+
+    pub fn ask(&self, server: SocketAddr) -> Answer {
+        self.ask_on(&mut Connection::open(server))
+    }
+
+    pub fn ask_on(&self, connection: &mut Connection) -> Answer {
+        connection.ask(self.method, self.path, &self.authorization, &self.body)
+    }
+}

@@ -1,0 +1,78 @@
+//! How soon three nodes refuse a token after the 204 of its sign-out: each is asked about it without a
+//! pause, over a connection that is warm, before and after.
+
+use std::{
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    common::connection::Connection,
+    keyward::{Kept, Keyward, NO_LIMIT},
+    mint::Mint,
+    options::Options,
+    requests::Request,
+    table::Figure,
+};
+
+const LOGOUTS: usize = 300;
+const GIVE_UP: Duration = Duration::from_secs(5);
+
+pub fn measure(_: &Options) -> Vec<Figure> {
+    let keyward = Keyward::start(Kept::InRedis, NO_LIMIT);
+    let others = [keyward.another_node(), keyward.another_node()];
+    let nodes = [keyward.address(), others[0].address, others[1].address];
+    let mut pollers = nodes.map(Connection::open);
+    let mut door = Connection::open(nodes[0]);
+    let tokens = Mint::of(&keyward).access_tokens(LOGOUTS);
+    let mut delays: Vec<_> = tokens.iter().map(|token| sign_out(&mut door, &mut pollers, token)).collect();
+    delays.sort();
+    let at = |percent: usize| format!("{:.2} ms", delays[LOGOUTS * percent / 100].as_secs_f64() * 1000.0);
+    vec![
+        Figure::new("204 of a sign-out to its refusal by the last of three nodes, p50", at(50), "100 ms"),
+        Figure::new("the same, p99", at(99), "100 ms"),
+    ]
+}
+
+/// From the 204 to the last node's first refusal.
+fn sign_out(door: &mut Connection, pollers: &mut [Connection; 3], token: &str) -> Duration {
+    let warm = Barrier::new(pollers.len() + 1);
+    thread::scope(|scope| {
+        let polling: Vec<_> = pollers
+            .iter_mut()
+            .map(|poller| {
+                let warm = &warm;
+                scope.spawn(move || {
+                    assert_eq!(check(poller, token), 200, "it passes before");
+                    warm.wait();
+                    refused_at(poller, token)
+                })
+            })
+            .collect();
+        warm.wait();
+        let answer = Request::logout(token).ask_on(door);
+        let signed_out_at = Instant::now();
+        assert!(answer.head.starts_with("HTTP/1.1 204"), "{}", answer.head);
+        let refused = polling.into_iter().map(|poller| poller.join().expect("refused"));
+        refused.max().expect("three nodes").saturating_duration_since(signed_out_at)
+    })
+}
+
+fn refused_at(poller: &mut Connection, token: &str) -> Instant {
+    let deadline = Instant::now() + GIVE_UP;
+    loop {
+        let status = check(poller, token);
+        let now = Instant::now();
+        match status {
+            401 => return now,
+            200 => assert!(now < deadline, "a node has not heard of the sign-out"),
+            other => panic!("a check answered {other}"),
+        }
+    }
+}
+
+fn check(connection: &mut Connection, token: &str) -> u16 {
+    let head = Request::check(token).ask_on(connection).head;
+    head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+}
