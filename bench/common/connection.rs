@@ -24,7 +24,7 @@ impl Connection {
         Self(BufReader::new(stream))
     }
 
-    /// Asks; a body is JSON.
+    /// Asks; a body is JSON, or else a form.
     pub fn ask(&mut self, method: &str, path: &str, authorization: &str, body: &str) -> Answer {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n");
         if !authorization.is_empty() {
@@ -32,7 +32,8 @@ impl Connection {
         }
         if !body.is_empty() {
             let length = body.len().to_string();
-            request.extend(["Content-Type: application/json\r\nContent-Length: ", &length, "\r\n"]);
+            let kind = if body.starts_with('{') { "json" } else { "x-www-form-urlencoded" };
+            request.extend(["Content-Type: application/", kind, "\r\nContent-Length: ", &length, "\r\n"]);
         }
         request.extend(["\r\n", body]);
         self.0.get_mut().write_all(request.as_bytes()).expect("sent");

@@ -7,6 +7,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use tempfile::TempDir;
+
 use super::{
     common::{
         guard::{Guard, free_address},
@@ -16,6 +18,8 @@ use super::{
 };
 
 pub const USER: &str = "bench";
+/// A confidential one.
+pub const APP: &str = "orders";
 pub const PASSWORD: &str = "a long enough passphrase, 7 words";
 /// More than any run makes.
 pub const NO_LIMIT: u32 = 1_000_000_000;
@@ -30,8 +34,10 @@ pub enum Kept {
 pub struct Keyward {
     first: Node,
     pub settings: Vec<(&'static str, String)>,
+    /// Of the app.
+    pub secret: String,
     redis: Option<Redis>,
-    home: tempfile::TempDir,
+    home: TempDir,
 }
 
 /// A process of it.
@@ -54,14 +60,10 @@ impl Keyward {
             ("KEYWARD_RATE_LIMIT_SESSION_REQUESTS", limit.to_string()),
         ];
         settings.extend(redis.as_ref().map(|redis| ("REDIS_URL", redis.url())));
-        let mut adding = Command::new(PROGRAM);
-        adding.args(["user", "add", USER, "--password-stdin"]).envs(settings.clone());
-        adding.current_dir(&home).stdin(Stdio::piped()).stdout(Stdio::null());
-        let mut adding = adding.spawn().expect("keyward runs");
-        adding.stdin.take().expect("piped").write_all(PASSWORD.as_bytes()).expect("written");
-        assert!(adding.wait().expect("ended").success(), "the user is added");
+        run(&home, &["user", "add", USER, "--password-stdin"], &settings, PASSWORD);
+        let secret = run(&home, &["app", "add", APP, "--confidential"], &settings, "");
         let first = Node::start(&home, &settings, address);
-        Self { first, settings, redis, home }
+        Self { first, settings, secret, redis, home }
     }
 
     /// Another node of the same home.
@@ -88,8 +90,19 @@ impl Keyward {
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyward");
 
+/// What a command of an operator says.
+fn run(home: &TempDir, words: &[&str], settings: &[(&'static str, String)], input: &str) -> String {
+    let mut command = Command::new(PROGRAM);
+    command.args(words).envs(settings.iter().cloned()).current_dir(home);
+    let mut running = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("keyward runs");
+    running.stdin.take().expect("piped").write_all(input.as_bytes()).expect("written");
+    let output = running.wait_with_output().expect("ended");
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+}
+
 impl Node {
-    fn start(home: &tempfile::TempDir, settings: &[(&'static str, String)], address: SocketAddr) -> Self {
+    fn start(home: &TempDir, settings: &[(&'static str, String)], address: SocketAddr) -> Self {
         let mut settings = settings.to_vec();
         settings.push(("KEYWARD_SERVER_LISTEN", address.to_string()));
         settings.push(("KEYWARD_SERVER_MANAGEMENT_LISTEN", free_address().to_string()));

@@ -9,7 +9,8 @@ local function format(line)
    local method, path, authorization, body = line:match("^(%S+)\t(%S+)\t([^\t]*)\t(.*)$")
    local headers = { Host = wrk.headers["Host"] }
    if authorization ~= "" then headers["Authorization"] = authorization end
-   if body ~= "" then headers["Content-Type"] = "application/json" end
+   local kind = body:sub(1, 1) == "{" and "json" or "x-www-form-urlencoded"
+   if body ~= "" then headers["Content-Type"] = "application/" .. kind end
    return wrk.format(method, path, headers, body ~= "" and body or nil)
 end
 

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
 use super::{
     common::connection::{Answer, Connection},
-    keyward::{PASSWORD, USER},
+    keyward::{APP, PASSWORD, USER},
 };
 
 /// One request.
@@ -37,6 +38,13 @@ impl Request {
     pub fn logout(token: &str) -> Self {
         let authorization = format!("Bearer {token}");
         Self { method: "POST", path: "/v1/logout", authorization, ..Self::default() }
+    }
+
+    /// As the app whose secret it is.
+    pub fn introspection(token: &str, secret: &str) -> Self {
+        let authorization = format!("Basic {}", STANDARD.encode(format!("{APP}:{secret}")));
+        let body = format!("token={token}");
+        Self { method: "POST", path: "/oauth/introspect", authorization, body }
     }
 
     pub fn jwks() -> Self {

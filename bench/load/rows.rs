@@ -7,7 +7,7 @@ use super::{
 };
 
 /// What is measured in requests, beside the bare handler and the peer.
-pub const CONTESTS: [Contest; 14] = [
+pub const CONTESTS: [Contest; 16] = [
     row("check, embedded", Embedded, Work::Check, "0.90 of bare"),
     row("check, Redis", InRedis, Work::Check, "0.75 of bare"),
     row("check, 10,000 tokens, embedded", Embedded, Work::CheckMany, "0.90 of bare"),
@@ -21,6 +21,8 @@ pub const CONTESTS: [Contest; 14] = [
     row("refresh, Redis", InRedis, Work::Refresh, ""),
     row("logout, embedded", Embedded, Work::Logout, ""),
     row("logout, Redis", InRedis, Work::Logout, ""),
+    row("introspection, embedded", Embedded, Work::Introspection, ""),
+    row("introspection, Redis", InRedis, Work::Introspection, ""),
     row("JWKS, embedded", Embedded, Work::Jwks, ""),
 ];
 

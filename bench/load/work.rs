@@ -31,6 +31,8 @@ pub enum Work {
     Refresh,
     /// Each session but once.
     Logout,
+    /// One token, again and again, by an app that shows its secret.
+    Introspection,
     Jwks,
 }
 
@@ -82,20 +84,23 @@ impl Scene {
 impl Work {
     /// The requests of a round of so many seconds, to Keyward and to the peer. Of none, a sample.
     pub fn requests(self, scene: &Scene, seconds: u64) -> [Vec<Request>; 2] {
-        let each = |tokens: &[String], request: fn(&str) -> Request| -> Vec<Request> {
+        let each = |tokens: &[String], request: &dyn Fn(&str) -> Request| -> Vec<Request> {
             tokens.iter().map(|token| request(token)).collect()
         };
         let fresh = || scene.mint.access_tokens(if seconds == 0 { 1 } else { PLENTY });
         let same = |requests: Vec<Request>| [requests.clone(), requests];
         match self {
-            Self::Check | Self::CheckMany | Self::OverLimit => same(each(&scene.tokens, Request::check)),
-            Self::FirstSight => same(each(&fresh(), Request::check)),
-            Self::Logout => same(each(&fresh(), Request::logout)),
+            Self::Check | Self::CheckMany | Self::OverLimit => same(each(&scene.tokens, &Request::check)),
+            Self::FirstSight => same(each(&fresh(), &Request::check)),
+            Self::Logout => same(each(&fresh(), &Request::logout)),
             Self::Login => same(vec![Request::login()]),
+            Self::Introspection => {
+                same(each(&scene.tokens, &|token| Request::introspection(token, &scene.keyward.secret)))
+            }
             Self::Jwks => same(vec![Request::jwks()]),
             Self::Refresh => [
                 scene.mint.sessions(CHAINS).iter().map(|token| Request::refresh(token.expose())).collect(),
-                each(&scene.express.sessions(CHAINS), Request::refresh),
+                each(&scene.express.sessions(CHAINS), &Request::refresh),
             ],
         }
     }

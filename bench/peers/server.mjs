@@ -71,6 +71,18 @@ app.all('/v1/check', async (request, response) => {
     response.set({ 'X-Auth-User': claims.sub, 'X-Auth-Session': claims.sid, 'Cache-Control': 'no-store' }).end();
 });
 
+app.post('/oauth/introspect', express.urlencoded(), async (request, response) => {
+    const inactive = () => response.json({ active: false });
+    let claims;
+    try {
+        claims = jwt.verify(request.body.token, publicKey, expected);
+    } catch {
+        return inactive();
+    }
+    if (await redis.exists(`blacklist:${claims.jti}`)) return inactive();
+    response.json({ active: true, token_type: 'Bearer', ...claims });
+});
+
 app.get('/.well-known/jwks.json', (_, response) => {
     response.set('Cache-Control', 'public, max-age=300').json(jwks);
 });
