@@ -94,7 +94,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_keyward");
 fn run(home: &TempDir, words: &[&str], settings: &[(&'static str, String)], input: &str) -> String {
     let mut command = Command::new(PROGRAM);
     command.args(words).envs(settings.iter().cloned()).current_dir(home);
-    let mut running = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("keyward runs");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = command.spawn().expect("keyward runs");
     running.stdin.take().expect("piped").write_all(input.as_bytes()).expect("written");
     let output = running.wait_with_output().expect("ended");
     assert!(output.status.success(), "{words:?}: {output:?}");
