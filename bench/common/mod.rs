@@ -1,5 +1,5 @@
 //! What the benchmarks that start servers share.
 
-pub mod connection;
+pub mod cpu;
 pub mod guard;
 pub mod redis;

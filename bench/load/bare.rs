@@ -11,10 +11,8 @@ use axum::{
 };
 
 use super::{
-    common::{
-        connection::Answer,
-        guard::{Guard, free_address},
-    },
+    common::guard::{Guard, free_address},
+    connection::Answer,
     wrk::Target,
 };
 

@@ -9,6 +9,7 @@ mod argon;
 mod bare;
 #[path = "../common/mod.rs"]
 mod common;
+mod connection;
 mod contest;
 mod express;
 mod figures;

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
 use super::{
-    common::connection::{Answer, Connection},
+    connection::{Answer, Connection},
     keyward::{APP, PASSWORD, USER},
 };
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    common::connection::Connection,
+    connection::Connection,
     keyward::{Kept, Keyward, NO_LIMIT},
     mint::Mint,
     options::Options,

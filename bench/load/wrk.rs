@@ -10,11 +10,9 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{requests::Request, table::ratio};
+use super::{common::cpu, requests::Request, table::ratio};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/load/load.lua");
-/// Linux says so to every program, whatever the kernel's own clock.
-const TICKS_A_SECOND: f64 = 100.0;
 
 /// In which order a script sends requests.
 #[derive(Clone, Copy)]
@@ -80,13 +78,13 @@ pub fn round(target: &Target, requests: &[Request], drive: Drive) -> (Sample, Se
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("requests");
     fs::write(&file, lines(requests)).expect("written");
-    let before = [Some(target.server), target.redis].map(|process| process.map(ticks));
+    let before = [Some(target.server), target.redis].map(|process| process.map(cpu::used_by));
     let seen = wrk(target.address, &file, drive);
-    let after = [Some(target.server), target.redis].map(|process| process.map(ticks));
+    let after = [Some(target.server), target.redis].map(|process| process.map(cpu::used_by));
     assert_eq!(seen.broken, 0, "connections broke");
     assert_ne!(seen.requests, 0, "nothing was answered in time");
     let cpu = |process: usize| {
-        let micros = (after[process]? - before[process]?) / TICKS_A_SECOND * 1e6;
+        let micros = after[process]?.saturating_sub(before[process]?).as_secs_f64() * 1e6;
         Some(micros / ratio(seen.requests, 1))
     };
     let sample = Sample {
@@ -122,13 +120,4 @@ fn wrk(address: SocketAddr, requests: &Path, drive: Drive) -> Seen {
     let said = String::from_utf8_lossy(&output.stdout);
     let seen = said.lines().last().and_then(|line| serde_json::from_str(line).ok());
     seen.unwrap_or_else(|| panic!("wrk: {said}{}", String::from_utf8_lossy(&output.stderr)))
-}
-
-/// User and system time of a process since its start.
-fn ticks(process: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("a process");
-    // The name, in parentheses, may hold spaces; state is the field after it.
-    let (_, fields) = stat.rsplit_once(')').expect("a name");
-    let times = fields.split_whitespace().skip(11).take(2);
-    times.map(|ticks| ticks.parse::<f64>().expect("a number")).sum()
 }

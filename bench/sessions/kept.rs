@@ -27,7 +27,10 @@ use keyward::{
     },
 };
 
-use super::{APP, IP, SESSIONS_A_USER, data, median, millis, per_second, servers::Redis, user};
+use super::{
+    APP, IP, SESSIONS_A_USER, common::redis::Redis, data, median, millis, per_second, servers::used_memory,
+    user,
+};
 
 const CALLERS: usize = 256;
 const CALLS: usize = 200;
@@ -40,13 +43,13 @@ pub async fn measure(users: usize) {
     assert!(users >= CALLS, "each call ends the sessions of another user");
     let count = users * SESSIONS_A_USER;
     let (full, empty) = (Home::start().await, Home::start().await);
-    let before = full.redis.used_memory();
+    let before = used_memory(&full.redis);
     let begun = Instant::now();
     tokio::time::timeout(LONGEST_FILL, full.fill(count)).await.expect("filled in time");
     let created = per_second(count, begun.elapsed());
     println!("\n{:<42} {count:>10}", format!("sessions kept, of {users} users"));
     println!("{:<42} {created:>10.0}", "created with the store's verb, a second");
-    let bytes = (full.redis.used_memory() - before) / u64::try_from(count).expect("a count");
+    let bytes = (used_memory(&full.redis) - before) / u64::try_from(count).expect("a count");
     println!("{:<42} {bytes:>10}", "bytes in Redis a session (goal: < 700)");
     println!("{:<42} {:>10} {:>10}", format!("median of {CALLS} calls, ms (goal: < 10)"), "full", "empty");
     compare("list the 100 of a user", &full, &empty, async |home, call| {

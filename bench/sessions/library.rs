@@ -16,9 +16,10 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{
     APP, IP, SESSIONS_A_USER,
+    common::{cpu, redis::Redis},
     connection::Connection,
-    cpu, data, median, per_second,
-    servers::{Keyward, Redis},
+    data, median, per_second,
+    servers::{Keyward, used_memory},
     user,
 };
 
@@ -89,12 +90,12 @@ struct Cost {
 
 impl Cost {
     fn of(redis: &Redis, contender: &mut impl Contender) -> Self {
-        let (before, mut bytes) = (redis.used_memory(), 0);
+        let (before, mut bytes) = (used_memory(redis), 0);
         let cpu = VERBS.map(|verb| {
-            let (caller, server) = (contender.cpu(), redis.cpu());
+            let (caller, server) = (contender.cpu(), cpu::used_by(redis.as_ref().id));
             contender.run(verb, MANY_SESSIONS);
             if matches!(verb, Verb::Create) {
-                bytes = redis.used_memory().saturating_sub(before)
+                bytes = used_memory(redis).saturating_sub(before)
                     / u64::try_from(MANY_SESSIONS).expect("a count");
             }
             let each =
@@ -102,7 +103,7 @@ impl Cost {
             format!(
                 "{:.1} + {:.1}",
                 each(contender.cpu().saturating_sub(caller)),
-                each(redis.cpu().saturating_sub(server))
+                each(cpu::used_by(redis.as_ref().id).saturating_sub(server))
             )
         });
         Self { cpu, bytes }
@@ -205,7 +206,7 @@ impl Theirs {
         assert!(packages.join("installed").exists(), "tests/run installs the packages of tests/node");
         let mut command = Command::new("node");
         command.args(["--input-type=module", "--eval", include_str!("redis-sessions.mjs"), "--"]);
-        command.args([&redis.port().to_string(), "library", APP]).current_dir(packages);
+        command.args([&redis.port.to_string(), "library", APP]).current_dir(packages);
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node");
         let times = BufReader::new(process.stdout.take().expect("piped"));
         Self { rounds: process.stdin.take(), times, process }

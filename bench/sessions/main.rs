@@ -4,8 +4,9 @@
 //! store (`-- 100000` for that many). Some three minutes, 1 GiB of memory; `tests/run` installs the library.
 #![expect(clippy::print_stdout, reason = "its output is a table")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod connection;
-mod cpu;
 mod kept;
 mod library;
 mod servers;

@@ -13,9 +13,3 @@ pub fn used_by(process: u32) -> Duration {
     let ticks = fields.skip(11).take(2).map(|field| field.parse::<u32>().expect("a number"));
     Duration::from_secs_f64(f64::from(ticks.sum::<u32>()) / TICKS_A_SECOND)
 }
-
-/// The one process that another has started.
-pub fn child_of(process: u32) -> u32 {
-    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
-    children.expect("it runs").trim().parse().expect("one child")
-}
