@@ -8,9 +8,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 const ROOMS: &[(&str, &[&str])] = &[
     ("app", &["auth", "cli", "config", "domain", "http", "keys", "store", "telemetry"]),
     ("auth", &["domain", "keys", "store"]),
-    ("cli", &["app", "auth", "config", "domain", "keys"]),
+    ("cli", &["app", "auth", "config", "domain", "gateway", "keys"]),
     ("config", &["domain"]),
     ("domain", &[]),
+    ("gateway", &["domain"]),
     ("http", &["auth", "config", "domain", "keys"]),
     ("keys", &["domain"]),
     ("store", &["domain"]),
@@ -23,10 +24,11 @@ const BACK_ENDS: &[&str] = &["memory", "postgres", "redis", "sqlite"];
 /// Crates that are at home in some modules only.
 const HOMES: &[(&str, &[&str])] = &[
     ("argon2", &["auth"]),
-    ("axum", &["http"]),
+    ("axum", &["gateway::echo", "http"]),
     ("axum_server", &["app", "http"]),
     ("clap", &["cli"]),
     ("deadpool_postgres", &["store::postgres"]),
+    ("httparse", &["gateway"]),
     ("jsonwebtoken", &["keys"]),
     ("metrics_exporter_prometheus", &["telemetry"]),
     ("pem", &["keys"]),

@@ -2,7 +2,10 @@
 
 use std::{error::Error, io, process::ExitCode};
 
-use crate::{app::StartError, auth::error::AuthError, config::ConfigError, keys::error::KeyError};
+use crate::{
+    app::StartError, auth::error::AuthError, config::ConfigError, gateway::GatewayError,
+    keys::error::KeyError,
+};
 
 /// A command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +18,8 @@ pub(super) enum CliError {
     Verb(#[from] AuthError),
     #[error(transparent)]
     Key(#[from] KeyError),
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
     #[error("the runtime cannot be started: {0}")]
     Runtime(io::Error),
     /// What was asked for is not there, or not possible.
@@ -26,6 +31,9 @@ pub(super) enum CliError {
     /// What was found has been printed already.
     #[error("something is wrong, see above")]
     Unwell,
+    /// The same of a gateway.
+    #[error("somebody gets in who should not, see above")]
+    Open,
 }
 
 impl CliError {

@@ -5,6 +5,7 @@ mod app;
 mod config;
 mod doctor;
 mod error;
+mod gateway;
 mod key;
 mod migrate;
 mod output;
@@ -58,6 +59,9 @@ enum Command {
     /// Show, replace and retire signing keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Put a gateway in front of an app, and see whether it lets anybody in
+    #[command(subcommand)]
+    Gateway(gateway::Command),
     /// Print the settings in force, secrets masked, and where each came from
     Config(config::Args),
     /// Check settings, database, Redis, keys and clock, and say what to mend
@@ -97,6 +101,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Command::App(command) => app::run(&context, command).await,
         Command::Session(command) => session::run(&context, command).await,
         Command::Key(command) => key::run(&context, command),
+        Command::Gateway(command) => gateway::run(&context, command).await,
         Command::Config(args) => config::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args).await,
     }

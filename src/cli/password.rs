@@ -1,4 +1,4 @@
-//! Asks for a new password: twice at a terminal, without showing it, or once on standard input.
+//! Asks for a password: at a terminal, a new one twice, without showing it, or once on standard input.
 //! Never as an argument, where every process on the machine could read it.
 
 use std::io::{self, BufRead, Read};
@@ -24,13 +24,26 @@ pub(super) fn ask(username: &str, from_stdin: bool) -> Result<Password, CliError
     Password::parse(&typed).map_err(|error| CliError::Refused(error.to_string()))
 }
 
+/// The password that `username` has.
+pub(super) fn ask_for_known(username: &str, from_stdin: bool) -> Result<Password, CliError> {
+    let typed =
+        if from_stdin { one_line(io::stdin().lock())? } else { typed(format!("Password of {username}: "))? };
+    Password::parse(&typed).map_err(|error| CliError::Refused(error.to_string()))
+}
+
+/// A secret that is no password.
+pub(super) fn one_line_of_input() -> Result<Zeroizing<String>, CliError> {
+    one_line(io::stdin().lock())
+}
+
+fn typed(prompt: String) -> Result<Zeroizing<String>, CliError> {
+    let typed = rpassword::prompt_password(prompt).map(Zeroizing::new);
+    typed.map_err(|error| CliError::Refused(format!("the password cannot be read: {error}")))
+}
+
 fn typed_twice(username: &str) -> Result<Zeroizing<String>, CliError> {
-    let ask = |prompt: String| {
-        let typed = rpassword::prompt_password(prompt).map(Zeroizing::new);
-        typed.map_err(|error| CliError::Refused(format!("the password cannot be read: {error}")))
-    };
-    let first = ask(format!("New password for {username}: "))?;
-    if ask("The same again: ".to_owned())? != first {
+    let first = typed(format!("New password for {username}: "))?;
+    if typed("The same again: ".to_owned())? != first {
         return Err(CliError::Refused("the two passwords differ".to_owned()));
     }
     Ok(first)

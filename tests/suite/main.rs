@@ -10,6 +10,7 @@ mod config;
 mod contracts;
 mod docs;
 mod fuzz_twins;
+mod gateways;
 mod keys;
 mod keyspace;
 mod model;

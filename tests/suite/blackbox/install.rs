@@ -282,13 +282,13 @@ pub fn wait_for<T>(mut poll: impl FnMut() -> Option<T>) -> Option<T> {
     }
 }
 
-/// Three addresses nobody listens on. They are on a loopback address that belongs to this process
-/// alone, so that no other connection can take one of the ports before the server does.
-fn free_addresses() -> [SocketAddr; 3] {
+/// Addresses nobody listens on. They are on a loopback address that belongs to this process alone, so
+/// that no other connection can take one of the ports before the server does.
+pub fn free_addresses<const N: usize>() -> [SocketAddr; N] {
     let id = process::id();
     let [.., high, low] = id.to_be_bytes();
     let host = Ipv4Addr::new(127, 64 + u8::try_from(id >> 16 & 0x3f).expect("6 bits"), high, low.max(1));
-    [(); 3]
+    [(); N]
         .map(|()| TcpListener::bind((host, 0)))
         .map(|bound| bound.expect("a port").local_addr().expect("its address"))
 }

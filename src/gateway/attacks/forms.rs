@@ -1,0 +1,93 @@
+//! The forms a request can have: methods, versions, bodies, other protocols.
+
+use super::{
+    Attack, Attacker,
+    Verdict::{Holds, Open},
+    judge::{
+        Wanted::{Refused, Served, Unauthorized},
+        reached,
+    },
+};
+use crate::gateway::{
+    request::Request,
+    websocket::{self, KEY},
+};
+
+const PATH: &str = "/forms/a%20b/%C3%A9;v=1?x=1&y=%2F&x=2";
+const MEBIBYTE: usize = 1024 * 1024;
+
+fn upgrade(request: Request) -> Request {
+    websocket::handshake(request, KEY)
+}
+
+pub(super) fn anonymous() -> Vec<Attack> {
+    let ask = |method| Request::new(method, PATH);
+    vec![
+        Attack::new("HEAD without a token", Unauthorized, ask("HEAD")),
+        Attack::new("POST without a token", Unauthorized, ask("POST").body(vec![b'x'; 100_000])),
+        Attack::new("OPTIONS without a token", Unauthorized, ask("OPTIONS")),
+        Attack::new("TRACE without a token", Refused, ask("TRACE")),
+        Attack::new("HTTP/1.0 without a token", Unauthorized, ask("GET").http_1_0()),
+        Attack::new("WebSocket without a token", Unauthorized, upgrade(ask("GET"))),
+    ]
+}
+
+pub(super) fn with(token: &str) -> Vec<Attack> {
+    let ask = |method| Request::new(method, PATH).bearer(token);
+    // No two stretches of it are alike.
+    let body: Vec<u8> = (0..MEBIBYTE / 4).flat_map(|number| (number as u32).to_be_bytes()).collect();
+    vec![
+        Attack::new("POST of 1 MiB", Served, ask("POST").body(body.clone())),
+        Attack::new("POST of 1 MiB in chunks", Served, ask("POST").chunked(body)),
+        Attack::new("PUT", Served, ask("PUT").body("{}")),
+        Attack::new("DELETE", Served, ask("DELETE")),
+        Attack::new("OPTIONS", Served, ask("OPTIONS")),
+        Attack::new("HEAD", Served, ask("HEAD")),
+        Attack::new("HTTP/1.0", Served, ask("GET").http_1_0()),
+    ]
+}
+
+/// A CORS preflight carries no token. Whether it is let through is for the gateway to say, not for
+/// the client; and it names nobody.
+pub(super) async fn preflight(attacker: &mut Attacker) {
+    let preflight = |query: &str| {
+        Request::new("OPTIONS", format!("/preflight{query}"))
+            .line("Origin: https://app.example.com")
+            .line("Access-Control-Request-Method: POST")
+    };
+    let plain = attacker.gateway.ask(&preflight("")).await;
+    let is_allowed = plain.is_ok_and(|answer| reached(&answer, attacker.has_echo));
+    let name = "a preflight that asks to be let in";
+    if is_allowed {
+        return attacker.find(name, Holds, "preflights are let in, by the gateway's word");
+    }
+    let request = attacker.marked(name, Unauthorized, preflight("?preflight=allow"));
+    let answer = attacker.gateway.ask(&request).await;
+    attacker.judge(name, Unauthorized, &request, &answer);
+}
+
+/// Whoever could switch the app to HTTP/2 on the open connection would pass it requests that the
+/// gateway never sees.
+pub(super) async fn other_protocol(attacker: &mut Attacker, token: &str) {
+    let name = "a switch to HTTP/2 in the clear";
+    if attacker.caller.is_none() {
+        return attacker.unseen(name, "no credentials were given");
+    }
+    let request = Request::new("GET", PATH).bearer(token).line("Connection: Upgrade, HTTP2-Settings");
+    let request = request.line("Upgrade: h2c").line("HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA");
+    let answer = attacker.gateway.ask(&request).await;
+    let told = answer.as_ref().ok().and_then(|answer| answer.told());
+    match (answer, told) {
+        (Ok(answer), None) if answer.status == 101 => {
+            attacker.find(name, Open, "the app is asked, and agrees")
+        }
+        (_, Some(told)) if told.headers.iter().any(|(name, value)| name == "upgrade" && value == "h2c") => {
+            attacker.find(name, Open, "the app is asked to switch");
+        }
+        (_, Some(_)) => attacker.find(name, Holds, "the app is not asked"),
+        (Ok(answer), None) if answer.status >= 400 => {
+            attacker.find(name, Holds, format!("refused with {}", answer.status));
+        }
+        (_, None) => attacker.unseen(name, "no echo app tells what it got"),
+    }
+}

@@ -1,0 +1,192 @@
+//! Attacks on a gateway, from outside. Each asks as somebody would who wants to be let in, or who is
+//! somebody else; the echo app behind the gateway, where there is one, tells what came of it.
+
+mod bodies;
+mod caller;
+mod forms;
+mod judge;
+mod life;
+mod paths;
+mod roles;
+mod spoofs;
+mod tokens;
+mod websocket;
+
+use std::{fmt, io};
+
+pub use self::caller::Caller;
+use self::judge::Wanted;
+use super::{error::GatewayError, request::Request, target::Target, wire::Answer};
+
+/// What came of an attack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The gateway does as it should.
+    Holds,
+    /// It lets nobody in, but a client is told less than it should be, or something wrong.
+    Weak,
+    /// Somebody is let in, or is taken for somebody else.
+    Open,
+    /// It could not be tried, or what came of it could not be seen.
+    Unseen,
+}
+
+/// An attack and what came of it.
+#[derive(Debug)]
+pub struct Finding {
+    /// What was tried.
+    pub attack: String,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub seen: String,
+}
+
+/// A single request and what it should come to.
+struct Attack {
+    name: String,
+    wanted: Wanted,
+    request: Request,
+}
+
+/// What to attack and with what.
+pub struct Attacker {
+    gateway: Target,
+    caller: Option<Caller>,
+    expired: Option<String>,
+    forbidden: Option<String>,
+    has_echo: bool,
+    /// Makes probes of this run differ from those of others.
+    run: String,
+    refused: Vec<(String, String)>,
+    findings: Vec<Finding>,
+}
+
+impl Attacker {
+    /// Attacks `gateway` as a stranger, and as `caller` where there is one; `run` marks its requests.
+    #[must_use]
+    pub fn new(gateway: Target, caller: Option<Caller>, run: &str) -> Self {
+        Self {
+            gateway,
+            caller,
+            expired: None,
+            forbidden: None,
+            has_echo: false,
+            run: run.to_owned(),
+            refused: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// Also with a token that was good once.
+    #[must_use]
+    pub fn with_expired(self, token: Option<String>) -> Self {
+        Self { expired: token, ..self }
+    }
+
+    /// Also on a path that the caller's roles do not open.
+    #[must_use]
+    pub fn with_forbidden(self, path: Option<String>) -> Self {
+        Self { forbidden: path, ..self }
+    }
+
+    /// Tries everything, in an order in which nothing spoils what comes after.
+    pub async fn run(mut self) -> Result<Vec<Finding>, GatewayError> {
+        self.look().await?;
+        self.all(tokens::anonymous(self.expired.as_deref())).await;
+        self.all(spoofs::anonymous()).await;
+        self.all(paths::anonymous()).await;
+        self.all(forms::anonymous()).await;
+        bodies::never_comes(&mut self).await;
+        forms::preflight(&mut self).await;
+        let token = self.caller.as_ref().map(|caller| caller.token().to_owned());
+        self.signed_in(token.as_deref().unwrap_or("")).await;
+        Ok(self.findings)
+    }
+
+    async fn signed_in(&mut self, token: &str) {
+        self.all(tokens::with(token)).await;
+        self.all(spoofs::with(token)).await;
+        spoofs::claims(self, token).await;
+        self.all(paths::with(token)).await;
+        self.all(forms::with(token)).await;
+        forms::other_protocol(self, token).await;
+        bodies::held_back(self, token).await;
+        bodies::smuggled(self, token).await;
+        websocket::opens(self, token).await;
+        roles::lacking(self, token).await;
+        life::one_connection(self, token).await;
+        life::cookie(self).await;
+        life::refused_stay_out(self, token).await;
+        life::too_often(self, token).await;
+        life::signed_out(self, token).await;
+    }
+
+    /// Whether anybody answers, and whether it is the echo app that does.
+    async fn look(&mut self) -> Result<(), GatewayError> {
+        let token = self.caller.as_ref().map_or("", Caller::token);
+        let answer = self.gateway.ask(&Request::new("GET", "/").bearer(token)).await;
+        let away = |error| GatewayError::Away(self.gateway.origin.clone(), error);
+        self.has_echo = answer.map_err(away)?.is_echo();
+        Ok(())
+    }
+
+    async fn all(&mut self, attacks: Vec<Attack>) {
+        for attack in attacks {
+            self.attack(attack).await;
+        }
+    }
+
+    async fn attack(&mut self, attack: Attack) {
+        if attack.wanted.needs_caller() && self.caller.is_none() {
+            return self.unseen(&attack.name, "no credentials were given");
+        }
+        let request = self.marked(&attack.name, attack.wanted, attack.request);
+        let answer = self.gateway.ask(&request).await;
+        self.judge(&attack.name, attack.wanted, &request, &answer);
+    }
+
+    /// The request with a probe, which must not reach the app where it is to be refused.
+    fn marked(&mut self, attack: &str, wanted: Wanted, request: Request) -> Request {
+        let probe = format!("{}-{}", self.run, self.findings.len());
+        if wanted.is_refusal() {
+            self.refused.push((probe.clone(), attack.to_owned()));
+        }
+        request.marked(&probe)
+    }
+
+    fn judge(&mut self, attack: &str, wanted: Wanted, request: &Request, answer: &io::Result<Answer>) {
+        let path = self.gateway.path_of(request);
+        let identity = self.caller.as_ref().map(Caller::identity);
+        let sight = judge::Sight { request, path: &path, identity, has_echo: self.has_echo };
+        let (verdict, seen) = sight.judge(wanted, answer);
+        self.find(attack, verdict, seen);
+    }
+
+    fn find(&mut self, attack: impl fmt::Display, verdict: Verdict, seen: impl Into<String>) {
+        self.findings.push(Finding { attack: attack.to_string(), verdict, seen: seen.into() });
+    }
+
+    fn unseen(&mut self, attack: &str, why: &str) {
+        self.find(attack, Verdict::Unseen, why);
+    }
+}
+
+impl Attack {
+    fn new(name: impl Into<String>, wanted: Wanted, request: Request) -> Self {
+        Self { name: name.into(), wanted, request }
+    }
+}
+
+impl Verdict {
+    /// The name that programs see.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Weak => "weak",
+            Self::Open => "open",
+            Self::Unseen => "unseen",
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A path that asks for a role, and the other spellings of it.
+
+use percent_encoding::percent_decode_str;
+
+use super::{
+    Attack, Attacker,
+    Verdict::{Holds, Open, Weak},
+    judge::Wanted::Denied,
+};
+use crate::gateway::{request::Request, wire::Answer};
+
+/// Tries to get at the forbidden path without its role.
+pub(super) async fn lacking(attacker: &mut Attacker, token: &str) {
+    let name = "a path that asks for a role";
+    let Some(path) = attacker.forbidden.clone() else {
+        return attacker.unseen(name, "no --forbidden PATH was given");
+    };
+    if attacker.caller.is_none() {
+        return attacker.unseen(name, "no credentials were given");
+    }
+    attacker.attack(Attack::new(name, Denied(403), Request::new("GET", &*path).bearer(token))).await;
+    for spelling in spellings(&path) {
+        let request = Request::new("GET", &*spelling).bearer(token);
+        let name = format!("{spelling} for {path}");
+        match attacker.gateway.ask(&request).await {
+            Ok(answer) if is_there(&answer, &path) => {
+                attacker.find(name, Open, "the app takes it for the same path");
+            }
+            Ok(answer) => attacker.find(name, Holds, format!("answered with {}", answer.status)),
+            Err(error) => attacker.find(name, Weak, format!("no answer: {error}")),
+        }
+    }
+}
+
+fn spellings(path: &str) -> Vec<String> {
+    let rest = path.trim_start_matches('/');
+    let (first, other) = rest.split_at(rest.chars().next().map_or(0, char::len_utf8));
+    let encoded = first.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"));
+    vec![
+        format!("//{rest}"),
+        format!("/./{rest}"),
+        format!("/x/../{rest}"),
+        format!("/x/%2e%2e/{rest}"),
+        format!("/x%2f..%2f{rest}"),
+        format!("/{encoded}{other}"),
+        format!("/{}", rest.to_uppercase()),
+        format!("{};x=1/y", path.trim_end_matches('/')),
+    ]
+}
+
+/// Whether what reached the app is that path, as a lenient program reads it.
+fn is_there(answer: &Answer, path: &str) -> bool {
+    answer.told().is_some_and(|told| {
+        let (there, wanted) = (plain(&told.target), plain(path));
+        there.strip_prefix(&wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+/// The path in small letters, decoded, without parameters, and without steps that lead nowhere.
+fn plain(target: &str) -> String {
+    let path = target.split('?').next().unwrap_or("");
+    let path = percent_decode_str(path).decode_utf8_lossy().to_lowercase();
+    let mut steps: Vec<&str> = Vec::new();
+    for step in path.split('/').map(|step| step.split(';').next().unwrap_or("")) {
+        match step {
+            "" | "." => {}
+            ".." => drop(steps.pop()),
+            step => steps.push(step),
+        }
+    }
+    format!("/{}", steps.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_is_the_path() {
+        for spelling in spellings("/admin/") {
+            assert!(plain(&spelling).starts_with("/admin"), "{spelling}");
+        }
+        for other in ["/administration", "/x/admin", "/"] {
+            assert!(!plain(other).starts_with("/admin/") && plain(other) != "/admin", "{other}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Headers that say who asks, and for what, sent by the client itself.
+
+use super::{
+    Attack, Attacker,
+    Verdict::{Holds, Weak},
+    caller::IDENTITY,
+    judge::Wanted::{self, Known, Refused, Served, Unauthorized},
+};
+use crate::gateway::{request::Request, told::Told};
+
+/// What no app behind a gateway should believe of a client, unless the gateway wrote it.
+const CLAIMS: [&str; 11] = [
+    "Forwarded",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Method",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Uri",
+    "X-Original-Method",
+    "X-Original-Uri",
+    "X-Original-Url",
+    "X-Real-Ip",
+    "X-Rewrite-Url",
+];
+const FORGED: &str = "forged.example";
+
+fn get() -> Request {
+    Request::new("GET", "/spoofs")
+}
+
+/// A request with forged identity headers, their names put so.
+fn forged(put: impl Fn(&str) -> String) -> Request {
+    IDENTITY.iter().fold(get(), |request, name| request.line(format!("{}: {FORGED}", put(name))))
+}
+
+fn claiming(request: Request) -> Request {
+    CLAIMS.iter().fold(request, |request, name| request.line(format!("{name}: {FORGED}")))
+}
+
+pub(super) fn anonymous() -> Vec<Attack> {
+    let as_preflight = get()
+        .line("X-Forwarded-Method: OPTIONS")
+        .line("Origin: https://forged.example")
+        .line("Access-Control-Request-Method: GET");
+    vec![
+        Attack::new("identity headers without a token", Unauthorized, forged(str::to_owned)),
+        Attack::new("forwarding headers without a token", Unauthorized, claiming(get())),
+        Attack::new("a request that says it is a preflight", Unauthorized, as_preflight),
+    ]
+}
+
+pub(super) fn with(token: &str) -> Vec<Attack> {
+    let named = IDENTITY.join(", ");
+    let connection = |line: &str| get().bearer(token).line(line);
+    let other = "Authorization: Bearer nonsense";
+    let hidden = |glue: &str| get().bearer(token).line(format!("X-Nothing: a{glue}X-Auth-User: {FORGED}"));
+    let spelled = |name, wanted: Wanted, put: fn(&str) -> String| {
+        Attack::new(format!("identity headers{name}"), wanted, forged(put).bearer(token))
+    };
+    vec![
+        spelled("", Served, str::to_owned),
+        spelled(" in small letters", Served, str::to_lowercase),
+        spelled(" with underscores", Served, |name| name.replace('-', "_")),
+        spelled(" with one underscore", Served, |name| name.replacen('-', "_", 1)),
+        spelled(" with the other underscore", Served, |name| name.replace("Auth-", "Auth_")),
+        spelled(" with a blank behind", Known, |name| format!("{name} ")),
+        Attack::new("a header in a folded line", Known, hidden("\r\n ")),
+        Attack::new("a header after a bare line feed", Known, hidden("\n")),
+        Attack::new("a header after a bare carriage return", Known, hidden("\r")),
+        Attack::new(
+            "identity headers that Connection names",
+            Known,
+            connection(&format!("Connection: close, {named}")),
+        ),
+        Attack::new(
+            "identity headers that a second Connection names",
+            Known,
+            connection("Connection: close").line(format!("Connection: {}", named.to_lowercase())),
+        ),
+        Attack::new("a good token, then another", Refused, get().bearer(token).line(other)),
+        Attack::new("another token, then a good one", Refused, get().line(other).bearer(token)),
+        Attack::new("two tokens in one line", Refused, get().bearer(&format!("{token}, Bearer {token}"))),
+    ]
+}
+
+/// Forwarding headers reach the app only as the gateway writes them.
+pub(super) async fn claims(attacker: &mut Attacker, token: &str) {
+    let name = "forwarding headers";
+    if attacker.caller.is_none() {
+        return attacker.unseen(name, "no credentials were given");
+    }
+    let answer = attacker.gateway.ask(&claiming(get().bearer(token))).await;
+    let told = answer.ok().and_then(|answer| answer.told());
+    match told.as_ref().map(believed) {
+        None => attacker.unseen(name, "no echo app tells what it got"),
+        Some(believed) if believed.is_empty() => {
+            attacker.find(name, Holds, "the app sees none as the client wrote it");
+        }
+        Some(believed) => {
+            attacker.find(name, Weak, format!("the client writes {}", believed.join(", ")));
+        }
+    }
+}
+
+fn believed(told: &Told) -> Vec<&str> {
+    let is_claim = |name: &str| CLAIMS.iter().any(|claim| claim.eq_ignore_ascii_case(name));
+    let believed = told.headers.iter().filter(|(name, value)| is_claim(name) && value.contains(FORGED));
+    believed.map(|(name, _)| name.as_str()).collect()
+}

@@ -1,0 +1,46 @@
+//! All that `keyward gateway test` tries, on every gateway.
+
+use std::time::{Duration, Instant};
+
+use rstest::rstest;
+
+use super::{
+    gateway::Kind,
+    site::{PASSWORD, Site, USER},
+};
+use crate::blackbox::install::{Install, PATIENCE};
+
+/// A token of a server whose tokens live for a second; this server would take it but for its age.
+async fn expired_token(install: &Install) -> String {
+    let hasty = Install::beside(install).with("KEYWARD_TOKENS_ACCESS_TTL", "1s");
+    let server = hasty.start().await;
+    let user = server.client().signed_in(USER, PASSWORD).await;
+    // Not at the check, which would count.
+    let deadline = Instant::now() + PATIENCE;
+    while user.get("/v1/me").await.status == 200 {
+        assert!(Instant::now() < deadline, "a token of one second lives on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    user.check().await.refused(401, "token_expired");
+    server.terminate();
+    user.access
+}
+
+#[rstest]
+#[case::caddy(Kind::Caddy)]
+#[case::haproxy(Kind::Haproxy)]
+#[case::nginx(Kind::Nginx)]
+#[case::traefik(Kind::Traefik)]
+#[tokio::test]
+async fn every_attack_is_held_off(#[case] kind: Kind) {
+    let install = Install::new();
+    install.add_user(USER, PASSWORD, &[]);
+    let expired = expired_token(&install).await;
+    let site = Site::start_in(install).await;
+    let gateway = site.gateway(kind);
+    let (outcome, lines) = site.attack(&gateway, &["--forbidden", "/admin/", "--expired", &expired]);
+    let loose: Vec<_> = lines.iter().filter(|line| line.verdict != "holds").collect();
+    assert!(loose.is_empty(), "{loose:#?}\n{}", gateway.log());
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(lines.len() > 100, "{lines:#?}");
+}

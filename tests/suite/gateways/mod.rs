@@ -1,0 +1,9 @@
+//! Real gateways in front of an app that tells what reaches it: each in our own configuration, as
+//! `keyward gateway init` writes it, and attacked by `keyward gateway test`.
+
+mod gateway;
+mod init;
+mod matrix;
+mod mistakes;
+mod outages;
+mod site;
