@@ -32,10 +32,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["keys"]),
     ("metrics_exporter_prometheus", &["telemetry"]),
     ("pem", &["keys"]),
+    ("prost", &["http::ext_authz"]),
     ("redis", &["store::redis"]),
     ("refinery", &["store"]),
     ("rusqlite", &["store::sqlite"]),
     ("tokio_postgres", &["store::postgres"]),
+    ("tonic", &["http::ext_authz"]),
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["telemetry"]),
 ];

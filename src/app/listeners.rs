@@ -19,6 +19,7 @@ pub struct Listeners {
     public: TcpListener,
     management: TcpListener,
     check: Option<TcpListener>,
+    ext_authz: Option<TcpListener>,
 }
 
 impl Listeners {
@@ -30,10 +31,13 @@ impl Listeners {
         let bind = |setting: &'static str, address: SocketAddr| {
             TcpListener::bind(address).map_err(|source| StartError::Listen { setting, address, source })
         };
+        let bind_if_set =
+            |setting, address: Option<SocketAddr>| address.map(|address| bind(setting, address)).transpose();
         Ok(Self {
             public: bind("server.listen", settings.listen)?,
             management: bind("server.management_listen", settings.management_listen)?,
-            check: settings.check_listen.map(|address| bind("server.check_listen", address)).transpose()?,
+            check: bind_if_set("server.check_listen", settings.check_listen)?,
+            ext_authz: bind_if_set("server.ext_authz_listen", settings.ext_authz_listen)?,
         })
     }
 
@@ -57,6 +61,7 @@ impl Listeners {
     pub(super) fn with_routes(self, http: &Arc<Http>) -> Vec<(TcpListener, http::Routes)> {
         let mut all = vec![(self.public, http::public(http)), (self.management, http::management(http))];
         all.extend(self.check.map(|listener| (listener, http::check_only(http))));
+        all.extend(self.ext_authz.map(|listener| (listener, http::ext_authz(http))));
         all
     }
 }

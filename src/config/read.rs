@@ -47,6 +47,7 @@ fn server(layers: &Layers) -> Read<Server> {
         listen: layers.parsed("server.listen", ADDRESS, address)?,
         management_listen: layers.parsed("server.management_listen", ADDRESS, address)?,
         check_listen: layers.optional("server.check_listen", ADDRESS, address)?,
+        ext_authz_listen: layers.optional("server.ext_authz_listen", ADDRESS, address)?,
         public_url_set: layers.optional(
             "server.public_url",
             "http:// or https:// and a host in lower case, without default port, query or slash at the end",

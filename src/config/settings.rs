@@ -40,6 +40,8 @@ pub struct Server {
     pub management_listen: SocketAddr,
     /// The check alone.
     pub check_listen: Option<SocketAddr>,
+    /// The check by gRPC.
+    pub ext_authz_listen: Option<SocketAddr>,
     /// As it is set; [`Server::public_url`] is what is in force.
     pub public_url_set: Option<PublicUrl>,
     /// Whose forwarding headers are believed.

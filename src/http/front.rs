@@ -23,7 +23,7 @@ use futures_util::{FutureExt, future::Either};
 use metrics::Counter;
 use tower::Service;
 
-use super::{Shared, check, layers, problem::Problem, rate};
+use super::{Shared, check, layers, rate};
 
 /// Which paths are the check's.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +119,7 @@ impl Checker {
         // The check has no status for a defect but that it cannot tell.
         let mut response = checked.unwrap_or_else(|_| {
             tracing::error!("a check panicked");
-            check::refuse(Problem::internal(), false)
+            check::after_panic()
         });
         self.counts.add(response.status());
         layers::sign(response.headers_mut(), layers::request_id(&asked.headers));

@@ -10,6 +10,7 @@ mod bounded;
 mod caller;
 mod check;
 mod cookies;
+mod ext_authz;
 pub mod forwarded;
 mod front;
 mod health;
@@ -24,6 +25,7 @@ mod revocations;
 pub mod server;
 mod sessions;
 mod tokens;
+mod verdict;
 
 use std::sync::Arc;
 
@@ -129,4 +131,10 @@ pub fn management(http: &Shared) -> Routes {
 #[must_use]
 pub fn check_only(http: &Shared) -> Routes {
     Routes::check_only(http)
+}
+
+/// The listener for gateways that ask by gRPC, in the manner of Envoy's `ext_authz`.
+#[must_use]
+pub fn ext_authz(http: &Shared) -> Routes {
+    Routes::without_check(http, ext_authz::routes().with_state(Arc::clone(http)))
 }

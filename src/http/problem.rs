@@ -4,8 +4,7 @@
 use std::{error::Error, time::Duration};
 
 use axum::{
-    body::Body,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -233,8 +232,10 @@ struct Shape<'a> {
     version: Option<u64>,
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Problem {
+    /// What is sent: the headers, and a body of JSON.
+    #[must_use]
+    pub fn spoken(self) -> (HeaderMap, Vec<u8>) {
         let body = Shape {
             kind: format!("urn:keyward:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error"),
@@ -245,9 +246,7 @@ impl IntoResponse for Problem {
             version: self.version,
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
+        let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(challenge) = self.challenge {
@@ -260,7 +259,15 @@ impl IntoResponse for Problem {
             headers.insert(RATE_POLICY, policy(rate.limit, rate.window));
             headers.insert(RATE, super::rate::rate(&rate));
         }
-        response
+        (headers, body)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status;
+        let (headers, body) = self.spoken();
+        (status, headers, body).into_response()
     }
 }
 

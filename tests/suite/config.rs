@@ -36,6 +36,7 @@ fn every_setting_of_the_contract_has_its_default() {
         ("server.listen", "\"127.0.0.1:8080\""),
         ("server.management_listen", "\"127.0.0.1:8081\""),
         ("server.check_listen", "\"\""),
+        ("server.ext_authz_listen", "\"\""),
         ("server.public_url", "\"http://127.0.0.1:8080\""),
         ("server.trusted_proxies", "[]"),
         ("storage.data_dir", "\"data\""),

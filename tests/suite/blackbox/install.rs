@@ -30,6 +30,7 @@ pub struct Install {
     pub listen: SocketAddr,
     pub management: SocketAddr,
     pub check: SocketAddr,
+    pub ext_authz: SocketAddr,
 }
 
 /// What a command that ended by itself said.
@@ -46,6 +47,7 @@ pub struct Server {
     pub url: String,
     pub management_url: String,
     pub check_url: String,
+    pub ext_authz_url: String,
     stdout: PathBuf,
     stderr: PathBuf,
     pid: u32,
@@ -54,18 +56,20 @@ pub struct Server {
 
 impl Install {
     pub fn new() -> Self {
-        let [listen, management, check] = free_addresses();
+        let [listen, management, check, ext_authz] = free_addresses();
         let install = Self {
             folder: Arc::new(tempfile::tempdir().expect("a folder")),
             settings: Vec::new(),
             listen,
             management,
             check,
+            ext_authz,
         };
         install
             .with("KEYWARD_SERVER_LISTEN", listen)
             .with("KEYWARD_SERVER_MANAGEMENT_LISTEN", management)
             .with("KEYWARD_SERVER_CHECK_LISTEN", check)
+            .with("KEYWARD_SERVER_EXT_AUTHZ_LISTEN", ext_authz)
     }
 
     /// The same folder, addresses and settings, to be given other settings.
@@ -143,6 +147,7 @@ impl Install {
             url: format!("http://{}", self.listen),
             management_url: format!("http://{}", self.management),
             check_url: format!("http://{}", self.check),
+            ext_authz_url: format!("http://{}", self.ext_authz),
             stdout,
             stderr,
             pid,

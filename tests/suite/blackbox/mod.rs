@@ -9,6 +9,7 @@ mod browser;
 mod check;
 mod cookies;
 mod docs;
+mod ext_authz;
 mod headers;
 mod homes;
 pub mod install;

@@ -122,6 +122,7 @@ fn a_port_that_is_taken() {
         (install.listen, "server.listen"),
         (install.management, "server.management_listen"),
         (install.check, "server.check_listen"),
+        (install.ext_authz, "server.ext_authz_listen"),
     ] {
         let _taken = TcpListener::bind(address).expect("the port");
         fails(&install, &[setting, &address.to_string()]);

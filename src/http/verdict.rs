@@ -1,0 +1,132 @@
+//! What the check decides, whatever protocol asks: in, with who it is, or out, with why. There is no
+//! third verdict and no default, so that nothing is let in by leaving something out.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use super::{
+    Shared, caller,
+    problem::{Challenge, Problem},
+};
+use crate::{
+    auth::{check::Passed, error::RateState},
+    domain::identity::Identity,
+};
+
+/// Says who is let in, in the order of [`Identity`]'s fields; a gateway overwrites with all of them what
+/// a client sent.
+pub static IDENTITY: [HeaderName; 5] = [
+    HeaderName::from_static("x-auth-user"),
+    HeaderName::from_static("x-auth-username"),
+    HeaderName::from_static("x-auth-session"),
+    HeaderName::from_static("x-auth-app"),
+    HeaderName::from_static("x-auth-roles"),
+];
+
+/// What the gateway asks for; nothing in it comes from the client.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// Each must be there.
+    pub roles: Vec<Cow<'a, str>>,
+    /// Say 403 where it would be 429.
+    pub deny_with_403: bool,
+    /// Let a CORS preflight in.
+    pub allow_preflight: bool,
+}
+
+/// The client's request, as far as the check looks at it.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Whether its method changes nothing.
+    pub is_safe: bool,
+    /// Whether its method is OPTIONS.
+    pub is_options: bool,
+}
+
+/// What the gateway is told.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Let it in.
+    LetIn {
+        /// Who that is; nobody, where it is a preflight.
+        identity: Identity,
+        /// Where the session stands; a preflight has none.
+        rate: Option<RateState>,
+    },
+    /// Refuse it.
+    Refused {
+        /// One of those that gateways know.
+        status: StatusCode,
+        /// For the client.
+        headers: HeaderMap,
+        /// The problem as JSON.
+        body: Vec<u8>,
+    },
+}
+
+impl Verdict {
+    /// Judges a request.
+    pub async fn on(http: &Shared, asked: &Asked<'_>, wanted: &Wanted<'_>) -> Self {
+        if wanted.allow_preflight && asked.is_preflight() {
+            return Self::LetIn { identity: Identity::default(), rate: None };
+        }
+        match decide(http, asked, wanted).await {
+            Ok(passed) => Self::LetIn { identity: passed.caller.identity().clone(), rate: Some(passed.rate) },
+            Err(problem) => Self::refused(problem, wanted.deny_with_403),
+        }
+    }
+
+    /// Gateways know 401, 403, 429 and 503; a defect here must not look like anything a client can
+    /// mend.
+    pub fn refused(problem: Problem, deny_with_403: bool) -> Self {
+        let status = match problem.status() {
+            StatusCode::TOO_MANY_REQUESTS if deny_with_403 => StatusCode::FORBIDDEN,
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS) => {
+                status
+            }
+            // A credential that cannot be read is none that passes.
+            StatusCode::BAD_REQUEST => StatusCode::UNAUTHORIZED,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let reason = HeaderValue::from_static(problem.code());
+        let (mut headers, body) = problem.with_status(status).spoken();
+        headers.insert("x-auth-reason", reason);
+        if status == StatusCode::UNAUTHORIZED {
+            headers.entry(header::WWW_AUTHENTICATE).or_insert(Challenge::Invalid.header());
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
+        }
+        Self::Refused { status, headers, body }
+    }
+}
+
+async fn decide(http: &Shared, asked: &Asked<'_>, wanted: &Wanted<'_>) -> Result<Passed, Problem> {
+    let caller = caller::identify(http, asked.headers, asked.is_safe).await?;
+    Ok(http.auth.admit(caller, &wanted.roles).await?)
+}
+
+impl Asked<'_> {
+    fn is_preflight(&self) -> bool {
+        self.is_options
+            && self.headers.contains_key(header::ORIGIN)
+            && self.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_defect_is_a_status_that_gateways_know() {
+        let Verdict::Refused { status, headers, .. } = Verdict::refused(Problem::internal(), false) else {
+            panic!("let in");
+        };
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(headers.contains_key(header::RETRY_AFTER));
+    }
+}
