@@ -22,6 +22,12 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the public half of a key in PEM, for a verifier that reads no JWKS
+    Public {
+        /// The key's name, its `kid`
+        #[arg(allow_hyphen_values = true)]
+        kid: String,
+    },
     /// Make a new key: published now, signing once every verifier can know it
     Rotate,
     /// Take a key out of service: it signs no more, and verifies what it signed to the end
@@ -40,6 +46,7 @@ pub(super) fn run(context: &Context, command: Command) -> Result<(), CliError> {
     let keys = app::open_keys(&settings, &clock(), settings.server.listen)?;
     match command {
         Command::List { json } => output::listing(&keys.list(), json),
+        Command::Public { kid } => output::line(keys.public_pem(&kid)?.trim_end()),
         Command::Rotate => {
             let key = keys.rotate()?;
             let signs = relative(key.signs_from, clock().now());

@@ -45,6 +45,16 @@ impl KeyRing {
         self.keys().entries.iter().map(|entry| info(entry, now)).collect()
     }
 
+    /// The public half of a key, in PEM.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub fn public_pem(&self, kid: &str) -> Result<String, KeyError> {
+        let keys = self.keys();
+        let key = keys.find(kid, self.clock.now()).ok_or_else(|| self.no_such_key(kid))?;
+        key.key.public_pem()
+    }
+
     /// Makes a new key of the configured algorithm: published now, signing when its time has come.
     ///
     /// # Errors

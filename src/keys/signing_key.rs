@@ -4,7 +4,7 @@
 use std::fmt;
 
 use aws_lc_rs::{
-    encoding::{AsDer, Pkcs8V1Der},
+    encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
     rand::SystemRandom,
     rsa::KeySize,
     signature::{
@@ -12,6 +12,7 @@ use aws_lc_rs::{
         RsaPublicKeyComponents,
     },
 };
+use pem::{EncodeConfig, LineEnding, Pem};
 use zeroize::Zeroizing;
 
 use super::{error::KeyError, public_key::PublicKey, weak};
@@ -85,6 +86,22 @@ impl SigningKey {
                 Ok(made)
             }
         }
+    }
+
+    /// The half that may be known, as a `SubjectPublicKeyInfo` (RFC 5280 section 4.1) in PEM: for
+    /// verifiers that read no JWKS.
+    ///
+    /// # Errors
+    /// When the library fails.
+    pub fn public_pem(&self) -> Result<String, KeyError> {
+        let der = match &self.pair {
+            Pair::Ecdsa(pair) => AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()),
+            Pair::Ed25519(pair) => pair.public_key().as_der(),
+            Pair::Rsa(pair) => AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()),
+        };
+        let der = der.map_err(|_| KeyError::Crypto("write a public key"))?;
+        let lines = EncodeConfig::new().set_line_ending(LineEnding::LF);
+        Ok(pem::encode_config(&Pem::new("PUBLIC KEY", der.as_ref()), lines))
     }
 
     /// The half that may be known.

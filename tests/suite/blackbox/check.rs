@@ -199,6 +199,12 @@ async fn a_preflight_passes_only_where_the_gateway_allows_it() {
     check(preflight("GET", "/v1/check?preflight=allow")).await.refused(401, "token_missing");
     let reported = preflight("GET", "/v1/check?preflight=allow").header("x-forwarded-method", "OPTIONS");
     assert_eq!(check(reported).await.status, 200);
+    // What a gateway appends to the path ends in its client's query.
+    for (listener, path) in [(&server.url, "/v1/check/x"), (&server.check_url, "/x")] {
+        let request = client.at(listener).request("OPTIONS", &format!("{path}?preflight=allow"));
+        let request = request.header("origin", "https://app.example.com");
+        check(request.header("access-control-request-method", "POST")).await.refused(401, "token_missing");
+    }
     let no_origin = client.request("OPTIONS", "/v1/check?preflight=allow");
     check(no_origin).await.refused(401, "token_missing");
 }
