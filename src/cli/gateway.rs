@@ -17,11 +17,12 @@ use super::{
     password,
 };
 use crate::{
+    config::Server,
     domain::{clock::Timestamp, random},
     gateway::{
         Target,
         attacks::{Attacker, Caller, Finding, Verdict},
-        configs::{self, Addresses, GATEWAYS},
+        configs::{self, Addresses, Asks, GATEWAYS},
         echo,
     },
 };
@@ -103,11 +104,9 @@ fn host_and_port(text: &str) -> Result<(String, u16), String> {
 
 fn init(context: &Context, wanted: &Init) -> Result<(), CliError> {
     let (settings, _) = context.settings()?;
-    let check = settings.server.check_listen.ok_or_else(|| {
-        let why = "server.check_listen is not set, and a gateway must not ask the public listener, which \
-                   answers more than the check: set it, such as to \"127.0.0.1:8082\"";
-        CliError::Refused(why.to_owned())
-    })?;
+    let gateway = GATEWAYS.into_iter().find(|gateway| gateway.name == wanted.name);
+    let gateway = gateway.ok_or_else(|| CliError::Refused(format!("no gateway {}", wanted.name)))?;
+    let check = asked(gateway.asks, &settings.server)?;
     let host = |address: SocketAddr| match address.ip() {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
@@ -118,8 +117,7 @@ fn init(context: &Context, wanted: &Init) -> Result<(), CliError> {
         app: (&wanted.app.0, wanted.app.1),
         listen: (&host(wanted.listen), wanted.listen.port()),
     };
-    let gateway = GATEWAYS.into_iter().find(|gateway| gateway.name == wanted.name);
-    let files = gateway.map(|gateway| gateway.files(&addresses)).unwrap_or_default();
+    let files = gateway.files(&addresses);
     match (&files[..], &wanted.into) {
         (files, Some(folder)) => files.iter().try_for_each(|(name, text)| write(&folder.join(name), text)),
         ([(_, text)], None) => output::line(text.trim_end()),
@@ -129,6 +127,21 @@ fn init(context: &Context, wanted: &Init) -> Result<(), CliError> {
             Err(CliError::Refused(format!("{} needs {names}: say --into FOLDER", wanted.name)))
         }
     }
+}
+
+/// Where the listener is that a gateway asks.
+fn asked(asks: Asks, server: &Server) -> Result<SocketAddr, CliError> {
+    let (setting, set, such_as) = match asks {
+        Asks::Check => ("server.check_listen", server.check_listen, "127.0.0.1:8082"),
+        Asks::ExtAuthz => ("server.ext_authz_listen", server.ext_authz_listen, "127.0.0.1:8083"),
+    };
+    set.ok_or_else(|| {
+        let why = format!(
+            "{setting} is not set, and a gateway must not ask the public listener, which answers more \
+             than the check: set it, such as to {such_as:?}"
+        );
+        CliError::Refused(why)
+    })
 }
 
 fn write(path: &Path, text: &str) -> Result<(), CliError> {

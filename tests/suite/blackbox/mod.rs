@@ -9,7 +9,6 @@ mod browser;
 mod check;
 mod cookies;
 mod docs;
-mod envoy;
 mod ext_authz;
 mod headers;
 mod homes;

@@ -1,4 +1,4 @@
-//! A gateway that runs: nginx, Caddy, HAProxy or Traefik, in a folder of its own, on a free address.
+//! A gateway that runs: nginx, Caddy, Envoy, HAProxy or Traefik, in a folder of its own, on a free address.
 
 use std::{
     fs,
@@ -13,6 +13,8 @@ use crate::blackbox::install::{GUARD, Install, free_addresses, wait_for};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Caddy,
+    EnvoyGrpc,
+    EnvoyHttp,
     Haproxy,
     Nginx,
     Traefik,
@@ -24,13 +26,20 @@ const NGINX: &str = "daemon off; master_process off; pid nginx.pid; error_log st
     http { access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; \
     uwsgi_temp_path uwsgi; scgi_temp_path scgi; ";
 
+const ENVOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/python/envoy/_bin/envoy");
+/// Without what several of them would share.
+const ENVOY_OPTIONS: &str = "--disable-hot-restart --concurrency 1 --log-level warn";
+
 impl Kind {
-    pub const ALL: [Self; 4] = [Self::Caddy, Self::Haproxy, Self::Nginx, Self::Traefik];
+    pub const ALL: [Self; 6] =
+        [Self::Caddy, Self::EnvoyGrpc, Self::EnvoyHttp, Self::Haproxy, Self::Nginx, Self::Traefik];
 
     /// The name that `keyward gateway init` knows it by.
     pub fn name(self) -> &'static str {
         match self {
             Self::Caddy => "caddy",
+            Self::EnvoyGrpc => "envoy-grpc",
+            Self::EnvoyHttp => "envoy-http",
             Self::Haproxy => "haproxy",
             Self::Nginx => "nginx",
             Self::Traefik => "traefik",
@@ -42,6 +51,11 @@ impl Kind {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         match self {
             Self::Caddy => words("caddy run --adapter caddyfile --config main.Caddyfile"),
+            Self::EnvoyGrpc | Self::EnvoyHttp => [
+                vec![ENVOY.to_owned(), "-c".to_owned(), format!("{}.yaml", self.name())],
+                words(ENVOY_OPTIONS),
+            ]
+            .concat(),
             Self::Haproxy => words("haproxy -db -f haproxy.cfg"),
             Self::Nginx => [words("nginx -c main.conf -p"), vec![folder.display().to_string()]].concat(),
             Self::Traefik => {
@@ -63,7 +77,7 @@ impl Kind {
                 let text = format!("{NGINX}{}\n}}\n", ours("nginx.conf"));
                 fs::write(folder.join("main.conf"), text).expect("written");
             }
-            Self::Haproxy | Self::Traefik => {}
+            Self::EnvoyGrpc | Self::EnvoyHttp | Self::Haproxy | Self::Traefik => {}
         }
     }
 }

@@ -20,7 +20,9 @@ fn refused(outcome: &Outcome) -> &str {
 
 #[test]
 fn it_prints_what_lies_in_the_repository() {
-    let install = install("127.0.0.1:8082");
+    let install = install("127.0.0.1:8082").with("KEYWARD_SERVER_EXT_AUTHZ_LISTEN", "127.0.0.1:8083");
+    assert_eq!(install.good(&["gateway", "init", "envoy-grpc"]), file("envoy-grpc.yaml"));
+    assert_eq!(install.good(&["gateway", "init", "envoy-http"]), file("envoy-http.yaml"));
     assert_eq!(install.good(&["gateway", "init", "nginx"]), file("nginx.conf"));
     assert_eq!(install.good(&["gateway", "init", "caddy"]), file("caddy.Caddyfile"));
     let folder = install.path("");
@@ -51,11 +53,13 @@ fn it_asks_the_listener_that_is_set() {
 
 #[test]
 fn without_a_listener_for_the_check_it_says_which_setting_is_missing() {
+    let install = install("").with("KEYWARD_SERVER_EXT_AUTHZ_LISTEN", "");
     for kind in Kind::ALL {
-        let outcome = install("").run(&["gateway", "init", kind.name()]);
-        assert!(refused(&outcome).starts_with("keyward: server.check_listen is not set"), "{outcome:?}");
+        let outcome = install.run(&["gateway", "init", kind.name()]);
+        let setting = if kind == Kind::EnvoyGrpc { "server.ext_authz_listen" } else { "server.check_listen" };
+        assert!(refused(&outcome).starts_with(&format!("keyward: {setting} is not set")), "{outcome:?}");
     }
-    let unknown = install("127.0.0.1:1").run(&["gateway", "init", "apache"]);
+    let unknown = self::install("127.0.0.1:1").run(&["gateway", "init", "apache"]);
     assert_eq!(unknown.code, Some(1), "{unknown:?}");
     let listed = Kind::ALL.map(Kind::name).join(", ");
     assert!(unknown.stderr.contains("apache"), "{unknown:?}, one of {listed}");

@@ -28,6 +28,8 @@ async fn expired_token(install: &Install) -> String {
 
 #[rstest]
 #[case::caddy(Kind::Caddy)]
+#[case::envoy_grpc(Kind::EnvoyGrpc)]
+#[case::envoy_http(Kind::EnvoyHttp)]
 #[case::haproxy(Kind::Haproxy)]
 #[case::nginx(Kind::Nginx)]
 #[case::traefik(Kind::Traefik)]

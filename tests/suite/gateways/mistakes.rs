@@ -2,7 +2,7 @@
 //! finds who gets in by it.
 
 use super::{
-    gateway::Kind::{self, Caddy, Haproxy, Nginx, Traefik},
+    gateway::Kind::{self, Caddy, EnvoyGrpc, EnvoyHttp, Haproxy, Nginx, Traefik},
     site::Site,
 };
 
@@ -61,6 +61,49 @@ async fn mistakes_with_caddy_are_found() {
             ("request_header -X_auth*", "", "identity headers with underscores"),
             ("copy_headers X-Auth-User ", "copy_headers ", "a good token"),
             ("check?{args.0}", "check", "a preflight that asks to be let in"),
+        ],
+    )
+    .await;
+}
+
+/// Envoy asks nobody.
+const OFF: Mistake =
+    ("failure_mode_allow: false", "filter_enabled: { default_value: { numerator: 0 } }", "no token");
+const UNDERSCORES: Mistake = (
+    "headers_with_underscores_action: DROP_HEADER",
+    "headers_with_underscores_action: ALLOW",
+    "identity headers with underscores",
+);
+const SMALL_LETTERS: Mistake = ("(?i)/+admin", "/+admin", "/ADMIN/ for /admin/");
+
+#[tokio::test]
+async fn mistakes_with_envoy_by_grpc_are_found() {
+    are_found(
+        EnvoyGrpc,
+        &[
+            OFF,
+            UNDERSCORES,
+            SMALL_LETTERS,
+            ("context_extensions: { role: admin }", "context_extensions: {}", "a path that asks for a role"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn mistakes_with_envoy_by_http_are_found() {
+    are_found(
+        EnvoyHttp,
+        &[
+            OFF,
+            UNDERSCORES,
+            SMALL_LETTERS,
+            ("                            - exact: x-auth-user\n", "", "a good token"),
+            (
+                "path_override: /v1/check?role=admin",
+                "path_override: /v1/check",
+                "a path that asks for a role",
+            ),
         ],
     )
     .await;

@@ -57,6 +57,8 @@ async fn press(gateway: &Gateway, token: &str, until: impl Future<Output = ()>) 
 
 #[rstest]
 #[case::caddy(Kind::Caddy, 502)]
+#[case::envoy_grpc(Kind::EnvoyGrpc, 503)]
+#[case::envoy_http(Kind::EnvoyHttp, 503)]
 #[case::haproxy(Kind::Haproxy, 503)]
 #[case::nginx(Kind::Nginx, 503)]
 #[case::traefik(Kind::Traefik, 500)]
@@ -117,6 +119,8 @@ async fn while_the_store_is_away_clients_are_told_to_come_back() {
 /// costs the session a count and nothing else.
 #[rstest]
 #[case::caddy(Kind::Caddy, ("response_header_timeout 5s", "response_header_timeout 200ms"))]
+#[case::envoy_grpc(Kind::EnvoyGrpc, ("timeout: 2s", "timeout: 0.2s"))]
+#[case::envoy_http(Kind::EnvoyHttp, ("timeout: 2s", "timeout: 0.2s"))]
 #[case::haproxy(Kind::Haproxy, ("timeout = 5000", "timeout = 200"))]
 #[case::nginx(Kind::Nginx, ("proxy_read_timeout    5s", "proxy_read_timeout 200ms"))]
 #[tokio::test]

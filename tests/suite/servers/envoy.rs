@@ -1,4 +1,5 @@
-//! Real Envoy, as tests/run installs it, under a guard that kills it with the test process.
+//! Real Envoy with a configuration of a test's own, as tests/run installs it, under a guard that kills
+//! it with the test process.
 
 use std::{
     fs::{self, File},
