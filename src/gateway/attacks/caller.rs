@@ -107,6 +107,11 @@ impl Caller {
 }
 
 impl Identity {
+    /// Of a request that is let in without a credential.
+    pub fn nobody() -> Self {
+        Self([const { String::new() }; 5])
+    }
+
     /// What the app was told that is not so. Two spellings of a name are one where an app reads its
     /// headers from an environment, as with CGI.
     pub fn differs(&self, told: &Told) -> Option<String> {

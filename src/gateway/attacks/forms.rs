@@ -3,10 +3,12 @@
 use super::{
     Attack, Attacker,
     Verdict::{Holds, Open},
+    caller::Identity,
     judge::{
         Wanted::{Refused, Served, Unauthorized},
         reached,
     },
+    spoofs,
 };
 use crate::gateway::{
     request::Request,
@@ -48,22 +50,22 @@ pub(super) fn with(token: &str) -> Vec<Attack> {
 }
 
 /// A CORS preflight carries no token. Whether it is let through is for the gateway to say, not for
-/// the client; and it names nobody.
+/// the client; and it is nobody's.
 pub(super) async fn preflight(attacker: &mut Attacker) {
     let preflight = |query: &str| {
-        Request::new("OPTIONS", format!("/preflight{query}"))
-            .line("Origin: https://app.example.com")
-            .line("Access-Control-Request-Method: POST")
+        let request = Request::new("OPTIONS", format!("/preflight{query}"));
+        let request = request.line("Origin: https://app.example.com");
+        spoofs::forged(request.line("Access-Control-Request-Method: POST"), str::to_owned)
     };
-    let plain = attacker.gateway.ask(&preflight("")).await;
-    let is_allowed = plain.is_ok_and(|answer| reached(&answer, attacker.has_echo));
     let name = "a preflight that asks to be let in";
-    if is_allowed {
-        return attacker.find(name, Holds, "preflights are let in, by the gateway's word");
+    let plain = attacker.gateway.ask(&preflight("")).await;
+    match plain.ok().filter(|answer| reached(answer, attacker.has_echo)).map(|answer| answer.told()) {
+        Some(told) => match told.and_then(|told| Identity::nobody().differs(&told)) {
+            Some(wrong) => attacker.find(name, Open, wrong),
+            None => attacker.find(name, Holds, "preflights are let in, by the gateway's word"),
+        },
+        None => attacker.attack(Attack::new(name, Unauthorized, preflight("?preflight=allow"))).await,
     }
-    let request = attacker.marked(name, Unauthorized, preflight("?preflight=allow"));
-    let answer = attacker.gateway.ask(&request).await;
-    attacker.judge(name, Unauthorized, &request, &answer);
 }
 
 /// Whoever could switch the app to HTTP/2 on the open connection would pass it requests that the

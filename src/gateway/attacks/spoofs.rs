@@ -28,9 +28,9 @@ fn get() -> Request {
     Request::new("GET", "/spoofs")
 }
 
-/// A request with forged identity headers, their names put so.
-fn forged(put: impl Fn(&str) -> String) -> Request {
-    IDENTITY.iter().fold(get(), |request, name| request.line(format!("{}: {FORGED}", put(name))))
+/// The request with forged identity headers, their names put so.
+pub(super) fn forged(request: Request, put: impl Fn(&str) -> String) -> Request {
+    IDENTITY.iter().fold(request, |request, name| request.line(format!("{}: {FORGED}", put(name))))
 }
 
 fn claiming(request: Request) -> Request {
@@ -43,7 +43,7 @@ pub(super) fn anonymous() -> Vec<Attack> {
         .line("Origin: https://forged.example")
         .line("Access-Control-Request-Method: GET");
     vec![
-        Attack::new("identity headers without a token", Unauthorized, forged(str::to_owned)),
+        Attack::new("identity headers without a token", Unauthorized, forged(get(), str::to_owned)),
         Attack::new("forwarding headers without a token", Unauthorized, claiming(get())),
         Attack::new("a request that says it is a preflight", Unauthorized, as_preflight),
     ]
@@ -55,7 +55,7 @@ pub(super) fn with(token: &str) -> Vec<Attack> {
     let other = "Authorization: Bearer nonsense";
     let hidden = |glue: &str| get().bearer(token).line(format!("X-Nothing: a{glue}X-Auth-User: {FORGED}"));
     let spelled = |name, wanted: Wanted, put: fn(&str) -> String| {
-        Attack::new(format!("identity headers{name}"), wanted, forged(put).bearer(token))
+        Attack::new(format!("identity headers{name}"), wanted, forged(get(), put).bearer(token))
     };
     vec![
         spelled("", Served, str::to_owned),

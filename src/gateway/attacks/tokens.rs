@@ -9,7 +9,7 @@ use super::{
 };
 use crate::gateway::request::Request;
 
-const PATH: &str = "/a/b";
+const PATH: &str = "/";
 
 /// What a stranger has.
 pub(super) fn anonymous(expired: Option<&str>) -> Vec<Attack> {

@@ -16,7 +16,7 @@ pub mod install;
 mod local_verifiers;
 mod oauth;
 mod process;
-mod raw;
+pub mod raw;
 mod refresh;
 mod rest_sessions;
 mod revocations;

@@ -7,7 +7,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::blackbox::install::{GUARD, Install, free_addresses, wait_for};
+use crate::blackbox::{
+    install::{GUARD, Install, free_addresses, wait_for},
+    raw::Raw,
+};
 
 /// Which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,8 +110,15 @@ impl Gateway {
         let log = fs::File::create(folder.join("log")).expect("a file");
         guard.stdin(Stdio::piped()).stdout(log.try_clone().expect("a file")).stderr(log);
         let gateway = Self { url: format!("http://{listen}"), guard: guard.spawn().expect("sh"), folder };
-        wait_for(|| TcpStream::connect(listen).ok()).unwrap_or_else(|| panic!("{kind:?}: {}", gateway.log()));
+        wait_for(|| gateway.knows_its_routes()).unwrap_or_else(|| panic!("{kind:?}: {}", gateway.log()));
         gateway
+    }
+
+    /// Traefik listens before it has read them.
+    fn knows_its_routes(&self) -> Option<()> {
+        TcpStream::connect(self.url.trim_start_matches("http://")).ok()?;
+        let answer = Raw::connect(&self.url).head("GET /", &["Connection: close"]).answer_or_end();
+        answer.filter(|answer| answer.status != 404).map(drop)
     }
 
     /// What it printed.

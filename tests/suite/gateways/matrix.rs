@@ -46,3 +46,23 @@ async fn every_attack_is_held_off(#[case] kind: Kind) {
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert!(lines.len() > 100, "{lines:#?}");
 }
+
+/// Preflights then pass, and nothing else that did not.
+#[rstest]
+#[case::caddy(Kind::Caddy, ("import keyward \"\"", "import keyward preflight=allow"))]
+#[case::haproxy(Kind::Haproxy, ("lua.keyward", "set-var(txn.keyward_asks) str(preflight=allow)\n http-request lua.keyward"))]
+#[case::nginx(Kind::Nginx, ("location / {", "location / { set $keyward_asks ?preflight=allow;"))]
+#[case::traefik(Kind::Traefik, ("/v1/check\"", "/v1/check?preflight=allow\""))]
+#[tokio::test]
+async fn preflights_pass_where_the_gateway_asks_for_it(#[case] kind: Kind, #[case] change: (&str, &str)) {
+    let site = Site::start().await;
+    let gateway = site.gateway_with(kind, &[change]);
+    let preflight = site.server.client().at(&gateway.url).request("OPTIONS", "/");
+    let preflight = preflight.header("origin", "https://app.example.com");
+    let answer = preflight.header("access-control-request-method", "POST").send().await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), answer.headers().contains_key("x-keyward-echo")), (200, true));
+    let (_, lines) = site.attack(&gateway, &[]);
+    let loose: Vec<_> =
+        lines.iter().filter(|line| !["holds", "unseen"].contains(&line.verdict.as_str())).collect();
+    assert!(loose.is_empty(), "{loose:#?}\n{}", gateway.log());
+}

@@ -1,6 +1,7 @@
 //! Real gateways in front of an app that tells what reaches it: each in our own configuration, as
 //! `keyward gateway init` writes it, and attacked by `keyward gateway test`.
 
+mod command;
 mod envoy;
 mod gateway;
 mod init;

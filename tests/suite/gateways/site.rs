@@ -36,7 +36,6 @@ pub struct App {
 pub struct Line {
     pub attack: String,
     pub verdict: String,
-    pub seen: String,
 }
 
 impl Site {
@@ -74,11 +73,7 @@ impl Site {
         let lines: Vec<Value> = serde_json::from_str(&outcome.stdout)
             .unwrap_or_else(|_| panic!("{outcome:?}\n{}", gateway.log()));
         let text = |line: &Value, name: &str| line[name].as_str().expect(name).to_owned();
-        let line = |line: &Value| Line {
-            attack: text(line, "attack"),
-            verdict: text(line, "verdict"),
-            seen: text(line, "seen"),
-        };
+        let line = |line: &Value| Line { attack: text(line, "attack"), verdict: text(line, "verdict") };
         let lines = lines.iter().map(line).collect();
         (outcome, lines)
     }
