@@ -61,7 +61,7 @@ pub(super) struct Init {
 pub(super) struct Test {
     /// The gateway, such as <https://app.example.com>
     url: String,
-    /// Keyward as a client reaches it [default: its server.public_url]
+    /// Keyward as a client reaches it; if not given, its `server.public_url`
     #[arg(long, value_name = "URL")]
     keyward: Option<String>,
     /// Sign in as this user, best one without roles; the session is signed out at the end
@@ -153,7 +153,7 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
 async fn test(context: &Context, wanted: Test) -> Result<(), CliError> {
     let gateway = Target::parse(&wanted.url)?;
     let caller = caller(context, &wanted).await?;
-    let mark = random::bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mark = format!("{:016x}", u64::from_be_bytes(random::bytes()));
     let attacker = Attacker::new(gateway, caller, &mark);
     let attacker = attacker.with_expired(wanted.expired).with_forbidden(wanted.forbidden);
     let findings = attacker.run().await?;
@@ -163,14 +163,12 @@ async fn test(context: &Context, wanted: Test) -> Result<(), CliError> {
 }
 
 async fn caller(context: &Context, wanted: &Test) -> Result<Option<Caller>, CliError> {
-    let keyward = match &wanted.keyward {
-        Some(url) => url.clone(),
-        None => {
-            let server = context.settings()?.0.server;
-            server.public_url(server.listen).as_str().to_owned()
-        }
+    let keyward = if let Some(url) = &wanted.keyward {
+        Target::parse(url)?
+    } else {
+        let server = context.settings()?.0.server;
+        Target::parse(server.public_url(server.listen).as_str())?
     };
-    let keyward = Target::parse(&keyward)?;
     if let Some(username) = &wanted.username {
         let password = password::ask_for_known(username, wanted.password_stdin)?;
         return Ok(Some(Caller::sign_in(keyward, username, &password).await?));

@@ -59,7 +59,7 @@ impl Target {
     }
 
     /// A new connection.
-    pub async fn connect(&self) -> io::Result<Wire> {
+    pub(super) async fn connect(&self) -> io::Result<Wire> {
         in_time(async {
             let plain = TcpStream::connect((self.host.as_str(), self.port)).await?;
             plain.set_nodelay(true)?;
@@ -71,22 +71,22 @@ impl Target {
     }
 
     /// Asks once, on a connection of its own.
-    pub async fn ask(&self, request: &Request) -> io::Result<Answer> {
+    pub(super) async fn ask(&self, request: &Request) -> io::Result<Answer> {
         self.ask_on(&mut self.connect().await?, request).await
     }
 
     /// Asks on a connection that is there.
-    pub async fn ask_on(&self, wire: &mut Wire, request: &Request) -> io::Result<Answer> {
+    pub(super) async fn ask_on(&self, wire: &mut Wire, request: &Request) -> io::Result<Answer> {
         in_time(wire.exchange(&self.bytes(request), request.method == "HEAD")).await
     }
 
     /// A request as it goes out there.
-    pub fn bytes(&self, request: &Request) -> Vec<u8> {
+    pub(super) fn bytes(&self, request: &Request) -> Vec<u8> {
         request.bytes(&self.authority, &self.base)
     }
 
     /// The path and query at which the app sees a request.
-    pub fn path_of(&self, request: &Request) -> String {
+    pub(super) fn path_of(&self, request: &Request) -> String {
         format!("{}{}", self.base, request.target)
     }
 }

@@ -103,7 +103,7 @@ impl Wire {
         } else if let Some(length) = answer.all("content-length").next() {
             self.exactly(length.parse().map_err(io::Error::other)?).await?
         } else {
-            self.to_the_end().await?
+            self.all_that_comes().await?
         };
         Ok(answer)
     }
@@ -152,7 +152,7 @@ impl Wire {
         Ok(self.unread.drain(..length).collect())
     }
 
-    async fn to_the_end(&mut self) -> io::Result<Vec<u8>> {
+    async fn all_that_comes(&mut self) -> io::Result<Vec<u8>> {
         loop {
             match self.more().await {
                 Ok(()) => {}

@@ -64,33 +64,33 @@ impl Caller {
     }
 
     /// The access token.
-    pub fn token(&self) -> &str {
+    pub(super) fn token(&self) -> &str {
         &self.token
     }
 
     /// A session cookie, as a browser sends it; or why there is none.
-    pub fn cookie(&self) -> Result<&str, &str> {
+    pub(super) fn cookie(&self) -> Result<&str, &str> {
         self.cookie.as_ref().map(|cookie| cookie.as_str()).map_err(String::as_str)
     }
 
     /// Who that is.
-    pub const fn identity(&self) -> &Identity {
+    pub(super) const fn identity(&self) -> &Identity {
         &self.identity
     }
 
     /// How many checks the session has in one window.
-    pub const fn limit(&self) -> u32 {
+    pub(super) const fn limit(&self) -> u32 {
         self.limit
     }
 
     /// Asks the check itself, and says whether that was once too often.
-    pub async fn is_over_the_limit(&self) -> Result<bool, GatewayError> {
+    pub(super) async fn is_over_the_limit(&self) -> Result<bool, GatewayError> {
         let answer = ask(&self.keyward, &Request::new("GET", "/v1/check").bearer(&self.token)).await?;
         Ok(answer.status == 429)
     }
 
     /// Ends the sessions.
-    pub async fn sign_out(&self) -> Result<(), GatewayError> {
+    pub(super) async fn sign_out(&self) -> Result<(), GatewayError> {
         let mut requests = vec![Request::new("POST", "/v1/logout").bearer(&self.token)];
         if let Ok(cookie) = self.cookie() {
             let request = Request::new("POST", "/v1/logout").line("Sec-Fetch-Site: same-origin");

@@ -13,10 +13,11 @@ use super::{
 use crate::gateway::{
     request::Request,
     websocket::{self, KEY},
+    wire::Answer,
 };
 
 const PATH: &str = "/forms/a%20b/%C3%A9;v=1?x=1&y=%2F&x=2";
-const MEBIBYTE: usize = 1024 * 1024;
+const MEBIBYTE: u32 = 1024 * 1024;
 
 fn upgrade(request: Request) -> Request {
     websocket::handshake(request, KEY)
@@ -37,7 +38,7 @@ pub(super) fn anonymous() -> Vec<Attack> {
 pub(super) fn with(token: &str) -> Vec<Attack> {
     let ask = |method| Request::new(method, PATH).bearer(token);
     // No two stretches of it are alike.
-    let body: Vec<u8> = (0..MEBIBYTE / 4).flat_map(|number| (number as u32).to_be_bytes()).collect();
+    let body: Vec<u8> = (0..MEBIBYTE / 4).flat_map(u32::to_be_bytes).collect();
     vec![
         Attack::new("POST of 1 MiB", Served, ask("POST").body(body.clone())),
         Attack::new("POST of 1 MiB in chunks", Served, ask("POST").chunked(body)),
@@ -78,10 +79,10 @@ pub(super) async fn other_protocol(attacker: &mut Attacker, token: &str) {
     let request = Request::new("GET", PATH).bearer(token).line("Connection: Upgrade, HTTP2-Settings");
     let request = request.line("Upgrade: h2c").line("HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA");
     let answer = attacker.gateway.ask(&request).await;
-    let told = answer.as_ref().ok().and_then(|answer| answer.told());
+    let told = answer.as_ref().ok().and_then(Answer::told);
     match (answer, told) {
         (Ok(answer), None) if answer.status == 101 => {
-            attacker.find(name, Open, "the app is asked, and agrees")
+            attacker.find(name, Open, "the app is asked, and agrees");
         }
         (_, Some(told)) if told.headers.iter().any(|(name, value)| name == "upgrade" && value == "h2c") => {
             attacker.find(name, Open, "the app is asked to switch");

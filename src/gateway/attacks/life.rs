@@ -49,7 +49,7 @@ pub(super) async fn cookie(attacker: &mut Attacker) {
     let answer = attacker.gateway.ask(&get("/cookie").line(&cookie)).await;
     match answer {
         Ok(answer) if answer.status < 400 => {
-            attacker.find(name, Holds, format!("answered with {}", answer.status))
+            attacker.find(name, Holds, format!("answered with {}", answer.status));
         }
         Ok(answer) => attacker.find(name, Weak, format!("refused with {}", answer.status)),
         Err(error) => attacker.find(name, Weak, format!("no answer: {error}")),

@@ -47,9 +47,21 @@ async fn every_attack_is_held_off(#[case] kind: Kind) {
     assert!(lines.len() > 100, "{lines:#?}");
 }
 
+/// What a route of Envoy asks for by gRPC.
+const ENVOY_ROUTE: (&str, &str) = (
+    "- match: { prefix: / }",
+    "- match: { prefix: / }
+                typed_per_filter_config:
+                  envoy.filters.http.ext_authz:
+                    \"@type\": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute
+                    check_settings: { context_extensions: { preflight: allow } }",
+);
+
 /// Preflights then pass, and nothing else that did not.
 #[rstest]
 #[case::caddy(Kind::Caddy, ("import keyward \"\"", "import keyward preflight=allow"))]
+#[case::envoy_grpc(Kind::EnvoyGrpc, ENVOY_ROUTE)]
+#[case::envoy_http(Kind::EnvoyHttp, ("_override: /v1/check\n", "_override: /v1/check?preflight=allow\n"))]
 #[case::haproxy(Kind::Haproxy, ("lua.keyward", "set-var(txn.keyward_asks) str(preflight=allow)\n http-request lua.keyward"))]
 #[case::nginx(Kind::Nginx, ("location / {", "location / { set $keyward_asks ?preflight=allow;"))]
 #[case::traefik(Kind::Traefik, ("/v1/check\"", "/v1/check?preflight=allow\""))]
