@@ -85,8 +85,13 @@ async fn or_refuse(verdict: impl Future<Output = Verdict>) -> Verdict {
 /// Beside the requests over HTTP, by the status that the client gets to see.
 fn count(verdict: &Verdict) {
     let status = match verdict {
-        Verdict::LetIn { .. } => "200".to_owned(),
-        Verdict::Refused { status, .. } => status.as_str().to_owned(),
+        Verdict::LetIn { .. } => "200",
+        Verdict::Refused { status, .. } => match *status {
+            StatusCode::UNAUTHORIZED => "401",
+            StatusCode::FORBIDDEN => "403",
+            StatusCode::TOO_MANY_REQUESTS => "429",
+            _ => "503",
+        },
     };
     metrics::counter!("keyward_http_requests_total", "route" => "ext_authz", "status" => status).increment(1);
 }
