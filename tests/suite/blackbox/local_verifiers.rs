@@ -1,5 +1,5 @@
 //! Contract 2.4 for gateways that verify access tokens by themselves: Envoy's `jwt_authn` by our key set
-//! and HAProxy's `jwt_verify` by our public keys, through a rotation.
+//! and `HAProxy`'s `jwt_verify` by our public keys, through a rotation.
 
 use std::{
     fs::{self, File},
@@ -114,7 +114,7 @@ async fn envoy_verifies_by_the_key_set_through_a_rotation() {
     assert_eq!(status(&envoy.url, &admin).await, 200, "the old key's tokens go on to their end");
 }
 
-/// An HAProxy that dies with this value.
+/// An `HAProxy` that dies with this value.
 struct Haproxy {
     url: String,
     _folder: TempDir,

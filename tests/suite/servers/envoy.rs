@@ -23,14 +23,14 @@ impl Envoy {
     /// Runs a configuration whose ports on 127.0.0.1 stand for other addresses, the first of them its
     /// own listener.
     pub fn start(config: &str, places: &[(u16, SocketAddr)]) -> Self {
-        let placed = places.iter().fold(config.to_owned(), |config, (port, address)| {
+        let moved = places.iter().fold(config.to_owned(), |config, (port, address)| {
             let from = format!("address: 127.0.0.1, port_value: {port} ");
             assert!(config.contains(&from), "no {port} in {config}");
             config.replace(&from, &format!("address: {}, port_value: {} ", address.ip(), address.port()))
         });
         let folder = tempfile::tempdir().expect("a folder");
         let [file, log, pid] = ["envoy.yaml", "log", "pid"].map(|name| folder.path().join(name));
-        fs::write(&file, placed).expect("written");
+        fs::write(&file, moved).expect("written");
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/envoy/_bin/envoy");
         let mut command = Command::new("sh");
         command.args(["-c", GUARD, "sh"]).arg(&pid).arg(program).arg("-c").arg(file);
