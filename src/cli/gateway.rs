@@ -174,7 +174,7 @@ async fn caller(context: &Context, wanted: &Test) -> Result<Option<Caller>, CliE
         return Ok(Some(Caller::sign_in(keyward, username, &password).await?));
     }
     if wanted.token_stdin {
-        let token = password::one_line_of_input()?;
+        let token = password::token()?;
         return Ok(Some(Caller::with_token(keyward, &token).await?));
     }
     Ok(None)

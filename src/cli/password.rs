@@ -8,6 +8,8 @@ use zeroize::Zeroizing;
 use super::{error::CliError, output};
 use crate::domain::secret::{PASSWORD_MAX_CHARS, Password};
 
+/// The longest token that Keyward takes, and the end of the line.
+const TOKEN_MAX_BYTES: u64 = 4096 + 2;
 /// The longest line taken: 256 characters of 4 bytes, and the end of the line.
 const LINE_MAX_BYTES: u64 = PASSWORD_MAX_CHARS as u64 * 4 + 2;
 
@@ -31,9 +33,13 @@ pub(super) fn ask_for_known(username: &str, from_stdin: bool) -> Result<Password
     Password::parse(&typed).map_err(|error| CliError::Refused(error.to_string()))
 }
 
-/// A secret that is no password.
-pub(super) fn one_line_of_input() -> Result<Zeroizing<String>, CliError> {
-    one_line(io::stdin().lock())
+/// An access token, on standard input.
+pub(super) fn token() -> Result<Zeroizing<String>, CliError> {
+    let token = line_of(io::stdin().lock(), TOKEN_MAX_BYTES).ok().flatten();
+    let is_token = |token: &Zeroizing<String>| token.chars().all(|c| c.is_ascii_graphic());
+    token
+        .filter(is_token)
+        .ok_or_else(|| CliError::Refused("what is on standard input is no token".to_owned()))
 }
 
 fn typed(prompt: String) -> Result<Zeroizing<String>, CliError> {
@@ -52,18 +58,22 @@ fn typed_twice(username: &str) -> Result<Zeroizing<String>, CliError> {
 /// The only line of `input`. A second one is refused: a password is never cut.
 fn one_line(input: impl BufRead) -> Result<Zeroizing<String>, CliError> {
     let refused = |why: &str| CliError::Refused(format!("the password on standard input {why}"));
-    let mut text = Zeroizing::new(String::new());
-    let read = input.take(LINE_MAX_BYTES + 1).read_to_string(&mut text);
-    read.map_err(|error| refused(&format!("cannot be read: {error}")))?;
-    if text.len() as u64 > LINE_MAX_BYTES {
-        return Err(refused(&format!("has more than {PASSWORD_MAX_CHARS} characters")));
-    }
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
+    let line =
+        line_of(input, LINE_MAX_BYTES).map_err(|error| refused(&format!("cannot be read: {error}")))?;
+    let line = line.ok_or_else(|| refused(&format!("has more than {PASSWORD_MAX_CHARS} characters")))?;
     if line.contains('\n') {
         return Err(refused("has more than one line"));
     }
-    Ok(Zeroizing::new(line.to_owned()))
+    Ok(line)
+}
+
+/// What `input` holds, without the end of its last line; `None` for more than so many bytes.
+fn line_of(input: impl BufRead, longest: u64) -> io::Result<Option<Zeroizing<String>>> {
+    let mut text = Zeroizing::new(String::new());
+    input.take(longest + 1).read_to_string(&mut text)?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    Ok((text.len() as u64 <= longest).then(|| Zeroizing::new(line.to_owned())))
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! Bodies that come late, never, or with a second request in them.
 
+use std::{io, time::Duration};
+
+use tokio::time::timeout;
+
 use super::{
     Attacker,
     Verdict::{Holds, Weak},
@@ -7,12 +11,16 @@ use super::{
 };
 use crate::gateway::{request::Request, target::in_time};
 
+/// How long a refusal may take that needs nothing more from the client.
+const SOON: Duration = Duration::from_secs(6);
+
 /// A refusal does not wait for the body.
 pub(super) async fn never_comes(attacker: &mut Attacker) {
     let name = "a body that never comes, without a token";
     let request = Request::new("POST", "/late").line("Content-Length: 5");
     let request = attacker.marked(name, Unauthorized, request);
-    let answer = attacker.gateway.ask(&request).await;
+    let answer = timeout(SOON, attacker.gateway.ask(&request)).await;
+    let answer = answer.unwrap_or_else(|elapsed| Err(io::Error::new(io::ErrorKind::TimedOut, elapsed)));
     attacker.judge(name, Unauthorized, &request, &answer);
 }
 
@@ -51,7 +59,7 @@ pub(super) async fn smuggled(attacker: &mut Attacker, token: &str) {
         match attacker.gateway.ask(&outer).await {
             // Whether the inner one reached the app is seen at the end.
             Ok(answer) => attacker.find(name, Holds, format!("the outer one: {}", answer.status)),
-            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 attacker.find(name, Weak, format!("no answer: {error}"));
             }
             Err(error) => attacker.find(name, Holds, format!("hung up: {error}")),

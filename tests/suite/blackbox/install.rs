@@ -242,6 +242,10 @@ impl Server {
     /// Has it hang, with its connections open, until [`Server::thaw`].
     pub fn freeze(&self) {
         self.signal("-STOP");
+        let threads = || fs::read_dir(format!("/proc/{}/task", self.pid)).expect("its threads");
+        let hangs = |path: PathBuf| fs::read_to_string(path).is_ok_and(|stat| stat.contains(") T "));
+        let all_hang = || threads().all(|thread| hangs(thread.expect("a thread").path().join("stat")));
+        wait_for(|| all_hang().then_some(())).expect("it hangs when told to");
     }
 
     /// Has it go on.

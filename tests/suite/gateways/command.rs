@@ -83,6 +83,7 @@ async fn what_it_cannot_begin_with_is_an_error() {
         ("localhost", &[], "", "is no address"),
         (&nobody, &user, "wrong password", "Keyward does not sign plain in"),
         (&nobody, &["--token-stdin"], "nonsense", "Keyward does not take the token"),
+        (&nobody, &["--token-stdin"], "two\nlines", "what is on standard input is no token"),
         (&nobody, &[&user[..], &["--keyward", &nobody]].concat(), PASSWORD, "does not answer"),
     ] {
         let outcome = site.install.run_with_input(&[&["gateway", "test", url], more].concat(), input);
