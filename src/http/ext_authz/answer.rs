@@ -84,7 +84,7 @@ mod tests {
             remaining in proptest::option::of(0_u64..1000),
         ) {
             let [user, username, session, app, roles] = identity.clone().map(Bytes::from);
-            let window = Duration::from_secs(60);
+            let window = Duration::from_mins(1);
             let rate =
                 remaining.map(|remaining| RateState { limit: 1000, window, remaining, resets_in: window });
             let who = Identity { user, username, session, app, roles };
