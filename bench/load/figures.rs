@@ -38,7 +38,7 @@ fn beside_raw_hashes(options: &Options) -> Vec<Figure> {
         all_pass(&keyward.target(), &Request::login(), drive).per_second / raw
     });
     let ratio = median(ratios);
-    vec![Figure::new("sign-ins/s ÷ raw argon2id hashes/s on all cores", format!("{ratio:.2}"), "")]
+    vec![Figure::new("sign-ins/s ÷ raw argon2id hashes/s on all cores", format!("{ratio:.2}"), "0.95")]
 }
 
 fn while_logins_flood(options: &Options) -> Vec<Figure> {
@@ -66,7 +66,7 @@ fn while_logins_flood(options: &Options) -> Vec<Figure> {
     vec![
         Figure::new("check, 8 connections, p99", format!("{alone:.2} ms"), ""),
         Figure::new("the same while 64 connections sign in", format!("{flooded:.2} ms"), ""),
-        Figure::new("the one ÷ the other", format!("{ratio:.1}"), ""),
+        Figure::new("the one ÷ the other", format!("{ratio:.1}"), "2"),
     ]
 }
 

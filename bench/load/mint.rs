@@ -12,7 +12,7 @@ use keyward::{
         claims::AccessClaims,
         clock::{Clock, SystemClock},
         ids::{SessionId, TokenId},
-        refresh_token::RefreshToken,
+        refresh_token::{Chain, RefreshToken},
         session::{Device, NewSession},
         user::{User, Username},
     },
@@ -70,9 +70,31 @@ impl Mint {
 
     /// The first access token of as many new sessions.
     pub fn access_tokens(&self, count: usize) -> Vec<String> {
-        let sessions = self.sessions(count);
+        self.sign_all(&self.sessions(count))
+    }
+
+    /// The second one of each, as the first refresh brings it.
+    pub fn next_access_tokens(&self, count: usize) -> Vec<String> {
+        let sessions = self.home.stores().sessions;
+        let rotate = |first| {
+            let sessions = Arc::clone(&sessions);
+            let chain = Chain::of(first, self.keys.refresh_secret());
+            async move {
+                sessions
+                    .rotate(&chain, &self.settings.tokens.reuse, SystemClock.now())
+                    .await
+                    .expect("rotated");
+                chain.successor
+            }
+        };
+        let firsts = stream::iter(self.sessions(count));
+        let next: Vec<_> = self.runtime.block_on(firsts.map(rotate).buffer_unordered(CALLERS).collect());
+        self.sign_all(&next)
+    }
+
+    fn sign_all(&self, sessions: &[RefreshToken]) -> Vec<String> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let shares = sessions.chunks(count.div_ceil(cores).max(1));
+        let shares = sessions.chunks(sessions.len().div_ceil(cores).max(1));
         thread::scope(|scope| {
             let signers: Vec<_> = shares
                 .map(|share| scope.spawn(|| share.iter().map(|token| self.sign(token)).collect::<Vec<_>>()))

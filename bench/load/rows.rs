@@ -7,18 +7,20 @@ use super::{
 };
 
 /// What is measured in requests, beside the bare handler and the peer.
-pub const CONTESTS: [Contest; 16] = [
-    row("check, embedded", Embedded, Work::Check, "0.90 of bare"),
-    row("check, Redis", InRedis, Work::Check, "0.75 of bare"),
+pub const CONTESTS: [Contest; 18] = [
+    row("check, embedded", Embedded, Work::Check, "0.90 of bare, 15 of Express"),
+    row("check, Redis", InRedis, Work::Check, "0.75 of bare, 15 of Express"),
     row("check, 10,000 tokens, embedded", Embedded, Work::CheckMany, "0.90 of bare"),
     row("check, 10,000 tokens, Redis", InRedis, Work::CheckMany, "0.75 of bare"),
-    row("check, first sight, embedded", Embedded, Work::FirstSight, ""),
-    row("check, first sight, Redis", InRedis, Work::FirstSight, ""),
+    row("check, first sight, embedded", Embedded, Work::FirstSight, "0.30 of bare"),
+    row("check, first sight, Redis", InRedis, Work::FirstSight, "0.30 of bare"),
+    row("check, first sight after a refresh, embedded", Embedded, Work::FirstSightOfNext, ""),
+    row("check, first sight after a refresh, Redis", InRedis, Work::FirstSightOfNext, ""),
     row("check over the limit (429), embedded", Embedded, Work::OverLimit, ""),
     row("check over the limit (429), Redis", InRedis, Work::OverLimit, ""),
     row("login, embedded", Embedded, Work::Login, ""),
-    row("refresh, embedded", Embedded, Work::Refresh, ""),
-    row("refresh, Redis", InRedis, Work::Refresh, ""),
+    row("refresh, embedded", Embedded, Work::Refresh, "5 of Express"),
+    row("refresh, Redis", InRedis, Work::Refresh, "5 of Express"),
     row("logout, embedded", Embedded, Work::Logout, ""),
     row("logout, Redis", InRedis, Work::Logout, ""),
     row("introspection, embedded", Embedded, Work::Introspection, ""),

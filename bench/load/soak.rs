@@ -23,10 +23,14 @@ const TOKENS: usize = 10_000;
 /// One for each connection and some for wrk.
 const CHAINS: usize = 24;
 
-/// Nothing without `--soak`.
+/// Both homes at the same time. Nothing without `--soak`.
 pub fn measure(options: &Options) -> Vec<Figure> {
-    let homes = [("embedded", Kept::Embedded), ("Redis", Kept::InRedis)];
-    options.soak.map_or_else(Vec::new, |time| homes.map(|(name, kept)| soak(name, kept, time)).into())
+    let Some(time) = options.soak else { return Vec::new() };
+    thread::scope(|scope| {
+        let homes = [("embedded", Kept::Embedded), ("Redis", Kept::InRedis)];
+        let soaks = homes.map(|(name, kept)| scope.spawn(move || soak(name, kept, time)));
+        soaks.into_iter().map(|soak| soak.join().expect("to the end")).collect()
+    })
 }
 
 fn soak(name: &str, kept: Kept, time: Duration) -> Figure {
@@ -74,5 +78,5 @@ fn figure(name: &str, time: Duration, resident: &[f64]) -> Figure {
     let [first, .., last] = resident else { panic!("a longer soak") };
     let most = resident.iter().copied().fold(0.0, f64::max);
     let what = format!("memory at full load, {name}: after 1 min → after {} min (most)", time.as_secs() / 60);
-    Figure::new(what, format!("{first:.0} → {last:.0} MiB ({most:.0})"), "")
+    Figure::new(what, format!("{first:.0} → {last:.0} MiB ({most:.0})"), "no growth")
 }

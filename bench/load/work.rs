@@ -20,8 +20,10 @@ pub enum Work {
     Check,
     /// Tokens of as many sessions, in turn.
     CheckMany,
-    /// Each token for the first time.
+    /// Each token for the first time, the first one of its session.
     FirstSight,
+    /// The same of tokens that a refresh brought.
+    FirstSightOfNext,
     /// A token whose session is over its limit.
     OverLimit,
     Login,
@@ -90,6 +92,10 @@ impl Work {
         match self {
             Self::Check | Self::CheckMany | Self::OverLimit => same(each(&scene.tokens, &Request::check)),
             Self::FirstSight => same(each(&fresh(), &Request::check)),
+            Self::FirstSightOfNext => {
+                let next = scene.mint.next_access_tokens(if seconds == 0 { 1 } else { PLENTY });
+                same(each(&next, &Request::check))
+            }
             Self::Logout => same(each(&fresh(), &Request::logout)),
             Self::Login => same(vec![Request::login()]),
             Self::Introspection => {
@@ -123,7 +129,7 @@ impl Work {
     /// How many seconds a round may have at most: what is good but once runs out.
     pub const fn longest_round(self) -> u64 {
         match self {
-            Self::FirstSight | Self::Logout => 1,
+            Self::FirstSight | Self::FirstSightOfNext | Self::Logout => 1,
             _ => u64::MAX,
         }
     }
@@ -131,7 +137,7 @@ impl Work {
     /// How many requests there are of what is good but once.
     pub const fn runs_out_after(self) -> Option<usize> {
         match self {
-            Self::FirstSight | Self::Logout => Some(PLENTY),
+            Self::FirstSight | Self::FirstSightOfNext | Self::Logout => Some(PLENTY),
             _ => None,
         }
     }
