@@ -60,8 +60,8 @@ fn steady(printed: &str) -> String {
         _ if is_moment(word.trim_matches([':', ',', ' ', '\n'])) => ": a moment,".to_owned(),
         36 if word.split('-').count() == 5 => "an id".to_owned(),
         64 if word.bytes().all(|byte| byte.is_ascii_alphanumeric()) => "a token".to_owned(),
+        20..=24 if word.starts_with("20") && word.contains(':') && word.ends_with('Z') => "a time".to_owned(),
         22 if !word.contains(' ') => "an id".to_owned(),
-        20..=24 if word.starts_with("20") && word.ends_with('Z') => "a time".to_owned(),
         _ => word.to_owned(),
     };
     let words: Vec<_> = printed.trim().split('"').map(kind).collect();
