@@ -9,7 +9,6 @@ use axum::{
 
 use super::{
     Shared, caller,
-    problem::Problem,
     rate::{RATE, RATE_POLICY, rate},
     verdict::{Asked, IDENTITY, Verdict, Wanted},
 };
@@ -33,16 +32,8 @@ pub async fn check(http: &Shared, policy: &HeaderValue, parts: &Parts) -> Respon
         is_options: parts.method == Method::OPTIONS || reported == Some(Method::OPTIONS),
     };
     match Verdict::on(http, &asked, &wanted).await {
-        Verdict::LetIn { identity, rate } => let_in(&identity, policy, rate.as_ref()),
-        Verdict::Refused { status, headers, body } => (status, headers, body).into_response(),
-    }
-}
-
-/// The answer to a check that failed by a defect.
-pub fn after_panic() -> Response {
-    match Verdict::refused(Problem::internal(), false) {
-        Verdict::Refused { status, headers, body } => (status, headers, body).into_response(),
-        Verdict::LetIn { .. } => Problem::internal().into_response(),
+        Verdict::LetIn { identity, rate } => let_in(identity, policy, rate.as_ref()),
+        Verdict::Refused(refusal) => refusal.into_response(),
     }
 }
 
@@ -67,11 +58,11 @@ fn wanted(query: &str) -> Wanted<'_> {
     wanted
 }
 
-fn let_in(identity: &Identity, policy: &HeaderValue, state: Option<&RateState>) -> Response {
+fn let_in(identity: Identity, policy: &HeaderValue, state: Option<&RateState>) -> Response {
     let mut headers = HeaderMap::with_capacity(HEADERS);
     let Identity { user, username, session, app, roles } = identity;
     for (name, value) in IDENTITY.iter().zip([user, username, session, app, roles]) {
-        let value = HeaderValue::from_maybe_shared(value.clone());
+        let value = HeaderValue::from_maybe_shared(value);
         headers.insert(name, value.unwrap_or(HeaderValue::from_static("")));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -21,7 +21,11 @@ use tonic::{Status, server::Grpc};
 use tower::service_fn;
 
 use self::{codec::CheckCodec, messages::CheckRequest};
-use super::{Shared, problem::Problem, verdict::Verdict};
+use super::{
+    Shared,
+    problem::Problem,
+    verdict::{Refusal, Verdict},
+};
 
 /// The largest message, in bytes. Envoy lets 60 KiB of headers in, and says a path among them twice.
 const LIMIT: usize = 128 * 1024;
@@ -70,7 +74,7 @@ async fn verdict(http: &Shared, question: CheckRequest) -> Verdict {
     let client = attributes.request.and_then(|request| request.http).unwrap_or_default();
     match question::headers(&client) {
         Ok(headers) => Verdict::on(http, &question::asked(&client, &headers), &wanted).await,
-        Err(problem) => Verdict::refused(problem, wanted.deny_with_403),
+        Err(problem) => Verdict::Refused(Refusal::of(problem, wanted.deny_with_403)),
     }
 }
 
@@ -78,7 +82,7 @@ async fn verdict(http: &Shared, question: CheckRequest) -> Verdict {
 async fn or_refuse(verdict: impl Future<Output = Verdict>) -> Verdict {
     AssertUnwindSafe(verdict).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!("a check panicked");
-        Verdict::refused(Problem::internal(), false)
+        Verdict::Refused(Refusal::of(Problem::internal(), false))
     })
 }
 
@@ -86,7 +90,7 @@ async fn or_refuse(verdict: impl Future<Output = Verdict>) -> Verdict {
 fn count(verdict: &Verdict) {
     let status = match verdict {
         Verdict::LetIn { .. } => "200",
-        Verdict::Refused { status, .. } => match *status {
+        Verdict::Refused(refusal) => match refusal.status {
             StatusCode::UNAUTHORIZED => "401",
             StatusCode::FORBIDDEN => "403",
             StatusCode::TOO_MANY_REQUESTS => "429",
@@ -104,7 +108,7 @@ mod tests {
     async fn a_panic_refuses() {
         let verdict = or_refuse(async { panic!("a defect") }).await;
         assert!(
-            matches!(verdict, Verdict::Refused { status: StatusCode::SERVICE_UNAVAILABLE, .. }),
+            matches!(&verdict, Verdict::Refused(refusal) if refusal.status == StatusCode::SERVICE_UNAVAILABLE),
             "{verdict:?}"
         );
     }

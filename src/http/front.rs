@@ -16,14 +16,14 @@ use axum::{
     body::{Bytes, HttpBody},
     extract::{ConnectInfo, Request},
     http::{HeaderValue, StatusCode, request::Parts},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::future::RouteFuture,
 };
 use futures_util::{FutureExt, future::Either};
 use metrics::Counter;
 use tower::Service;
 
-use super::{Shared, check, layers, rate};
+use super::{Shared, check, layers, problem::Problem, rate, verdict::Refusal};
 
 /// Which paths are the check's.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +119,7 @@ impl Checker {
         // The check has no status for a defect but that it cannot tell.
         let mut response = checked.unwrap_or_else(|_| {
             tracing::error!("a check panicked");
-            check::after_panic()
+            Refusal::of(Problem::internal(), false).into_response()
         });
         self.counts.add(response.status());
         layers::sign(response.headers_mut(), layers::request_id(&asked.headers));

@@ -3,7 +3,10 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::{
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 
 use super::{
     Shared, caller,
@@ -57,14 +60,18 @@ pub enum Verdict {
         rate: Option<RateState>,
     },
     /// Refuse it.
-    Refused {
-        /// One of those that gateways know.
-        status: StatusCode,
-        /// For the client.
-        headers: HeaderMap,
-        /// The problem as JSON.
-        body: Vec<u8>,
-    },
+    Refused(Refusal),
+}
+
+/// What the client is told of a refusal.
+#[derive(Debug)]
+pub struct Refusal {
+    /// One of those that gateways know.
+    pub status: StatusCode,
+    /// For the client.
+    pub headers: HeaderMap,
+    /// The problem as JSON.
+    pub body: Vec<u8>,
 }
 
 impl Verdict {
@@ -75,13 +82,15 @@ impl Verdict {
         }
         match decide(http, asked, wanted).await {
             Ok(passed) => Self::LetIn { identity: passed.caller.identity().clone(), rate: Some(passed.rate) },
-            Err(problem) => Self::refused(problem, wanted.deny_with_403),
+            Err(problem) => Self::Refused(Refusal::of(problem, wanted.deny_with_403)),
         }
     }
+}
 
+impl Refusal {
     /// Gateways know 401, 403, 429 and 503; a defect here must not look like anything a client can
     /// mend.
-    pub fn refused(problem: Problem, deny_with_403: bool) -> Self {
+    pub fn of(problem: Problem, deny_with_403: bool) -> Self {
         let status = match problem.status() {
             StatusCode::TOO_MANY_REQUESTS if deny_with_403 => StatusCode::FORBIDDEN,
             status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS) => {
@@ -100,7 +109,13 @@ impl Verdict {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
         }
-        Self::Refused { status, headers, body }
+        Self { status, headers, body }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, self.headers, self.body).into_response()
     }
 }
 
@@ -123,10 +138,8 @@ mod tests {
 
     #[test]
     fn a_defect_is_a_status_that_gateways_know() {
-        let Verdict::Refused { status, headers, .. } = Verdict::refused(Problem::internal(), false) else {
-            panic!("let in");
-        };
-        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-        assert!(headers.contains_key(header::RETRY_AFTER));
+        let refusal = Refusal::of(Problem::internal(), false);
+        assert_eq!(refusal.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(refusal.headers.contains_key(header::RETRY_AFTER));
     }
 }
