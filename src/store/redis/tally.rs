@@ -93,14 +93,14 @@ impl Shared {
         }
     }
 
-    /// Those who wait, or the end of the trip.
-    fn next(&self) -> Option<HashMap<SessionId, Group>> {
+    /// Those who wait, in an order that holds until they are told, or the end of the trip.
+    fn next(&self) -> Option<Vec<(SessionId, Group)>> {
         let mut queue = self.queue();
         if queue.waiting.is_empty() {
             queue.is_away = false;
             return None;
         }
-        Some(std::mem::take(&mut queue.waiting))
+        Some(queue.waiting.drain().collect())
     }
 
     fn call(&self, session: SessionId, group: &Group) -> Call<'static> {
