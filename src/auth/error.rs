@@ -43,6 +43,9 @@ pub enum AuthError {
     /// It was taken back.
     #[error("the token was revoked")]
     TokenRevoked(EndReason),
+    /// It says what its user may no longer do, or does not say what they may: a refresh brings another.
+    #[error("the user's roles have changed since the token was issued")]
+    TokenOutdated,
     /// Not a refresh token of ours, or one an operator deleted.
     #[error("the refresh token is not valid")]
     RefreshInvalid,
@@ -79,6 +82,9 @@ pub enum AuthError {
     /// Too short or too easily guessed; the text says which.
     #[error("{0}")]
     WeakPassword(Cow<'static, str>),
+    /// The current password is another: not a 401, which would read as a dead token.
+    #[error("the current password is wrong")]
+    WrongPassword,
     /// The session has used up its requests.
     #[error("too many requests in this session")]
     RateLimited(RateState),
@@ -113,6 +119,7 @@ impl AuthError {
             Self::TokenInvalid => "token_invalid",
             Self::TokenExpired => "token_expired",
             Self::TokenRevoked(_) => "token_revoked",
+            Self::TokenOutdated => "token_outdated",
             Self::RefreshInvalid => "refresh_invalid",
             Self::RefreshExpired => "refresh_expired",
             Self::RefreshReused => "refresh_reused",
@@ -124,6 +131,7 @@ impl AuthError {
             Self::UsernameTaken => "username_taken",
             Self::VersionMismatch { .. } => "version_mismatch",
             Self::WeakPassword(_) => "weak_password",
+            Self::WrongPassword => "wrong_password",
             Self::RateLimited(_) => "rate_limited",
             Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::Overloaded => "overloaded",

@@ -1,6 +1,12 @@
 //! From the layers to [`Settings`]: which setting has which type and limits.
 
-use std::{net::SocketAddr, num::NonZero, path::PathBuf, thread, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::{NonZero, NonZeroU32},
+    path::PathBuf,
+    thread,
+    time::Duration,
+};
 
 use secrecy::SecretString;
 
@@ -15,8 +21,8 @@ use super::{
     values,
 };
 use crate::domain::{
-    limits::Lifetimes,
-    rotation::{Confirm, ReusePolicy},
+    limits::{ACCESS_TTL_MAX, Lifetimes},
+    rotation::{Confirm, Contested, ReusePolicy},
     secret::PASSWORD_MAX_CHARS,
 };
 
@@ -58,6 +64,7 @@ fn server(layers: &Layers) -> Read<Server> {
             "networks such as 10.0.0.0/8 or addresses",
             values::network,
         )?,
+        drain_delay: layers.duration("server.drain_delay", ..=Duration::from_mins(5), ", 0s to 5m")?,
         shutdown_grace: layers.duration("server.shutdown_grace", .., ", or 0")?,
     })
 }
@@ -124,9 +131,10 @@ fn tokens(layers: &Layers) -> Read<Tokens> {
     };
     let algorithms = "ES256, EdDSA or RS256";
     let confirm = [("first-use", Confirm::FirstUse), ("timer", Confirm::Timer)];
+    let contested = [("alarm", Contested::Alarm), ("end", Contested::End)];
     Ok(Tokens {
         lifetimes: Lifetimes {
-            access: layers.seconds("tokens.access_ttl")?,
+            access: layers.seconds_up_to("tokens.access_ttl", ACCESS_TTL_MAX)?,
             refresh: layers.seconds("tokens.refresh_ttl")?,
             session_max_age,
         },
@@ -136,6 +144,7 @@ fn tokens(layers: &Layers) -> Read<Tokens> {
             grace: layers.duration("tokens.reuse_grace", ..=Duration::from_mins(5), ", 0 to 5m")?,
             confirm: layers.word("tokens.confirm", &confirm)?,
         },
+        contested: layers.word("tokens.contested", &contested)?,
     })
 }
 
@@ -150,6 +159,8 @@ fn rate_limit(layers: &Layers) -> Read<RateLimit> {
         session_window: layers.seconds("rate_limit.session_window")?,
         login_failures: layers.number("rate_limit.login_failures", 1..=1_000_000)?,
         login_window: layers.seconds("rate_limit.login_window")?,
+        signups: layers.number("rate_limit.signups", 1..=1_000_000)?,
+        signup_window: layers.seconds("rate_limit.signup_window")?,
     })
 }
 
@@ -164,7 +175,11 @@ fn login(layers: &Layers) -> Read<Login> {
 fn accounts(layers: &Layers) -> Read<Accounts> {
     let signup = [("closed", Signup::Closed), ("open", Signup::Open)];
     let length = layers.number("accounts.password_min_length", 1..=PASSWORD_MAX_CHARS)?;
-    Ok(Accounts { signup: layers.word("accounts.signup", &signup)?, password_min_length: length })
+    Ok(Accounts {
+        signup: layers.word("accounts.signup", &signup)?,
+        sessions_per_user: NonZeroU32::new(layers.number("accounts.sessions_per_user", 0..=1_000_000)?),
+        password_min_length: length,
+    })
 }
 
 fn log(layers: &Layers) -> Read<Log> {

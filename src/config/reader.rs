@@ -59,9 +59,15 @@ impl Layers {
 
     /// A duration of whole seconds, at least one: Redis's expiries and a JWT's times know no less.
     pub(super) fn seconds(&self, name: &str) -> Result<Duration, ConfigError> {
-        let whole = |duration: &Duration| duration.subsec_nanos() == 0 && !duration.is_zero();
         let wanted = "a duration such as 60s, 15m or 7d, of whole seconds and at least 1s";
-        self.parsed(name, wanted, |text| values::duration(text).filter(whole))
+        self.parsed(name, wanted, whole_seconds)
+    }
+
+    /// The same, and no longer than that.
+    pub(super) fn seconds_up_to(&self, name: &str, longest: Duration) -> Result<Duration, ConfigError> {
+        let hours = longest.as_secs() / 3600;
+        let wanted = format!("a duration such as 60s or 15m, of whole seconds, from 1s to {hours}h");
+        self.parsed(name, &wanted, |text| whole_seconds(text).filter(|duration| *duration <= longest))
     }
 
     /// A whole number within limits.
@@ -93,6 +99,10 @@ impl Layers {
     fn entry(&self, name: &str) -> Result<&Entry, ConfigError> {
         self.find(name).ok_or_else(|| self.unknown(&super::Origin::Default, name))
     }
+}
+
+fn whole_seconds(text: &str) -> Option<Duration> {
+    values::duration(text).filter(|duration| duration.subsec_nanos() == 0 && !duration.is_zero())
 }
 
 fn rejected(entry: &Entry, wanted: &str) -> ConfigError {

@@ -1,12 +1,16 @@
 //! The settings as types. Units and limits are said in the manual, and held to in `read.rs`.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{public_url::PublicUrl, values::mask_url};
-use crate::domain::{algorithm::Algorithm, limits::Lifetimes, rotation::ReusePolicy};
+use crate::domain::{
+    algorithm::Algorithm,
+    limits::Lifetimes,
+    rotation::{Contested, ReusePolicy},
+};
 
 /// All settings.
 #[derive(Debug, Clone)]
@@ -46,6 +50,8 @@ pub struct Server {
     pub public_url_set: Option<PublicUrl>,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How long a stop is announced before the listeners close.
+    pub drain_delay: Duration,
     /// How long a stop waits for requests.
     pub shutdown_grace: Duration,
 }
@@ -150,8 +156,10 @@ pub struct Tokens {
     pub algorithm: Algorithm,
     /// `aud`.
     pub audience: String,
-    /// When the parent of a refresh token stops being good.
+    /// When a replaced refresh token stops being good.
     pub reuse: ReusePolicy,
+    /// What becomes of a session that two clients seem to share.
+    pub contested: Contested,
 }
 
 /// `[rate_limit]`
@@ -165,6 +173,10 @@ pub struct RateLimit {
     pub login_failures: u32,
     /// Its length.
     pub login_window: Duration,
+    /// New accounts from one client address in one window.
+    pub signups: u32,
+    /// Its length.
+    pub signup_window: Duration,
 }
 
 /// `[login]`
@@ -188,6 +200,8 @@ pub struct Keys {
 pub struct Accounts {
     /// Whether anybody may make one.
     pub signup: Signup,
+    /// At once; `None` = no bound.
+    pub sessions_per_user: Option<NonZeroU32>,
     /// In characters.
     pub password_min_length: usize,
 }

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use super::clock::Timestamp;
 
+/// The longest life that an access token may be given (`tokens.access_ttl`): no token ever issued lives
+/// longer, whatever the setting was then.
+pub const ACCESS_TTL_MAX: Duration = Duration::from_hours(24);
+
 /// The lives of tokens and sessions (contract 1, `tokens.*`).
 #[derive(Debug, Clone, Copy)]
 pub struct Lifetimes {

@@ -24,6 +24,15 @@ pub enum Confirm {
     Timer,
 }
 
+/// What becomes of a session whose refresh token two clients seem to hold (`tokens.contested`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contested {
+    /// It goes on; the operator is told.
+    Alarm,
+    /// It ends.
+    End,
+}
+
 /// How far a session's refresh tokens have come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {

@@ -31,6 +31,14 @@ pub enum EndReason {
     ReuseDetected,
     /// Its time was over.
     Expired,
+    /// The same browser signed in anew.
+    Replaced,
+    /// The password was reset by mail.
+    PasswordReset,
+    /// Its owner opened more sessions than one may have.
+    TooManySessions,
+    /// Two clients seemed to hold its refresh token, and `tokens.contested` is `end`.
+    Contested,
 }
 
 impl EndReason {
@@ -45,6 +53,10 @@ impl EndReason {
             Self::AccountDisabled => "account_disabled",
             Self::ReuseDetected => "reuse_detected",
             Self::Expired => "expired",
+            Self::Replaced => "replaced",
+            Self::PasswordReset => "password_reset",
+            Self::TooManySessions => "too_many_sessions",
+            Self::Contested => "contested",
         }
     }
 }
@@ -61,6 +73,10 @@ impl FromStr for EndReason {
             "account_disabled" => Self::AccountDisabled,
             "reuse_detected" => Self::ReuseDetected,
             "expired" => Self::Expired,
+            "replaced" => Self::Replaced,
+            "password_reset" => Self::PasswordReset,
+            "too_many_sessions" => Self::TooManySessions,
+            "contested" => Self::Contested,
             _ => return Err(InvalidId("end reason")),
         })
     }

@@ -158,9 +158,10 @@ impl From<AuthError> for Problem {
         problem.reason = error.reason().map(EndReason::as_str);
         problem.challenge = match error {
             AuthError::TokenMissing => Some(Challenge::Missing),
-            AuthError::TokenInvalid | AuthError::TokenExpired | AuthError::TokenRevoked(_) => {
-                Some(Challenge::Invalid)
-            }
+            AuthError::TokenInvalid
+            | AuthError::TokenExpired
+            | AuthError::TokenRevoked(_)
+            | AuthError::TokenOutdated => Some(Challenge::Invalid),
             _ => None,
         };
         match error {
@@ -187,6 +188,7 @@ fn status(error: &AuthError) -> StatusCode {
         | AuthError::TokenInvalid
         | AuthError::TokenExpired
         | AuthError::TokenRevoked(_)
+        | AuthError::TokenOutdated
         | AuthError::RefreshInvalid
         | AuthError::RefreshExpired
         | AuthError::RefreshReused
@@ -197,7 +199,7 @@ fn status(error: &AuthError) -> StatusCode {
         AuthError::NotFound => StatusCode::NOT_FOUND,
         AuthError::UsernameTaken => StatusCode::CONFLICT,
         AuthError::VersionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
-        AuthError::WeakPassword(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        AuthError::WeakPassword(_) | AuthError::WrongPassword => StatusCode::UNPROCESSABLE_ENTITY,
         AuthError::RateLimited(_) | AuthError::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         AuthError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         AuthError::Store(error) if error.is_away() => StatusCode::SERVICE_UNAVAILABLE,
