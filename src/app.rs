@@ -127,6 +127,7 @@ fn policy(settings: &Settings) -> Policy {
     Policy {
         lifetimes: settings.tokens.lifetimes,
         reuse: settings.tokens.reuse,
+        sessions_per_user: settings.accounts.sessions_per_user,
         session_limit: Limit { count: limits.session_requests.into(), window: limits.session_window },
         login_limit: Limit { count: limits.login_failures.into(), window: limits.login_window },
         outage: settings.outage.check,

@@ -61,7 +61,7 @@ impl Mint {
                 created_at: SystemClock.now(),
             };
             async move {
-                sessions.open(&session, Some(&token)).await.expect("opened");
+                sessions.open(&session, Some(&token), None).await.expect("opened");
                 token
             }
         };

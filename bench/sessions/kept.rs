@@ -104,7 +104,12 @@ impl Home {
         // So many callers at once wait longer than a server's requests may.
         target.response_timeout = Duration::from_secs(10);
         let lifetimes = Lifetimes { access: TTL, refresh: TTL, session_max_age: None };
-        let keeping = Keeping { lifetimes, refresh_keys: RefreshKeys::Hashed, wait_for_replicas: 0 };
+        let keeping = Keeping {
+            lifetimes,
+            refresh_keys: RefreshKeys::Hashed,
+            wait_for_replicas: 0,
+            times: Times::OfServer,
+        };
         let store = RedisStore::connect(&target, keeping, Arc::default(), Arc::new(SystemClock)).await;
         let app = AppName::parse(APP).expect("a name");
         Self { store: Arc::new(store.expect("connected")), app, is_full: false.into(), redis }

@@ -17,7 +17,7 @@ use crate::{
         memory::MemoryCounters,
         postgres::PostgresStore,
         redis::{
-            Keeping, RedisStore,
+            Keeping, RedisStore, Times,
             feed::Feed,
             keys::RefreshKeys,
             target::{Mode, RedisTarget},
@@ -150,6 +150,7 @@ pub(super) async fn open_redis(
             config::RefreshKeys::Plain => RefreshKeys::Plain,
         },
         wait_for_replicas: settings.wait,
+        times: Times::OfServer,
     };
     let target = target(settings)?;
     let opened = RedisStore::connect(&target, keeping, Arc::clone(revoked), Arc::clone(clock)).await;

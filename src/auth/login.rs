@@ -13,7 +13,7 @@ use crate::{
         session_token::SessionToken,
         user::{Account, User, UserStatus, Username},
     },
-    store::sessions::{Ending, Granted},
+    store::sessions::{Ending, Granted, Issue},
 };
 
 /// What a sign-in says.
@@ -42,8 +42,10 @@ impl Auth {
     /// Signs in. An unknown user and a wrong password get the same answer after the same work.
     pub async fn login(&self, login: Login) -> Result<TokenSet, AuthError> {
         let token = RefreshToken::first(SessionId::random(), self.keys.refresh_secret());
-        let (user, granted) = self.sign_in(login, token.session(), Some(&token)).await?;
-        self.issue(&user, &granted, token, granted.created_at)
+        let (user, session) = self.sign_in(login, token.session(), Some(&token)).await?;
+        let tokens_until = self.policy.lifetimes.access_expiry(session.created_at, session.created_at);
+        let issue = Issue { session, generation: 0, tokens_until, reissue: None };
+        self.issue(&user, &issue, token)
     }
 
     /// Signs in to a session that lives by its use: no access token, no refresh token, one cookie.
@@ -66,7 +68,7 @@ impl Auth {
         let account = self.authenticate(&login.username, &login.password, login.device.ip).await?;
         let (user, created_at) = (account.user.id, self.clock.now());
         let session = NewSession { id, user, app: app.clone(), device: login.device, created_at };
-        self.stores.sessions.open(&session, token).await?;
+        self.stores.sessions.open(&session, token, self.policy.sessions_per_user).await?;
         self.stand_by(&account, &login.password, id).await?;
         tracing::info!(user.id = %user, session.id = %id, "signed in");
         let expires_at = self.policy.lifetimes.session_expiry(created_at, created_at);

@@ -25,7 +25,11 @@ mod throttle;
 pub mod tokens;
 mod verified;
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    sync::Arc,
+    time::Duration,
+};
 
 use self::{
     app_secrets::AppSecrets, error::AuthError, lane::PasswordLane, outage::Silence, revocations::Watches,
@@ -76,6 +80,8 @@ pub struct Policy {
     pub lifetimes: Lifetimes,
     /// When an old refresh token is theft.
     pub reuse: ReusePolicy,
+    /// Sessions of one user at once; `None` = no bound.
+    pub sessions_per_user: Option<NonZeroU32>,
     /// Checks of one session in a window.
     pub session_limit: Limit,
     /// Failed sign-ins of one account from one address in a window.

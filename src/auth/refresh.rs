@@ -6,50 +6,64 @@ use crate::{
     domain::{
         app::AppName,
         clock::Timestamp,
-        ids::SessionId,
+        ids::{SessionId, UserId},
         refresh_token::{Chain, RefreshToken},
+        rotation::Reissue,
         session::EndReason,
         user::UserStatus,
     },
-    store::sessions::{Ending, Rotation},
+    store::sessions::{Ending, Issue, Rotation},
 };
 
 impl Auth {
-    /// Trades a refresh token for the next one and a fresh access token.
-    pub async fn refresh(&self, presented: &str) -> Result<TokenSet, AuthError> {
-        self.rotate(self.genuine(presented)?).await
+    /// Trades a refresh token for the current one and a fresh access token. It is judged as of the moment at
+    /// which the request arrived, however long it took since.
+    pub async fn refresh(&self, presented: &str, arrived_at: Timestamp) -> Result<TokenSet, AuthError> {
+        self.rotate(self.genuine(presented)?, arrived_at).await
     }
 
     /// The same for one app: another app's token is refused, and nothing becomes of it.
-    pub async fn refresh_of(&self, app: &AppName, presented: &str) -> Result<TokenSet, AuthError> {
+    pub async fn refresh_of(
+        &self,
+        app: &AppName,
+        presented: &str,
+        arrived_at: Timestamp,
+    ) -> Result<TokenSet, AuthError> {
         let presented = self.genuine(presented)?;
         if self.may_use(app, &presented).await? {
-            self.rotate(presented).await
+            self.rotate(presented, arrived_at).await
         } else {
             Err(AuthError::RefreshInvalid)
         }
     }
 
-    async fn rotate(&self, presented: RefreshToken) -> Result<TokenSet, AuthError> {
+    async fn rotate(&self, presented: RefreshToken, arrived_at: Timestamp) -> Result<TokenSet, AuthError> {
+        let session = presented.session();
         let chain = Chain::of(presented, self.keys.refresh_secret());
-        let now = self.clock.now();
-        let granted = match self.stores.sessions.rotate(&chain, &self.policy.reuse, now).await? {
-            Rotation::Granted(granted) => granted,
+        let issue = match self.stores.sessions.rotate(&chain, &self.policy.reuse, arrived_at).await? {
+            Rotation::Granted(issue) => issue,
             Rotation::Reused => {
-                tracing::warn!(session.id = %chain.presented.session(), "a replaced refresh token came back");
+                tracing::warn!(session.id = %session, "a replaced refresh token came back");
+                metrics::counter!("keyward_refresh_reused_total").increment(1);
                 return Err(AuthError::RefreshReused);
+            }
+            Rotation::Contested => {
+                contested(session, None);
+                return Err(AuthError::SessionEnded(EndReason::Contested));
             }
             Rotation::Ended(reason) => return Err(AuthError::SessionEnded(reason)),
             Rotation::Expired => return Err(AuthError::RefreshExpired),
             Rotation::Withdrawn => return Err(AuthError::RefreshInvalid),
         };
-        // Were the accounts away here, the client's retry gets the same successor.
-        let account = self.stores.accounts.by_id(granted.user).await?;
+        note_reissue(session, &issue);
+        // Were the accounts away here, the client's retry gets the same token.
+        let account = self.stores.accounts.by_id(issue.session.user).await?;
         match account {
             Some(account) if account.user.status == UserStatus::Active => {
-                self.issue(&account.user, &granted, chain.successor, now)
+                let token = chain.presented.of_generation(issue.generation, self.keys.refresh_secret());
+                self.issue(&account.user, &issue, token)
             }
-            _ => self.end_as_disabled(chain.presented.session(), now).await,
+            _ => self.end_as_disabled(session, self.clock.now()).await,
         }
     }
 
@@ -89,4 +103,23 @@ impl Auth {
         self.stores.sessions.end(&Ending { session, owner: None, token: None, reason }, now).await?;
         Err(AuthError::SessionEnded(reason))
     }
+}
+
+/// Tells the operator of tokens that were issued again late: to a client whose answer was lost, or to a
+/// second one. Three generations in a row are no chance (docs/refresh-tokens.md).
+fn note_reissue(session: SessionId, issue: &Issue) {
+    match issue.reissue {
+        None | Some(Reissue::Usual) => {}
+        Some(Reissue::Late) => {
+            tracing::info!(session.id = %session, user.id = %issue.session.user, "a refresh token was issued again late");
+            metrics::counter!("keyward_refresh_reissued_late_total").increment(1);
+        }
+        Some(Reissue::Contested) => contested(session, Some(issue.session.user)),
+    }
+}
+
+fn contested(session: SessionId, user: Option<UserId>) {
+    let (is_ended, user) = (user.is_none(), user.map(tracing::field::display));
+    tracing::warn!(session.id = %session, user.id = user, session.ended = is_ended, "two clients seem to hold a refresh token");
+    metrics::counter!("keyward_refresh_contested_total").increment(1);
 }

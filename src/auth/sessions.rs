@@ -6,15 +6,20 @@ use crate::{
         app::AppName,
         cursor::Cursor,
         ids::{SessionId, UserId},
-        session::{EndReason, Session},
+        session::EndReason,
     },
     store::sessions::{Ended, Ending, Page},
 };
 
 impl Auth {
-    /// The caller's living sessions, the most recently active first.
-    pub async fn own_sessions(&self, caller: &Caller) -> Result<Vec<Session>, AuthError> {
-        Ok(self.stores.sessions.of_user(caller.claims().user, self.clock.now()).await?)
+    /// The caller's living sessions, the most recently active first, a page at a time.
+    pub async fn own_sessions(
+        &self,
+        caller: &Caller,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page, AuthError> {
+        self.sessions_of_user(caller.claims().user, after, limit).await
     }
 
     /// Ends one of the caller's sessions.
@@ -27,9 +32,14 @@ impl Auth {
         }
     }
 
-    /// A user's living sessions, for the operator.
-    pub async fn sessions_of_user(&self, user: UserId) -> Result<Vec<Session>, AuthError> {
-        Ok(self.stores.sessions.of_user(user, self.clock.now()).await?)
+    /// A user's living sessions, for the operator, a page at a time.
+    pub async fn sessions_of_user(
+        &self,
+        user: UserId,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page, AuthError> {
+        Ok(self.stores.sessions.of_user(user, after, limit, self.clock.now()).await?)
     }
 
     /// An app's living sessions, for the operator, a page at a time.

@@ -11,7 +11,7 @@ use crate::{
         refresh_token::RefreshToken,
         user::User,
     },
-    store::sessions::Granted,
+    store::sessions::Issue,
 };
 
 /// An access token and the refresh token it came with.
@@ -33,13 +33,12 @@ impl Auth {
     pub(super) fn issue(
         &self,
         user: &User,
-        granted: &Granted,
+        issue: &Issue,
         refresh_token: RefreshToken,
-        now: Timestamp,
     ) -> Result<TokenSet, AuthError> {
+        let now = self.clock.now();
+        let Issue { session: granted, tokens_until, .. } = issue;
         let issued_at = Timestamp::from_secs(now.secs());
-        // Never later than its session, which a short refresh lifetime may end sooner.
-        let access_expiry = self.policy.lifetimes.access_expiry(granted.created_at, now);
         let claims = AccessClaims {
             id: TokenId::random(),
             user: user.id,
@@ -49,7 +48,9 @@ impl Auth {
             app: granted.app.clone(),
             roles: user.roles.clone(),
             issued_at,
-            expires_at: access_expiry.min(Timestamp::from_secs(granted.expires_at.secs())),
+            // Never later than its session, which a short refresh lifetime may end sooner; and never later
+            // than the session's record says, which is for how long its end refuses tokens.
+            expires_at: Timestamp::from_secs((*tokens_until).min(granted.expires_at).secs()),
         };
         Ok(TokenSet {
             access_token: self.keys.sign(&claims)?,

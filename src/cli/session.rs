@@ -113,9 +113,18 @@ async fn living(
     app: Option<&AppName>,
 ) -> Result<Vec<Session>, CliError> {
     if let Some(name) = user {
-        let mut sessions = auth.sessions_of_user(user::find(auth, name).await?.id).await?;
-        sessions.retain(|session| app.is_none_or(|app| session.app == *app));
-        return Ok(sessions);
+        let user = user::find(auth, name).await?.id;
+        let (mut sessions, mut after) = (Vec::new(), None);
+        loop {
+            let page = auth.sessions_of_user(user, after.as_ref(), PAGE).await?;
+            sessions.extend(
+                page.sessions.into_iter().filter(|session| app.is_none_or(|app| session.app == *app)),
+            );
+            after = page.next;
+            if after.is_none() {
+                return Ok(sessions);
+            }
+        }
     }
     let apps = match app {
         Some(app) => vec![app.clone()],

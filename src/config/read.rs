@@ -143,8 +143,8 @@ fn tokens(layers: &Layers) -> Read<Tokens> {
         reuse: ReusePolicy {
             grace: layers.duration("tokens.reuse_grace", ..=Duration::from_mins(5), ", 0 to 5m")?,
             confirm: layers.word("tokens.confirm", &confirm)?,
+            contested: layers.word("tokens.contested", &contested)?,
         },
-        contested: layers.word("tokens.contested", &contested)?,
     })
 }
 

@@ -6,11 +6,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{public_url::PublicUrl, values::mask_url};
-use crate::domain::{
-    algorithm::Algorithm,
-    limits::Lifetimes,
-    rotation::{Contested, ReusePolicy},
-};
+use crate::domain::{algorithm::Algorithm, limits::Lifetimes, rotation::ReusePolicy};
 
 /// All settings.
 #[derive(Debug, Clone)]
@@ -158,8 +154,6 @@ pub struct Tokens {
     pub audience: String,
     /// When a replaced refresh token stops being good.
     pub reuse: ReusePolicy,
-    /// What becomes of a session that two clients seem to share.
-    pub contested: Contested,
 }
 
 /// `[rate_limit]`

@@ -8,10 +8,27 @@ use super::clock::Timestamp;
 /// longer, whatever the setting was then.
 pub const ACCESS_TTL_MAX: Duration = Duration::from_hours(24);
 
+/// How much longer than its tokens a revocation is kept: a node whose clock is so far behind still takes
+/// them for alive.
+pub const CLOCKS_APART: Duration = Duration::from_secs(10);
+
+/// Until when tokens that are over at `exp` are to be refused.
+#[must_use]
+pub fn refused_until(exp: Timestamp) -> Timestamp {
+    exp + CLOCKS_APART
+}
+
+/// Until when a session's tokens are to be refused, by what its record says of the last one issued; where
+/// it does not say, as long as any token may live.
+#[must_use]
+pub fn session_refused_until(tokens_until: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    refused_until(tokens_until.unwrap_or(now + ACCESS_TTL_MAX).max(now))
+}
+
 /// The lives of tokens and sessions (contract 1, `tokens.*`).
 #[derive(Debug, Clone, Copy)]
 pub struct Lifetimes {
-    /// An access token's; also how long a revocation of a whole session or user must be kept.
+    /// An access token's, of those issued from now on.
     pub access: Duration,
     /// A refresh token's, begun anew at each refresh.
     pub refresh: Duration,

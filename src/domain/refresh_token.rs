@@ -116,14 +116,19 @@ impl RefreshToken {
     /// The token that replaces this one; the same for every caller.
     #[must_use]
     pub fn successor(&self, secret: &RefreshSecret) -> Self {
-        Self::make(self.session, self.generation.saturating_add(1), self.nonce.clone(), secret)
+        self.of_generation(self.generation.saturating_add(1), secret)
+    }
+
+    /// The session's token of that generation.
+    #[must_use]
+    pub fn of_generation(&self, generation: u32, secret: &RefreshSecret) -> Self {
+        Self::make(self.session, generation, self.nonce.clone(), secret)
     }
 
     /// The token that this one replaced, unless it is the first.
     #[must_use]
     pub fn predecessor(&self, secret: &RefreshSecret) -> Option<Self> {
-        let generation = self.generation.checked_sub(1)?;
-        Some(Self::make(self.session, generation, self.nonce.clone(), secret))
+        Some(self.of_generation(self.generation.checked_sub(1)?, secret))
     }
 
     /// The session it belongs to.

@@ -12,7 +12,10 @@ use axum::{
 };
 
 use super::{Shared, forwarded, origin, problem::Problem};
-use crate::auth::{check, error::AuthError};
+use crate::{
+    auth::{check, error::AuthError},
+    domain::clock::Timestamp,
+};
 
 /// What the `Authorization` header holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,5 +97,16 @@ impl FromRequestParts<Shared> for ClientAddress {
     async fn from_request_parts(parts: &mut Parts, http: &Shared) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
         Ok(Self(peer.map(|peer| forwarded::client_address(peer, &parts.headers, &http.trusted_proxies))))
+    }
+}
+
+/// When the request reached the server: before anything of it was looked up, its body included.
+pub struct ArrivedAt(pub Timestamp);
+
+impl FromRequestParts<Shared> for ArrivedAt {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, http: &Shared) -> Result<Self, Infallible> {
+        Ok(Self(http.auth.now()))
     }
 }

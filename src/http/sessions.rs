@@ -3,20 +3,44 @@
 use std::net::IpAddr;
 
 use axum::{
-    extract::{Path, State, rejection::PathRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Shared, caller::SignedIn, problem::Problem};
-use crate::domain::{ids::SessionId, session::Session};
+use crate::domain::{cursor::Cursor, ids::SessionId, session::Session};
 
-pub async fn list(State(http): State<Shared>, SignedIn(caller): SignedIn) -> Result<Response, Problem> {
+pub async fn list(
+    State(http): State<Shared>,
+    SignedIn(caller): SignedIn,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let wanted = format!("limit is 1 to {MOST}, and cursor is what the page before said");
+    let Query(query) = query.map_err(|_| Problem::invalid_request(wanted.as_str()))?;
+    let limit = query.limit.unwrap_or(USUAL);
+    let after = query.cursor.map(|cursor| cursor.parse::<Cursor>()).transpose();
+    let after = after.ok().filter(|_| (1..=MOST).contains(&limit));
+    let after = after.ok_or_else(|| Problem::invalid_request(wanted.as_str()))?;
     let current = caller.claims().session;
-    let sessions = http.auth.own_sessions(&caller).await?;
-    let sessions = sessions.iter().map(|session| SessionShape::of(session, current)).collect();
-    Ok(axum::Json(SessionsShape { sessions }).into_response())
+    let page = http.auth.own_sessions(&caller, after.as_ref(), limit).await?;
+    let sessions = page.sessions.iter().map(|session| SessionShape::of(session, current)).collect();
+    let next_cursor = page.next.map(|next| next.to_string());
+    Ok(axum::Json(SessionsShape { sessions, next_cursor }).into_response())
+}
+
+/// How many sessions a page has when the client does not say, and at most.
+const USUAL: u32 = 100;
+const MOST: u32 = 1000;
+
+#[derive(Deserialize)]
+pub struct ListQuery {
+    limit: Option<u32>,
+    cursor: Option<String>,
 }
 
 pub async fn end(
@@ -33,6 +57,7 @@ pub async fn end(
 #[derive(Serialize)]
 struct SessionsShape<'a> {
     sessions: Vec<SessionShape<'a>>,
+    next_cursor: Option<String>,
 }
 
 #[derive(Serialize)]

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{
     Shared,
     body::{Json, OptionalJson},
-    caller::{ClientAddress, Credential, SignedIn},
+    caller::{ArrivedAt, ClientAddress, Credential, SignedIn},
     origin,
     problem::Problem,
 };
@@ -83,12 +83,13 @@ pub struct RefreshBody {
 /// arrives, another tab's refresh or sign-in may have put a new one there.
 pub async fn refresh(
     State(http): State<Shared>,
+    ArrivedAt(arrived_at): ArrivedAt,
     headers: HeaderMap,
     OptionalJson(body): OptionalJson<RefreshBody>,
 ) -> Result<Response, Problem> {
     let has_body = body.is_some();
     if let Some(token) = body.and_then(|body| body.refresh_token) {
-        let issued = http.auth.refresh(&token).await?;
+        let issued = http.auth.refresh(&token, arrived_at).await?;
         return Ok(tokens(&http, &issued, Transport::Body));
     }
     let Some(token) = own_cookie(&http, &headers).await? else {
@@ -98,7 +99,7 @@ pub async fn refresh(
             AuthError::TokenMissing.into()
         });
     };
-    let issued = http.auth.refresh(&token).await?;
+    let issued = http.auth.refresh(&token, arrived_at).await?;
     Ok(tokens(&http, &issued, Transport::Cookie))
 }
 

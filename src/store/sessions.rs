@@ -1,6 +1,8 @@
-//! The promise of sessions and their refresh tokens. The session record is the one authority:
-//! generation, confirmation and end; all else is written around it in an order that a crash at any
+//! The promise of sessions and their refresh tokens. The session record is the one authority: generation,
+//! when those before it were replaced, and end; all else is written around it in an order that a crash at any
 //! point leaves safe, and that the client's retry completes.
+
+use std::num::NonZeroU32;
 
 use async_trait::async_trait;
 
@@ -11,18 +13,20 @@ use crate::domain::{
     cursor::Cursor,
     ids::{SessionId, TokenId, UserId},
     refresh_token::{Chain, RefreshToken},
-    rotation::ReusePolicy,
+    rotation::{Reissue, ReusePolicy},
     session::{EndReason, NewSession, Session},
 };
 
 /// What a presented refresh token gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotation {
-    /// The successor may be handed out: it is stored, and so is the session's new expiry.
-    Granted(Granted),
-    /// It had been replaced and its replacement is in use: the session is ended now, as
+    /// The current refresh token may be handed out: it is stored, and so is the session's new expiry.
+    Granted(Issue),
+    /// It had been replaced for longer than is forgiven: the session is ended now, as
     /// [`EndReason::ReuseDetected`], with all its tokens.
     Reused,
+    /// Two clients seem to hold it: the session is ended now, as [`EndReason::Contested`].
+    Contested,
     /// The session had ended before.
     Ended(EndReason),
     /// The session's time is over, or so long over that nothing is known of it.
@@ -42,7 +46,20 @@ pub enum Slide {
     Expired,
 }
 
-/// What an access token is issued from.
+/// What tokens are issued from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// The session they are of.
+    pub session: Granted,
+    /// The generation of the current refresh token, which is to be handed out.
+    pub generation: u32,
+    /// Until when an access token issued now may live: for as long the session's end will refuse it.
+    pub tokens_until: Timestamp,
+    /// How late that generation is issued again; `None` = for the first time.
+    pub reissue: Option<Reissue>,
+}
+
+/// A session that goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Granted {
     /// Whose session.
@@ -51,15 +68,14 @@ pub struct Granted {
     pub app: AppName,
     /// The moment of the sign-in.
     pub created_at: Timestamp,
-    /// When the session, and the successor with it, is over unless refreshed.
+    /// When the session, and its refresh token with it, is over unless refreshed.
     pub expires_at: Timestamp,
 }
 
 /// What a first sight of an access token tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirmation {
-    /// The session is alive; if the token is of the current generation, that is
-    /// confirmed now.
+    /// The session is alive; if the token is of the current generation, the one before is replaced now.
     Seen,
     /// The session has ended: the token must not pass, whatever the revocations say. One of which
     /// nothing is known (any more) is [`EndReason::Expired`].
@@ -106,19 +122,26 @@ pub struct Page {
 /// the session's tokens before the call returns, and other nodes learn of it by their feed.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Opens a session whose first refresh token is `token`; one without lives by its use.
-    async fn open(&self, session: &NewSession, token: Option<&RefreshToken>) -> Result<(), StoreError>;
+    /// Opens a session whose first refresh token is `token`; one without lives by its use. Where the user
+    /// has more than `most` then, the one unused for longest ends, as [`EndReason::TooManySessions`].
+    async fn open(
+        &self,
+        session: &NewSession,
+        token: Option<&RefreshToken>,
+        most: Option<NonZeroU32>,
+    ) -> Result<(), StoreError>;
 
     /// Lets a session that lives by its use go on for another refresh lifetime, never past its end.
     async fn slide(&self, session: SessionId, now: Timestamp) -> Result<Slide, StoreError>;
 
-    /// Decides what a presented token gets, by [`Progress::decide`](crate::domain::rotation::Progress::decide),
-    /// and does it: one atomic step on the session record.
+    /// Decides what a presented token gets, by [`Progress::decide`](crate::domain::rotation::Progress::decide)
+    /// and as of the moment at which it arrived here, and does it: one atomic step on the session record. A
+    /// call that was given up ends no session when it is carried out after all.
     async fn rotate(
         &self,
         chain: &Chain,
         policy: &ReusePolicy,
-        now: Timestamp,
+        arrived_at: Timestamp,
     ) -> Result<Rotation, StoreError>;
 
     /// Notes that an access token of `generation` was seen in use.
@@ -135,8 +158,14 @@ pub trait SessionStore: Send + Sync {
     /// The session, if it is alive.
     async fn find(&self, session: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError>;
 
-    /// A user's living sessions, the most recently active first.
-    async fn of_user(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError>;
+    /// A user's living sessions, the most recently active first, `limit` at a time.
+    async fn of_user(
+        &self,
+        user: UserId,
+        after: Option<&Cursor>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Page, StoreError>;
 
     /// An app's living sessions, the most recently active first, `limit` at a time.
     async fn of_app(
@@ -151,7 +180,8 @@ pub trait SessionStore: Send + Sync {
     /// asked for, the tokens are refused all the same: so a retry completes what a crash cut short.
     async fn end(&self, ending: &Ending, now: Timestamp) -> Result<Ended, StoreError>;
 
-    /// Ends every session of a user but one; returns those it ended.
+    /// Ends every session of a user but one, some at a time, so that others' verbs come in between; returns
+    /// those it ended. Cut short, it has ended some of them.
     async fn end_of_user(
         &self,
         user: UserId,

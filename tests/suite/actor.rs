@@ -1,7 +1,11 @@
 //! A server in this process, on any home and with a clock that stands still until it is moved; and
 //! what its users do, through the verbs.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    sync::Arc,
+    time::Duration,
+};
 
 use keyward::{
     auth::{
@@ -11,7 +15,7 @@ use keyward::{
     domain::{
         algorithm::Algorithm,
         clock::{Clock, Timestamp},
-        rotation::{Confirm, ReusePolicy},
+        rotation::ReusePolicy,
         secret::Password,
         session::Device,
         user::{Role, User, Username},
@@ -21,7 +25,7 @@ use keyward::{
 };
 use tempfile::TempDir;
 
-use crate::backends::{Home, Node};
+use crate::backends::{FIRST_USE, Home, Node};
 
 /// The name of the user every server begins with.
 pub const USER: &str = "Ada";
@@ -32,6 +36,7 @@ pub const PASSWORD: &str = "seven words make a fine passphrase indeed";
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     pub reuse: ReusePolicy,
+    pub sessions_per_user: Option<NonZeroU32>,
     pub session_limit: u64,
     pub outage: Duration,
     pub hash_queue: usize,
@@ -40,7 +45,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            reuse: ReusePolicy { grace: Duration::from_secs(10), confirm: Confirm::FirstUse },
+            reuse: FIRST_USE,
+            sessions_per_user: None,
             session_limit: 1_000_000,
             outage: Duration::from_secs(10),
             hash_queue: 64,
@@ -107,7 +113,7 @@ impl Server {
     }
 
     pub async fn refresh(&self, token: &str) -> Result<TokenSet, AuthError> {
-        self.auth.refresh(token).await
+        self.auth.refresh(token, self.now()).await
     }
 
     /// The same token from several callers at once.
@@ -137,7 +143,7 @@ impl Server {
 pub async fn at_once(auth: &Arc<Auth>, token: &str, callers: usize) -> Vec<Result<TokenSet, AuthError>> {
     let calls = (0..callers).map(|_| {
         let (auth, token) = (Arc::clone(auth), token.to_owned());
-        tokio::spawn(async move { auth.refresh(&token).await })
+        tokio::spawn(async move { auth.refresh(&token, auth.now()).await })
     });
     let mut answers = Vec::new();
     for call in calls.collect::<Vec<_>>() {
@@ -184,6 +190,7 @@ fn verbs(home: &Home, folder: &TempDir, options: Options, node: Node) -> Arc<Aut
     let policy = Policy {
         lifetimes: home.lifetimes,
         reuse: options.reuse,
+        sessions_per_user: options.sessions_per_user,
         session_limit: Limit { count: options.session_limit, window: Duration::from_mins(1) },
         login_limit: Limit { count: 10, window: Duration::from_mins(15) },
         outage: options.outage,

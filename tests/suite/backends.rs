@@ -1,7 +1,7 @@
 //! The homes that the contract suite runs on. A promise names the back ends that make it; what
 //! opens them, moves their time and opens them again is here.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use keyward::{
     domain::{
@@ -11,7 +11,7 @@ use keyward::{
         ids::{SessionId, TokenId, UserId},
         limits::Lifetimes,
         refresh_token::{Chain, RefreshSecret, RefreshToken},
-        rotation::{Confirm, ReusePolicy},
+        rotation::{Confirm, Contested, ReusePolicy},
         session::{Device, EndReason, NewSession, Session},
     },
     store::{
@@ -74,9 +74,10 @@ pub const LIFETIMES: Lifetimes = Lifetimes {
 /// `tokens.reuse_grace`.
 pub const GRACE: Duration = Duration::from_secs(10);
 /// The default policy.
-pub const FIRST_USE: ReusePolicy = ReusePolicy { grace: GRACE, confirm: Confirm::FirstUse };
+pub const FIRST_USE: ReusePolicy =
+    ReusePolicy { grace: GRACE, confirm: Confirm::FirstUse, contested: Contested::Alarm };
 /// The policy for APIs that never ask the server.
-pub const TIMER: ReusePolicy = ReusePolicy { grace: GRACE, confirm: Confirm::Timer };
+pub const TIMER: ReusePolicy = ReusePolicy { confirm: Confirm::Timer, ..FIRST_USE };
 /// The shortest step of time there is.
 pub const TICK: Duration = Duration::from_millis(1);
 
@@ -334,7 +335,13 @@ impl Home {
 
     /// As after a restart: the same data, and nothing else that was known.
     pub async fn reopen(self) -> Self {
-        let Self { clock, lifetimes, secret, slack, server, .. } = self;
+        let lifetimes = self.lifetimes;
+        self.reopen_with(lifetimes).await
+    }
+
+    /// The same with other settings.
+    pub async fn reopen_with(self, lifetimes: Lifetimes) -> Self {
+        let Self { clock, secret, slack, server, .. } = self;
         let Node { sessions, app_sessions, revocations, set, counters, feed } =
             server.open(lifetimes, &clock).await;
         Self {
@@ -386,6 +393,15 @@ impl Home {
     }
 
     pub async fn sign_in_as(&self, user: UserId, app: &AppName) -> SignedIn {
+        self.open(user, app, None).await
+    }
+
+    /// A user signs in who may have so many sessions.
+    pub async fn sign_in_among(&self, user: UserId, most: Option<NonZeroU32>) -> SignedIn {
+        self.open(user, &AppName::default_app(), most).await
+    }
+
+    async fn open(&self, user: UserId, app: &AppName, most: Option<NonZeroU32>) -> SignedIn {
         let session = NewSession {
             id: SessionId::random(),
             user,
@@ -394,7 +410,7 @@ impl Home {
             created_at: self.now(),
         };
         let token = RefreshToken::first(session.id, &self.secret);
-        self.sessions.open(&session, Some(&token)).await.expect("opened");
+        self.sessions.open(&session, Some(&token), most).await.expect("opened");
         SignedIn { user, token }
     }
 
@@ -415,10 +431,10 @@ impl Home {
         self.sessions.rotate(&chain, policy, self.now()).await.expect("an answer")
     }
 
-    /// Presents a token that must be good, and takes its successor.
+    /// Presents a token that must be good, and takes what it gets.
     pub async fn refreshed(&self, token: &RefreshToken) -> RefreshToken {
         match self.refresh(token).await {
-            Rotation::Granted(_) => token.successor(&self.secret),
+            Rotation::Granted(issue) => token.of_generation(issue.generation, &self.secret),
             refused => panic!("{token:?} got {refused:?}"),
         }
     }
@@ -435,8 +451,8 @@ impl Home {
 
     /// A user's living sessions, in the order told.
     pub async fn ids_of_user(&self, user: UserId) -> Vec<SessionId> {
-        let sessions = self.sessions.of_user(user, self.now()).await.expect("an answer");
-        sessions.iter().map(|session| session.id).collect()
+        let page = self.sessions.of_user(user, None, 1000, self.now()).await.expect("an answer");
+        page.sessions.iter().map(|session| session.id).collect()
     }
 
     /// Ends a session whoever owns it.

@@ -144,6 +144,7 @@ fn a_named_file_stands_in_for_the_one_in_the_folder() {
 fn a_mistake_in_the_file_is_one_line_that_says_where_and_what() {
     let duration = "a duration such as 500ms, 60s, 15m or 7d";
     let seconds = "a duration such as 60s, 15m or 7d, of whole seconds and at least 1s";
+    let access = "a duration such as 60s or 15m, of whole seconds, from 1s to 24h";
     for (file, message) in [
         ("[server]\nlisten = \"\n", "keyward.toml, line 2: invalid basic string, expected `\"`".to_owned()),
         ("[server]\nlissen = \"x\"", "keyward.toml: unknown setting server.lissen; the nearest is server.listen".into()),
@@ -154,8 +155,9 @@ fn a_mistake_in_the_file_is_one_line_that_says_where_and_what() {
         ("[server]\nlisten = \"localhost\"", "keyward.toml: server.listen wants an IP address and a port such as 127.0.0.1:8080, got \"localhost\"".into()),
         ("[server]\ntrusted_proxies = \"10.0.0.0/8\"", "keyward.toml: server.trusted_proxies wants a list of texts, got string".into()),
         ("[server]\ntrusted_proxies = [\"10.0.0.0/33\"]", "keyward.toml: server.trusted_proxies wants networks such as 10.0.0.0/8 or addresses, got [\"10.0.0.0/33\"]".into()),
-        ("[tokens]\naccess_ttl = \"soon\"", format!("keyward.toml: tokens.access_ttl wants {seconds}, got \"soon\"")),
-        ("[tokens]\naccess_ttl = 0", format!("keyward.toml: tokens.access_ttl wants {seconds}, got \"0\"")),
+        ("[tokens]\naccess_ttl = \"soon\"", format!("keyward.toml: tokens.access_ttl wants {access}, got \"soon\"")),
+        ("[tokens]\naccess_ttl = 0", format!("keyward.toml: tokens.access_ttl wants {access}, got \"0\"")),
+        ("[tokens]\naccess_ttl = \"25h\"", format!("keyward.toml: tokens.access_ttl wants {access}, got \"25h\"")),
         ("[tokens]\nrefresh_ttl = \"500ms\"", format!("keyward.toml: tokens.refresh_ttl wants {seconds}, got \"500ms\"")),
         ("[tokens]\nreuse_grace = \"6m\"", format!("keyward.toml: tokens.reuse_grace wants {duration}, 0 to 5m, got \"6m\"")),
         ("[tokens]\nalgorithm = \"HS256\"", "keyward.toml: tokens.algorithm wants ES256, EdDSA or RS256, got \"HS256\"".into()),

@@ -9,7 +9,7 @@ use keyward::{
     store::{
         error::StoreError,
         redis::{
-            Keeping, RedisStore,
+            Keeping, RedisStore, Times,
             feed::Feed,
             keys::RefreshKeys,
             target::{Mode, RedisTarget},
@@ -39,6 +39,8 @@ pub struct Keyspace {
     servers: Vec<String>,
     pub refresh_keys: RefreshKeys,
     pub wait_for_replicas: u32,
+    /// The test's, unless it is about clocks that differ.
+    pub times: Times,
 }
 
 /// One node's store and what it needs to run.
@@ -70,6 +72,7 @@ impl Keyspace {
             servers,
             refresh_keys: RefreshKeys::Hashed,
             wait_for_replicas: 0,
+            times: Times::OfNode,
         }
     }
 
@@ -129,7 +132,7 @@ impl Keyspace {
         clock: &Arc<ManualClock>,
     ) -> Result<RedisStore, StoreError> {
         let Self { refresh_keys, wait_for_replicas, .. } = *self;
-        let keeping = Keeping { lifetimes, refresh_keys, wait_for_replicas };
+        let keeping = Keeping { lifetimes, refresh_keys, wait_for_replicas, times: self.times };
         RedisStore::connect(&self.target(), keeping, set.clone(), clock.clone()).await
     }
 

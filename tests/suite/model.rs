@@ -54,7 +54,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     // Newer tokens are picked more often: `0` is the newest.
-    let token = || prop_oneof![4 => Just(0_usize), 3 => Just(1), 2 => Just(2), 2 => 0..12_usize];
+    let token = || prop_oneof![6 => Just(0_usize), 3 => Just(1), 2 => Just(2), 3 => 0..14_usize];
     let millis = prop_oneof![
         3 => Just(1), 2 => Just(9_999), 2 => Just(10_000), 1 => Just(899_000), 1 => Just(900_000), 1 => Just(604_700_000),
         2 => 0..30_000_u64,
@@ -75,7 +75,8 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Debug, Clone)]
 struct Session {
     current: u32,
-    confirmed_at: Option<Timestamp>,
+    /// When each generation was replaced, as far as it was.
+    replaced_at: BTreeMap<u32, Timestamp>,
     over_at: Timestamp,
     ended: Option<&'static str>,
 }
@@ -137,13 +138,20 @@ impl World {
         if let Some(reason) = session.ended {
             return Expected::Refused("session_ended", Some(reason));
         }
-        let within_grace = |confirmed: Timestamp| now.since(confirmed) < GRACE;
-        if token.generation == session.current {
+        let generation = token.generation;
+        // Its use shows that the one before it is replaced.
+        if let Some(before) = generation.checked_sub(1) {
+            session.replaced_at.entry(before).or_insert(now);
+        }
+        if generation == session.current {
             session.current += 1;
-            session.confirmed_at = None;
-        } else if token.generation + 1 != session.current || !session.confirmed_at.is_none_or(within_grace) {
-            session.ended = Some("reuse_detected");
-            return Expected::Refused("refresh_reused", None);
+        } else {
+            let replaced_at = session.replaced_at.get(&generation);
+            let is_remembered = session.current - generation <= 8;
+            if !is_remembered || replaced_at.is_some_and(|at| now.since(*at) >= GRACE) {
+                session.ended = Some("reuse_detected");
+                return Expected::Refused("refresh_reused", None);
+            }
         }
         session.over_at = now + REFRESH;
         Expected::Granted(session.current)
@@ -157,8 +165,10 @@ impl World {
         if let Some(reason) = session.ended {
             return Err(("token_revoked", Some(reason)));
         }
-        if token.generation == session.current && session.over_at > now {
-            session.confirmed_at.get_or_insert(now);
+        if let Some(before) = token.generation.checked_sub(1)
+            && session.over_at > now
+        {
+            session.replaced_at.entry(before).or_insert(now);
         }
         Ok(())
     }
@@ -212,7 +222,7 @@ impl Trial {
         let tokens = self.server.login().await;
         self.world.sessions.push(Session {
             current: 0,
-            confirmed_at: None,
+            replaced_at: BTreeMap::new(),
             over_at: now + REFRESH,
             ended: None,
         });

@@ -62,7 +62,7 @@ async fn try_sign_in(store: &SqliteStore) -> Result<RefreshToken, StoreError> {
     let user = UserId::new(START);
     let session = NewSession { id, user, app: AppName::default_app(), device, created_at: START };
     let token = RefreshToken::first(id, &secret());
-    store.open(&session, Some(&token)).await.map(|()| token)
+    store.open(&session, Some(&token), None).await.map(|()| token)
 }
 
 fn account(name: &str) -> Account {

@@ -197,8 +197,8 @@ async fn a_sign_in_beside_a_password_change_does_not_survive_it() {
             );
         }
     }
-    let sessions = server.auth.own_sessions(&caller).await.expect("listed");
-    assert_eq!(sessions.len(), 1, "only the one that changed it");
+    let sessions = server.auth.own_sessions(&caller, None, 10).await.expect("listed");
+    assert_eq!(sessions.sessions.len(), 1, "only the one that changed it");
 }
 
 #[tokio::test]

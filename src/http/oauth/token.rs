@@ -10,10 +10,15 @@ use axum::{
 use super::{OAuthError, client, form::Form};
 use crate::http::{
     Shared,
+    caller::ArrivedAt,
     tokens::{self, Transport},
 };
 
-pub async fn token(State(http): State<Shared>, form: Form) -> Result<Response, OAuthError> {
+pub async fn token(
+    State(http): State<Shared>,
+    ArrivedAt(arrived_at): ArrivedAt,
+    form: Form,
+) -> Result<Response, OAuthError> {
     let params = form.params()?;
     if params.require("grant_type")? != "refresh_token" {
         return Err(OAuthError::unsupported_grant_type());
@@ -24,7 +29,7 @@ pub async fn token(State(http): State<Shared>, form: Form) -> Result<Response, O
     if params.get("scope").is_some() {
         return Err(OAuthError::invalid_scope());
     }
-    let issued = http.auth.refresh_of(&app, refresh_token).await?;
+    let issued = http.auth.refresh_of(&app, refresh_token, arrived_at).await?;
     let mut response = tokens::tokens(&http, &issued, Transport::Body);
     response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     Ok(response)

@@ -10,8 +10,8 @@ use super::{
     RedisStore,
     app_activity::Known,
     app_index::Used,
+    app_sessions::Reply,
     script::{APP_END, APP_LEAVE},
-    sessions::Reply,
 };
 use crate::{
     domain::{app::AppName, app_session::AppUser, clock::Timestamp, ids::SessionId, random},

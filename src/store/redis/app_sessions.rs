@@ -14,7 +14,7 @@ use super::{
     error::{corrupt, unexpected},
     millis,
     script::{APP_GET, APP_SET, OPEN, PRUNE},
-    sessions::{ABREAST, Reply, SETTLED},
+    sessions::{ABREAST, SETTLED},
 };
 use crate::{
     domain::{
@@ -55,6 +55,7 @@ impl AppSessionStore for RedisStore {
         let call = OPEN
             .on(&self.keys.session(session.id))
             .arg(millis(created.until(expires)))
+            .arg(session.id.to_string())
             .arg(app_record::fields(session, expires));
         self.durable.call_durably::<()>(&call).await?;
         self.note_creation(&used, created).await?;
@@ -197,7 +198,7 @@ impl RedisStore {
         now: Timestamp,
     ) -> Result<Vec<AppSession>, StoreError> {
         let (mut sessions, mut over) = (Vec::new(), Vec::new());
-        for ids in ids.chunks(ABREAST) {
+        for ids in ids.chunks(ABREAST as usize) {
             let hash = async |id: &SessionId| {
                 self.link.run::<Fields>(redis::cmd("HGETALL").arg(self.keys.session(*id))).await
             };
@@ -236,12 +237,31 @@ fn read(app: &AppName, id: SessionId, reply: &Reply, now: Timestamp) -> Result<A
     session.ok_or_else(|| corrupt("hash of an app's session", id))
 }
 
+/// A script's answer: a word, and what belongs to it.
+pub struct Reply(pub Vec<Value>);
+
 impl Reply {
+    pub fn word(&self) -> Result<String, StoreError> {
+        self.read(0)
+    }
+
+    pub fn text(&self, index: usize) -> Result<Vec<u8>, StoreError> {
+        self.read(index)
+    }
+
+    pub fn time(&self, index: usize) -> Result<Timestamp, StoreError> {
+        self.read(index).map(Timestamp::from_millis)
+    }
+
     fn fields(&self, index: usize) -> Result<Fields, StoreError> {
-        redis::from_redis_value_ref(self.0.get(index).unwrap_or(&Value::Nil)).map_err(unexpected)
+        self.read(index)
     }
 
     fn number(&self, index: usize) -> Result<u64, StoreError> {
+        self.read(index)
+    }
+
+    fn read<T: redis::FromRedisValue>(&self, index: usize) -> Result<T, StoreError> {
         redis::from_redis_value_ref(self.0.get(index).unwrap_or(&Value::Nil)).map_err(unexpected)
     }
 }

@@ -1,19 +1,18 @@
--- Ends a session: what is left of its hash says why and when, and what else there is to delete. The
--- first end stands; writing it again makes WAIT on a retry mean something.
+-- Ends a session, and where all keys are on one server also what leads to it: in one step. The first end
+-- stands; writing it again makes WAIT on a retry mean something.
 -- KEYS[1] session:<id>
--- ARGV: 1 owner, '' = anybody   2 reason   3 now in ms   4 the call's own mark, by which it knows, when
---       it is sent once more after a broken connection, that the end it meets is its own
-local s = redis.call('HMGET', KEYS[1], 'u', 'a', 'k', 'p', 'e', 'x', 't', 'y')
-local now = tonumber(ARGV[3])
-if not s[1] or tonumber(s[5]) <= now then return {'unknown'} end
-if ARGV[1] ~= '' and ARGV[1] ~= s[1] then return {'unknown'} end
-local verdict, reason, since = 'before', s[6], s[7]
-if not reason then
-  verdict, reason, since = 'now', ARGV[2], now
-  redis.call('HSET', KEYS[1], 'y', ARGV[4])
-elseif s[8] == ARGV[4] then
-  verdict = 'now'
+-- ARGV: 1 owner, '' = anybody   2 reason   3 now in ms, '' = the server's own   4 the call's own mark, by
+--       which it knows, when it is sent once more after a broken connection, that the end it meets is its own
+--       5 '1' = all keys are on this server   6 prefix of keys
+local now = moment(ARGV[3])
+local s = read({'u', 'a', 'k', 'p', 'e', 'x', 't', 'y', 'z'})
+if not s.u or tonumber(s.e) <= now then return {'unknown', 'tokens_until', s.z or ''} end
+if ARGV[1] ~= '' and ARGV[1] ~= s.u then return {'unknown', 'tokens_until', ''} end
+local is_own = not s.x or s.y == ARGV[4]
+local reason, since = s.x or ARGV[2], s.t or now
+finish(reason, since, is_own and ARGV[4] or s.y or '')
+if ARGV[5] == '1' then
+  if s.k then redis.call('DEL', refresh_key(ARGV[6], s.k)) end
+  if s.p then redis.call('DEL', refresh_key(ARGV[6], s.p)) end
 end
-redis.call('HSET', KEYS[1], 'x', reason, 't', since)
-redis.call('HDEL', KEYS[1], 'n', 'i', 'c', 's', 'l', 'd', 'o', '1', '2', '3', '4')
-return {verdict, reason, tonumber(since), s[1], s[2], s[3] or '', s[4] or ''}
+return past(is_own and 'now' or 'before', s, reason, since)

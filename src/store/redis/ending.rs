@@ -2,30 +2,29 @@
 //!
 //! What an end writes, in order, and what a crash after each step leaves:
 //!
-//! 1. `session:` is marked ended (one script). Nothing can be refreshed from here on. Left: access
-//!    tokens still pass where they were seen before; the client has no answer and signs out again, which
-//!    does the rest, and so does the first rotation or confirmation that meets the mark.
+//! 1. `session:` is marked ended, and where all keys are on one server its `refresh:` keys are deleted (one
+//!    script). Nothing can be refreshed from here on. Left: access tokens still pass where they were seen
+//!    before; the client has no answer and signs out again, which does the rest, and so does the first
+//!    rotation or confirmation that meets the mark.
 //! 2. `blacklist:session:` and `blacklist:<jti>`, side by side: every token is refused everywhere. Left:
-//!    `refresh:` keys and index entries that lead to a session that is over, until they expire, are
-//!    pruned, or the end is repeated.
-//! 3. The `refresh:` keys and index entries are deleted. The answer goes out after that.
+//!    index entries, and in a Cluster `refresh:` keys, that lead to a session that is over, until they
+//!    expire, are pruned, or the end is repeated.
+//! 3. These are deleted. The answer goes out after that.
 
 use redis::Value;
 
 use super::{
     RedisStore,
-    error::corrupt,
-    keys::Keys,
+    answer::Answer,
     millis,
-    record::Reader,
     script::{END, REFUSE},
-    sessions::Reply,
 };
 use crate::{
     domain::{
         app::AppName,
         clock::Timestamp,
         ids::{SessionId, UserId},
+        limits::{refused_until, session_refused_until},
         random,
         session::EndReason,
     },
@@ -38,26 +37,15 @@ use crate::{
 
 /// What is left of a session that has ended.
 pub struct Past {
-    reason: EndReason,
+    pub reason: EndReason,
+    /// Until when an access token of it can live, where that is known.
+    pub tokens_until: Option<Timestamp>,
     user: UserId,
     app: AppName,
     refresh_keys: Vec<String>,
 }
 
 impl Past {
-    /// Reads the tail of a script's answer: …, user, app, and what was kept of two tokens.
-    pub fn read(keys: &Keys, id: SessionId, reason: EndReason, reply: &Reply) -> Result<Self, StoreError> {
-        let read = Reader { id };
-        let traces = [reply.text(5)?, reply.text(6)?];
-        let traces = traces.iter().filter(|trace| !trace.is_empty());
-        Ok(Self {
-            reason,
-            user: read.user(&reply.text(3)?)?,
-            app: read.app(Some(&reply.text(4)?))?,
-            refresh_keys: traces.map(|trace| keys.refresh_of(trace)).collect(),
-        })
-    }
-
     /// With more keys to delete.
     pub fn and_delete(mut self, keys: impl Iterator<Item = String>) -> Self {
         self.refresh_keys.extend(keys);
@@ -72,19 +60,22 @@ impl RedisStore {
             .on(&self.keys.session(ending.session))
             .arg(owner)
             .arg(ending.reason.as_str())
-            .arg(now.millis())
-            .arg(&random::bytes::<8>());
-        let reply = Reply(self.durable.call_durably::<Vec<Value>>(&call).await?);
-        let (became, past) = match reply.word()?.as_str() {
-            "now" => (Ended::Now, Some(self.past(ending.session, &reply)?)),
-            "before" => (Ended::Before, Some(self.past(ending.session, &reply)?)),
+            .arg(self.moment(now))
+            .arg(&random::bytes::<8>())
+            .arg(u8::from(self.is_one_server()))
+            .arg(self.keys.prefix());
+        let values: Vec<Value> = self.durable.call_durably(&call).await?;
+        let answer = Answer::read(ending.session, values)?;
+        let (became, past) = match answer.word() {
+            "now" => (Ended::Now, Some(self.past(&answer)?)),
+            "before" => (Ended::Before, Some(self.past(&answer)?)),
             "unknown" if ending.owner.is_none() => (Ended::Before, None),
             "unknown" => return Ok(Ended::NotFound),
-            _ => return Err(corrupt("answer of end.lua", ending.session)),
+            _ => return Err(answer.unknown()),
         };
         let reason = past.as_ref().map_or(ending.reason, |past| past.reason);
         tokio::try_join!(
-            self.refuse_session(ending.session, reason, now),
+            self.refuse_session(ending.session, reason, answer.optional_time("tokens_until")?, now),
             self.refuse_named(ending, reason, now),
         )?;
         if let Some(past) = past {
@@ -93,9 +84,16 @@ impl RedisStore {
         Ok(became)
     }
 
-    fn past(&self, session: SessionId, reply: &Reply) -> Result<Past, StoreError> {
-        let reason = Reader { id: session }.reason(Some(&reply.text(1)?))?;
-        Past::read(&self.keys, session, reason, reply)
+    /// What a script tells of a session that has ended.
+    pub(super) fn past(&self, answer: &Answer) -> Result<Past, StoreError> {
+        let traces = answer.all(&["current", "parent"]);
+        Ok(Past {
+            reason: answer.reason()?,
+            tokens_until: answer.optional_time("tokens_until")?,
+            user: answer.user()?,
+            app: answer.app()?,
+            refresh_keys: traces.map(|trace| self.keys.refresh_of(trace)).collect(),
+        })
     }
 
     /// Refuses every token of a session, here before it is written, so that a failure to write leaves
@@ -104,13 +102,14 @@ impl RedisStore {
         &self,
         session: SessionId,
         reason: EndReason,
+        tokens_until: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.refuse(Subject::Session(session), reason, now + self.keeping.lifetimes.access, now).await
+        let until = session_refused_until(tokens_until, now);
+        self.refuse(Subject::Session(session), reason, until, now).await
     }
 
-    /// Refuses one token by name for as long as it lives; one that is over needs nothing, and `PX 0`
-    /// would be an error.
+    /// Refuses one token by name for as long as it lives; one that is over needs nothing.
     async fn refuse_named(
         &self,
         ending: &Ending,
@@ -118,8 +117,8 @@ impl RedisStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         match ending.token {
-            Some((token, expires_at)) if expires_at > now => {
-                self.refuse(Subject::Token(token), reason, expires_at, now).await
+            Some((token, exp)) if exp > now => {
+                self.refuse(Subject::Token(token), reason, refused_until(exp), now).await
             }
             _ => Ok(()),
         }
@@ -138,24 +137,25 @@ impl RedisStore {
         self.durable.call_durably(&call.arg(millis(now.until(until)))).await
     }
 
-    /// Makes up for a crash between steps 1 and 2: a session was met that ended at `since`. Its tokens
-    /// are refused no longer than one of them can live.
-    pub(super) async fn refuse_again(
+    /// Makes up for a crash between steps 1 and 2: a session was met that had ended, and why is returned. Its
+    /// tokens are refused no longer than one of them can live.
+    pub(super) async fn meet_end(
         &self,
         session: SessionId,
-        reason: EndReason,
-        since: Timestamp,
+        answer: &Answer,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let until = since + self.keeping.lifetimes.access;
-        if until <= now {
-            return Ok(());
+    ) -> Result<EndReason, StoreError> {
+        let reason = answer.reason()?;
+        let until = session_refused_until(answer.optional_time("tokens_until")?, answer.time("since")?);
+        if until > now {
+            self.refuse(Subject::Session(session), reason, until, now).await?;
         }
-        self.refuse(Subject::Session(session), reason, until, now).await
+        Ok(reason)
     }
 
     /// Deletes what led to a session that is over.
     pub(super) async fn bury(&self, session: SessionId, past: Past) -> Result<(), StoreError> {
-        self.clean_up(past.user, &past.app, session, &past.refresh_keys).await
+        let refresh_keys = if self.is_one_server() { &[] } else { past.refresh_keys.as_slice() };
+        self.clean_up(past.user, &past.app, session, refresh_keys).await
     }
 }

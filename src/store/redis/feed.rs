@@ -29,6 +29,7 @@ use crate::{
     domain::{
         clock::{Clock, Timestamp},
         ids::UserId,
+        limits::{ACCESS_TTL_MAX, refused_until},
         session::EndReason,
     },
     store::revocations::{Revocation, RevocationSet, Subject},
@@ -62,7 +63,6 @@ impl Feed {
             revocations: store.revocations.clone(),
             user_changes: store.user_changes.clone(),
             clock: store.clock.clone(),
-            access: store.keeping.lifetimes.access,
         };
         let revocations = store.revocations.clone();
         Self { task: tokio::spawn(follower.run()).abort_handle(), revocations }
@@ -101,7 +101,6 @@ struct Follower {
     revocations: Arc<RevocationSet>,
     user_changes: Arc<UserChanges>,
     clock: Arc<dyn Clock>,
-    access: Duration,
 }
 
 impl Follower {
@@ -271,7 +270,7 @@ impl Follower {
 
     /// The names are known but cannot be read: they refuse, for as long as a token can live.
     fn fail_closed(&self, names: &[Vec<u8>]) {
-        let until = self.clock.now() + self.access;
+        let until = refused_until(self.clock.now() + ACCESS_TTL_MAX);
         for subject in names.iter().filter_map(|name| self.keys.subject(name)) {
             if !matches!(subject, Subject::User(_)) {
                 self.revocations.insert(&Revocation { subject, reason: EndReason::Logout, until });

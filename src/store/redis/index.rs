@@ -15,7 +15,6 @@ use crate::{
         clock::Timestamp,
         cursor::Cursor,
         ids::{SessionId, UserId},
-        refresh_token::RefreshToken,
     },
     store::error::StoreError,
 };
@@ -32,19 +31,14 @@ impl RedisStore {
         self.durable.call(&entry(index, session, active).arg(millis(life)).arg("new")).await
     }
 
-    /// Notes activity in both indexes, where the session is in them.
-    pub(super) async fn move_up(
+    /// Notes activity in an index, where the session is in it.
+    pub(super) async fn note_in(
         &self,
-        user: UserId,
-        app: &AppName,
+        index: &str,
         session: SessionId,
         active: Timestamp,
     ) -> Result<(), StoreError> {
-        let note = async |index: String| {
-            self.link.call::<()>(&entry(&index, session, active).arg(0).arg("known")).await
-        };
-        let (of_user, of_app) = (self.keys.sessions_of_user(user), self.keys.sessions_of_app(app));
-        tokio::try_join!(note(of_user), note(of_app)).map(|_| ())
+        self.link.call(&entry(index, session, active).arg(0).arg("known")).await
     }
 
     /// A page of an index: those active at `since` or later, the most recently active first, and where
@@ -93,23 +87,15 @@ impl RedisStore {
 
     /// `SETEX refresh:<token>`, with the session's id. Seconds rounded up: the hash decides when it
     /// is over, the key only has to be there until then.
-    pub(super) async fn put_refresh(&self, token: &RefreshToken, life: Duration) -> Result<(), StoreError> {
-        let key = self.keys.refresh(token);
-        let mut command = redis::cmd("SETEX");
-        command.arg(&key).arg(millis(life).div_ceil(1000)).arg(token.session().to_string());
-        self.durable.write(&key, &command).await
-    }
-
-    /// The key of a session's first token, if it has tokens.
-    pub(super) async fn put_first_refresh(
+    pub(super) async fn put_refresh(
         &self,
-        token: Option<&RefreshToken>,
+        key: &str,
+        session: SessionId,
         life: Duration,
     ) -> Result<(), StoreError> {
-        match token {
-            Some(token) => self.put_refresh(token, life).await,
-            None => Ok(()),
-        }
+        let mut command = redis::cmd("SETEX");
+        command.arg(key).arg(millis(life).div_ceil(1000)).arg(session.to_string());
+        self.durable.write(key, &command).await
     }
 
     /// Deletes keys one by one, for they lie in different slots.

@@ -22,15 +22,6 @@ pub enum RefreshKeys {
     Plain,
 }
 
-impl RefreshKeys {
-    const fn other(self) -> Self {
-        match self {
-            Self::Hashed => Self::Plain,
-            Self::Plain => Self::Hashed,
-        }
-    }
-}
-
 /// Names keys.
 pub(super) struct Keys {
     prefix: String,
@@ -40,6 +31,11 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) const fn new(prefix: String, refresh: RefreshKeys) -> Self {
         Self { prefix, refresh }
+    }
+
+    /// What every name begins with.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     fn name(&self, rest: std::fmt::Arguments<'_>) -> String {
@@ -79,16 +75,7 @@ impl Keys {
     /// What the session hash keeps of a token, so that its key can be deleted without it: the 32
     /// bytes of the hash, or the 52 of the token. Both fit in a listpack entry; their texts would not.
     pub(super) fn trace(&self, token: &RefreshToken) -> Vec<u8> {
-        Self::trace_as(self.refresh, token)
-    }
-
-    /// What would be kept of it under the other setting, where it may have been issued.
-    pub(super) fn former_trace(&self, token: &RefreshToken) -> Vec<u8> {
-        Self::trace_as(self.refresh.other(), token)
-    }
-
-    fn trace_as(refresh: RefreshKeys, token: &RefreshToken) -> Vec<u8> {
-        match refresh {
+        match self.refresh {
             RefreshKeys::Hashed => token.sha256().to_vec(),
             RefreshKeys::Plain => {
                 let text = token.expose().strip_prefix("kwr_").unwrap_or_default();

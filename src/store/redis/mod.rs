@@ -1,7 +1,9 @@
 //! Sessions, revocations and counters in Redis (contract 4): a single server, one that sentinels
 //! watch over, or a Cluster. Accounts are not kept here.
 
+mod activity;
 mod advice;
+mod answer;
 mod app_activity;
 mod app_ending;
 mod app_index;
@@ -42,7 +44,10 @@ use self::{
     target::RedisTarget,
 };
 use super::{error::StoreError, revocations::RevocationSet};
-use crate::domain::{clock::Clock, limits::Lifetimes};
+use crate::domain::{
+    clock::{Clock, Timestamp},
+    limits::Lifetimes,
+};
 
 /// How long [`RedisStore::connect`] keeps trying: a Redis that is just starting is waited for.
 const START: Duration = Duration::from_secs(3);
@@ -59,6 +64,17 @@ pub struct Keeping {
     /// (`storage.redis_wait`). Fewer acknowledgements are [`StoreError::Away`] although it is written:
     /// the client tries again, and each verb bears that.
     pub wait_for_replicas: u32,
+    /// By whose clock a session's times are.
+    pub times: Times,
+}
+
+/// By whose clock a session's times are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// The Redis server's, which all nodes share: one that is ahead of another makes no theft of a retry.
+    OfServer,
+    /// The node's, for a test that stops it.
+    OfNode,
 }
 
 /// Sessions, revocations and counters in Redis.
@@ -124,6 +140,21 @@ async fn first_link(target: &RedisTarget) -> Result<Link, StoreError> {
             Ok(linked) => return linked.map_err(unreachable),
             Err(_) => return Err(away("it does not answer")),
         }
+    }
+}
+
+impl RedisStore {
+    /// The present moment as scripts are given it.
+    fn moment(&self, now: Timestamp) -> String {
+        match self.keeping.times {
+            Times::OfServer => String::new(),
+            Times::OfNode => now.millis().to_string(),
+        }
+    }
+
+    /// Whether every key is on one server, so that one step can write several.
+    const fn is_one_server(&self) -> bool {
+        self.link.node().is_some()
     }
 }
 

@@ -1,11 +1,13 @@
 //! The session hash: its fields, written from a [`NewSession`] and read back as a [`Session`].
 //!
 //! Names are one letter and values at most 64 bytes, so that Redis keeps the hash as a listpack:
-//! `u` user (16 bytes), `a` app, `n` generation, `i` when it was issued, `c` when it was confirmed,
-//! `s` sign-in, `l` last seen, `e` expiry, `k` and `p` what is kept of the current and the parent
-//! token (see [`Keys::trace`](super::keys::Keys::trace)), `d` device, `o` address, `1` to `4` the
-//! `User-Agent` in parts. One that has ended keeps `u a k p e`, with `x` why,
-//! `t` when and `y` by which call.
+//! `u` user (16 bytes), `a` app, `n` generation, `i` when it was issued, `c` when it was first seen in use
+//! and so the one before it replaced, `r` when those before that were (7 of 6 bytes, the latest first), `v`
+//! the latest generation that was re-issued late and `w` how many in a row, `s` sign-in, `l` last seen, `e`
+//! expiry, `z` until when an access token of it can live, `k` and `p` what is kept of the current and the
+//! parent token (see [`Keys::trace`](super::keys::Keys::trace)), `d` device, `o` address, `1` to `4` the
+//! `User-Agent` in parts. One that has ended keeps `u a k p e z`, with `x` why, `t` when and `y` by which
+//! call. The version before wrote no `r`, `v`, `w` and `z`.
 
 use std::str::FromStr;
 
@@ -18,7 +20,7 @@ use crate::{
         app::AppName,
         clock::Timestamp,
         ids::{SessionId, UserId},
-        session::{Device, EndReason, NewSession, Session},
+        session::{Device, NewSession, Session},
     },
     store::error::StoreError,
 };
@@ -30,7 +32,12 @@ const PART: usize = 64;
 pub const SHOWN: [&str; 13] = ["u", "a", "n", "s", "l", "e", "x", "d", "o", "1", "2", "3", "4"];
 
 /// The fields of a new session, name after value, for `open.lua`.
-pub fn fields(session: &NewSession, trace: &[u8], expires_at: Timestamp) -> Vec<Vec<u8>> {
+pub fn fields(
+    session: &NewSession,
+    trace: Option<Vec<u8>>,
+    expires_at: Timestamp,
+    tokens_until: Timestamp,
+) -> Vec<Vec<u8>> {
     let created = session.created_at.millis().to_string();
     let mut fields: Vec<(&str, Vec<u8>)> = vec![
         ("u", session.user.uuid().as_bytes().to_vec()),
@@ -40,8 +47,9 @@ pub fn fields(session: &NewSession, trace: &[u8], expires_at: Timestamp) -> Vec<
         ("s", created.clone().into()),
         ("l", created.into()),
         ("e", expires_at.millis().to_string().into()),
-        ("k", trace.to_vec()),
+        ("z", tokens_until.millis().to_string().into()),
     ];
+    fields.extend(trace.map(|trace| ("k", trace)));
     let Device { name, ip, user_agent } = &session.device;
     fields.extend(name.iter().map(|name| ("d", name.clone().into_bytes())));
     fields.extend(ip.iter().map(|ip| ("o", ip.to_string().into_bytes())));
@@ -96,20 +104,16 @@ impl Reader {
         text.and_then(|text| AppName::parse(text).ok()).ok_or_else(|| corrupt("session hash a", self.id))
     }
 
-    pub fn reason(self, value: Option<&[u8]>) -> Result<EndReason, StoreError> {
-        self.parsed("session hash x", value)
-    }
-
     fn time(self, place: &'static str, value: Option<&[u8]>) -> Result<Timestamp, StoreError> {
         self.parsed(place, value).map(Timestamp::from_millis)
     }
 
-    fn parsed<T: FromStr>(self, place: &'static str, value: Option<&[u8]>) -> Result<T, StoreError> {
+    pub fn parsed<T: FromStr>(self, place: &'static str, value: Option<&[u8]>) -> Result<T, StoreError> {
         let text = value.and_then(|value| std::str::from_utf8(value).ok());
         text.and_then(|text| text.parse().ok()).ok_or_else(|| corrupt(place, self.id))
     }
 
-    fn optional<T: FromStr>(
+    pub fn optional<T: FromStr>(
         self,
         place: &'static str,
         value: Option<&[u8]>,

@@ -11,6 +11,7 @@ use crate::{
         claims::AccessClaims,
         clock::Timestamp,
         ids::{TokenId, UserId},
+        limits::{ACCESS_TTL_MAX, refused_until},
         session::EndReason,
     },
     store::{
@@ -76,12 +77,12 @@ impl RevocationStore for RedisStore {
         reason: EndReason,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.refuse(Subject::Token(token), reason, expires_at, now).await
+        self.refuse(Subject::Token(token), reason, refused_until(expires_at), now).await
     }
 
     async fn refuse_user(&self, user: UserId, reason: EndReason, now: Timestamp) -> Result<(), StoreError> {
         let subject = Subject::User(user);
-        let until = now + self.keeping.lifetimes.access;
+        let until = refused_until(now + ACCESS_TTL_MAX);
         self.refuse(subject, reason, until, now).await?;
         // Once more, for the feed may have read the key before it was written, and lifted it since.
         self.user_changes.make(|| self.revocations.insert(&Revocation { subject, reason, until }));

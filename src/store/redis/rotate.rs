@@ -1,231 +1,184 @@
-//! Rotation and activity: the verbs that keep a session alive.
+//! Rotation: what a refresh token gets.
 //!
-//! What a rotation writes, in order, and what a crash after each step leaves:
+//! Where all keys are on one server, the record and its `refresh:` keys are written in one step, so that a
+//! failover forgets both or neither, and a key that is not there was deleted by an operator. In a Cluster a
+//! failover can lose the last writes of one shard alone, so that there a missing key says nothing: it is
+//! written again. What a crash leaves there after each step:
 //!
 //! 1. `session:` moves to generation n + 1, or notes the re-issue, or ends the session (one script).
 //!    Left: the successor has no key. The client has no answer, so it presents the same token again,
 //!    which is the parent now; it is answered with the same successor, and step 2 is done then.
-//! 2. `refresh:<successor>`. Left: the grandparent's key, which no decision looks at, until it
-//!    expires or the session ends; and the parent's, with its old expiry.
-//! 3. `refresh:<presented>` lives as long as its successor, `refresh:<predecessor>` is deleted, and
-//!    the indexes follow. The answer goes out after that.
-//!
-//! That a presented token's key is there is looked up before step 1. If an operator deletes it just
-//! then, the token was used a moment before: the successor is the one to delete.
+//! 2. The keys of the current token and its parent are written, the one before them is deleted, and the
+//!    indexes follow. The answer goes out after that.
+
+use std::time::Duration;
 
 use redis::Value;
 
 use super::{
     RedisStore,
-    ending::Past,
+    answer::Answer,
+    error::away,
     millis,
-    record::Reader,
-    script::{ROTATE, SEEN, SLIDE},
-    sessions::Reply,
+    script::{Call, ROTATE},
 };
 use crate::{
     domain::{
         clock::Timestamp,
-        ids::SessionId,
         random,
         refresh_token::{Chain, RefreshToken},
-        rotation::{Confirm, ReusePolicy},
+        rotation::{Confirm, Contested, Reissue, ReusePolicy},
         session::EndReason,
     },
     store::{
         error::StoreError,
-        sessions::{Confirmation, Granted, Rotation, Slide},
+        sessions::{Granted, Issue, Rotation},
     },
 };
 
+/// What decides by how late it is must be carried out as soon as this, or not at all: whoever asked has been
+/// told by then that Redis is away.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 impl RedisStore {
+    /// Asks the script, and where the answer depends on how late the request is, a second time: the first
+    /// answer tells the server's clock, so that the second call can say when the request arrived by it, however
+    /// long the first was under way, and after which moment nothing must be done any more.
     pub(super) async fn rotate_session(
         &self,
         chain: &Chain,
         policy: &ReusePolicy,
-        now: Timestamp,
+        arrived_at: Timestamp,
     ) -> Result<Rotation, StoreError> {
-        let session = chain.presented.session();
-        let is_there = self.has_key(&self.keys.trace(&chain.presented)).await?;
-        let mut reply = self.decide(chain, policy, now, is_there).await?;
-        if reply.word()? == "withdrawn" && self.is_renamed(&chain.presented, &reply).await? {
-            reply = self.decide(chain, policy, now, true).await?;
+        let asked_at = self.clock.now();
+        let tokens_until = asked_at + self.keeping.lifetimes.access;
+        let call = || self.rotation(chain, policy, arrived_at, asked_at, tokens_until);
+        let mut answer = self.ask_rotate(chain, call()).await?;
+        if answer.word() == "ask_again" {
+            let carried_out_at = answer.time("now")?;
+            let arrived_at = carried_out_at - self.clock.now().since(arrived_at);
+            let limits = [arrived_at, carried_out_at + PATIENCE].map(|moment| moment.millis());
+            answer = self.ask_rotate(chain, call().arg(&limits)).await?;
         }
-        match reply.word()?.as_str() {
-            "granted" => self.grant(chain, &reply, now).await.map(Rotation::Granted),
+        match answer.word() {
+            "granted" => self.grant(chain, &answer, asked_at).await.map(Rotation::Granted),
             "reused" => {
-                let past = Past::read(&self.keys, session, EndReason::ReuseDetected, &reply)?;
-                self.refuse_session(session, EndReason::ReuseDetected, now).await?;
-                // Whatever of the chain there may be besides what the hash knew.
-                let chain = [Some(&chain.presented), Some(&chain.successor), chain.predecessor.as_ref()];
-                let more = chain.into_iter().flatten().map(|token| self.keys.refresh(token));
-                self.bury(session, past.and_delete(more)).await?;
+                self.clean_up_after(chain, &answer, asked_at).await?;
                 Ok(Rotation::Reused)
             }
-            "ended" => {
-                let reason = Reader { id: session }.reason(Some(&reply.text(1)?))?;
-                self.refuse_again(session, reason, reply.time(2)?, now).await?;
-                Ok(Rotation::Ended(reason))
+            "contested" => {
+                self.clean_up_after(chain, &answer, asked_at).await?;
+                Ok(Rotation::Contested)
             }
+            "ended" => self.meet_end(chain.presented.session(), &answer, asked_at).await.map(Rotation::Ended),
             "withdrawn" => Ok(Rotation::Withdrawn),
-            _ => Ok(Rotation::Expired),
+            "expired" => Ok(Rotation::Expired),
+            "too_late" => Err(away("it was slower than a refresh can wait")),
+            _ => Err(answer.unknown()),
         }
     }
 
-    async fn decide(
+    fn rotation(
         &self,
         chain: &Chain,
         policy: &ReusePolicy,
+        arrived_at: Timestamp,
         now: Timestamp,
-        is_there: bool,
-    ) -> Result<Reply, StoreError> {
-        let Chain { presented, successor, .. } = chain;
-        let call = ROTATE
-            .on(&self.keys.session(presented.session()))
-            .arg(presented.generation())
-            .arg(now.millis())
-            .arg(millis(policy.grace))
-            .arg(u8::from(policy.confirm == Confirm::Timer))
-            .arg(u8::from(is_there))
-            .arg(millis(self.keeping.lifetimes.refresh))
-            .arg(self.keeping.lifetimes.session_max_age.map_or(0, millis))
-            .arg(successor.generation())
-            .arg(self.keys.trace(successor))
-            .arg(self.keys.trace(presented))
-            .arg(&random::bytes::<8>());
-        self.durable.call_durably::<Vec<Value>>(&call).await.map(Reply)
-    }
-
-    async fn has_key(&self, trace: &[u8]) -> Result<bool, StoreError> {
-        self.durable.run(redis::cmd("EXISTS").arg(self.keys.refresh_of(trace))).await
-    }
-
-    /// Gives a token its new key where it has one under the name it got before `storage.refresh_keys`
-    /// was changed. That is asked only where the session itself knows it so: Redis is told no token
-    /// that it has not been told before.
-    async fn is_renamed(&self, token: &RefreshToken, reply: &Reply) -> Result<bool, StoreError> {
-        let former = self.keys.former_trace(token);
-        if (reply.text(5)? != former && reply.text(6)? != former) || !self.has_key(&former).await? {
-            return Ok(false);
-        }
-        self.put_refresh(token, self.keeping.lifetimes.refresh).await?;
-        Ok(true)
-    }
-
-    async fn grant(&self, chain: &Chain, reply: &Reply, now: Timestamp) -> Result<Granted, StoreError> {
+        tokens_until: Timestamp,
+    ) -> Call<'static> {
         let Chain { presented, successor, predecessor } = chain;
         let session = presented.session();
-        let read = Reader { id: session };
-        let granted = Granted {
-            user: read.user(&reply.text(3)?)?,
-            app: read.app(Some(&reply.text(4)?))?,
-            created_at: reply.time(1)?,
-            expires_at: reply.time(2)?,
-        };
-        let life = now.until(granted.expires_at);
-        self.put_refresh(successor, life).await?;
-        let kept = [self.keys.refresh(presented), self.keys.refresh(successor)];
-        let before = [reply.text(5)?, reply.text(6)?];
-        let before = before.iter().filter(|trace| !trace.is_empty()).map(|trace| self.keys.refresh_of(trace));
-        let mut old: Vec<_> =
-            before.chain(predecessor.iter().map(|token| self.keys.refresh(token))).collect();
-        old.retain(|key| !kept.contains(key));
-        tokio::try_join!(
-            self.prolong(presented, life),
-            self.delete(&old),
-            self.reindex(session, &granted, now),
-        )?;
-        Ok(granted)
-    }
-
-    /// The parent is answered as long as its successor is not confirmed, so its key must last as long.
-    /// One that was deleted stays deleted.
-    async fn prolong(&self, token: &RefreshToken, life: std::time::Duration) -> Result<(), StoreError> {
-        let mut command = redis::cmd("EXPIRE");
-        command.arg(self.keys.refresh(token)).arg(millis(life).div_ceil(1000));
-        self.durable.run(&command).await
-    }
-
-    /// Enters the session in its indexes anew, for a failover may have lost an entry, and a session
-    /// that is in none would be missed by a sign-out everywhere. If it was not there, it may as well
-    /// have been taken out by an end in this very moment; that end is in the hash by then, and is seen.
-    async fn reindex(&self, session: SessionId, granted: &Granted, now: Timestamp) -> Result<(), StoreError> {
-        let life = now.until(granted.expires_at);
-        let of_user = self.keys.sessions_of_user(granted.user);
-        let of_app = self.keys.sessions_of_app(&granted.app);
-        let (user_is_new, app_is_new) = tokio::try_join!(
-            self.enter(&of_user, session, now, life),
-            self.enter(&of_app, session, now, life),
-        )?;
-        if user_is_new || app_is_new {
-            let mut command = redis::cmd("HMGET");
-            command.arg(self.keys.session(session)).arg("u").arg("x");
-            let (user, ended): (Option<Vec<u8>>, Option<Vec<u8>>) = self.durable.run(&command).await?;
-            if user.is_none() || ended.is_some() {
-                self.clean_up(granted.user, &granted.app, session, &[]).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets a session go on. The hash first, which alone decides; the indexes are entered anew as at a
-    /// rotation, so that they outlive it.
-    pub(super) async fn slide_session(
-        &self,
-        session: SessionId,
-        now: Timestamp,
-    ) -> Result<Slide, StoreError> {
-        let call = SLIDE
+        let tokens = [Some(presented), Some(successor), predecessor.as_ref()];
+        let trace =
+            |token: Option<&RefreshToken>| token.map(|token| self.keys.trace(token)).unwrap_or_default();
+        let keys = tokens.into_iter().flatten().filter(|_| self.is_one_server());
+        ROTATE
             .on(&self.keys.session(session))
-            .arg(now.millis())
+            .and_keys(keys.map(|token| self.keys.refresh(token)))
+            .arg(presented.generation())
+            .arg(self.moment(now))
+            .arg(millis(now.since(arrived_at)))
+            .arg(millis(policy.grace))
+            .arg(u8::from(policy.confirm == Confirm::Timer))
+            .arg(u8::from(policy.contested == Contested::End))
             .arg(millis(self.keeping.lifetimes.refresh))
-            .arg(self.keeping.lifetimes.session_max_age.map_or(0, millis));
-        let reply = Reply(self.link.call(&call).await?);
-        let read = Reader { id: session };
-        match reply.word()?.as_str() {
-            "alive" => {
-                let granted = Granted {
-                    user: read.user(&reply.text(3)?)?,
-                    app: read.app(Some(&reply.text(4)?))?,
-                    created_at: reply.time(1)?,
-                    expires_at: reply.time(2)?,
-                };
-                self.reindex(session, &granted, now).await?;
-                Ok(Slide::Alive(granted))
-            }
-            "ended" => {
-                let reason = read.reason(Some(&reply.text(1)?))?;
-                self.refuse_again(session, reason, reply.time(2)?, now).await?;
-                Ok(Slide::Ended(reason))
-            }
-            _ => Ok(Slide::Expired),
-        }
+            .arg(self.keeping.lifetimes.session_max_age.map_or(0, millis))
+            .arg(tokens_until.millis())
+            .arg(&tokens.map(trace)[..])
+            .arg(&random::bytes::<8>())
+            .arg(session.to_string())
+            .arg(self.keys.prefix())
     }
 
-    /// Notes activity, and that an access token of `generation` was seen. The hash first: the indexes
-    /// are only moved for a session it says is alive, and never gain an entry by it.
-    pub(super) async fn note_activity(
+    async fn ask_rotate(&self, chain: &Chain, call: Call<'_>) -> Result<Answer, StoreError> {
+        let values: Vec<Value> = self.durable.call_durably(&call).await?;
+        Answer::read(chain.presented.session(), values)
+    }
+
+    async fn grant(&self, chain: &Chain, answer: &Answer, now: Timestamp) -> Result<Issue, StoreError> {
+        let created_at = answer.time("created")?;
+        let expires_at = answer.time("expires")?;
+        let session = Granted { user: answer.user()?, app: answer.app()?, created_at, expires_at };
+        let reissue = match answer.bytes("reissue") {
+            b"" => None,
+            b"usual" => Some(Reissue::Usual),
+            b"late" => Some(Reissue::Late),
+            b"contested" => Some(Reissue::Contested),
+            _ => return Err(answer.unknown()),
+        };
+        let id = chain.presented.session();
+        tokio::try_join!(self.write_refresh_keys(chain, answer, now), self.reindex(id, &session, now))?;
+        let generation = answer.number("generation")?;
+        let tokens_until = self.keeping.lifetimes.access_expiry(created_at, now);
+        Ok(Issue { session, generation, tokens_until, reissue })
+    }
+
+    /// In a Cluster: the keys of the current token and its parent, and of none before them.
+    async fn write_refresh_keys(
         &self,
-        session: SessionId,
-        generation: Option<u32>,
+        chain: &Chain,
+        answer: &Answer,
         now: Timestamp,
-    ) -> Result<Confirmation, StoreError> {
-        let generation = generation.map_or(-1, i64::from);
-        let call = SEEN.on(&self.keys.session(session)).arg(generation).arg(now.millis());
-        let reply = Reply(self.link.call(&call).await?);
-        let read = Reader { id: session };
-        match reply.word()?.as_str() {
-            "alive" => {
-                let (user, app) = (read.user(&reply.text(3)?)?, read.app(Some(&reply.text(4)?))?);
-                self.move_up(user, &app, session, now).await?;
-                Ok(Confirmation::Seen)
-            }
-            "ended" => {
-                let reason = read.reason(Some(&reply.text(1)?))?;
-                self.refuse_again(session, reason, reply.time(2)?, now).await?;
-                Ok(Confirmation::Ended(reason))
-            }
-            _ => Ok(Confirmation::Ended(EndReason::Expired)),
+    ) -> Result<(), StoreError> {
+        if self.is_one_server() {
+            return Ok(());
         }
+        let session = chain.presented.session();
+        let life = self.life_of(answer, now)?;
+        let kept: Vec<_> =
+            answer.all(&["current", "parent"]).map(|trace| self.keys.refresh_of(trace)).collect();
+        let put = kept.iter().map(|key| self.put_refresh(key, session, life));
+        // The current one first: it is what the answer hands out.
+        for written in put {
+            written.await?;
+        }
+        let former = answer.all(&["former", "former_parent"]).map(|trace| self.keys.refresh_of(trace));
+        let former: Vec<_> = former.filter(|key| !kept.contains(key)).collect();
+        self.delete(&former).await
+    }
+
+    /// How long the session lives from now on if it is left alone.
+    fn life_of(&self, answer: &Answer, now: Timestamp) -> Result<Duration, StoreError> {
+        let lifetimes = &self.keeping.lifetimes;
+        let end = lifetimes.session_end(answer.time("created")?);
+        Ok(end.map_or(lifetimes.refresh, |end| now.until(end).min(lifetimes.refresh)))
+    }
+
+    /// A session was ended in the script: its tokens are refused, and what leads to it is deleted.
+    async fn clean_up_after(
+        &self,
+        chain: &Chain,
+        answer: &Answer,
+        now: Timestamp,
+    ) -> Result<EndReason, StoreError> {
+        let session = chain.presented.session();
+        let past = self.past(answer)?;
+        let reason = past.reason;
+        self.refuse_session(session, reason, past.tokens_until, now).await?;
+        // In a Cluster, whatever of the chain there may be besides what the hash knew.
+        let chain = [Some(&chain.presented), Some(&chain.successor), chain.predecessor.as_ref()];
+        let more = chain.into_iter().flatten().map(|token| self.keys.refresh(token));
+        self.bury(session, past.and_delete(more)).await?;
+        Ok(reason)
     }
 }

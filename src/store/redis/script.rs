@@ -1,4 +1,5 @@
-//! The Lua scripts: each one atomic step on one key, so that it runs on a Cluster as it is.
+//! The Lua scripts: each one atomic step on one key, so that it runs on a Cluster as it is. Where all keys are
+//! on one server, those that write a session's hash write its `refresh:` keys in the same step.
 //!
 //! They are loaded with each new connection and called by their hash; a server that has forgotten
 //! one (`SCRIPT FLUSH`) is sent its text.
@@ -13,11 +14,18 @@ pub struct Script {
     hash: String,
 }
 
-pub static OPEN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("open.lua")));
-pub static ROTATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("rotate.lua")));
-pub static SLIDE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("slide.lua")));
-pub static SEEN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("seen.lua")));
-pub static END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("end.lua")));
+/// The text of a script on a session's hash.
+macro_rules! of_session {
+    ($file:literal) => {
+        concat!(include_str!("prelude.lua"), include_str!($file))
+    };
+}
+
+pub static OPEN: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("open.lua")));
+pub static ROTATE: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("rotate.lua")));
+pub static SLIDE: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("slide.lua")));
+pub static SEEN: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("seen.lua")));
+pub static END: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("end.lua")));
 pub static INDEX: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("index.lua")));
 pub static PAGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("page.lua")));
 pub static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("prune.lua")));
@@ -69,16 +77,16 @@ impl Script {
         Self { source, hash: redis::Script::new(source).get_hash().to_owned() }
     }
 
-    /// Begins a call on its one key.
+    /// Begins a call on a key.
     pub fn on(&self, key: &str) -> Call<'_> {
-        Call { script: self, key: key.to_owned(), args: Vec::new() }
+        Call { script: self, keys: vec![key.to_owned()], args: Vec::new() }
     }
 }
 
 /// A call of a script.
 pub struct Call<'a> {
     script: &'a Script,
-    key: String,
+    keys: Vec<String>,
     args: Vec<Vec<u8>>,
 }
 
@@ -89,9 +97,15 @@ impl Call<'_> {
         self
     }
 
+    /// Adds keys that are on the same server.
+    pub fn and_keys(mut self, keys: impl IntoIterator<Item = String>) -> Self {
+        self.keys.extend(keys);
+        self
+    }
+
     /// The key it is on.
     pub fn key(&self) -> &str {
-        &self.key
+        &self.keys[0]
     }
 
     /// The call by hash.
@@ -106,7 +120,7 @@ impl Call<'_> {
 
     fn command(&self, verb: &str, script: &str) -> Cmd {
         let mut command = redis::cmd(verb);
-        command.arg(script).arg(1).arg(&self.key);
+        command.arg(script).arg(self.keys.len()).arg(&self.keys);
         for arg in &self.args {
             command.arg(arg.as_slice());
         }

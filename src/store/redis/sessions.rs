@@ -2,17 +2,16 @@
 //! the parent token and an entry in two indexes.
 //!
 //! The order of the writes is what makes a crash between any two of them harmless; it is said at each
-//! verb. No script touches two keys, so nothing here depends on where a key lies.
+//! verb. In a Cluster no script touches two keys, so nothing there depends on where a key lies.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::{join_all, try_join_all};
 use redis::Value;
 
 use super::{
-    RedisStore,
-    error::unexpected,
+    RedisStore, millis,
     record::{self, SHOWN},
     script::{OPEN, PRUNE, WRITABLE},
 };
@@ -33,10 +32,13 @@ use crate::{
 };
 
 /// How many commands are under way at once for one caller.
-pub const ABREAST: usize = 256;
+pub const ABREAST: u32 = 256;
 
 /// How many entries a sign-in may take out of an index.
 const THINNED: u32 = 8;
+
+/// How often the surplus of a user's sessions is looked for, while what is found is over already.
+const SURPLUS_LOOKS: usize = 4;
 
 /// An index entry this young may belong to a session whose hash is about to be written.
 pub const SETTLED: Duration = Duration::from_mins(1);
@@ -45,23 +47,37 @@ pub const SETTLED: Duration = Duration::from_mins(1);
 impl SessionStore for RedisStore {
     /// Indexes first: a session that is not in them would be missed by a sign-out everywhere, while
     /// an entry without a session is only pruned. The hash last: until it is there, nothing lives.
-    async fn open(&self, session: &NewSession, token: Option<&RefreshToken>) -> Result<(), StoreError> {
+    async fn open(
+        &self,
+        session: &NewSession,
+        token: Option<&RefreshToken>,
+        most: Option<NonZeroU32>,
+    ) -> Result<(), StoreError> {
         let created = session.created_at;
         let expires = self.keeping.lifetimes.session_expiry(created, created);
         let life = created.until(expires);
         let (of_user, of_app) =
             (self.keys.sessions_of_user(session.user), self.keys.sessions_of_app(&session.app));
+        let refresh_key = token.map(|token| self.keys.refresh(token));
+        let (beside, together) = if self.is_one_server() { (None, refresh_key) } else { (refresh_key, None) };
         tokio::try_join!(
             self.enter(&of_user, session.id, created, life),
             self.enter(&of_app, session.id, created, life),
-            self.put_first_refresh(token, life),
+            self.put_first_refresh(beside, session.id, life),
             self.thin_out(&of_user, created),
             self.thin_out(&of_app, created),
         )?;
-        let trace = token.map(|token| self.keys.trace(token)).unwrap_or_default();
-        let fields = record::fields(session, &trace, expires);
-        let call = OPEN.on(&self.keys.session(session.id)).arg(super::millis(life)).arg(fields);
-        self.durable.call_durably(&call).await
+        // Where there is no refresh token, there are no access tokens either.
+        let tokens_until = token.map_or(created, |_| self.keeping.lifetimes.access_expiry(created, created));
+        let fields =
+            record::fields(session, token.map(|token| self.keys.trace(token)), expires, tokens_until);
+        let call = OPEN.on(&self.keys.session(session.id)).and_keys(together);
+        let call = call.arg(millis(life)).arg(session.id.to_string()).arg(fields);
+        self.durable.call_durably::<()>(&call).await?;
+        match most {
+            Some(most) => self.end_surplus(session, most).await,
+            None => Ok(()),
+        }
     }
 
     async fn slide(&self, session: SessionId, now: Timestamp) -> Result<Slide, StoreError> {
@@ -72,9 +88,9 @@ impl SessionStore for RedisStore {
         &self,
         chain: &Chain,
         policy: &ReusePolicy,
-        now: Timestamp,
+        arrived_at: Timestamp,
     ) -> Result<Rotation, StoreError> {
-        self.rotate_session(chain, policy, now).await
+        self.rotate_session(chain, policy, arrived_at).await
     }
 
     async fn confirm(
@@ -94,13 +110,14 @@ impl SessionStore for RedisStore {
         record::session(session, self.read_hash(session).await?, now)
     }
 
-    async fn of_user(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-        let index = self.keys.sessions_of_user(user);
-        let ids = self.indexed(&index).await?;
-        let mut sessions = self.read_listed(&index, &ids, now).await?;
-        // By the hash: a crash can leave the score in the index behind.
-        sessions.sort_by_key(|session| std::cmp::Reverse((session.last_seen_at, session.id)));
-        Ok(sessions)
+    async fn of_user(
+        &self,
+        user: UserId,
+        after: Option<&Cursor>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Page, StoreError> {
+        self.page_of_sessions(&self.keys.sessions_of_user(user), after, limit, now).await
     }
 
     async fn of_app(
@@ -110,9 +127,7 @@ impl SessionStore for RedisStore {
         limit: u32,
         now: Timestamp,
     ) -> Result<Page, StoreError> {
-        let index = self.keys.sessions_of_app(app);
-        let (ids, next) = self.page_of(&index, after, limit, Timestamp::from_millis(0)).await?;
-        Ok(Page { sessions: self.read_listed(&index, &ids, now).await?, next })
+        self.page_of_sessions(&self.keys.sessions_of_app(app), after, limit, now).await
     }
 
     async fn end(&self, ending: &Ending, now: Timestamp) -> Result<Ended, StoreError> {
@@ -126,19 +141,19 @@ impl SessionStore for RedisStore {
         reason: EndReason,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let mut ids = self.indexed(&self.keys.sessions_of_user(user)).await?;
-        ids.retain(|id| Some(*id) != except);
-        let mut ended = Vec::new();
-        for ids in ids.chunks(ABREAST) {
-            let endings = ids.iter().map(async |&session| {
-                let ending = Ending { session, owner: Some(user), token: None, reason };
-                self.end_session(&ending, now).await.map(|became| (session, became))
-            });
-            // All are tried before a failure of one is told: each that can be ended is ended.
-            let became: Result<Vec<_>, _> = join_all(endings).await.into_iter().collect();
-            ended.extend(became?.into_iter().filter(|(_, became)| *became == Ended::Now).map(|(id, _)| id));
+        let index = self.keys.sessions_of_user(user);
+        let (mut ended, mut after) = (Vec::new(), None);
+        loop {
+            // By pages, so that a user of many sessions takes neither all memory nor the others' time.
+            let (mut ids, next) =
+                self.page_of(&index, after.as_ref(), ABREAST, Timestamp::from_millis(0)).await?;
+            ids.retain(|id| Some(*id) != except);
+            ended.extend(self.end_each(user, &ids, reason, now).await?);
+            after = next;
+            if after.is_none() {
+                return Ok(ended);
+            }
         }
-        Ok(ended)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -165,10 +180,71 @@ impl RedisStore {
         self.read_listed(index, &ids, now).await.map(drop)
     }
 
-    /// Every session of an index, whether it lives or not.
-    async fn indexed(&self, index: &str) -> Result<Vec<SessionId>, StoreError> {
-        let members: Vec<String> = self.link.run(redis::cmd("ZRANGE").arg(index).arg(0).arg(-1)).await?;
-        Ok(members.iter().filter_map(|member| member.parse().ok()).collect())
+    /// Ends some of a user's sessions; returns those that were alive.
+    async fn end_each(
+        &self,
+        user: UserId,
+        ids: &[SessionId],
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let endings = ids.iter().map(async |&session| {
+            let ending = Ending { session, owner: Some(user), token: None, reason };
+            self.end_session(&ending, now).await.map(|became| (session, became))
+        });
+        // All are tried before a failure of one is told: each that can be ended is ended.
+        let became: Result<Vec<_>, _> = join_all(endings).await.into_iter().collect();
+        Ok(became?.into_iter().filter(|(_, became)| *became == Ended::Now).map(|(id, _)| id).collect())
+    }
+
+    /// Ends those of a user's sessions that are more than they may be, the one unused for longest first, but
+    /// not the one that was just opened; of very many some at each sign-in.
+    async fn end_surplus(&self, opened: &NewSession, most: NonZeroU32) -> Result<(), StoreError> {
+        let index = self.keys.sessions_of_user(opened.user);
+        for _ in 0..SURPLUS_LOOKS {
+            let count: u32 = self.link.run(redis::cmd("ZCARD").arg(&index)).await?;
+            let surplus = count.saturating_sub(most.get()).min(ABREAST);
+            if surplus == 0 {
+                break;
+            }
+            let mut command = redis::cmd("ZRANGE");
+            let members: Vec<String> = self.link.run(command.arg(&index).arg(0).arg(surplus - 1)).await?;
+            let ids = members.iter().filter_map(|member| member.parse().ok());
+            let ids: Vec<SessionId> = ids.filter(|id| *id != opened.id).collect();
+            let living = self.read_listed(&index, &ids, opened.created_at).await?;
+            // Those that are over have left the index now: it is counted again.
+            if living.len() == ids.len() {
+                let (reason, now) = (EndReason::TooManySessions, opened.created_at);
+                self.end_each(opened.user, &ids, reason, now).await?;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The key of a session's first token, where it is not written with the hash.
+    async fn put_first_refresh(
+        &self,
+        key: Option<String>,
+        session: SessionId,
+        life: Duration,
+    ) -> Result<(), StoreError> {
+        match key {
+            Some(key) => self.put_refresh(&key, session, life).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The living sessions of a page of an index.
+    async fn page_of_sessions(
+        &self,
+        index: &str,
+        after: Option<&Cursor>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Page, StoreError> {
+        let (ids, next) = self.page_of(index, after, limit, Timestamp::from_millis(0)).await?;
+        Ok(Page { sessions: self.read_listed(index, &ids, now).await?, next })
     }
 
     /// Reads the sessions of an index that live, and takes out of it those that do not.
@@ -180,7 +256,7 @@ impl RedisStore {
     ) -> Result<Vec<Session>, StoreError> {
         let mut sessions = Vec::new();
         let mut over = Vec::new();
-        for ids in ids.chunks(ABREAST) {
+        for ids in ids.chunks(ABREAST as usize) {
             let hashes = try_join_all(ids.iter().map(|id| self.read_hash(*id))).await?;
             for (id, hash) in ids.iter().zip(hashes) {
                 match record::session(*id, hash, now)? {
@@ -195,26 +271,5 @@ impl RedisStore {
             self.link.call::<()>(&call).await?;
         }
         Ok(sessions)
-    }
-}
-
-/// A script's answer: a word, and what belongs to it.
-pub struct Reply(pub Vec<Value>);
-
-impl Reply {
-    pub fn word(&self) -> Result<String, StoreError> {
-        self.read(0)
-    }
-
-    pub fn text(&self, index: usize) -> Result<Vec<u8>, StoreError> {
-        self.read(index)
-    }
-
-    pub fn time(&self, index: usize) -> Result<Timestamp, StoreError> {
-        self.read(index).map(Timestamp::from_millis)
-    }
-
-    fn read<T: redis::FromRedisValue>(&self, index: usize) -> Result<T, StoreError> {
-        redis::from_redis_value_ref(self.0.get(index).unwrap_or(&Value::Nil)).map_err(unexpected)
     }
 }

@@ -20,8 +20,9 @@ const FIND: &str = "SELECT id, user_id, app, device, ip, user_agent, generation,
 
 const OF_USER: &str = "SELECT id, user_id, app, device, ip, user_agent, generation, created_at, last_seen_at,
         expires_at
-    FROM sessions WHERE user_id = ?1 AND end_reason IS NULL AND expires_at > ?2
-    ORDER BY last_seen_at DESC, id";
+    FROM sessions WHERE user_id = :user AND end_reason IS NULL AND expires_at > :now
+        AND last_seen_at <= :seen AND (last_seen_at < :seen OR id > :id)
+    ORDER BY last_seen_at DESC, id LIMIT :limit";
 
 const OF_APP: &str = "SELECT id, user_id, app, device, ip, user_agent, generation, created_at, last_seen_at,
         expires_at
@@ -37,8 +38,18 @@ pub(super) fn find(
     select(db, FIND, params![session.as_bytes(), now.millis()]).map(|mut found| found.pop())
 }
 
-pub(super) fn of_user(db: &Connection, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-    select(db, OF_USER, params![user.uuid(), now.millis()])
+pub(super) fn of_user(
+    db: &Connection,
+    user: UserId,
+    after: Option<&Cursor>,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Page, StoreError> {
+    let (seen, id) = place(after);
+    let found = named_params! {
+        ":user": user.uuid(), ":now": now.millis(), ":seen": seen, ":id": id, ":limit": i64::from(limit) + 1,
+    };
+    Ok(page(select(db, OF_USER, found)?, limit))
 }
 
 pub(super) fn of_app(
@@ -52,13 +63,16 @@ pub(super) fn of_app(
     let found = named_params! {
         ":app": app.as_str(), ":now": now.millis(), ":seen": seen, ":id": id, ":limit": i64::from(limit) + 1,
     };
-    let mut sessions = select(db, OF_APP, found)?;
-    // One more than asked for tells whether there is a next page.
+    Ok(page(select(db, OF_APP, found)?, limit))
+}
+
+/// One more than asked for tells whether there is a next page.
+fn page(mut sessions: Vec<Session>, limit: u32) -> Page {
     let more = sessions.len() > limit as usize;
     sessions.truncate(limit as usize);
     let last = sessions.last().filter(|_| more);
     let next = last.map(|last| Cursor { seen: last.last_seen_at, session: last.id });
-    Ok(Page { sessions, next })
+    Page { sessions, next }
 }
 
 /// What comes after a cursor was seen at this moment or before, and if then, has a greater id; without

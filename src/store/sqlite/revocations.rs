@@ -9,6 +9,7 @@ use crate::{
         claims::AccessClaims,
         clock::Timestamp,
         ids::{TokenId, UserId},
+        limits::{ACCESS_TTL_MAX, refused_until},
         session::EndReason,
     },
     store::{
@@ -31,12 +32,13 @@ impl RevocationStore for SqliteStore {
         reason: EndReason,
         _now: Timestamp,
     ) -> Result<(), StoreError> {
-        let revocation = Revocation { subject: Subject::Token(token), reason, until: expires_at };
+        let revocation =
+            Revocation { subject: Subject::Token(token), reason, until: refused_until(expires_at) };
         self.writer.write(move |step| refuse(step, revocation)).await
     }
 
     async fn refuse_user(&self, user: UserId, reason: EndReason, now: Timestamp) -> Result<(), StoreError> {
-        let until = now + self.lifetimes.access;
+        let until = refused_until(now + ACCESS_TTL_MAX);
         let revocation = Revocation { subject: Subject::User(user), reason, until };
         self.writer.write(move |step| refuse(step, revocation)).await
     }

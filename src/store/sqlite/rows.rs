@@ -67,6 +67,23 @@ pub(super) fn timestamp(row: &Row<'_>, place: &'static str) -> Result<Timestamp,
     value(row, place).map(Timestamp::from_millis)
 }
 
+pub(super) fn optional_timestamp(
+    row: &Row<'_>,
+    place: &'static str,
+) -> Result<Option<Timestamp>, StoreError> {
+    Ok(value::<Option<i64>>(row, place)?.map(Timestamp::from_millis))
+}
+
+/// Reads timestamps of 8 bytes each, big-endian, one after the other; none where there is nothing.
+pub(super) fn timestamps(row: &Row<'_>, place: &'static str) -> Result<Vec<Timestamp>, StoreError> {
+    let bytes: Option<Vec<u8>> = value(row, place)?;
+    let (moments, rest) = bytes.as_deref().unwrap_or_default().as_chunks::<8>();
+    if !rest.is_empty() {
+        return Err(unreadable(row, place));
+    }
+    Ok(moments.iter().map(|moment| Timestamp::from_millis(i64::from_be_bytes(*moment))).collect())
+}
+
 pub(super) fn session_id(row: &Row<'_>, place: &'static str) -> Result<SessionId, StoreError> {
     value(row, place).map(SessionId::from_bytes)
 }

@@ -6,10 +6,11 @@ use rusqlite::{Connection, ErrorCode};
 use super::errors::causes;
 
 /// In order; the names are the same in `migrations/postgres`.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("V1__accounts_and_apps", include_str!("../../../migrations/sqlite/V1__accounts_and_apps.sql")),
     ("V2__sessions", include_str!("../../../migrations/sqlite/V2__sessions.sql")),
     ("V3__app_sessions", include_str!("../../../migrations/sqlite/V3__app_sessions.sql")),
+    ("V4__replaced_generations", include_str!("../../../migrations/sqlite/V4__replaced_generations.sql")),
 ];
 
 /// How often processes that start at once on one file may get in each other's way.

@@ -1,5 +1,7 @@
 //! The session verbs, each one write or one read.
 
+use std::num::NonZeroU32;
+
 use async_trait::async_trait;
 use rusqlite::params;
 
@@ -22,11 +24,24 @@ use crate::{
 
 #[async_trait]
 impl SessionStore for SqliteStore {
-    async fn open(&self, session: &NewSession, _token: Option<&RefreshToken>) -> Result<(), StoreError> {
-        // The token needs no row: its MAC makes it genuine and its generation places it.
+    async fn open(
+        &self,
+        session: &NewSession,
+        token: Option<&RefreshToken>,
+        most: Option<NonZeroU32>,
+    ) -> Result<(), StoreError> {
         let session = session.clone();
-        let expires_at = self.lifetimes.session_expiry(session.created_at, session.created_at);
-        self.writer.write(move |step| insert(step, &session, expires_at)).await
+        let created_at = session.created_at;
+        let expires_at = self.lifetimes.session_expiry(created_at, created_at);
+        // The token needs no row: its MAC makes it genuine and its generation places it. Where there is none,
+        // there are no access tokens either.
+        let tokens_until = token.map_or(created_at, |_| self.lifetimes.access_expiry(created_at, created_at));
+        self.writer
+            .write(move |step| {
+                insert(step, &session, expires_at, tokens_until)?;
+                most.map_or(Ok(()), |most| endings::end_surplus(step, &session, most))
+            })
+            .await
     }
 
     async fn slide(&self, session: SessionId, now: Timestamp) -> Result<Slide, StoreError> {
@@ -38,12 +53,12 @@ impl SessionStore for SqliteStore {
         &self,
         chain: &Chain,
         policy: &ReusePolicy,
-        now: Timestamp,
+        arrived_at: Timestamp,
     ) -> Result<Rotation, StoreError> {
         let (session, presented) = (chain.presented.session(), chain.presented.generation());
         let (policy, lifetimes) = (*policy, self.lifetimes);
         self.writer
-            .write(move |step| rotation::rotate(step, session, presented, &policy, &lifetimes, now))
+            .write(move |step| rotation::rotate(step, session, presented, &policy, &lifetimes, arrived_at))
             .await
     }
 
@@ -64,8 +79,15 @@ impl SessionStore for SqliteStore {
         self.readers.read(move |db| listing::find(db, session, now)).await
     }
 
-    async fn of_user(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-        self.readers.read(move |db| listing::of_user(db, user, now)).await
+    async fn of_user(
+        &self,
+        user: UserId,
+        after: Option<&Cursor>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Page, StoreError> {
+        let after = after.copied();
+        self.readers.read(move |db| listing::of_user(db, user, after.as_ref(), limit, now)).await
     }
 
     async fn of_app(
@@ -80,8 +102,8 @@ impl SessionStore for SqliteStore {
     }
 
     async fn end(&self, ending: &Ending, now: Timestamp) -> Result<Ended, StoreError> {
-        let (ending, lifetimes) = (*ending, self.lifetimes);
-        self.writer.write(move |step| endings::end(step, &ending, &lifetimes, now)).await
+        let ending = *ending;
+        self.writer.write(move |step| endings::end(step, &ending, now)).await
     }
 
     async fn end_of_user(
@@ -91,8 +113,15 @@ impl SessionStore for SqliteStore {
         reason: EndReason,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let lifetimes = self.lifetimes;
-        self.writer.write(move |step| endings::end_of_user(step, user, except, reason, &lifetimes, now)).await
+        let mut ended = Vec::new();
+        loop {
+            let part = self.writer.write(move |step| endings::end_of_user(step, user, except, reason, now));
+            let part = part.await?;
+            if part.is_empty() {
+                return Ok(ended);
+            }
+            ended.extend(part);
+        }
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -101,11 +130,16 @@ impl SessionStore for SqliteStore {
     }
 }
 
-fn insert(step: &mut Step<'_>, session: &NewSession, expires_at: Timestamp) -> Result<(), StoreError> {
+fn insert(
+    step: &mut Step<'_>,
+    session: &NewSession,
+    expires_at: Timestamp,
+    tokens_until: Timestamp,
+) -> Result<(), StoreError> {
     let mut insert = step.db.prepare_cached(
         "INSERT INTO sessions (id, user_id, app, device, ip, user_agent, generation, issued_at,
-            created_at, last_seen_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?7, ?7, ?8)
+            created_at, last_seen_at, expires_at, tokens_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?7, ?7, ?8, ?9)
          -- Again after a lost answer: it is there, and may have gone on since.
          ON CONFLICT (id) DO NOTHING",
     )?;
@@ -118,6 +152,7 @@ fn insert(step: &mut Step<'_>, session: &NewSession, expires_at: Timestamp) -> R
         session.device.user_agent,
         session.created_at.millis(),
         expires_at.millis(),
+        tokens_until.millis(),
     ])?;
     Ok(())
 }

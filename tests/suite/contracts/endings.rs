@@ -13,7 +13,7 @@ use keyward::{
 };
 use rstest::rstest;
 
-use crate::backends::{Home, SessionsOn, SignedIn};
+use crate::backends::{GRACE, Home, SessionsOn, SignedIn};
 
 impl Home {
     async fn end_of_user(
@@ -236,6 +236,7 @@ async fn theft_refuses_the_sessions_access_tokens(
     let client = home.sign_in().await;
     let child = home.refreshed(&client.token).await;
     home.refreshed(&child).await;
+    home.elapse(GRACE).await;
     let claims = home.claims(&client);
     assert_eq!(home.refresh(&client.token).await, Rotation::Reused);
     assert_eq!(home.refusal(&claims).await, Some(EndReason::ReuseDetected));

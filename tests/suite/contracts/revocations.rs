@@ -1,9 +1,14 @@
 //! Revocations: what the set and the home say of an access token, for how long, and on which node.
 
-use keyward::domain::session::EndReason;
+use std::time::Duration;
+
+use keyward::domain::{
+    limits::{ACCESS_TTL_MAX, CLOCKS_APART, Lifetimes},
+    session::EndReason,
+};
 use rstest::rstest;
 
-use crate::backends::{Home, SessionsOn, eventually};
+use crate::backends::{GRACE, Home, LIFETIMES, SessionsOn, eventually};
 
 #[rstest]
 #[tokio::test]
@@ -57,26 +62,56 @@ async fn a_revocation_lasts_until_no_token_it_is_about_can_be_alive(
     home.end(ended.session(), EndReason::Logout).await;
     home.revocations.refuse_user(refused.user, EndReason::AccountDisabled, home.now()).await.unwrap();
 
-    let moment = home.elapse_almost(home.lifetimes.access).await;
-    assert_eq!(home.refusal(&claims[0]).await, Some(EndReason::Logout));
+    home.elapse(home.lifetimes.access).await;
+    assert!(claims.iter().all(|claims| claims.expires_at <= home.now()));
+    let moment = home.elapse_almost(CLOCKS_APART).await;
+    assert_eq!(home.refusal(&claims[0]).await, Some(EndReason::Logout), "for nodes whose clocks are behind");
+    home.elapse(moment).await;
+    assert_eq!(home.set.snapshot(home.now()).len(), 1, "and no longer");
+
+    // Of a user's tokens nobody knows which lives longest.
+    let moment = home.elapse_almost(ACCESS_TTL_MAX.saturating_sub(home.lifetimes.access)).await;
     assert_eq!(home.refusal(&claims[1]).await, Some(EndReason::AccountDisabled));
     home.elapse(moment).await;
-    assert!(claims.iter().all(|claims| claims.expires_at <= home.now()));
+    assert!(home.set.snapshot(home.now()).is_empty());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_revocation_lasts_as_long_as_tokens_that_were_issued_under_a_longer_life(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+    #[values(false, true)] refreshed_since: bool,
+) {
+    let long = Lifetimes { access: Duration::from_hours(1), ..LIFETIMES };
+    let home = Home::with(on, long).await;
+    let client = home.sign_in().await;
+    let claims = home.claims(&client);
+    let home = home.reopen_with(Lifetimes { access: Duration::from_secs(4), ..LIFETIMES }).await;
+    if refreshed_since {
+        home.refreshed(&client.token).await;
+    }
+    home.end(client.session(), EndReason::Logout).await;
+    let moment = home.elapse_almost(home.now().until(claims.expires_at)).await;
+    assert_eq!(home.refusal(&claims).await, Some(EndReason::Logout));
+    home.elapse(moment + CLOCKS_APART).await;
     assert!(home.set.snapshot(home.now()).is_empty(), "and no longer");
 }
 
 #[rstest]
 #[tokio::test]
-async fn a_second_ending_lengthens_the_refusal(
+async fn each_refresh_lengthens_the_refusal_to_come(
     #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
-    home.end(client.session(), EndReason::Logout).await;
     home.elapse(home.lifetimes.access / 2).await;
+    home.refreshed(&client.token).await;
+    let claims = home.claims(&client);
     home.end(client.session(), EndReason::Logout).await;
-    home.elapse(home.lifetimes.access / 2).await;
-    assert_eq!(home.refusal(&home.claims(&client)).await, Some(EndReason::Logout));
+    let moment = home.elapse_almost(home.lifetimes.access).await;
+    assert_eq!(home.refusal(&claims).await, Some(EndReason::Logout));
+    home.elapse(moment + CLOCKS_APART).await;
+    assert!(home.set.snapshot(home.now()).is_empty(), "and no longer");
 }
 
 #[rstest]
@@ -97,9 +132,9 @@ async fn a_restart_forgets_no_revocation(
     assert_eq!(home.refusal(&home.claims(&ended)).await, Some(EndReason::Admin));
     assert_eq!(home.refusal(&home.claims(&refused)).await, Some(EndReason::AccountDisabled));
     assert_eq!(home.refusal(&home.claims(&admitted)).await, None);
-    let moment = home.elapse_almost(home.lifetimes.access).await;
+    home.elapse(home.lifetimes.access).await;
     assert_eq!(home.refusal(&home.claims(&ended)).await, Some(EndReason::Admin));
-    home.elapse(moment).await;
+    home.elapse(ACCESS_TTL_MAX).await;
     let home = home.reopen().await;
     assert!(home.set.snapshot(home.now()).is_empty(), "nor brings one back that is over");
 }
@@ -118,6 +153,7 @@ async fn another_node_learns_of_it(
     home.revocations.refuse_user(refused.user, EndReason::AccountDisabled, home.now()).await.unwrap();
     let child = home.refreshed(&thief.token).await;
     home.refreshed(&child).await;
+    home.elapse(GRACE).await;
     home.refresh(&thief.token).await;
     let known = |number: usize| node.set.find(&claims[number], home.now());
     eventually("a session's end", || known(0) == Some(EndReason::Logout)).await;
@@ -151,9 +187,9 @@ async fn a_token_is_refused_alone_and_until_it_is_over(
 
     let home = home.reopen().await;
     assert_eq!(home.refusal(&token).await, Some(reason));
-    let moment = home.elapse_almost(home.now().until(token.expires_at)).await;
-    assert_eq!(home.refusal(&token).await, Some(reason));
-    home.elapse(moment).await;
+    home.elapse(home.now().until(token.expires_at)).await;
+    assert_eq!(home.refusal(&token).await, Some(reason), "for nodes whose clocks are behind");
+    home.elapse(CLOCKS_APART).await;
     assert!(home.set.snapshot(home.now()).is_empty(), "and no longer");
     home.refreshed(&client.token).await;
 }

@@ -7,10 +7,10 @@ use keyward::{
     domain::{
         app::AppName,
         refresh_token::{Chain, RefreshToken},
-        rotation::ReusePolicy,
+        rotation::{Contested, Reissue, ReusePolicy},
         session::EndReason,
     },
-    store::sessions::{Confirmation, Granted, Rotation},
+    store::sessions::{Confirmation, Granted, Issue, Rotation},
 };
 use rstest::rstest;
 
@@ -46,8 +46,10 @@ async fn the_current_token_gets_the_next_generation(
     home.elapse(Duration::from_hours(1)).await;
 
     let expires_at = home.now() + home.lifetimes.refresh;
-    let granted = Granted { user: client.user, app: AppName::default_app(), created_at, expires_at };
-    assert_eq!(home.refresh(&client.token).await, Rotation::Granted(granted));
+    let session = Granted { user: client.user, app: AppName::default_app(), created_at, expires_at };
+    let tokens_until = home.now() + home.lifetimes.access;
+    let issue = Issue { session, generation: 1, tokens_until, reissue: None };
+    assert_eq!(home.refresh(&client.token).await, Rotation::Granted(issue));
     assert_eq!(home.generation(&client.token).await, 1);
 
     let child = client.token.successor(&home.secret);
@@ -64,11 +66,13 @@ async fn the_parent_of_an_unconfirmed_token_gets_that_one_again_days_later(
     let client = home.sign_in().await;
     let created_at = home.now();
     let child = home.refreshed(&client.token).await;
-    for _ in 0..3 {
+    for reissue in [Reissue::Late, Reissue::Usual, Reissue::Usual] {
         home.elapse(Duration::from_hours(6 * 24)).await;
         let expires_at = home.now() + home.lifetimes.refresh;
-        let granted = Granted { user: client.user, app: AppName::default_app(), created_at, expires_at };
-        assert_eq!(home.refresh(&client.token).await, Rotation::Granted(granted), "its life begun anew");
+        let session = Granted { user: client.user, app: AppName::default_app(), created_at, expires_at };
+        let tokens_until = home.now() + home.lifetimes.access;
+        let issue = Issue { session, generation: 1, tokens_until, reissue: Some(reissue) };
+        assert_eq!(home.refresh(&client.token).await, Rotation::Granted(issue), "its life begun anew");
         assert_eq!(home.generation(&client.token).await, 1, "the same generation again");
     }
     assert_eq!(home.refreshed(&child).await.generation(), 2, "which is as good as ever");
@@ -111,22 +115,102 @@ async fn under_the_timer_a_token_is_confirmed_a_grace_after_it_was_first_issued(
 }
 
 #[rstest]
-#[case::not_confirmed(false)]
-#[case::confirmed(true)]
 #[tokio::test]
-async fn a_token_older_than_the_parent_is_theft_at_once(
+async fn a_token_that_was_overtaken_gets_the_current_one_for_the_grace_after_it_was_replaced(
     #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-    #[case] confirmed: bool,
 ) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let child = home.refreshed(&client.token).await;
     let grandchild = home.refreshed(&child).await;
-    if confirmed {
-        home.confirm(&grandchild).await;
-    }
+    assert_eq!(home.refreshed(&client.token).await, grandchild, "overtaken by the next refresh");
+    home.elapse(GRACE.saturating_sub(TICK)).await;
+    assert_eq!(home.refreshed(&client.token).await, grandchild);
+    home.elapse(TICK).await;
+    assert_eq!(home.refreshed(&child).await, grandchild, "which nobody has used yet");
     assert_eq!(home.refresh(&client.token).await, Rotation::Reused);
     home.is_ended_by_theft(&[&client.token, &child, &grandchild]).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn when_the_last_eight_were_replaced_is_remembered_and_what_is_older_is_theft(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let first = home.sign_in().await.token;
+    let mut tokens = vec![first];
+    for generation in 0..9 {
+        tokens.push(home.refreshed(&tokens[generation]).await);
+    }
+    for token in &tokens[1..] {
+        assert_eq!(home.refreshed(token).await.generation(), 9 + u32::from(token.generation() == 9));
+    }
+    let home = home.reopen().await;
+    assert_eq!(home.refreshed(&tokens[2]).await.generation(), 10);
+    assert_eq!(home.refresh(&tokens[1]).await, Rotation::Reused, "nine before the current one");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_request_is_judged_as_of_its_arrival_however_late_it_is_carried_out(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let client = home.sign_in().await;
+    let child = home.refreshed(&client.token).await;
+    home.elapse(Duration::from_hours(1)).await;
+    let arrived_at = home.now();
+    home.confirm(&child).await;
+    home.elapse(GRACE * 3).await;
+    let chain = Chain::of(client.token.clone(), &home.secret);
+    let answer = home.sessions.rotate(&chain, &FIRST_USE, arrived_at).await.expect("an answer");
+    assert!(matches!(answer, Rotation::Granted(_)), "{answer:?}");
+    assert_eq!(home.refresh(&client.token).await, Rotation::Reused, "one that comes now");
+}
+
+#[rstest]
+#[tokio::test]
+async fn three_generations_in_a_row_that_were_reissued_late_are_contested(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+    #[values(Contested::Alarm, Contested::End)] contested: Contested,
+) {
+    let home = Home::on(on).await;
+    let policy = ReusePolicy { contested, ..FIRST_USE };
+    let mut token = home.sign_in().await.token;
+    for told in [Reissue::Late, Reissue::Late, Reissue::Contested] {
+        home.refreshed(&token).await;
+        home.elapse(GRACE + TICK).await;
+        let answer = home.refresh_under(&policy, &token).await;
+        if told == Reissue::Contested && contested == Contested::End {
+            assert_eq!(answer, Rotation::Contested);
+            assert_eq!(home.refresh(&token).await, Rotation::Ended(EndReason::Contested));
+            return;
+        }
+        let Rotation::Granted(issue) = answer else { panic!("{answer:?}") };
+        assert_eq!(issue.reissue, Some(told));
+        token = token.successor(&home.secret);
+    }
+    assert_eq!(contested, Contested::Alarm);
+    assert!(home.is_granted(&policy, &token).await, "an alarm ends nothing");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_generation_that_arrived_breaks_the_row_of_late_ones(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let policy = ReusePolicy { contested: Contested::End, ..FIRST_USE };
+    let mut token = home.sign_in().await.token;
+    for is_late in [true, true, false, true, true] {
+        home.refreshed(&token).await;
+        home.elapse(GRACE + TICK).await;
+        if is_late {
+            assert!(home.is_granted(&policy, &token).await);
+        }
+        token = token.successor(&home.secret);
+    }
 }
 
 #[rstest]
@@ -142,7 +226,7 @@ async fn the_use_of_a_refresh_token_confirms_it(
     home.elapse(Duration::from_hours(1)).await;
     assert!(home.is_granted(&FIRST_USE, &child).await);
     assert_eq!(home.generation(&child).await, grandchild.generation());
-    assert_eq!(home.refresh(&client.token).await, Rotation::Reused);
+    assert_eq!(home.refresh(&client.token).await, Rotation::Reused, "replaced an hour ago");
 }
 
 #[rstest]
@@ -188,6 +272,8 @@ async fn a_token_newer_than_the_record_is_followed(
     let lost = client.token.successor(&home.secret).successor(&home.secret);
     assert!(home.is_granted(&FIRST_USE, &lost).await, "its rotation was lost with a store that failed");
     assert_eq!(home.generation(&client.token).await, 3);
+    assert_eq!(home.refreshed(&client.token).await.generation(), 3, "overtaken, as far as is known");
+    home.elapse(GRACE).await;
     assert_eq!(home.refresh(&client.token).await, Rotation::Reused);
 }
 

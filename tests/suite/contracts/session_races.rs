@@ -44,7 +44,7 @@ impl Busy {
                 // Of the child that each refresh brings.
                 1 => drop(node.confirm(token.session(), 1, now).await.expect("an answer")),
                 2 => node.touch(token.session(), now).await.expect("an answer"),
-                _ => drop(node.of_user(user, now).await.expect("an answer")),
+                _ => drop(node.of_user(user, None, 1000, now).await.expect("an answer")),
             }
             through.fetch_add(1, Ordering::SeqCst);
         }
@@ -58,7 +58,7 @@ impl Busy {
         let answer = node.confirm(token.session(), 1, *now).await.expect("an answer");
         assert_eq!(answer, Confirmation::Ended(EndReason::Logout));
         assert_eq!(node.find(token.session(), *now).await.expect("an answer"), None);
-        assert_eq!(node.of_user(*user, *now).await.expect("a list"), []);
+        assert_eq!(node.of_user(*user, None, 1000, *now).await.expect("a list").sessions, []);
         let page = node.of_app(&AppName::default_app(), None, 100, *now).await.expect("a page");
         assert!(page.sessions.iter().all(|one| one.id != token.session()), "{page:?}");
     }

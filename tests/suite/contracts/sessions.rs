@@ -1,6 +1,6 @@
 //! Sessions: opened, found, listed, and over when their time is over.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, num::NonZeroU32, time::Duration};
 
 use keyward::{
     domain::{
@@ -14,7 +14,7 @@ use keyward::{
 };
 use rstest::rstest;
 
-use crate::backends::{Home, LIFETIMES, SessionsOn, TICK};
+use crate::backends::{Home, LIFETIMES, SessionsOn, SignedIn, TICK};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -51,12 +51,12 @@ async fn a_session_is_read_back_as_it_was_opened(
     for device in devices {
         let (id, user) = (SessionId::random(), UserId::new(home.now()));
         let new = NewSession { id, user, app: app("shop"), device, created_at: home.now() };
-        home.sessions.open(&new, Some(&RefreshToken::first(id, &home.secret))).await.unwrap();
+        home.sessions.open(&new, Some(&RefreshToken::first(id, &home.secret)), None).await.unwrap();
         let NewSession { app, device, created_at, .. } = new;
         let (last_seen_at, expires_at) = (home.now(), home.now() + home.lifetimes.refresh);
         let read = Session { id, user, app, device, generation: 0, created_at, last_seen_at, expires_at };
         assert_eq!(home.find(id).await, Some(read.clone()));
-        assert_eq!(home.sessions.of_user(user, home.now()).await.unwrap(), [read]);
+        assert_eq!(home.sessions.of_user(user, None, 10, home.now()).await.unwrap().sessions, [read]);
     }
 }
 
@@ -71,13 +71,13 @@ async fn a_session_opened_again_after_a_lost_answer_is_the_same(
     let new = NewSession { id, user, app: AppName::default_app(), device, created_at: home.now() };
     let token = RefreshToken::first(id, &home.secret);
     for _ in 0..2 {
-        home.sessions.open(&new, Some(&token)).await.unwrap();
+        home.sessions.open(&new, Some(&token), None).await.unwrap();
     }
     assert_eq!(home.ids_of_user(user).await, [id]);
     home.refreshed(&token).await;
 
     home.end(id, EndReason::Logout).await;
-    home.sessions.open(&new, Some(&token)).await.unwrap();
+    home.sessions.open(&new, Some(&token), None).await.unwrap();
     assert_eq!(home.find(id).await, None, "late news does not bring it back");
     assert!(home.ids_of_user(user).await.is_empty());
     assert_eq!(home.refresh(&token).await, Rotation::Ended(EndReason::Logout));
@@ -268,4 +268,58 @@ async fn a_store_that_works_says_so(
     #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
     Home::on(on).await.sessions.ping().await.expect("it answers");
+}
+
+#[rstest]
+#[tokio::test]
+async fn when_one_more_is_opened_than_a_user_may_have_the_one_unused_for_longest_ends(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let user = UserId::new(home.now());
+    let open = async || {
+        home.elapse(Duration::from_secs(1)).await;
+        home.sign_in_among(user, NonZeroU32::new(3)).await
+    };
+    let [first, second, third] = [open().await, open().await, open().await];
+    home.elapse(Duration::from_secs(1)).await;
+    let first_child = home.refreshed(&first.token).await;
+    let fourth = open().await;
+    let living = [&fourth, &first, &third].map(SignedIn::session);
+    assert_eq!(home.ids_of_user(user).await, living, "the second had been left alone for longest");
+    assert_eq!(home.refresh(&second.token).await, Rotation::Ended(EndReason::TooManySessions));
+    assert_eq!(home.refusal(&home.claims(&second)).await, Some(EndReason::TooManySessions));
+    home.refreshed(&first_child).await;
+
+    let stranger = home.sign_in().await;
+    assert_eq!(home.ids_of_user(stranger.user).await, [stranger.session()], "others are counted apart");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_users_many_sessions_are_listed_by_pages_and_all_end(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let user = UserId::new(home.now());
+    let mut opened = BTreeSet::new();
+    // More than end in one step.
+    for _ in 0..300 {
+        opened.insert(home.sign_in_as(user, &AppName::default_app()).await.session());
+    }
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = home.sessions.of_user(user, after.as_ref(), 70, home.now()).await.unwrap();
+        assert!(page.sessions.len() <= 70);
+        listed.extend(page.sessions.iter().map(|session| session.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((listed.len(), listed.iter().copied().collect()), (300, opened.clone()));
+    let kept = listed[150];
+    let ended = home.sessions.end_of_user(user, Some(kept), EndReason::LogoutAll, home.now()).await.unwrap();
+    assert_eq!(ended.len(), 299);
+    assert_eq!(home.ids_of_user(user).await, [kept]);
 }

@@ -29,7 +29,7 @@ impl Home {
             device: Device::new(None, None, None),
             created_at: self.now(),
         };
-        self.sessions.open(&new, None).await.expect("opened");
+        self.sessions.open(&new, None, None).await.expect("opened");
         (user, id)
     }
 

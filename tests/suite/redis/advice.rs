@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keyward::{
     domain::clock::{Clock, SystemClock},
     store::{
-        redis::{Keeping, RedisStore, keys::RefreshKeys, target::Mode},
+        redis::{Keeping, RedisStore, Times, keys::RefreshKeys, target::Mode},
         revocations::RevocationSet,
     },
 };
@@ -17,7 +17,12 @@ use crate::{
 };
 
 async fn advice(space: &Keyspace, clock: Arc<dyn Clock>) -> Vec<String> {
-    let keeping = Keeping { lifetimes: LIFETIMES, refresh_keys: RefreshKeys::Hashed, wait_for_replicas: 0 };
+    let keeping = Keeping {
+        lifetimes: LIFETIMES,
+        refresh_keys: RefreshKeys::Hashed,
+        wait_for_replicas: 0,
+        times: Times::OfServer,
+    };
     let set = Arc::new(RevocationSet::default());
     let store = RedisStore::connect(&space.target(), keeping, set, clock).await.expect("connected");
     store.advice().await.expect("an answer")

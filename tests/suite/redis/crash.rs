@@ -20,7 +20,7 @@ use keyward::{
 
 use super::{home, names, proxy::Proxy, soon, with_prefix};
 use crate::{
-    backends::{FIRST_USE, Home, LIFETIMES, SignedIn},
+    backends::{FIRST_USE, GRACE, Home, LIFETIMES, SignedIn},
     keyspace::Keyspace,
     servers::redis,
 };
@@ -150,6 +150,7 @@ async fn a_theft_that_was_seen_stays_seen() {
     let prepare = async || {
         let client = home.sign_in().await;
         home.refreshed(&home.refreshed(&client.token).await).await;
+        home.elapse(GRACE).await;
         client
     };
     let verb = async |store: &RedisStore, client: &SignedIn| {
@@ -173,13 +174,13 @@ async fn a_sign_in_that_was_cut_off_can_be_repeated() {
         (new, RefreshToken::first(id, &home.secret))
     };
     let verb = async |store: &RedisStore, (new, token): &(NewSession, RefreshToken)| {
-        store.open(new, Some(token)).await.is_ok()
+        store.open(new, Some(token), None).await.is_ok()
     };
     wherever_it_crashes(&home, prepare, verb, async |(new, token)| {
         if home.find(new.id).await.is_some() {
             assert_eq!(home.ids_of_user(new.user).await, [new.id], "a session that lives is in the index");
         }
-        home.sessions.open(&new, Some(&token)).await.expect("opened");
+        home.sessions.open(&new, Some(&token), None).await.expect("opened");
         home.refreshed(&token).await;
         assert_eq!(home.ids_of_user(new.user).await, [new.id]);
     })
@@ -232,6 +233,8 @@ async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
         let rotated = node.store.rotate(&chain(&home, &client.token), &FIRST_USE, now).await;
         assert!(matches!(rotated, Ok(Rotation::Granted(_))), "{rotated:?}");
         home.refreshed(&client.token.successor(&home.secret)).await;
+        home.elapse(GRACE).await;
+        let now = home.now();
         lose_one();
         let reused = node.store.rotate(&chain(&home, &client.token), &FIRST_USE, now).await;
         assert_eq!(reused.expect("an answer"), Rotation::Reused);

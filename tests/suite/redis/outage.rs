@@ -42,7 +42,7 @@ impl Home {
         let (app, device) = (AppName::default_app(), Device::new(None, None, None));
         let token = RefreshToken::first(id, &self.secret);
         let new = NewSession { id, user, app, device, created_at: self.now() };
-        self.sessions.open(&new, Some(&token)).await.map(|()| token)
+        self.sessions.open(&new, Some(&token), None).await.map(|()| token)
     }
 
     async fn try_refresh(&self, token: &RefreshToken) -> Result<Rotation, StoreError> {

@@ -7,6 +7,7 @@ use keyward::{
         app::AppName,
         app_session::{AppIp, AppLife, AppToken, AppUser, NewAppSession},
         app_session_data::AppData,
+        limits::CLOCKS_APART,
         refresh_token::Chain,
         session::EndReason,
     },
@@ -43,11 +44,11 @@ async fn sessions_and_revocations_that_are_over_are_freed() {
     }
     assert_eq!((rows(&path, "sessions"), rows(&path, "revocations")), (1200, 600));
 
-    opened.clock.advance(LIFETIMES.access);
+    opened.clock.advance(LIFETIMES.access + CLOCKS_APART);
     eventually("no revocation", || rows(&path, "revocations") == 0).await;
     assert_eq!(rows(&path, "sessions"), 1200, "each has a reason to tell or is alive");
     let living = tokens.last().expect("one");
-    let refreshed_at = START + LIFETIMES.access;
+    let refreshed_at = START + LIFETIMES.access + CLOCKS_APART;
     opened
         .store
         .rotate(&Chain::of(living.clone(), &secret()), &FIRST_USE, refreshed_at)
