@@ -79,10 +79,15 @@ impl Auth {
         if let Some(reason) = self.revoked(token.claims(), now).await? {
             return Err(AuthError::TokenRevoked(reason));
         }
-        if known.is_some() {
+        // Counted before the confirmation: a feed that is lost meanwhile has it made once more.
+        let breaks = self.stores.revoked.breaks();
+        if token.is_confirmed(breaks) {
             self.note_activity(&token, now);
         } else if self.confirm(token.claims(), now).await? {
-            self.verified.insert(fingerprint, Arc::clone(&token), epoch);
+            token.note_confirmed(breaks);
+            if known.is_none() {
+                self.verified.insert(fingerprint, Arc::clone(&token), epoch);
+            }
         }
         Ok(Caller(token))
     }
@@ -111,7 +116,8 @@ impl Auth {
 
     /// Stores that the generation was seen. The first one replaced none, so nothing asks whether it
     /// has arrived, and its tokens cost no write; `false` where that must be tried again at the next
-    /// sight, so that a token is remembered only once it is stored.
+    /// sight, so that a token is remembered only once it is stored. It is stored again after the feed was
+    /// lost: a master may have been lost with it, and what was written there last.
     async fn confirm(&self, claims: &AccessClaims, now: Timestamp) -> Result<bool, AuthError> {
         if claims.generation == 0 {
             return Ok(true);

@@ -29,6 +29,8 @@ pub struct Verified {
     claims: AccessClaims,
     identity: Identity,
     touched_at: AtomicI64,
+    /// How often the feed had been lost when its generation was last confirmed.
+    confirmed_after: AtomicU64,
     /// Until when its session is known to be over its rate, in milliseconds since the epoch.
     spent_until: AtomicI64,
 }
@@ -37,7 +39,8 @@ impl Verified {
     pub(super) fn new(claims: AccessClaims, now: Timestamp) -> Arc<Self> {
         let identity = Identity::of(&claims);
         let touched_at = AtomicI64::new(now.millis());
-        Arc::new(Self { claims, identity, touched_at, spent_until: AtomicI64::default() })
+        let (confirmed_after, spent_until) = (AtomicU64::new(u64::MAX), AtomicI64::default());
+        Arc::new(Self { claims, identity, touched_at, confirmed_after, spent_until })
     }
 
     /// What it says.
@@ -48,6 +51,16 @@ impl Verified {
     /// What gateways are told of whom it says it of.
     pub const fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Whether its generation was confirmed since the feed was lost for the last time.
+    pub(super) fn is_confirmed(&self, breaks: u64) -> bool {
+        self.confirmed_after.load(Ordering::Relaxed) == breaks
+    }
+
+    /// Notes that it was, as of so many breaks.
+    pub(super) fn note_confirmed(&self, breaks: u64) {
+        self.confirmed_after.store(breaks, Ordering::Relaxed);
     }
 
     /// How long its session is still known to be over its rate.

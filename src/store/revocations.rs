@@ -6,7 +6,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, Weak,
-    atomic::{AtomicBool, AtomicI64, Ordering},
+    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
 };
 
 use async_trait::async_trait;
@@ -96,6 +96,8 @@ struct Entry {
 pub struct RevocationSet {
     entries: papaya::HashMap<Subject, Entry>,
     following: AtomicBool,
+    /// How often it ceased to be the truth.
+    breaks: AtomicU64,
     last_heard: AtomicI64,
     /// Held by whoever changes an entry, so that the log tells it in the order in which it happened.
     log: Mutex<ChangeLog<Change>>,
@@ -224,6 +226,7 @@ impl RevocationSet {
     /// The feed says: something may be missing from now on.
     pub fn set_blind(&self) {
         if self.following.swap(false, Ordering::AcqRel) {
+            self.breaks.fetch_add(1, Ordering::AcqRel);
             self.news.send_replace(());
         }
     }
@@ -231,6 +234,13 @@ impl RevocationSet {
     /// The home has answered, so what was known at `now` is known to be so.
     pub fn heard(&self, now: Timestamp) {
         self.last_heard.fetch_max(now.millis(), Ordering::AcqRel);
+    }
+
+    /// How often the feed was lost. Whatever was written before the last time may have been lost with a
+    /// master.
+    #[must_use]
+    pub fn breaks(&self) -> u64 {
+        self.breaks.load(Ordering::Acquire)
     }
 
     /// Whether the set is the truth.

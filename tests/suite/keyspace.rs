@@ -39,8 +39,6 @@ pub struct Keyspace {
     servers: Vec<String>,
     pub refresh_keys: RefreshKeys,
     pub wait_for_replicas: u32,
-    /// The test's, unless it is about clocks that differ.
-    pub times: Times,
 }
 
 /// One node's store and what it needs to run.
@@ -72,7 +70,6 @@ impl Keyspace {
             servers,
             refresh_keys: RefreshKeys::Hashed,
             wait_for_replicas: 0,
-            times: Times::OfNode,
         }
     }
 
@@ -132,7 +129,7 @@ impl Keyspace {
         clock: &Arc<ManualClock>,
     ) -> Result<RedisStore, StoreError> {
         let Self { refresh_keys, wait_for_replicas, .. } = *self;
-        let keeping = Keeping { lifetimes, refresh_keys, wait_for_replicas, times: self.times };
+        let keeping = Keeping { lifetimes, refresh_keys, wait_for_replicas, times: Times::OfNode };
         RedisStore::connect(&self.target(), keeping, set.clone(), clock.clone()).await
     }
 
@@ -142,6 +139,16 @@ impl Keyspace {
         let mut command = ::redis::cmd(verb);
         command.arg(key).arg(rest.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>());
         command.query(&mut connect(&self.servers[0])).unwrap_or_else(|error| panic!("{verb}: {error}"))
+    }
+
+    /// Deletes every key whose name begins so.
+    pub fn delete(&self, name: &str) {
+        let prefix = format!("{}{name}", self.prefix);
+        for mut server in self.servers.iter().map(|url| connect(url)) {
+            for (name, _) in keys(&mut server, &prefix) {
+                ::redis::cmd("DEL").arg(name).query::<()>(&mut server).expect("deleted");
+            }
+        }
     }
 
     /// Every key with its remaining life in ms.

@@ -106,3 +106,30 @@ async fn the_limit_holds_on_this_node_while_redis_is_away() {
     assert_eq!(code(server.check(&tokens.access_token).await), Some("rate_limited"));
     redis.restart();
 }
+
+#[tokio::test]
+async fn a_sight_that_could_not_be_stored_or_was_lost_is_confirmed_at_the_next() {
+    let mut redis = redis::Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let server = server_on(&redis, Options::default()).await;
+    let old = server.login().await;
+    let new = server.refresh(old.refresh_token.expose()).await.expect("granted");
+    redis.kill();
+    server.check(&new.access_token).await.expect("goes on");
+    redis.restart();
+    eventually("the feed follows again", || server.home.set.is_following()).await;
+    server.check(&new.access_token).await.expect("passes");
+    let confirmed =
+        || -> Option<i64> { server.home.keyspace().ask("HGET", &format!("session:{}", new.session), "c") };
+    assert!(confirmed().is_some());
+
+    // A failover forgets it; the node has long seen the token.
+    server.home.keyspace().ask::<()>("HDEL", &format!("session:{}", new.session), "c");
+    let breaks = server.home.set.breaks();
+    redis.ask::<()>("CLIENT KILL TYPE normal SKIPME yes");
+    eventually("the feed is lost", || server.home.set.breaks() > breaks).await;
+    eventually("the feed follows again", || server.home.set.is_following()).await;
+    server.check(&new.access_token).await.expect("passes");
+    assert!(confirmed().is_some());
+    server.elapse(Duration::from_secs(10)).await;
+    assert_eq!(code(server.refresh(old.refresh_token.expose()).await), Some("refresh_reused"));
+}

@@ -8,6 +8,7 @@ mod crash;
 mod failover;
 mod feed;
 mod keys;
+mod lateness;
 mod outage;
 mod proxy;
 mod tls;

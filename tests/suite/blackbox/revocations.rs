@@ -269,7 +269,7 @@ async fn a_restart_is_answered_with_a_snapshot() {
 
 #[tokio::test]
 async fn a_node_that_has_lost_redis_says_so() {
-    let mut redis = redis::Server::start(&["--appendonly", "yes"]);
+    let mut redis = redis::Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let install = Install::new().with("REDIS_URL", redis.url()).with("KEYWARD_OUTAGE_CHECK", "4s");
     let (server, app) = start(&install).await;
     let mut listener = Listener::open(&app, &server.url, "").await;

@@ -163,3 +163,36 @@ async fn a_session_cookie_that_is_ended_at_one_node_is_refused_at_the_other_at_o
     check(there("/v1/check")).await.refused(401, "session_ended");
     send(there("/v1/me")).await.problem_with_reason(401, "session_ended", "logout");
 }
+
+#[tokio::test]
+async fn own_sessions_are_listed_by_pages() {
+    let install = Install::new().with("KEYWARD_ACCOUNTS_SESSIONS_PER_USER", 5);
+    let server = install.start().await;
+    let first = server.admin().await;
+    let password = server.admin_password();
+    let mut last = first.clone();
+    for _ in 0..5 {
+        last = server.client().signed_in("admin", &password).await;
+    }
+    first.check().await.problem_with_reason(401, "token_revoked", "too_many_sessions");
+    first.refreshes().await.problem_with_reason(401, "session_ended", "too_many_sessions");
+
+    let list = async |query: &str| send(last.authorized("GET", &format!("/v1/sessions{query}"))).await;
+    let mut seen = Vec::new();
+    let mut query = "?limit=2".to_owned();
+    loop {
+        let page = list(&query).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        let page = page.json();
+        seen.extend(page["sessions"].as_array().expect("a list").iter().map(|s| s["id"].to_string()));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        query = format!("?limit=2&cursor={next}");
+    }
+    assert_eq!(seen.len(), 5);
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 5, "each once");
+    for wrong in ["?limit=0", "?limit=1001", "?limit=x", "?cursor=x"] {
+        list(wrong).await.problem(400, "invalid_request");
+    }
+}

