@@ -15,6 +15,7 @@ mod keys;
 mod keyspace;
 mod model;
 mod outage;
+mod packages;
 mod postgres;
 mod readme;
 mod redis;
