@@ -6,6 +6,7 @@
 mod behind_tls;
 mod chromium;
 mod sites;
+mod spa;
 
 use serde_json::Value;
 

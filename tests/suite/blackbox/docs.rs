@@ -32,10 +32,16 @@ pub fn page(name: &str) -> String {
 }
 
 /// The text of every block of that language.
-fn blocks(page: &str, language: &str) -> Vec<String> {
+pub fn blocks(page: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     let ends = page.split(&fence).skip(1).map(|rest| rest.split("```").next().expect("a block"));
     ends.map(str::to_owned).collect()
+}
+
+/// The name of the file that a block is: the last word of the comment in its first line.
+pub fn name_of(block: &str) -> &str {
+    let line = block.lines().next().unwrap_or_default().trim_end_matches("-->").trim_end();
+    line.split(' ').next_back().expect("a name")
 }
 
 /// What is typed, each with what is printed.
@@ -136,8 +142,7 @@ pub async fn run(
     );
     let folder = tempfile::tempdir_in(&below).expect("a folder");
     for block in blocks(page, language) {
-        let name = block.lines().next().and_then(|line| line.split(' ').next_back()).expect("a name");
-        fs::write(folder.path().join(name), &block).expect("written");
+        fs::write(folder.path().join(name_of(&block)), &block).expect("written");
     }
     let port = free_port().to_string();
     let guard = Command::new("sh")

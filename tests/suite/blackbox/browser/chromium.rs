@@ -112,6 +112,18 @@ impl Tab<'_> {
         self.command("/execute/sync", json!({ "script": script, "args": [] })).await
     }
 
+    /// Waits until an expression of the page comes to this.
+    pub async fn becomes(&self, expression: &str, expected: impl Into<Value>) {
+        let (deadline, expected) = (Instant::now() + PATIENCE, expected.into());
+        loop {
+            let found = self.eval(expression).await;
+            if found == expected {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{expression} stays {found}, and never is {expected}");
+        }
+    }
+
     /// Waits until the tab has come to this address by itself.
     pub async fn arrives_at(&self, url: &str) {
         let deadline = Instant::now() + PATIENCE;
@@ -150,8 +162,8 @@ impl Guarded {
     pub fn start(name: &'static str, arguments: &[&str], folder: &Path) -> Self {
         let found = Command::new(name).arg("--version").output();
         assert!(
-            found.is_ok_and(|found| found.status.success()),
-            "{name} is missing: tests/run installs it (Debian: chromium, chromium-driver, nodejs)"
+            found.is_ok(),
+            "{name} is missing: tests/run installs it (Debian: chromium, chromium-driver, nodejs, nginx, caddy)"
         );
         let log = File::create(folder.join(name)).expect("a file");
         let mut command = Command::new("sh");
