@@ -246,3 +246,19 @@ async fn the_library_and_we_answer_the_same() {
 async fn the_library_and_we_refuse_the_same() {
     compare(&mistakes()).await;
 }
+
+#[tokio::test]
+async fn an_empty_object_at_create_is_no_data_here_and_refused_by_the_library() {
+    let redis = redis::shared();
+    let install = Install::new();
+    let server = install.start().await;
+    let shop = AppServer::register(&install, &server, "shop");
+    let steps =
+        [("create", json!({ "id": "anna", "ip": "10.0.0.1", "d": {} })), ("soid", json!({ "id": "anna" }))];
+    let theirs = theirs(redis.port(), &format!("empty-{}:", install.listen), &steps);
+    assert_eq!(theirs[0]["error"]["name"], "invalidValue", "{theirs:?}");
+    assert_eq!(theirs[1]["answer"]["sessions"], json!([]), "{theirs:?}");
+    let ours = ours(&shop, &steps).await;
+    assert_eq!(ours[1]["answer"]["sessions"][0]["id"], "anna", "{ours:?}");
+    assert_eq!(ours[1]["answer"]["sessions"][0].get("d"), None, "{ours:?}");
+}
