@@ -2,12 +2,16 @@
 //! its dev server, and from another origin.
 
 mod guarded;
+mod page;
 mod site;
 
 use rstest::rstest;
 use serde_json::json;
 
-use self::site::{Files, Gateway, PASSWORD, Page, Transport, USER};
+use self::{
+    page::Page,
+    site::{Files, Gateway, PASSWORD, Transport, USER},
+};
 use crate::blackbox::actor::send;
 
 #[rstest]

@@ -79,4 +79,10 @@ async fn the_api_is_asked_by_nobody_whom_keyward_does_not_know(
     }
     assert_eq!(user.logout().await.status, 204);
     assert_eq!(told(&user, &[]).await.0, 401);
+
+    let user = outside.signed_in(USER, PASSWORD).await;
+    assert_eq!(told(&user, &[]).await.0, 200);
+    server.kill();
+    let status = told(&user, &[]).await.0;
+    assert_eq!(status, if gateway == Gateway::Nginx { 503 } else { 502 });
 }

@@ -9,9 +9,10 @@ use std::{
 
 use tempfile::TempDir;
 
+use super::page::Page;
 use crate::{
     blackbox::{
-        browser::chromium::{Chromium, Guarded, Tab},
+        browser::chromium::{Chromium, Guarded},
         docs,
         install::{Install, Server, wait_for},
     },
@@ -177,48 +178,5 @@ impl Site {
             |line: &&str| line.contains(r#"route="/v1/refresh""#) && line.contains(r#"status="200""#);
         let line = metrics.lines().find(wanted).and_then(|line| line.split(' ').nth(1)?.parse().ok());
         line.unwrap_or_default()
-    }
-}
-
-/// The app in a tab.
-pub struct Page<'a>(pub Tab<'a>);
-
-impl Page<'_> {
-    /// Fills a form in and sends it off, as a user does.
-    pub async fn submits(&self, form: &str, values: &[(&str, &str)]) {
-        for (name, value) in values {
-            let field = format!("document.querySelector('#{form} [name={name}]')");
-            self.0.run(&format!("{field}.value = '{value}'")).await;
-        }
-        self.0.run(&format!("document.querySelector('#{form} button').click()")).await;
-    }
-
-    pub async fn signs_in(&self, password: &str) {
-        self.shows("sign-in").await;
-        self.submits("sign-in", &[("username", USER), ("password", password)]).await;
-    }
-
-    /// Waits until of the two parts it shows this one.
-    pub async fn shows(&self, part: &str) {
-        let shown = "['sign-in', 'signed-in'].filter(id => !document.getElementById(id).hidden).join()";
-        self.0.becomes(shown, part).await;
-    }
-
-    /// Waits until the app lists these notes for the user.
-    pub async fn lists(&self, notes: &str) {
-        self.shows("signed-in").await;
-        assert_eq!(self.0.eval("document.getElementById('name').textContent").await, USER);
-        self.0.becomes("[...document.querySelectorAll('li')].map(it => it.textContent).join()", notes).await;
-    }
-
-    /// Waits until there is such a message.
-    pub async fn says(&self, text: &str) {
-        let message = "document.getElementById('message').textContent";
-        self.0.becomes(&format!("{message}.includes('{text}') || {message}"), true).await;
-    }
-
-    /// What an expression with the page's own `ask` comes to.
-    pub async fn asks(&self, expression: &str) -> serde_json::Value {
-        self.0.eval(&format!("import('/keyward.js').then(({{ ask }}) => {expression})")).await
     }
 }
