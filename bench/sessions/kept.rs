@@ -20,7 +20,7 @@ use keyward::{
     store::{
         app_sessions::{AppSessionStore, Listing},
         redis::{
-            Keeping, RedisStore,
+            Keeping, RedisStore, Times,
             keys::RefreshKeys,
             target::{Mode, RedisTarget},
         },

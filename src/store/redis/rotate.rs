@@ -57,7 +57,7 @@ impl RedisStore {
         if answer.word() == "ask_again" {
             let carried_out_at = answer.time("now")?;
             let arrived_at = carried_out_at - self.clock.now().since(arrived_at);
-            let limits = [arrived_at, carried_out_at + PATIENCE].map(|moment| moment.millis());
+            let limits = [arrived_at, carried_out_at + PATIENCE].map(Timestamp::millis);
             answer = self.ask_rotate(chain, call().arg(&limits)).await?;
         }
         match answer.word() {

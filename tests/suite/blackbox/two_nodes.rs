@@ -170,14 +170,14 @@ async fn own_sessions_are_listed_by_pages() {
     let server = install.start().await;
     let first = server.admin().await;
     let password = server.admin_password();
-    let mut last = first.clone();
+    let mut latest = first.clone();
     for _ in 0..5 {
-        last = server.client().signed_in("admin", &password).await;
+        latest = server.client().signed_in("admin", &password).await;
     }
     first.check().await.problem_with_reason(401, "token_revoked", "too_many_sessions");
     first.refreshes().await.problem_with_reason(401, "session_ended", "too_many_sessions");
 
-    let list = async |query: &str| send(last.authorized("GET", &format!("/v1/sessions{query}"))).await;
+    let list = async |query: &str| send(latest.authorized("GET", &format!("/v1/sessions{query}"))).await;
     let mut seen = Vec::new();
     let mut query = "?limit=2".to_owned();
     loop {

@@ -152,7 +152,7 @@ async fn in_a_cluster_a_missing_refresh_key_is_mended_and_signs_nobody_out() {
     let child = home.refreshed(&client.token).await;
     home.keyspace().delete("refresh:");
     assert_eq!(home.refreshed(&client.token).await, child, "by the parent");
-    let mut expected = [&client.token, &child].map(|token| refresh_key(token));
+    let mut expected = [&client.token, &child].map(refresh_key);
     expected.sort();
     assert_eq!(with_prefix(&names(&home), "refresh:"), expected, "both are there again");
     home.keyspace().delete("refresh:");

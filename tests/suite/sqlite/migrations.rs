@@ -59,8 +59,8 @@ async fn what_a_version_1_file_holds_is_there_after_the_upgrade() {
              'admin ops', 'disabled', '$argon2id$old', 1600000000000);
          INSERT INTO apps VALUES ('shop', zeroblob(32), 'https://shop.example https://www.shop.example', 1);",
     );
-    let taken = SqliteStore::migrate(&path).expect("migrated");
-    assert_eq!(taken[..2], ["V2__sessions", "V3__app_sessions"]);
+    let applied = SqliteStore::migrate(&path).expect("migrated");
+    assert_eq!(applied[..2], ["V2__sessions", "V3__app_sessions"]);
 
     let store = open(&path).expect("opened").store;
     let name = Username::parse("ADA").expect("a name");
