@@ -63,20 +63,32 @@ impl FromRequestParts<Shared> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, http: &Shared) -> Result<Self, Problem> {
-        identify(http, &parts.headers, is_safe(&parts.method)).await.map(Self)
+        // A page that reads the answer says where it is from; a navigation or an own page need not.
+        let is_own = !is_safe(&parts.method) || parts.headers.contains_key(header::ORIGIN);
+        let pages = if is_own { Pages::Own } else { Pages::All };
+        identify(http, &parts.headers, pages).await.map(Self)
     }
 }
 
+/// For the pages of which origins a session cookie counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pages {
+    /// Any.
+    All,
+    /// The server's own and those of the session's app.
+    Own,
+}
+
 /// Who asks: by the one access token, else by the session cookie, which a browser sends along by
-/// itself and which therefore changes state only for pages that may.
-pub async fn identify(http: &Shared, headers: &HeaderMap, safe: bool) -> Result<check::Caller, Problem> {
+/// itself, whichever page asks.
+pub async fn identify(http: &Shared, headers: &HeaderMap, pages: Pages) -> Result<check::Caller, Problem> {
     let credential = Credential::of(headers);
     let cookie = if credential == Credential::None { http.cookies.session.read(headers)? } else { None };
     let Some(token) = cookie else {
         return Ok(http.auth.identify(credential.token()?).await?);
     };
     let caller = http.auth.identify_session(&token).await?;
-    if !safe {
+    if pages == Pages::Own {
         origin::require_own(http, headers, &caller.claims().app).await?;
     }
     Ok(caller)

@@ -23,7 +23,14 @@ use futures_util::{FutureExt, future::Either};
 use metrics::Counter;
 use tower::Service;
 
-use super::{Shared, check, layers, problem::Problem, rate, verdict::Refusal};
+use super::{
+    Shared,
+    check::{self, Asker},
+    layers,
+    problem::Problem,
+    rate,
+    verdict::Refusal,
+};
 
 /// Which paths are the check's.
 #[derive(Debug, Clone, Copy)]
@@ -51,14 +58,13 @@ impl Routes {
 
     /// The check and nothing else.
     pub(super) fn check_only(http: &Shared) -> Self {
-        Self { checked: Checked::All, ..Self::without_check(http, Router::new()) }
+        let checker = Checker::new(http, Asker::Anybody);
+        Self { checked: Checked::All, checker: Arc::new(checker), rest: Router::new(), peer: None }
     }
 
     /// The rest alone.
     pub(super) fn without_check(http: &Shared, rest: Router) -> Self {
-        let limit = http.auth.session_limit();
-        let policy = rate::policy(limit.count, limit.window);
-        let checker = Checker { http: Arc::clone(http), policy, counts: Counts::new() };
+        let checker = Checker::new(http, Asker::Gateway);
         Self { checked: Checked::None, checker: Arc::new(checker), rest, peer: None }
     }
 
@@ -110,12 +116,20 @@ where
 struct Checker {
     http: Shared,
     policy: HeaderValue,
+    asker: Asker,
     counts: Counts,
 }
 
 impl Checker {
+    fn new(http: &Shared, asker: Asker) -> Self {
+        let limit = http.auth.session_limit();
+        let policy = rate::policy(limit.count, limit.window);
+        Self { http: Arc::clone(http), policy, asker, counts: Counts::new() }
+    }
+
     async fn answer(&self, asked: &Parts) -> Response {
-        let checked = AssertUnwindSafe(check::check(&self.http, &self.policy, asked)).catch_unwind().await;
+        let check = check::check(&self.http, &self.policy, self.asker, asked);
+        let checked = AssertUnwindSafe(check).catch_unwind().await;
         // The check has no status for a defect but that it cannot tell.
         let mut response = checked.unwrap_or_else(|_| {
             tracing::error!("a check panicked");

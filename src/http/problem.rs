@@ -27,6 +27,8 @@ pub enum Challenge {
     Malformed,
     /// The token does not pass.
     Invalid,
+    /// The sign-in was too weak or is too long ago (RFC 9470 section 3).
+    SignIn,
     /// An app must show its secret (RFC 7617).
     App,
 }
@@ -62,6 +64,14 @@ impl Problem {
         let detail = "exactly one Authorization header with one bearer token is expected";
         let problem = Self::new(StatusCode::UNAUTHORIZED, "token_invalid", detail);
         Self { challenge: Some(Challenge::Malformed), ..problem }
+    }
+
+    /// 401: the session cannot show the sign-in that a gateway asks for.
+    #[must_use]
+    pub fn insufficient_user_authentication() -> Self {
+        let detail = "a stronger or more recent sign-in is needed";
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "insufficient_user_authentication", detail);
+        Self { challenge: Some(Challenge::SignIn), ..problem }
     }
 
     /// 403: a cookie came along from elsewhere.
@@ -282,6 +292,9 @@ impl Challenge {
             Self::Missing => r#"Bearer realm="keyward""#,
             Self::Malformed => {
                 r#"Bearer realm="keyward", error="invalid_request", error_description="one bearer token is expected""#
+            }
+            Self::SignIn => {
+                r#"Bearer realm="keyward", error="insufficient_user_authentication", error_description="a stronger or more recent sign-in is needed""#
             }
             Self::Invalid => {
                 r#"Bearer realm="keyward", error="invalid_token", error_description="the token is not valid now""#

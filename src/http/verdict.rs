@@ -4,12 +4,13 @@
 use std::borrow::Cow;
 
 use axum::{
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
 use super::{
-    Shared, caller,
+    Shared,
+    caller::{self, Pages},
     problem::{Challenge, Problem},
 };
 use crate::{
@@ -27,11 +28,13 @@ pub static IDENTITY: [HeaderName; 5] = [
     HeaderName::from_static("x-auth-roles"),
 ];
 
-/// What the gateway asks for; nothing in it comes from the client.
+/// What the gateway asks for; what opens a door never comes from the client.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Wanted<'a> {
     /// Each must be there.
     pub roles: Vec<Cow<'a, str>>,
+    /// How they must have signed in.
+    pub sign_in: SignIn,
     /// Say 403 where it would be 429.
     pub deny_with_403: bool,
     /// Let a CORS preflight in.
@@ -43,10 +46,52 @@ pub struct Wanted<'a> {
 pub struct Asked<'a> {
     /// Its headers.
     pub headers: &'a HeaderMap,
-    /// Whether its method changes nothing.
-    pub is_safe: bool,
-    /// Whether its method is OPTIONS.
-    pub is_options: bool,
+    /// What its method may do.
+    pub effect: Effect,
+}
+
+/// How a gateway wants somebody to have signed in, the least first.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SignIn {
+    /// With one factor, whenever that was.
+    #[default]
+    Any,
+    /// In a way, or at a time, that no session can show.
+    Unknown,
+}
+
+impl SignIn {
+    /// What a parameter asks for. One factor is what every sign-in has (contract 5.3).
+    pub fn asked(name: &str, value: &str) -> Self {
+        if (name, value) == ("acr", "1") { Self::Any } else { Self::Unknown }
+    }
+}
+
+/// What a method may do, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// OPTIONS: nothing, and it may be a preflight.
+    Options,
+    /// Nothing.
+    ChangesNothing,
+    /// Anything.
+    ChangesState,
+}
+
+impl Effect {
+    /// Of a method.
+    pub fn of(method: &Method) -> Self {
+        match method {
+            &Method::OPTIONS => Self::Options,
+            method if caller::is_safe(method) => Self::ChangesNothing,
+            _ => Self::ChangesState,
+        }
+    }
+
+    /// Of what should be a method; one that cannot be read may do anything.
+    pub fn read(method: &[u8]) -> Self {
+        Method::from_bytes(method).map_or(Self::ChangesState, |method| Self::of(&method))
+    }
 }
 
 /// What the gateway is told.
@@ -120,13 +165,18 @@ impl IntoResponse for Refusal {
 }
 
 async fn decide(http: &Shared, asked: &Asked<'_>, wanted: &Wanted<'_>) -> Result<Passed, Problem> {
-    let caller = caller::identify(http, asked.headers, asked.is_safe).await?;
-    Ok(http.auth.admit(caller, &wanted.roles).await?)
+    let pages = if asked.effect == Effect::ChangesState { Pages::Own } else { Pages::All };
+    let caller = caller::identify(http, asked.headers, pages).await?;
+    let passed = http.auth.admit(caller, &wanted.roles).await?;
+    match wanted.sign_in {
+        SignIn::Any => Ok(passed),
+        SignIn::Unknown => Err(Problem::insufficient_user_authentication()),
+    }
 }
 
 impl Asked<'_> {
     fn is_preflight(&self) -> bool {
-        self.is_options
+        self.effect == Effect::Options
             && self.headers.contains_key(header::ORIGIN)
             && self.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
     }

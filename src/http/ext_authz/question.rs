@@ -3,13 +3,12 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::messages::{Header, HttpRequest};
 use crate::http::{
-    caller,
     problem::Problem,
-    verdict::{Asked, Wanted},
+    verdict::{Asked, Effect, SignIn, Wanted},
 };
 
 /// More than any gateway lets in.
@@ -47,9 +46,7 @@ pub fn headers(client: &HttpRequest) -> Result<HeaderMap, Problem> {
 
 /// The client's request. A method that cannot be read may change anything.
 pub fn asked<'a>(client: &HttpRequest, headers: &'a HeaderMap) -> Asked<'a> {
-    let method = Method::from_bytes(&client.method).ok();
-    let is_options = method == Some(Method::OPTIONS);
-    Asked { headers, is_safe: method.as_ref().is_some_and(caller::is_safe), is_options }
+    Asked { headers, effect: Effect::read(&client.method) }
 }
 
 /// The gateway's parameters; other entries are not for us.
@@ -60,6 +57,8 @@ pub fn wanted(extensions: &[Header]) -> Wanted<'_> {
             (b"role", roles) => {
                 wanted.roles.extend(roles.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).map(text));
             }
+            (b"acr", value) => wanted.sign_in = wanted.sign_in.max(SignIn::asked("acr", &text(value))),
+            (b"max_age", _) => wanted.sign_in = SignIn::Unknown,
             (b"deny", b"403") => wanted.deny_with_403 = true,
             (b"preflight", b"allow") => wanted.allow_preflight = true,
             _ => {}
@@ -92,10 +91,15 @@ mod tests {
     fn only_the_gateways_parameters_are_read() {
         let roles = vec!["ops".into(), "a:b".into()];
         let given = [("role", "ops, a:b"), ("deny", "403"), ("preflight", "allow"), ("x", "role")];
-        assert_eq!(wanted(&lines(&given)), Wanted { roles, deny_with_403: true, allow_preflight: true });
+        let all = Wanted { roles, deny_with_403: true, allow_preflight: true, ..Wanted::default() };
+        assert_eq!(wanted(&lines(&given)), all);
         let others = [("roles", "ops"), ("deny", "404"), ("preflight", "1"), ("Role", "ops")];
         assert_eq!(wanted(&lines(&others)), Wanted::default());
         assert_eq!(wanted(&lines(&[("role", "")])).roles, [""], "a role that nobody has");
+        assert_eq!(wanted(&lines(&[("acr", "1")])), Wanted::default());
+        for asked in [[("acr", "2")], [("acr", "")], [("max_age", "60")], [("max_age", "")]] {
+            assert_eq!(wanted(&lines(&asked)).sign_in, SignIn::Unknown, "{asked:?}");
+        }
     }
 
     #[test]
@@ -121,11 +125,16 @@ mod tests {
     #[test]
     fn a_method_that_cannot_be_read_may_change_anything() {
         let none = HeaderMap::new();
-        for (method, is_safe) in [("GET", true), ("HEAD", true), ("POST", false), ("", false), ("G T", false)]
-        {
-            let method = Bytes::from_static(method.as_bytes());
-            let client = HttpRequest { method, ..HttpRequest::default() };
-            assert_eq!(asked(&client, &none).is_safe, is_safe, "{client:?}");
+        for (methods, effect) in [
+            (&["OPTIONS"][..], Effect::Options),
+            (&["GET", "HEAD", "TRACE"], Effect::ChangesNothing),
+            (&["POST", "DELETE", "", "G T", "get", "options", "OPTIONS,GET"], Effect::ChangesState),
+        ] {
+            for method in methods {
+                let method = Bytes::from_static(method.as_bytes());
+                let client = HttpRequest { method, ..HttpRequest::default() };
+                assert_eq!(asked(&client, &none).effect, effect, "{client:?}");
+            }
         }
     }
 }

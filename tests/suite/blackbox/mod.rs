@@ -7,6 +7,7 @@ mod app_sessions;
 mod bad_input;
 mod browser;
 mod check;
+mod check_doors;
 mod cookies;
 mod docs;
 mod ext_authz;
