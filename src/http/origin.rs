@@ -8,7 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Shared, problem::Problem};
+use super::{
+    Shared,
+    problem::{Hidden, Problem},
+};
 use crate::{
     auth::error::AuthError,
     domain::app::{App, AppName},
@@ -21,7 +24,8 @@ const REQUEST_HEADERS: &str = "Authorization, Content-Type, X-Request-Id";
 const RESPONSE_HEADERS: &str = "WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id";
 
 /// Answers preflights of registered origins, and lets those origins read every answer, with
-/// credentials; never `*`, never `null`.
+/// credentials; never `*`, never `null`. What a cookie opens is for the pages of its own app: others
+/// do not even read that they were refused, which would say that somebody is signed in.
 pub async fn cors(State(http): State<Shared>, request: Request, next: Next) -> Response {
     let mut response = answer(&http, request, next).await;
     let headers = response.headers_mut();
@@ -46,9 +50,10 @@ async fn answer(http: &Shared, request: Request, next: Next) -> Response {
         Ok(allowed) if is_preflight(request.method(), request.headers()) => preflight(allowed),
         _ => next.run(request).await,
     };
+    let hidden = response.extensions().get::<Hidden>().is_some();
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    if let (Some(origin), Ok(true)) = (origin, allowed) {
+    if let (Some(origin), Ok(true), false) = (origin, allowed, hidden) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         let exposed = HeaderValue::from_static(RESPONSE_HEADERS);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
@@ -56,21 +61,32 @@ async fn answer(http: &Shared, request: Request, next: Next) -> Response {
     response
 }
 
-/// Refuses a request that would change state with a cookie from elsewhere: the origin must be the
-/// server's own or one of the app's; where a browser sends none, it must vouch for the same origin.
+/// Refuses what would use a cookie of the app from elsewhere.
+///
+/// # Errors
+/// 403 `cross_site`, which no other page reads; or the store's.
+pub async fn require_own(http: &Shared, headers: &HeaderMap, app: &AppName) -> Result<(), Problem> {
+    if is_own(http, headers, app).await? { Ok(()) } else { Err(Problem::cross_site().hidden()) }
+}
+
+/// Refuses to make a cookie of the app for a page from elsewhere. There is none yet to be told of.
 ///
 /// # Errors
 /// 403 `cross_site`; or the store's.
-pub async fn require_own(http: &Shared, headers: &HeaderMap, app: &AppName) -> Result<(), Problem> {
+pub async fn require_own_page(http: &Shared, headers: &HeaderMap, app: &AppName) -> Result<(), Problem> {
+    if is_own(http, headers, app).await? { Ok(()) } else { Err(Problem::cross_site()) }
+}
+
+/// The origin must be the server's own or one of the app's; where a browser sends none, it must vouch
+/// for the same origin.
+async fn is_own(http: &Shared, headers: &HeaderMap, app: &AppName) -> Result<bool, AuthError> {
     let Some(origin) = headers.get(header::ORIGIN) else {
-        let same_origin = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
-        return if same_origin { Ok(()) } else { Err(Problem::cross_site()) };
+        return Ok(headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin"));
     };
     if *origin == http.own_origin.as_str() {
-        return Ok(());
+        return Ok(true);
     }
-    let app = http.auth.app(app).await?;
-    if app.is_some_and(|app| has(&app, origin)) { Ok(()) } else { Err(Problem::cross_site()) }
+    Ok(http.auth.app(app).await?.is_some_and(|app| has(&app, origin)))
 }
 
 fn has(app: &App, origin: &HeaderValue) -> bool {

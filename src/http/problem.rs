@@ -33,6 +33,10 @@ pub enum Challenge {
     App,
 }
 
+/// In the extensions of an answer that no page of another origin is to read.
+#[derive(Debug, Clone, Copy)]
+pub struct Hidden;
+
 /// An error answer.
 #[derive(Debug)]
 pub struct Problem {
@@ -44,13 +48,14 @@ pub struct Problem {
     challenge: Option<Challenge>,
     retry_after: Option<Duration>,
     rate: Option<Box<RateState>>,
+    hidden: Option<Hidden>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        let (reason, version, challenge) = (None, None, None);
-        Self { status, code, detail, reason, version, challenge, retry_after: None, rate: None }
+        let (reason, version, challenge, hidden) = (None, None, None, None);
+        Self { status, code, detail, reason, version, challenge, retry_after: None, rate: None, hidden }
     }
 
     /// 400: not understood.
@@ -142,6 +147,12 @@ impl Problem {
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         self.retry_after.map(whole_seconds)
+    }
+
+    /// The same, told to no page of another origin.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        Self { hidden: Some(Hidden), ..self }
     }
 
     /// The same with another status, for gateways that know only some.
@@ -277,9 +288,13 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.status;
+        let (status, hidden) = (self.status, self.hidden);
         let (headers, body) = self.spoken();
-        (status, headers, body).into_response()
+        let mut response = (status, headers, body).into_response();
+        if let Some(hidden) = hidden {
+            response.extensions_mut().insert(hidden);
+        }
+        response
     }
 }
 

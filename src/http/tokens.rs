@@ -58,7 +58,7 @@ pub async fn login(
         body.app.as_deref().map_or(Ok(AppName::default_app()), AppName::parse).map_err(AuthError::from)?;
     if body.transport != Transport::Body && headers.contains_key(header::ORIGIN) {
         // Else a stranger's page could sign its visitor in as somebody else.
-        origin::require_own(&http, &headers, &app).await?;
+        origin::require_own_page(&http, &headers, &app).await?;
     }
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let login = Login {

@@ -176,6 +176,67 @@ async fn only_pages_of_its_own_app_may_change_state_with_it() {
 }
 
 #[tokio::test]
+async fn pages_of_other_apps_read_nothing_that_it_opens() {
+    let (page, other) = ("https://app.example.com", "https://other.example.com");
+    let install = Install::new();
+    install.good(&["app", "add", "web", "--origin", page]);
+    install.good(&["app", "add", "other", "--origin", other]);
+    let server = server(&install).await;
+    let sign_in = async |transport: &str| {
+        let body = json!({ "username": "alice", "password": PASSWORD, "app": "web", "transport": transport });
+        let login = server.client().request("POST", "/v1/login").header("origin", page).json(&body);
+        let set = cookie(&send(login).await.headers).expect("a cookie");
+        set.split(';').next().expect("a pair").to_owned()
+    };
+    let (session, refresh) = (sign_in("session").await, sign_in("cookie").await);
+    let ask = |method: &str, path: &str, cookie: &str| {
+        server.client().request(method, path).header("cookie", cookie)
+    };
+    for (method, path, cookie, opened) in [
+        ("GET", "/v1/me", &session, 200),
+        ("GET", "/v1/sessions", &session, 200),
+        ("POST", "/v1/refresh", &refresh, 200),
+        ("POST", "/v1/logout", &refresh, 204),
+    ] {
+        for stranger in [other, "https://evil.example.com", "null"] {
+            let refused = send(ask(method, path, cookie).header("origin", stranger)).await;
+            refused.problem(403, "cross_site");
+            assert!(!refused.text.contains("alice"), "{refused:?}");
+            for name in ["access-control-allow-origin", "access-control-allow-credentials"] {
+                assert!(!refused.headers.contains_key(name), "{path} {stranger}: {refused:?}");
+            }
+            assert_eq!(refused.header("vary"), "Origin", "no cache hands it to others");
+        }
+        let own = send(ask(method, path, cookie).header("origin", page)).await;
+        assert_eq!(
+            (own.status, own.header("access-control-allow-origin")),
+            (opened, page),
+            "{path}: {own:?}"
+        );
+    }
+    for path in ["/v1/me", "/v1/sessions"] {
+        assert_eq!(
+            send(ask("GET", path, &session)).await.status,
+            200,
+            "own pages and navigations name no origin"
+        );
+        let own = send(ask("GET", path, &session).header("origin", &server.url)).await;
+        assert_eq!(own.status, 200, "{own:?}");
+    }
+    let body = json!({ "username": "alice", "password": PASSWORD, "app": "web", "transport": "session" });
+    let login = send(server.client().request("POST", "/v1/login").header("origin", other).json(&body)).await;
+    login.problem(403, "cross_site");
+    assert_eq!(
+        login.header("access-control-allow-origin"),
+        other,
+        "there was no cookie to keep from anybody"
+    );
+    let alice = server.client().signed_in("alice", PASSWORD).await;
+    let by_token = send(alice.authorized("GET", "/v1/me").header("origin", other)).await;
+    assert_eq!((by_token.status, by_token.header("access-control-allow-origin")), (200, other));
+}
+
+#[tokio::test]
 async fn it_ends_at_its_age_however_much_it_is_used() {
     let install = Install::new().with("KEYWARD_TOKENS_SESSION_MAX_AGE", "3s");
     let server = server(&install).await;
