@@ -1,7 +1,7 @@
 -- Asks Keyward's check whether a request may pass. What comes of it is in variables of the
 -- transaction; where there is none, haproxy.cfg refuses.
 
-local check = os.getenv("CHECK_ADDRESS")
+local check = os.getenv("CHECK_SOCKET")
 
 -- What the check looks at. Several lines of one header stay several: two tokens are none.
 local asked_with = {
@@ -31,6 +31,18 @@ local function list(values)
     return all
 end
 
+-- The app gets the client's cookies without Keyward's, which are worth a sign-in.
+local function without_ours(line)
+    local kept = {}
+    for pair in line:gmatch("[^;]+") do
+        pair = pair:match("^%s*(.-)%s*$")
+        if pair ~= "" and not pair:gsub("^__Host%-", ""):find("^keyward%-") then
+            kept[#kept + 1] = pair
+        end
+    end
+    return table.concat(kept, "; ")
+end
+
 core.register_action("keyward", { "http-req" }, function(txn)
     txn:set_var("txn.keyward_status", 0)
     local sent = txn.http:req_get_headers()
@@ -40,8 +52,16 @@ core.register_action("keyward", { "http-req" }, function(txn)
             headers[name] = list(sent[name])
         end
     end
+    txn.http:req_del_header("cookie")
+    for _, line in ipairs(list(sent["cookie"])) do
+        local rest = without_ours(line)
+        if rest ~= "" then
+            txn.http:req_add_header("cookie", rest)
+        end
+    end
     local answer = core.httpclient():get{
-        url = "http://" .. check .. "/v1/check?" .. (txn:get_var("txn.keyward_asks") or ""),
+        dst = check,
+        url = "http://keyward/v1/check?" .. (txn:get_var("txn.keyward_asks") or ""),
         headers = headers,
         timeout = 5000,
     }

@@ -80,7 +80,13 @@ impl Kind {
                 let text = format!("{NGINX}{}\n}}\n", ours("nginx.conf"));
                 fs::write(folder.join("main.conf"), text).expect("written");
             }
-            Self::EnvoyGrpc | Self::EnvoyHttp | Self::Haproxy | Self::Traefik => {}
+            Self::Haproxy => {
+                // Such names are one for the whole machine.
+                let own = folder.file_name().expect("a name").display();
+                let text = ours("haproxy.cfg").replace("abns@keyward-check", &format!("abns@{own}"));
+                fs::write(folder.join("haproxy.cfg"), text).expect("written");
+            }
+            Self::EnvoyGrpc | Self::EnvoyHttp | Self::Traefik => {}
         }
     }
 }

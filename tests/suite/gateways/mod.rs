@@ -8,4 +8,5 @@ mod init;
 mod matrix;
 mod mistakes;
 mod outages;
+mod refusals;
 mod site;

@@ -12,9 +12,20 @@ use super::{
     site::{PASSWORD, Site, USER},
 };
 use crate::{
-    blackbox::install::{Install, PATIENCE},
+    blackbox::install::{Install, PATIENCE, free_addresses},
     servers::redis,
 };
+
+/// The lines of both files of Envoy.
+const ENVOY_ASKS: [(&str, &str); 4] = [
+    ("    # health_checks:", "    health_checks:"),
+    ("    # - { timeout: 1s", "    - { timeout: 1s"),
+    ("    #     http_health_check", "        http_health_check"),
+    (
+        "    load_assignment:\n      cluster_name: keyward\n      endpoints:\n      - lb_endpoints:\n        - endpoint: {",
+        "    load_assignment:\n      cluster_name: keyward\n      endpoints:\n      - lb_endpoints:\n        - endpoint: { health_check_config: { port_value: PORT },",
+    ),
+];
 
 async fn ask(gateway: &Gateway, path: &str, token: &str) -> Response {
     let client = Client::builder().no_proxy().build().expect("a client");
@@ -113,6 +124,86 @@ async fn while_the_store_is_away_clients_are_told_to_come_back() {
         lets_in_again(gateway, &token).await;
         assert!(!probes(gateway, &token).await.contains(&"away".to_owned()));
     }
+}
+
+/// With two nodes behind it, and one of them stopped, killed and started again under load, HAProxy in our
+/// configuration refuses nobody.
+#[tokio::test]
+async fn behind_haproxy_a_node_that_goes_away_loses_no_request() {
+    let install = Install::new().with("KEYWARD_RATE_LIMIT_SESSION_REQUESTS", "1000000");
+    let install =
+        Install::beside(&install).with("KEYWARD_SERVER_PUBLIC_URL", format!("http://{}", install.listen));
+    install.add_user(USER, PASSWORD, &[]);
+    let [listen, management, check, ext_authz] = free_addresses();
+    let mut second = Install::beside(&install)
+        .with("KEYWARD_SERVER_LISTEN", listen)
+        .with("KEYWARD_SERVER_MANAGEMENT_LISTEN", management)
+        .with("KEYWARD_SERVER_CHECK_LISTEN", check)
+        .with("KEYWARD_SERVER_EXT_AUTHZ_LISTEN", ext_authz);
+    second.listen = listen;
+    let stays = second.start().await;
+    let site = Site::start_in(install).await;
+    let more = format!("    server keyward2 {check} check port {}", listen.port());
+    let more = ("    # server keyward2 10.0.0.2:9082", &*more);
+    let gateway = site.gateway_with(Kind::Haproxy, &[("# option httpchk", "option httpchk"), more]);
+    let token = site.user().await.access;
+    let Site { install, server, app: _app } = site;
+
+    let comes_and_goes = async {
+        let mut server = server;
+        for is_killed in [false, true, false, true] {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let stop = move || if is_killed { server.kill() } else { server.terminate() };
+            tokio::task::spawn_blocking(stop).await.expect("stopped");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            server = install.start().await;
+        }
+        server
+    };
+    let pressing = async {
+        let mut served = 0;
+        loop {
+            let answer = ask(&gateway, "/", &token).await;
+            assert_eq!(answer.status(), 200, "after {served}: {answer:?}\n{}", gateway.log());
+            served += 1;
+        }
+    };
+    tokio::select! {
+        () = pressing => {}
+        _server = comes_and_goes => {}
+    }
+    drop(stays);
+}
+
+/// What stands in the files as a comment works as it stands there.
+#[rstest]
+#[case::caddy(Kind::Caddy, &[("# health_uri", "health_uri"), ("# health_port 8080", "health_port PORT")])]
+#[case::envoy_grpc(Kind::EnvoyGrpc, &ENVOY_ASKS)]
+#[case::envoy_http(Kind::EnvoyHttp, &ENVOY_ASKS)]
+#[case::haproxy(Kind::Haproxy, &[
+    ("# option httpchk", "option httpchk"),
+    ("# default-server check inter 2s fall 2 rise 1 port 8080", "default-server check inter 2s port PORT"),
+])]
+#[tokio::test]
+async fn a_gateway_asks_whether_checks_are_answered(#[case] kind: Kind, #[case] changes: &[(&str, &str)]) {
+    let site = Site::start().await;
+    let port = site.install.listen.port().to_string();
+    let changes: Vec<_> = changes.iter().map(|(from, to)| (*from, to.replace("PORT", &port))).collect();
+    let changes: Vec<_> = changes.iter().map(|(from, to)| (*from, &**to)).collect();
+    let line = r#"keyward_http_requests_total{route="/readyz",status="200"} "#;
+    let asked = async || {
+        let page = site.server.client().at(&site.server.management_url).get("/metrics").await.text;
+        page.lines().find_map(|said| said.strip_prefix(line)?.parse::<u64>().ok()).unwrap_or(0)
+    };
+    let before = asked().await;
+    let gateway = site.gateway_with(kind, &changes);
+    let deadline = Instant::now() + PATIENCE;
+    while asked().await == before {
+        assert!(Instant::now() < deadline, "nothing was asked: {}", gateway.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let token = site.user().await.access;
+    assert_eq!(ask(&gateway, "/", &token).await.status(), 200, "{}", gateway.log());
 }
 
 /// A check that hangs is asked again by some gateways. Keyward then answers a question more, which
