@@ -59,7 +59,8 @@ pub(super) struct Init {
 
 #[derive(Debug, Args)]
 pub(super) struct Test {
-    /// The gateway, such as <https://app.example.com>
+    /// The gateway, such as <https://app.example.com>; with the path of a part that is protected, where
+    /// not all is
     url: String,
     /// Keyward as a client reaches it; if not given, its `server.public_url`
     #[arg(long, value_name = "URL")]

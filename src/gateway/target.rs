@@ -58,6 +58,11 @@ impl Target {
         })
     }
 
+    /// Whether it names no path.
+    pub(super) const fn is_whole_site(&self) -> bool {
+        self.base.is_empty()
+    }
+
     /// A new connection.
     pub(super) async fn connect(&self) -> io::Result<Wire> {
         in_time(async {

@@ -17,6 +17,8 @@ use crate::gateway::{
 };
 
 const PATH: &str = "/forms/a%20b/%C3%A9;v=1?x=1&y=%2F&x=2";
+/// A gateway that hands on the client's path as it is lets the client write all that the check reads.
+const OWN_WORD: &str = "/v1/check?preflight=allow";
 const MEBIBYTE: u32 = 1024 * 1024;
 
 fn upgrade(request: Request) -> Request {
@@ -53,20 +55,25 @@ pub(super) fn with(token: &str) -> Vec<Attack> {
 /// A CORS preflight carries no token. Whether it is let through is for the gateway to say, not for
 /// the client; and it is nobody's.
 pub(super) async fn preflight(attacker: &mut Attacker) {
-    let preflight = |query: &str| {
-        let request = Request::new("OPTIONS", format!("/preflight{query}"));
-        let request = request.line("Origin: https://app.example.com");
-        spoofs::forged(request.line("Access-Control-Request-Method: POST"), str::to_owned)
+    let preflight = |method, target: &str| {
+        spoofs::forged(spoofs::as_preflight(Request::new(method, target)), str::to_owned)
     };
     let name = "a preflight that asks to be let in";
-    let plain = attacker.gateway.ask(&preflight("")).await;
-    match plain.ok().filter(|answer| reached(answer, attacker.has_echo)).map(|answer| answer.told()) {
-        Some(told) => match told.and_then(|told| Identity::nobody().differs(&told)) {
+    let plain = attacker.gateway.ask(&preflight("OPTIONS", "/preflight")).await;
+    let let_in = plain.ok().filter(|answer| reached(answer, attacker.has_echo));
+    if let Some(answer) = let_in {
+        match answer.told().and_then(|told| Identity::nobody().differs(&told)) {
             Some(wrong) => attacker.find(name, Open, wrong),
             None => attacker.find(name, Holds, "preflights are let in, by the gateway's word"),
-        },
-        None => attacker.attack(Attack::new(name, Unauthorized, preflight("?preflight=allow"))).await,
+        }
+    } else {
+        let asking = preflight("OPTIONS", "/preflight?preflight=allow");
+        attacker.attack(Attack::new(name, Unauthorized, asking)).await;
+        let own_path = preflight("OPTIONS", OWN_WORD);
+        attacker.attack(Attack::new("OPTIONS at the check's own path", Unauthorized, own_path)).await;
     }
+    let own_path = preflight("GET", OWN_WORD).line("X-Forwarded-Method: OPTIONS");
+    attacker.attack(Attack::new("GET at the check's own path", Unauthorized, own_path)).await;
 }
 
 /// Whoever could switch the app to HTTP/2 on the open connection would pass it requests that the

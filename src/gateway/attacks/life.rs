@@ -44,7 +44,11 @@ pub(super) async fn cookie(attacker: &mut Attacker) {
     };
     let post =
         Request::new("POST", "/cookie").line(&cookie).line("Origin: https://forged.example").body("{}");
-    attacker.attack(Attack::new(name, Denied(403), post)).await;
+    attacker.attack(Attack::new(name, Denied(403), post.clone())).await;
+    for (says, reported) in [("it is a GET", "GET"), ("nothing readable", "("), ("nothing", "")] {
+        let post = post.clone().line(format!("X-Forwarded-Method: {reported}"));
+        attacker.attack(Attack::new(format!("{name}, that says {says}"), Denied(403), post)).await;
+    }
     let name = "GET with the session cookie";
     let answer = attacker.gateway.ask(&get("/cookie").line(&cookie)).await;
     match answer {

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod caller;
+mod cookies;
 mod forms;
 mod judge;
 mod life;
@@ -93,9 +94,15 @@ impl Attacker {
     /// Tries everything, in an order in which nothing spoils what comes after.
     pub async fn run(mut self) -> Result<Vec<Finding>, GatewayError> {
         self.look().await?;
+        if self.is_public().await {
+            if let Some(caller) = &self.caller {
+                caller.sign_out().await?;
+            }
+            return Ok(self.findings);
+        }
         self.all(tokens::anonymous(self.expired.as_deref())).await;
         self.all(spoofs::anonymous()).await;
-        self.all(paths::anonymous()).await;
+        self.paths(paths::anonymous).await;
         self.all(forms::anonymous()).await;
         bodies::never_comes(&mut self).await;
         forms::preflight(&mut self).await;
@@ -108,7 +115,8 @@ impl Attacker {
         self.all(tokens::with(token)).await;
         self.all(spoofs::with(token)).await;
         spoofs::claims(self, token).await;
-        self.all(paths::with(token)).await;
+        cookies::stay_behind(self, token).await;
+        self.paths(|path| paths::with(path, token)).await;
         self.all(forms::with(token)).await;
         forms::other_protocol(self, token).await;
         bodies::held_back(self, token).await;
@@ -129,6 +137,33 @@ impl Attacker {
         let away = |error| GatewayError::Away(self.gateway.origin.clone(), error);
         self.has_echo = answer.map_err(away)?.is_echo();
         Ok(())
+    }
+
+    /// Where anybody is let in, all that follows would say so once more, and nothing else.
+    async fn is_public(&mut self) -> bool {
+        self.attack(tokens::none()).await;
+        let hint = format!(
+            "; it is open to everybody, and nothing else was tried. If it is meant to be, name a path that is \
+             not, such as {}/api",
+            self.gateway.origin
+        );
+        let open = self.findings.last_mut().filter(|finding| finding.verdict == Verdict::Open);
+        open.map(|finding| finding.seen.push_str(&hint)).is_some()
+    }
+
+    /// Steps that lead out of the path that is tested lead to what may be open to everybody.
+    async fn paths(&mut self, attack: impl Fn(&str) -> Attack) {
+        for path in paths::TRICKS {
+            self.attack(attack(path)).await;
+        }
+        for path in paths::WAYS_OUT {
+            let attack = attack(path);
+            if self.gateway.is_whole_site() {
+                self.attack(attack).await;
+            } else {
+                self.unseen(&attack.name, "it leads out of the path that is tested");
+            }
+        }
     }
 
     async fn all(&mut self, attacks: Vec<Attack>) {

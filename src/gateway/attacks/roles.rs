@@ -45,6 +45,8 @@ fn spellings(path: &str) -> Vec<String> {
         format!("/{encoded}{other}"),
         format!("/{}", rest.to_uppercase()),
         format!("{};x=1/y", path.trim_end_matches('/')),
+        format!("{path}?role"),
+        format!("{path}?preflight=allow&deny=200"),
     ]
 }
 

@@ -38,15 +38,20 @@ fn claiming(request: Request) -> Request {
 }
 
 pub(super) fn anonymous() -> Vec<Attack> {
-    let as_preflight = get()
-        .line("X-Forwarded-Method: OPTIONS")
-        .line("Origin: https://forged.example")
-        .line("Access-Control-Request-Method: GET");
-    vec![
+    let mut attacks = vec![
         Attack::new("identity headers without a token", Unauthorized, forged(get(), str::to_owned)),
         Attack::new("forwarding headers without a token", Unauthorized, claiming(get())),
-        Attack::new("a request that says it is a preflight", Unauthorized, as_preflight),
-    ]
+    ];
+    attacks.extend(["GET", "POST", "DELETE"].map(|method| {
+        let request = as_preflight(Request::new(method, "/spoofs")).line("X-Forwarded-Method: OPTIONS");
+        Attack::new(format!("{method} that says it is a preflight"), Unauthorized, request)
+    }));
+    attacks
+}
+
+/// With what a preflight has beside its method.
+pub(super) fn as_preflight(request: Request) -> Request {
+    request.line("Origin: https://forged.example").line("Access-Control-Request-Method: POST")
 }
 
 pub(super) fn with(token: &str) -> Vec<Attack> {

@@ -11,12 +11,16 @@ use crate::gateway::request::Request;
 
 const PATH: &str = "/";
 
+/// Nothing at all.
+pub(super) fn none() -> Attack {
+    Attack::new("no token", Unauthorized, Request::new("GET", PATH))
+}
+
 /// What a stranger has.
 pub(super) fn anonymous(expired: Option<&str>) -> Vec<Attack> {
     let get = || Request::new("GET", PATH);
     let long = "a".repeat(7900);
     let mut attacks = vec![
-        Attack::new("no token", Unauthorized, get()),
         Attack::new("an empty token", Unauthorized, get().line("Authorization: Bearer ")),
         Attack::new("a token of nonsense", Unauthorized, get().bearer("nonsense")),
         Attack::new("another scheme", Unauthorized, get().line("Authorization: Basic YWRtaW46YWRtaW4=")),

@@ -52,6 +52,23 @@ async fn before_an_app_that_tells_nothing_it_judges_by_the_answers() {
     assert!(verdicts(&outcome)[2] > 0 && outcome.code == Some(1), "{outcome:?}");
 }
 
+/// Below it, what is protected is tested like a whole site.
+#[tokio::test]
+async fn a_site_whose_root_is_public_is_one_finding() {
+    let site = Site::start().await;
+    let public = "location /api { proxy_pass http://app; } location / { auth_request off;";
+    let mut gateway = site.gateway_with(Kind::Nginx, &[("location / {", public)]);
+    let credentials = ["--username", USER, "--password-stdin"];
+    let outcome = test(&site.install, &gateway, &credentials, PASSWORD);
+    assert_eq!((verdicts(&outcome), outcome.code), ([0, 0, 1, 0], Some(1)), "{outcome:?}");
+    assert!(outcome.stdout.contains("open to everybody"), "{outcome:?}");
+    assert!(site.user().await.sessions().await.len() == 1, "it has signed out");
+    gateway.url.push_str("/api");
+    let outcome = test(&site.install, &gateway, &credentials, PASSWORD);
+    let [hold, weak, open, _] = verdicts(&outcome);
+    assert!(hold > 80 && (weak, open) == (0, 0) && outcome.code == Some(0), "{outcome:?}");
+}
+
 #[tokio::test]
 async fn it_speaks_tls_and_trusts_no_stranger() {
     let site = Site::start().await;

@@ -6,7 +6,7 @@ use rstest::rstest;
 
 use super::{
     gateway::Kind,
-    site::{PASSWORD, Site, USER},
+    site::{Line, PASSWORD, Site, USER},
 };
 use crate::blackbox::install::{Install, PATIENCE};
 
@@ -41,8 +41,11 @@ async fn every_attack_is_held_off(#[case] kind: Kind) {
     let site = Site::start_in(install).await;
     let gateway = site.gateway(kind);
     let (outcome, lines) = site.attack(&gateway, &["--forbidden", "/admin/", "--expired", &expired]);
-    let loose: Vec<_> = lines.iter().filter(|line| line.verdict != "holds").collect();
-    assert!(loose.is_empty(), "{loose:#?}\n{}", gateway.log());
+    let loose = lines.iter().filter(|line| line.verdict != "holds");
+    let loose: Vec<_> = loose.map(|line| (line.attack.as_str(), line.verdict.as_str())).collect();
+    // What the page says of Traefik.
+    let known: &[_] = if kind == Kind::Traefik { &[("Keyward's own cookies", "weak")] } else { &[] };
+    assert_eq!(loose, known, "{}", gateway.log());
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert!(lines.len() > 100, "{lines:#?}");
 }
@@ -57,7 +60,8 @@ const ENVOY_ROUTE: (&str, &str) = (
                     check_settings: { context_extensions: { preflight: allow } }",
 );
 
-/// Preflights then pass, and nothing else that did not.
+/// Preflights then pass, and nothing else that did not. By HTTP that is asked of the public listener: on the
+/// other one a path might be the client's.
 #[rstest]
 #[case::caddy(Kind::Caddy, ("import keyward \"\"", "import keyward preflight=allow"))]
 #[case::envoy_grpc(Kind::EnvoyGrpc, ENVOY_ROUTE)]
@@ -68,13 +72,17 @@ const ENVOY_ROUTE: (&str, &str) = (
 #[tokio::test]
 async fn preflights_pass_where_the_gateway_asks_for_it(#[case] kind: Kind, #[case] change: (&str, &str)) {
     let site = Site::start().await;
-    let gateway = site.gateway_with(kind, &[change]);
+    let (check, public) = (site.install.check.port().to_string(), site.install.listen.port().to_string());
+    let there = (&*check, &*public);
+    let changes = if kind == Kind::EnvoyGrpc { vec![change] } else { vec![change, there] };
+    let gateway = site.gateway_with(kind, &changes);
     let preflight = site.server.client().at(&gateway.url).request("OPTIONS", "/");
     let preflight = preflight.header("origin", "https://app.example.com");
     let answer = preflight.header("access-control-request-method", "POST").send().await.expect("an answer");
     assert_eq!((answer.status().as_u16(), answer.headers().contains_key("x-keyward-echo")), (200, true));
     let (_, lines) = site.attack(&gateway, &[]);
-    let loose: Vec<_> =
-        lines.iter().filter(|line| !["holds", "unseen"].contains(&line.verdict.as_str())).collect();
+    let is_loose = |line: &&Line| !["holds", "unseen"].contains(&line.verdict.as_str());
+    let is_known = |line: &&Line| kind == Kind::Traefik && line.attack == "Keyward's own cookies";
+    let loose: Vec<_> = lines.iter().filter(is_loose).filter(|line| !is_known(line)).collect();
     assert!(loose.is_empty(), "{loose:#?}\n{}", gateway.log());
 }

@@ -30,13 +30,17 @@ async fn mistakes_with_nginx_are_found() {
         Nginx,
         &[
             ("    auth_request /_keyward;", "", "no token"),
-            ("location / {", "location / { auth_request off;", "a token after signing out"),
+            ("location / {", "location / { auth_request off;", "no token"),
             ("proxy_set_header X-Auth-User     $auth_user;", "", "identity headers"),
             ("proxy_set_header X-Auth-Roles    $auth_roles;", "", "identity headers in small letters"),
             ("underscores_in_headers off", "underscores_in_headers on", "identity headers with underscores"),
             ("default      \"\";\n", "default $http_upgrade;\n", "a switch to HTTP/2 in the clear"),
             ("http://keyward/v1/check$keyward_asks", "http://PUBLIC$request_uri", "/healthz without a token"),
-            ("location / {", "location / { set $keyward_asks ?$args;", "a preflight that asks to be let in"),
+            (
+                "http://keyward/v1/check$keyward_asks",
+                "http://PUBLIC$request_uri",
+                "OPTIONS at the check's own path",
+            ),
             (
                 "proxy_set_header X-Forwarded-Method $request_method;",
                 "",
@@ -58,7 +62,6 @@ async fn mistakes_with_caddy_are_found() {
             ("respond @takes_out 400", "", "identity headers that Connection names"),
             ("request_header -X_auth*", "", "identity headers with underscores"),
             ("copy_headers X-Auth-User ", "copy_headers ", "a good token"),
-            ("check?{args.0}", "check", "a preflight that asks to be let in"),
         ],
     )
     .await;
@@ -152,6 +155,68 @@ async fn mistakes_with_traefik_are_found() {
     .await;
 }
 
+/// Preflights are allowed, and what a client says of its method is believed.
+#[tokio::test]
+async fn a_method_that_the_client_reports_itself_is_found() {
+    let site = Site::start().await;
+    let public = site.server.url.trim_start_matches("http://");
+    let asks = format!("http://{public}/v1/check?preflight=allow");
+    let gateway = site.gateway_with(
+        Nginx,
+        &[
+            ("http://keyward/v1/check$keyward_asks", &asks),
+            ("X-Forwarded-Method $request_method;", "X-Forwarded-Method $http_x_forwarded_method;"),
+        ],
+    );
+    let (outcome, lines) = site.attack(&gateway, &[]);
+    for attack in ["GET", "POST", "DELETE"].map(|method| format!("{method} that says it is a preflight")) {
+        let line = lines.iter().find(|line| line.attack == attack).expect("tried");
+        assert_eq!(line.verdict, "open", "{line:?}\n{}", gateway.log());
+    }
+    let posts = lines.iter().filter(|line| line.attack.starts_with("POST with the session cookie"));
+    assert_eq!(
+        posts.filter(|line| line.verdict == "open").count(),
+        3,
+        "unless it is another method: {lines:?}"
+    );
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+}
+
+/// The client's query comes to the public listener, which takes it for the gateway's.
+#[tokio::test]
+async fn a_query_that_the_client_writes_is_found() {
+    let site = Site::start().await;
+    let (check, public) = (site.install.check.port().to_string(), site.install.listen.port().to_string());
+    let changes = [("location / {", "location / { set $keyward_asks ?$args;"), (&*check, &*public)];
+    let gateway = site.gateway_with(Nginx, &changes);
+    let (outcome, lines) = site.attack(&gateway, &[]);
+    let line = lines.iter().find(|line| line.attack == "a preflight that asks to be let in").expect("tried");
+    assert_eq!((line.verdict.as_str(), outcome.code), ("open", Some(1)), "{line:?}\n{}", gateway.log());
+}
+
+/// The client's path or query comes to the check as it is, or a parameter lost its value.
+#[tokio::test]
+async fn what_might_be_a_clients_word_opens_nothing() {
+    let site = Site::start().await;
+    for (kind, from, to) in [
+        (Nginx, "http://keyward/v1/check$keyward_asks", "http://keyward$request_uri"),
+        (Nginx, "location / {", "location / { set $keyward_asks ?$args;"),
+        (Nginx, "\"?role=admin\";", "\"?role\";"),
+        (Caddy, "check?{args.0}", "check"),
+        (Caddy, "keyward role=admin", "keyward role"),
+        (EnvoyHttp, "path_override: /v1/check?role=admin", "path_override: /v1/check?role"),
+        (EnvoyGrpc, "{ role: admin }", "{ role: \"\" }"),
+    ] {
+        let gateway = site.gateway_with(kind, &[(from, to)]);
+        let forbidden = ["--forbidden", "/admin/"];
+        let forbidden = if to.contains("role") { &forbidden[..] } else { &[] };
+        let (outcome, lines) = site.attack(&gateway, forbidden);
+        let open: Vec<_> = lines.iter().filter(|line| line.verdict == "open").collect();
+        assert!(open.is_empty() && lines.len() > 90, "{from:?} -> {to:?}: {open:?}\n{}", gateway.log());
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    }
+}
+
 /// What lets nobody in, and tells a client something wrong.
 #[tokio::test]
 async fn what_a_client_is_told_wrongly_is_found_too() {
@@ -159,6 +224,7 @@ async fn what_a_client_is_told_wrongly_is_found_too() {
     for (kind, from, to, attack) in [
         (Nginx, "error_page 500 = @keyward_refused;", "", "a session over its rate"),
         (Nginx, "proxy_set_header X-Original-URI     \"\";", "", "forwarding headers"),
+        (Nginx, "proxy_set_header Cookie          $app_cookies;", "", "Keyward's own cookies"),
         (Nginx, "client_max_body_size 0", "client_max_body_size 1k", "POST of 1 MiB"),
         (Nginx, "proxy_set_header Upgrade    $app_upgrade;", "", "WebSocket"),
         (Haproxy, "hdr WWW-Authenticate \"%[var(txn.keyward_challenge)]\"", "", "no token"),
