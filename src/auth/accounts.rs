@@ -42,7 +42,7 @@ impl Auth {
             return Err(AuthError::UsernameTaken);
         }
         let password_hash = self.accept_password(&user, &new.password).await?;
-        let account = Account { user, password_hash };
+        let account = Account { user, password_hash, pardons: 0 };
         match self.stores.accounts.create(&account).await? {
             Created::Yes => Ok(account.user),
             Created::NameTaken => Err(AuthError::UsernameTaken),
@@ -62,7 +62,7 @@ impl Auth {
             roles: vec![Role::parse(Role::ADMIN)?],
         };
         let (password_hash, _turn) = self.lane.turn().await?.hash(&new.password).await?;
-        let account = Account { user: self.describe(&new), password_hash };
+        let account = Account { user: self.describe(&new), password_hash, pardons: 0 };
         let made = self.stores.accounts.create_first(&account).await?;
         Ok(made.then_some(new.password))
     }

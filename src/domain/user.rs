@@ -168,6 +168,8 @@ pub struct Account {
     pub user: User,
     /// What their password is checked against.
     pub password_hash: PasswordHash,
+    /// How often its failed sign-ins were forgiven: those before the last time no longer count.
+    pub pardons: u32,
 }
 
 #[cfg(test)]

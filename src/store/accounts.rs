@@ -47,6 +47,10 @@ pub trait AccountStore: Send + Sync {
         hash: &PasswordHash,
     ) -> Result<bool, StoreError>;
 
+    /// Forgives the failed sign-ins of before: [`Account::pardons`] is one more. `false` = no such
+    /// account.
+    async fn pardon(&self, id: UserId) -> Result<bool, StoreError>;
+
     /// Enables or disables; `false` = no such account.
     async fn set_status(&self, id: UserId, status: UserStatus) -> Result<bool, StoreError>;
 

@@ -13,12 +13,18 @@ use crate::domain::{clock::Timestamp, ids::SessionId};
 pub enum Counter {
     /// Checks of one session.
     Session(SessionId),
-    /// Failed sign-ins of one account from one address; a hash of both.
+    /// Failed sign-ins of one account from one address, or on one device; a hash of both.
     LoginPair(String),
     /// Failed sign-ins of one account; a hash of its name.
     LoginUser(String),
     /// Failed sign-ins from one address: IPv4, or the /64 of an IPv6 one.
     LoginAddress(String),
+    /// Sign-ins that succeeded, of one account from one address; a hash of both.
+    LoginKnown(String),
+    /// New accounts from one address.
+    Signup(String),
+    /// Access tokens of one session that were revoked by name.
+    Revoked(SessionId),
 }
 
 /// Where a counter stands.
@@ -39,6 +45,9 @@ pub trait CounterStore: Send + Sync {
 
     /// Reads without counting, in the order asked.
     async fn read(&self, counters: &[Counter], now: Timestamp) -> Result<Vec<Count>, StoreError>;
+
+    /// Counts one less, where a window runs; one without counts is over.
+    async fn take_back(&self, counter: &Counter, now: Timestamp) -> Result<(), StoreError>;
 
     /// Forgets a counter.
     async fn clear(&self, counter: &Counter) -> Result<(), StoreError>;

@@ -38,6 +38,7 @@ fn account(name: &str) -> Account {
             created_at: now,
         },
         password_hash: PasswordHash::from_phc("$argon2id$h4sh".to_owned()),
+        pardons: 0,
     }
 }
 

@@ -74,7 +74,7 @@ fn account(name: &str) -> Account {
         status: UserStatus::Active,
         created_at: START,
     };
-    Account { user, password_hash: PasswordHash::from_phc("$argon2id$h4sh".to_owned()) }
+    Account { user, password_hash: PasswordHash::from_phc("$argon2id$h4sh".to_owned()), pardons: 0 }
 }
 
 /// An error with all its sources, as it would be logged.

@@ -19,11 +19,17 @@ pub struct MemoryCounters {
     /// Apart from the others, so that a flood of failed sign-ins costs no session its count.
     sessions: Windows<SessionId>,
     sign_ins: Windows<Counter>,
+    /// Apart too: a flood makes nobody a stranger.
+    known: Windows<Counter>,
 }
 
 impl Default for MemoryCounters {
     fn default() -> Self {
-        Self { sessions: Windows::holding(1 << 18), sign_ins: Windows::holding(1 << 17) }
+        Self {
+            sessions: Windows::holding(1 << 18),
+            sign_ins: Windows::holding(1 << 17),
+            known: Windows::holding(1 << 17),
+        }
     }
 }
 
@@ -32,23 +38,41 @@ impl CounterStore for MemoryCounters {
     async fn add(&self, counter: &Counter, window: Duration, now: Timestamp) -> Result<Count, StoreError> {
         Ok(match counter {
             Counter::Session(session) => self.sessions.add(session, window, now),
-            sign_in => self.sign_ins.add(sign_in, window, now),
+            other => self.of(other).add(other, window, now),
         })
     }
 
     async fn read(&self, counters: &[Counter], now: Timestamp) -> Result<Vec<Count>, StoreError> {
         let read = |counter: &Counter| match counter {
             Counter::Session(session) => self.sessions.read(session, now),
-            sign_in => self.sign_ins.read(sign_in, now),
+            other => self.of(other).read(other, now),
         };
         Ok(counters.iter().map(read).collect())
+    }
+
+    async fn take_back(&self, counter: &Counter, now: Timestamp) -> Result<(), StoreError> {
+        match counter {
+            Counter::Session(session) => self.sessions.take_back(session, now),
+            other => self.of(other).take_back(other, now),
+        }
+        Ok(())
     }
 
     async fn clear(&self, counter: &Counter) -> Result<(), StoreError> {
         match counter {
             Counter::Session(session) => self.sessions.clear(session),
-            sign_in => self.sign_ins.clear(sign_in),
+            other => self.of(other).clear(other),
         }
         Ok(())
+    }
+}
+
+impl MemoryCounters {
+    /// Where counters of that kind are, unless they are of sessions.
+    const fn of(&self, counter: &Counter) -> &Windows<Counter> {
+        match counter {
+            Counter::LoginKnown(_) => &self.known,
+            _ => &self.sign_ins,
+        }
     }
 }

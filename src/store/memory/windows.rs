@@ -68,6 +68,16 @@ impl<K: Clone + Eq + Hash> Windows<K> {
         self.shard(key).windows.get(key).map(|window| window.count(now)).unwrap_or_default()
     }
 
+    pub(super) fn take_back(&self, key: &K, now: Timestamp) {
+        let mut shard = self.shard(key);
+        if let Some(open) = shard.windows.get_mut(key).filter(|open| open.ends_at > now) {
+            open.value -= 1;
+            if open.value == 0 {
+                shard.windows.remove(key);
+            }
+        }
+    }
+
     pub(super) fn clear(&self, key: &K) {
         self.shard(key).windows.remove(key);
     }

@@ -25,11 +25,12 @@ const CREATE_FIRST: &str = "\
     SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE NOT EXISTS (SELECT FROM users)";
 
 const BY_NAME: &str = "\
-    SELECT id, username, email, roles, status, password_hash, created_at \
+    SELECT id, username, email, roles, status, password_hash, pardons, created_at \
     FROM users WHERE username_key = $1";
 
 const BY_ID: &str = "\
-    SELECT id, username, email, roles, status, password_hash, created_at FROM users WHERE id = $1";
+    SELECT id, username, email, roles, status, password_hash, pardons, created_at \
+    FROM users WHERE id = $1";
 
 const LIST: &str = "\
     SELECT id, username, email, roles, status, created_at \
@@ -37,6 +38,8 @@ const LIST: &str = "\
 
 const SET_PASSWORD: &str = "\
     UPDATE users SET password_hash = $3 WHERE id = $1 AND (password_hash = $2 OR $2 IS NULL)";
+
+const PARDON: &str = "UPDATE users SET pardons = pardons + 1 WHERE id = $1";
 
 const SET_STATUS: &str = "UPDATE users SET status = $2 WHERE id = $1";
 
@@ -76,6 +79,10 @@ impl AccountStore for PostgresStore {
     ) -> Result<bool, StoreError> {
         let expected = expected.map(PasswordHash::phc);
         Ok(self.pool.execute(SET_PASSWORD, &[&id.uuid(), &expected, &hash.phc()]).await? == 1)
+    }
+
+    async fn pardon(&self, id: UserId) -> Result<bool, StoreError> {
+        Ok(self.pool.execute(PARDON, &[&id.uuid()]).await? == 1)
     }
 
     async fn set_status(&self, id: UserId, status: UserStatus) -> Result<bool, StoreError> {

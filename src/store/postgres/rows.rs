@@ -47,7 +47,9 @@ pub(super) fn account(row: &Row) -> Result<Account, StoreError> {
     let user = user(row)?;
     let record = Record { row, id: user.id.to_string() };
     let password_hash = PasswordHash::from_phc(record.value("users.password_hash")?);
-    Ok(Account { user, password_hash })
+    let pardons: i64 = record.value("users.pardons")?;
+    let pardons = u32::try_from(pardons).map_err(|_| record.corrupt("users.pardons"))?;
+    Ok(Account { user, password_hash, pardons })
 }
 
 /// A row of `users`.

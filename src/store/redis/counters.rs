@@ -9,7 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 
-use super::{RedisStore, millis, script::COUNT};
+use super::{
+    RedisStore, millis,
+    script::{COUNT, TAKE_BACK},
+};
 use crate::{
     domain::clock::Timestamp,
     store::{
@@ -31,6 +34,10 @@ impl CounterStore for RedisStore {
 
     async fn read(&self, counters: &[Counter], _now: Timestamp) -> Result<Vec<Count>, StoreError> {
         try_join_all(counters.iter().map(|counter| self.read_one(counter))).await
+    }
+
+    async fn take_back(&self, counter: &Counter, _now: Timestamp) -> Result<(), StoreError> {
+        self.link.call::<()>(&TAKE_BACK.on(&self.keys.counter(counter))).await
     }
 
     async fn clear(&self, counter: &Counter) -> Result<(), StoreError> {

@@ -98,6 +98,9 @@ impl Keys {
             Counter::LoginPair(hash) => self.name(format_args!("rate:login:pair:{hash}")),
             Counter::LoginUser(hash) => self.name(format_args!("rate:login:user:{hash}")),
             Counter::LoginAddress(net) => self.name(format_args!("rate:login:ip:{net}")),
+            Counter::LoginKnown(hash) => self.name(format_args!("rate:login:known:{hash}")),
+            Counter::Signup(net) => self.name(format_args!("rate:signup:{net}")),
+            Counter::Revoked(id) => self.name(format_args!("rate:revoked:{id}")),
         }
     }
 

@@ -31,6 +31,7 @@ pub static PAGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("p
 pub static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("prune.lua")));
 pub static REFUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("refuse.lua")));
 pub static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("count.lua")));
+pub static TAKE_BACK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("take_back.lua")));
 pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("writable.lua")));
 pub static APP_GET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_get.lua")));
 pub static APP_SET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_set.lua")));
@@ -41,7 +42,7 @@ pub static APP_LEAVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_st
 pub static APP_SETTLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_settle.lua")));
 pub static APP_ACTIVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_active.lua")));
 
-static ALL: [&LazyLock<Script>; 19] = [
+static ALL: [&LazyLock<Script>; 20] = [
     &OPEN,
     &ROTATE,
     &SEEN,
@@ -52,6 +53,7 @@ static ALL: [&LazyLock<Script>; 19] = [
     &PRUNE,
     &REFUSE,
     &COUNT,
+    &TAKE_BACK,
     &WRITABLE,
     &APP_GET,
     &APP_SET,

@@ -16,9 +16,9 @@ use crate::{
     },
 };
 
-const BY_ID: &str = "SELECT id, username, email, roles, status, password_hash, created_at
+const BY_ID: &str = "SELECT id, username, email, roles, status, password_hash, pardons, created_at
     FROM users WHERE id = ?1";
-const BY_NAME: &str = "SELECT id, username, email, roles, status, password_hash, created_at
+const BY_NAME: &str = "SELECT id, username, email, roles, status, password_hash, pardons, created_at
     FROM users WHERE username_key = ?1";
 const LIST: &str = "SELECT id, username, email, roles, status, created_at
     FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
@@ -59,6 +59,11 @@ impl AccountStore for SqliteStore {
             WHERE id = ?1 AND (?3 IS NULL OR password_hash = ?3)";
         let (expected, hash) = (expected.map(|hash| hash.phc().to_owned()), hash.phc().to_owned());
         self.writer.write(move |step| change(step, SQL, params![id.uuid(), hash, expected])).await
+    }
+
+    async fn pardon(&self, id: UserId) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE users SET pardons = pardons + 1 WHERE id = ?1";
+        self.writer.write(move |step| change(step, SQL, [id.uuid()])).await
     }
 
     async fn set_status(&self, id: UserId, status: UserStatus) -> Result<bool, StoreError> {
@@ -119,7 +124,7 @@ fn list(db: &Connection, after: Option<UserId>, limit: u32) -> Result<Vec<User>,
 
 fn account(row: &Row<'_>) -> Result<Account, StoreError> {
     let password_hash = PasswordHash::from_phc(rows::value(row, "users.password_hash")?);
-    Ok(Account { user: user(row)?, password_hash })
+    Ok(Account { user: user(row)?, password_hash, pardons: rows::value(row, "users.pardons")? })
 }
 
 fn user(row: &Row<'_>) -> Result<User, StoreError> {

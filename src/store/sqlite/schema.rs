@@ -6,11 +6,12 @@ use rusqlite::{Connection, ErrorCode};
 use super::errors::causes;
 
 /// In order; the names are the same in `migrations/postgres`.
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     ("V1__accounts_and_apps", include_str!("../../../migrations/sqlite/V1__accounts_and_apps.sql")),
     ("V2__sessions", include_str!("../../../migrations/sqlite/V2__sessions.sql")),
     ("V3__app_sessions", include_str!("../../../migrations/sqlite/V3__app_sessions.sql")),
     ("V4__replaced_generations", include_str!("../../../migrations/sqlite/V4__replaced_generations.sql")),
+    ("V5__pardons", include_str!("../../../migrations/sqlite/V5__pardons.sql")),
 ];
 
 /// How often processes that start at once on one file may get in each other's way.
@@ -43,6 +44,6 @@ fn is_conflict(error: &Error) -> bool {
 
 /// The names of the migrations that are not among the versions `taken`.
 pub(super) fn names_not_in(taken: &[i32]) -> Vec<String> {
-    let missing = MIGRATIONS.iter().zip(1..).filter(|(_, version)| !taken.contains(version));
-    missing.map(|((name, _), _)| (*name).to_owned()).collect()
+    let steps = MIGRATIONS.iter().filter_map(|(name, sql)| Migration::unapplied(name, sql).ok());
+    steps.filter(|step| !taken.contains(&step.version())).map(|step| step.to_string()).collect()
 }

@@ -30,7 +30,7 @@ fn account(username: &str) -> Account {
         status: UserStatus::Active,
         created_at: START,
     };
-    Account { user, password_hash: hash("first") }
+    Account { user, password_hash: hash("first"), pardons: 0 }
 }
 
 async fn hash_of(home: &AccountHome, id: UserId) -> PasswordHash {
@@ -188,7 +188,7 @@ async fn accounts_are_listed_by_id_page_by_page(
     let home = AccountHome::on(on).await;
     let mut made: Vec<_> = (0..5).map(|number| account(&format!("user-{number}")).user).collect();
     for user in &made {
-        let account = Account { user: user.clone(), password_hash: hash("first") };
+        let account = Account { user: user.clone(), password_hash: hash("first"), pardons: 0 };
         home.accounts.create(&account).await.unwrap();
     }
     made.sort_by_key(|user| user.id);
@@ -210,4 +210,27 @@ async fn accounts_are_listed_by_id_page_by_page(
 #[tokio::test]
 async fn a_database_that_works_says_so(#[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn) {
     AccountHome::on(on).await.accounts.ping().await.expect("it answers");
+}
+
+#[rstest]
+#[tokio::test]
+async fn pardons_are_counted_and_change_nothing_else(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
+    let home = AccountHome::on(on).await;
+    let (ada, bob) = (account("ada"), account("bob"));
+    for made in [&ada, &bob] {
+        home.accounts.create(made).await.unwrap();
+    }
+    for pardons in 1..=2 {
+        assert!(home.accounts.pardon(ada.user.id).await.unwrap());
+        let read = home.accounts.by_name(&ada.user.username).await.unwrap().expect("an account");
+        assert_eq!((read.pardons, &read.user), (pardons, &ada.user));
+        assert!(read.password_hash == ada.password_hash);
+    }
+    home.accounts.set_password(ada.user.id, None, &hash("second")).await.unwrap();
+    let (accounts, _) = home.another_node().await;
+    assert_eq!(accounts.by_id(ada.user.id).await.unwrap().expect("an account").pardons, 2);
+    assert_eq!(accounts.by_id(bob.user.id).await.unwrap().expect("an account").pardons, 0);
+    assert!(!home.accounts.pardon(UserId::new(START)).await.unwrap(), "of nobody");
 }

@@ -13,12 +13,15 @@ use crate::backends::{CounterHome, CountersOn, TICK};
 
 const WINDOW: Duration = Duration::from_mins(1);
 
-fn one_of_each() -> [Counter; 4] {
+fn one_of_each() -> [Counter; 7] {
     [
         Counter::Session(SessionId::random()),
         Counter::LoginPair("5nJx".to_owned()),
         Counter::LoginUser("5nJx".to_owned()),
         Counter::LoginAddress("2001:db8::/64".to_owned()),
+        Counter::LoginKnown("5nJx".to_owned()),
+        Counter::Signup("2001:db8::/64".to_owned()),
+        Counter::Revoked(SessionId::random()),
     ]
 }
 
@@ -80,9 +83,9 @@ async fn counters_of_different_kind_or_name_do_not_mix(
             home.add(counter).await;
         }
     }
-    assert_eq!(home.read(&counters).await, [1, 2, 3, 4], "read in the order asked");
+    assert_eq!(home.read(&counters).await, [1, 2, 3, 4, 5, 6, 7], "read in the order asked");
     let reversed: Vec<_> = counters.iter().rev().cloned().collect();
-    assert_eq!(home.read(&reversed).await, [4, 3, 2, 1]);
+    assert_eq!(home.read(&reversed).await, [7, 6, 5, 4, 3, 2, 1]);
     assert_eq!(home.read(&one_of_each()[..1]).await, [0], "of another session");
 }
 
@@ -94,7 +97,7 @@ async fn reading_does_not_count(
     let home = CounterHome::on(on).await;
     let counters = one_of_each();
     let nothing = home.counters.read(&counters, home.now()).await.unwrap();
-    assert_eq!(nothing, [Count::default(); 4], "and begins no window");
+    assert_eq!(nothing, [Count::default(); 7], "and begins no window");
     home.add(&counters[0]).await;
     home.elapse(Duration::from_secs(45)).await;
     for _ in 0..3 {
@@ -139,6 +142,30 @@ async fn a_forgotten_counter_begins_anew(
         home.counters.clear(counter).await.unwrap();
         home.counters.clear(counter).await.unwrap();
     }
-    assert_eq!(home.read(&counters).await, [0; 4]);
+    assert_eq!(home.read(&counters).await, [0; 7]);
     home.is(home.add(&counters[3]).await, 1, WINDOW);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_taken_back_was_never_counted(
+    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
+) {
+    let home = CounterHome::on(on).await;
+    let take_back = async |counter: &Counter| home.counters.take_back(counter, home.now()).await.unwrap();
+    for counter in one_of_each() {
+        take_back(&counter).await;
+        assert_eq!(home.read(std::slice::from_ref(&counter)).await, [0], "not less than nothing");
+        home.add(&counter).await;
+        home.add(&counter).await;
+        home.elapse(Duration::from_secs(20)).await;
+        take_back(&counter).await;
+        home.is(home.add(&counter).await, 2, Duration::from_secs(40));
+        take_back(&counter).await;
+        take_back(&counter).await;
+        home.is(home.add(&counter).await, 1, WINDOW);
+        home.elapse(WINDOW).await;
+        take_back(&counter).await;
+        assert_eq!(home.read(std::slice::from_ref(&counter)).await, [0], "of a window that is over");
+    }
 }
