@@ -36,7 +36,14 @@ impl Auth {
         if endings.is_empty() {
             return Err(refusal);
         }
-        for ending in endings {
+        for mut ending in endings {
+            if ending.token.is_some() {
+                match self.count_revoked(ending.session, self.clock.now()).await {
+                    // The end of its session refuses it as well.
+                    Err(AuthError::TooManyAttempts { .. }) => ending.token = None,
+                    counted => counted?,
+                }
+            }
             self.stores.sessions.end(&ending, self.clock.now()).await?;
         }
         Ok(())

@@ -4,10 +4,16 @@
 use super::{Auth, error::AuthError};
 use crate::{
     domain::{
-        app::AppName, claims::AccessClaims, clock::Timestamp, refresh_token::RefreshToken, session::EndReason,
+        app::AppName, claims::AccessClaims, clock::Timestamp, ids::SessionId, refresh_token::RefreshToken,
+        session::EndReason,
     },
-    store::sessions::Ending,
+    store::{counters::Counter, sessions::Ending},
 };
+
+/// Access tokens of one session that are refused by name in the lifetime of one. Every node and every
+/// verifier keeps each of them until it is over, so their number must not be a client's to choose. A
+/// refresh leaves nothing to keep and is not counted: any number of tabs may refresh at once.
+const REVOKED_BY_NAME: u64 = 60;
 
 impl Auth {
     /// Refuses a token of that app from now on, whichever kind it is. What is no token, over already, or
@@ -34,7 +40,18 @@ impl Auth {
     }
 
     async fn revoke_access_token(&self, claims: &AccessClaims, now: Timestamp) -> Result<(), AuthError> {
+        self.count_revoked(claims.session, now).await?;
         let reason = EndReason::Logout;
         Ok(self.stores.revocations.refuse_token(claims.id, claims.expires_at, reason, now).await?)
+    }
+
+    /// Counts an access token that is to be refused by name.
+    pub(super) async fn count_revoked(&self, session: SessionId, now: Timestamp) -> Result<(), AuthError> {
+        let window = self.policy.lifetimes.access;
+        let count = self.stores.counters.add(&Counter::Revoked(session), window, now).await?;
+        if count.value > REVOKED_BY_NAME {
+            return Err(AuthError::TooManyAttempts { retry_after: count.resets_in });
+        }
+        Ok(())
     }
 }

@@ -87,3 +87,22 @@ async fn rev_03_an_access_token_goes_alone_and_at_once() {
     }
     assert_eq!(user.refreshed().await.check().await.status, 200, "the session goes on");
 }
+
+#[tokio::test]
+async fn tok_13_a_client_that_revokes_without_end_is_told_to_wait_and_its_session_goes_on() {
+    let stage = Stage::new().await;
+    let mut user = stage.signed_in_to("phone").await;
+    let revoke = async |token: &str| stage.form(REVOKE, &[("client_id", "phone"), ("token", token)]).await;
+    for _ in 0..60 {
+        is_done(&revoke(&user.access).await);
+        user = user.refreshed().await;
+    }
+    let refused = revoke(&user.access).await;
+    is_error(&refused, 429, "temporarily_unavailable");
+    let wait: u64 = refused.header("retry-after").parse().expect("seconds");
+    assert!((1..=900).contains(&wait), "{wait}");
+    user = user.refreshed().await;
+    assert_eq!(user.check().await.status, 200);
+    is_done(&revoke(&user.refresh).await);
+    user.check().await.refused(401, "token_revoked");
+}
