@@ -130,6 +130,7 @@ fn policy(settings: &Settings) -> Policy {
         sessions_per_user: settings.accounts.sessions_per_user,
         session_limit: Limit { count: limits.session_requests.into(), window: limits.session_window },
         login_limit: Limit { count: limits.login_failures.into(), window: limits.login_window },
+        signup_limit: Limit { count: limits.signups.into(), window: limits.signup_window },
         outage: settings.outage.check,
         signup_open: settings.accounts.signup == Signup::Open,
         password_min_length: settings.accounts.password_min_length,

@@ -18,6 +18,9 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// How often revocations that no longer matter are forgotten.
 const PURGE: Duration = Duration::from_mins(1);
 
+/// How often what a flood kept out of the log is summed up.
+const SUM_UP: Duration = Duration::from_secs(5);
+
 /// Starts it all; it ends with the set.
 pub(super) fn start(tasks: &mut JoinSet<()>, app: &App, metrics: Metrics) {
     tasks.spawn(reread_keys(Arc::clone(app.auth.keys())));
@@ -26,6 +29,14 @@ pub(super) fn start(tasks: &mut JoinSet<()>, app: &App, metrics: Metrics) {
         loop {
             ticks.tick().await;
             metrics.upkeep();
+        }
+    });
+    let auth = Arc::clone(&app.auth);
+    tasks.spawn(async move {
+        let mut ticks = interval(SUM_UP);
+        loop {
+            ticks.tick().await;
+            auth.sum_up();
         }
     });
     let (revoked, clock) = (app.home.stores().revoked, Arc::clone(&app.clock));

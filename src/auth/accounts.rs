@@ -1,6 +1,6 @@
 //! Accounts: the owner's view of their own, and what an operator does with any.
 
-use super::{Auth, check::Caller, error::AuthError};
+use super::{Auth, check::Caller, error::AuthError, lane::Party};
 use crate::{
     domain::{
         ids::UserId,
@@ -33,6 +33,11 @@ impl Auth {
 
     /// Makes an account with a password that is good enough.
     pub async fn add_account(&self, new: NewAccount) -> Result<User, AuthError> {
+        self.make_account(new, Party::default()).await
+    }
+
+    /// The same on somebody's behalf.
+    pub(super) async fn make_account(&self, new: NewAccount, party: Party) -> Result<User, AuthError> {
         let user = self.describe(&new);
         if user.roles.len() > ROLES_MAX {
             return Err(AuthError::InvalidRequest(format!("a user has at most {ROLES_MAX} roles").into()));
@@ -41,7 +46,7 @@ impl Auth {
         if self.stores.accounts.by_name(&user.username).await?.is_some() {
             return Err(AuthError::UsernameTaken);
         }
-        let password_hash = self.accept_password(&user, &new.password).await?;
+        let password_hash = self.accept_password(&user, &new.password, party).await?;
         let account = Account { user, password_hash, pardons: 0 };
         match self.stores.accounts.create(&account).await? {
             Created::Yes => Ok(account.user),
@@ -61,7 +66,7 @@ impl Auth {
             email: None,
             roles: vec![Role::parse(Role::ADMIN)?],
         };
-        let (password_hash, _turn) = self.lane.turn().await?.hash(&new.password).await?;
+        let (password_hash, _turn) = self.lane.turn(Party::default()).await?.hash(&new.password).await?;
         let account = Account { user: self.describe(&new), password_hash, pardons: 0 };
         let made = self.stores.accounts.create_first(&account).await?;
         Ok(made.then_some(new.password))
@@ -83,13 +88,21 @@ impl Auth {
         Ok(self.stores.accounts.by_id(id).await?.map(|account| account.user))
     }
 
-    /// Sets a password without knowing the old one, and ends the user's sessions.
+    /// Sets a password without knowing the old one, forgives the failures at it, and ends the user's
+    /// sessions.
     pub async fn set_password(&self, user: &User, new: &Password) -> Result<(), AuthError> {
-        let hash = self.accept_password(user, new).await?;
+        let hash = self.accept_password(user, new, Party::default()).await?;
         if !self.stores.accounts.set_password(user.id, None, &hash).await? {
             return Err(AuthError::NotFound);
         }
+        self.stores.accounts.pardon(user.id).await?;
         self.end_sessions(user.id, EndReason::PasswordChanged).await
+    }
+
+    /// Forgives the failed sign-ins of an account: none of them counts any more, from wherever it was.
+    pub async fn unlock(&self, username: &Username) -> Result<(), AuthError> {
+        let user = self.user(username).await?;
+        if self.stores.accounts.pardon(user.id).await? { Ok(()) } else { Err(AuthError::NotFound) }
     }
 
     /// Disables an account: no sign-in, and no token passes from now on.

@@ -22,12 +22,16 @@ const MOST: (u32, u32, u32) = (64 * 1024, 10, 4);
 pub struct BadHash(String);
 
 /// What a comparison showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
-    /// The password is the right one.
-    pub matches: bool,
-    /// The hash was made with weaker parameters than today's.
-    pub outdated: bool,
+#[derive(Debug)]
+pub enum Verdict {
+    /// It is another password.
+    Wrong,
+    /// It is the password.
+    Right,
+    /// It is the password, and the hash was made with weaker parameters than today's.
+    Outdated,
+    /// The stored hash is of no kind that is known here, so no password is the right one.
+    Unusable(BadHash),
 }
 
 /// The memory of one hashing thread, kept from one hash to the next.
@@ -56,8 +60,21 @@ pub fn hash(password: &Password, memory: &mut Memory) -> Result<PasswordHash, Ba
     phc(&salt, output)
 }
 
-/// Compares in constant time. A hash of other parameters is compared under its own.
-pub fn verify(password: &Password, stored: &PasswordHash, memory: &mut Memory) -> Result<Verdict, BadHash> {
+/// Compares in constant time. A hash that cannot be used takes the time of one that can, the `dummy`.
+pub fn verify(
+    password: &Password,
+    stored: &PasswordHash,
+    dummy: &PasswordHash,
+    memory: &mut Memory,
+) -> Result<Verdict, BadHash> {
+    match compare(password, stored, memory) {
+        Ok(verdict) => Ok(verdict),
+        Err(bad) => compare(password, dummy, memory).map(|_| Verdict::Unusable(bad)),
+    }
+}
+
+/// A hash of other parameters is compared under its own.
+fn compare(password: &Password, stored: &PasswordHash, memory: &mut Memory) -> Result<Verdict, BadHash> {
     let phc = Phc::new(stored.phc()).map_err(bad)?;
     if phc.algorithm != Algorithm::Argon2id.ident()
         || phc.version.is_some_and(|v| v != u32::from(Version::V0x13))
@@ -74,7 +91,11 @@ pub fn verify(password: &Password, stored: &PasswordHash, memory: &mut Memory) -
     let outdated = params.m_cost() < TODAY.m_cost() || params.t_cost() < TODAY.t_cost();
     let output = compute(params, password, &salt, expected.len(), memory)?;
     // `Output` compares in constant time.
-    Ok(Verdict { matches: output == expected, outdated })
+    Ok(match output == expected {
+        false => Verdict::Wrong,
+        true if outdated => Verdict::Outdated,
+        true => Verdict::Right,
+    })
 }
 
 /// A hash that no password has, at the cost of a real one: what an unknown user is compared with.
@@ -122,23 +143,35 @@ mod tests {
         Password::parse(text).expect("valid")
     }
 
+    fn judged(typed: &str, stored: &PasswordHash) -> Verdict {
+        let dummy = dummy().expect("makes");
+        verify(&password(typed), stored, &dummy, &mut Memory::default()).expect("compares")
+    }
+
     #[test]
     fn the_right_password_matches_and_no_other() {
-        let memory = &mut Memory::default();
-        let stored = hash(&password("one"), memory).expect("hashes");
-        assert_eq!(
-            verify(&password("one"), &stored, memory).expect("reads"),
-            Verdict { matches: true, outdated: false }
-        );
-        assert!(!verify(&password("two"), &stored, memory).expect("reads").matches);
-        assert!(!verify(&password("one"), &dummy().expect("makes"), memory).expect("reads").matches);
+        let stored = hash(&password("one"), &mut Memory::default()).expect("hashes");
+        assert!(matches!(judged("one", &stored), Verdict::Right));
+        assert!(matches!(judged("two", &stored), Verdict::Wrong));
+        assert!(matches!(judged("one", &dummy().expect("makes")), Verdict::Wrong));
     }
 
     #[test]
     fn a_hash_that_asks_for_gigabytes_is_not_computed() {
         let greedy = "$argon2id$v=19$m=4194304,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         let stored = PasswordHash::from_phc(greedy.to_owned());
-        assert!(verify(&password("one"), &stored, &mut Memory::default()).is_err());
+        assert!(matches!(judged("one", &stored), Verdict::Unusable(_)));
+    }
+
+    #[test]
+    fn a_hash_of_another_kind_is_told_apart_and_says_nothing_of_itself() {
+        let bcrypt = "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW";
+        for stored in [bcrypt, "", "swordfish", "$argon2id$v=19$m=1,t=1,p=1$$"] {
+            let Verdict::Unusable(bad) = judged("one", &PasswordHash::from_phc(stored.to_owned())) else {
+                panic!("{stored} was compared");
+            };
+            assert!(!bad.to_string().contains("R9h/cIPz") && !bad.to_string().contains("swordfish"), "{bad}");
+        }
     }
 
     #[test]
@@ -149,9 +182,6 @@ mod tests {
         let weak = Phc::new(phc(&[7; 16], output).expect("makes").phc()).expect("reads");
         let weak = Phc { params: ParamsString::try_from(&params).expect("valid"), ..weak };
         let stored = PasswordHash::from_phc(weak.to_string());
-        assert_eq!(
-            verify(&password("one"), &stored, memory).expect("reads"),
-            Verdict { matches: true, outdated: true }
-        );
+        assert!(matches!(judged("one", &stored), Verdict::Outdated));
     }
 }

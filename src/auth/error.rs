@@ -88,8 +88,8 @@ pub enum AuthError {
     /// The session has used up its requests.
     #[error("too many requests in this session")]
     RateLimited(RateState),
-    /// Too many failed sign-ins.
-    #[error("too many failed sign-ins")]
+    /// Too many failed sign-ins, or too much else of what is counted.
+    #[error("too many attempts; try again later")]
     TooManyAttempts {
         /// When the next try may be made.
         retry_after: Duration,

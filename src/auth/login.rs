@@ -1,12 +1,20 @@
 //! Sign in: throttle, compare, open a session, issue the first tokens.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
-use super::{Auth, error::AuthError, lane::Turn, throttle::Attempt, tokens::TokenSet};
+use super::{
+    Auth,
+    argon::Verdict,
+    error::AuthError,
+    lane::{Party, Turn},
+    refusals::Refusal,
+    throttle::{Attempt, network},
+    tokens::TokenSet,
+};
 use crate::{
     domain::{
         app::AppName,
-        ids::SessionId,
+        ids::{SessionId, UserId},
         refresh_token::RefreshToken,
         secret::Password,
         session::{Device, EndReason, NewSession},
@@ -27,11 +35,15 @@ pub struct Login {
     pub app: Option<AppName>,
     /// Where from.
     pub device: Device,
+    /// Tokens of earlier sign-ins that came along, of whatever kind: they may speak for the owner.
+    pub kept: Vec<String>,
 }
 
 /// A session that was opened without tokens.
 #[derive(Debug)]
 pub struct SessionGrant {
+    /// Whose it is.
+    pub user: UserId,
     /// What its cookie holds.
     pub token: SessionToken,
     /// How long it lives unless it is used.
@@ -51,8 +63,8 @@ impl Auth {
     /// Signs in to a session that lives by its use: no access token, no refresh token, one cookie.
     pub async fn login_to_session(&self, login: Login) -> Result<SessionGrant, AuthError> {
         let token = SessionToken::new(SessionId::random(), self.keys.refresh_secret());
-        let (_, granted) = self.sign_in(login, token.session(), None).await?;
-        Ok(SessionGrant { token, expires_in: granted.created_at.until(granted.expires_at) })
+        let (user, granted) = self.sign_in(login, token.session(), None).await?;
+        Ok(SessionGrant { user: user.id, token, expires_in: granted.created_at.until(granted.expires_at) })
     }
 
     async fn sign_in(
@@ -61,45 +73,72 @@ impl Auth {
         id: SessionId,
         token: Option<&RefreshToken>,
     ) -> Result<(User, Granted), AuthError> {
-        let app = login.app.unwrap_or_else(AppName::default_app);
+        let app = login.app.clone().unwrap_or_else(AppName::default_app);
         if self.stores.apps.find(&app).await?.is_none() {
             return Err(AuthError::InvalidRequest("there is no such app".into()));
         }
-        let account = self.authenticate(&login.username, &login.password, login.device.ip).await?;
+        let account = self.authenticate(&login).await?;
+        let party = Party::of(login.username.key(), &network(login.device.ip));
         let (user, created_at) = (account.user.id, self.clock.now());
         let session = NewSession { id, user, app: app.clone(), device: login.device, created_at };
         self.stores.sessions.open(&session, token, self.policy.sessions_per_user).await?;
-        self.stand_by(&account, &login.password, id).await?;
+        self.stand_by(&account, &login.password, id, party).await?;
         tracing::info!(user.id = %user, session.id = %id, "signed in");
         let expires_at = self.policy.lifetimes.session_expiry(created_at, created_at);
         Ok((account.user, Granted { user, app, created_at, expires_at }))
     }
 
     /// The account whose name and password these are.
-    pub(super) async fn authenticate(
+    async fn authenticate(&self, login: &Login) -> Result<Account, AuthError> {
+        let account = self.stores.accounts.by_name(&login.username).await?;
+        let device = match &account {
+            Some(account) => self.device_of(account, &login.kept).await?,
+            None => None,
+        };
+        let attempt = Attempt::new(&login.username, account.as_ref(), login.device.ip, device);
+        self.prove(&login.username, account, &login.password, &attempt).await
+    }
+
+    /// The account, if the password is its own and it may sign in.
+    pub(super) async fn prove(
         &self,
         username: &Username,
+        account: Option<Account>,
         password: &Password,
-        address: Option<IpAddr>,
+        attempt: &Attempt,
     ) -> Result<Account, AuthError> {
-        let attempt = Attempt::new(username, address);
         // Asked before the queue, so that a flood of refused attempts takes no places in it, and
-        // again in turn, so that attempts that waited together cannot all pass on one count.
-        self.throttle(&attempt).await?;
-        let turn = self.lane.turn().await?;
-        self.throttle(&attempt).await?;
-        let account = self.stores.accounts.by_name(username).await?;
-        let stored = account.as_ref().map_or(self.lane.dummy(), |account| &account.password_hash);
+        // counted in turn, so that attempts that waited together cannot all pass on one count.
+        let bars = self.throttle(attempt).await?;
+        let turn = self.lane.turn(attempt.party(username)).await?;
+        self.reserve(attempt, &bars).await?;
+        let stored = account.as_ref().map(|account| &account.password_hash);
         let (verdict, turn) = turn.verify(password, stored).await?;
-        let Some(account) = account.filter(|_| verdict.matches) else {
-            self.note_failure(&attempt).await?;
+        let Some(account) = account.filter(|_| matches!(verdict, Verdict::Right | Verdict::Outdated)) else {
+            self.note_failure(attempt, &verdict);
             return Err(AuthError::InvalidCredentials);
         };
-        self.note_success(&attempt).await?;
+        self.note_success(attempt, &bars).await?;
         if account.user.status == UserStatus::Disabled {
+            self.refuse(Refusal::AccountDisabled, attempt);
             return Err(AuthError::AccountDisabled);
         }
-        if verdict.outdated { self.renew_hash(account, password, turn).await } else { Ok(account) }
+        if matches!(verdict, Verdict::Outdated) {
+            return self.renew_hash(account, password, turn).await;
+        }
+        Ok(account)
+    }
+
+    fn note_failure(&self, attempt: &Attempt, verdict: &Verdict) {
+        if let (Some(user), Verdict::Unusable(bad)) = (attempt.user, verdict) {
+            tracing::error!(
+                user.id = %user,
+                error = bad as &dyn std::error::Error,
+                "a stored password hash cannot be used; set the password anew"
+            );
+        }
+        let known = attempt.user.map_or(Refusal::UnknownUser, |_| Refusal::WrongPassword);
+        self.refuse(known, attempt);
     }
 
     /// Replaces a hash of weaker parameters, now that the password is at hand.
@@ -125,13 +164,17 @@ impl Auth {
         account: &Account,
         password: &Password,
         session: SessionId,
+        party: Party,
     ) -> Result<(), AuthError> {
         let reason = match self.stores.accounts.by_id(account.user.id).await? {
             Some(current) if current.user.status == UserStatus::Active => {
                 // Another sign-in may have renewed the hash of the same password.
-                if current.password_hash == account.password_hash
-                    || self.lane.turn().await?.verify(password, &current.password_hash).await?.0.matches
-                {
+                if current.password_hash == account.password_hash {
+                    return Ok(());
+                }
+                let turn = self.lane.turn(party).await?;
+                let (verdict, _turn) = turn.verify(password, Some(&current.password_hash)).await?;
+                if matches!(verdict, Verdict::Right | Verdict::Outdated) {
                     return Ok(());
                 }
                 EndReason::PasswordChanged

@@ -8,14 +8,17 @@ pub mod apps;
 mod argon;
 pub mod check;
 mod client;
+mod device;
 pub mod error;
 mod introspect;
 pub mod lane;
+mod line;
 pub mod login;
 pub mod logout;
 mod outage;
 pub mod password;
 pub mod refresh;
+mod refusals;
 pub mod revocations;
 mod revoke;
 mod session_cookie;
@@ -32,7 +35,12 @@ use std::{
 };
 
 use self::{
-    app_secrets::AppSecrets, error::AuthError, lane::PasswordLane, outage::Silence, revocations::Watches,
+    app_secrets::AppSecrets,
+    error::AuthError,
+    lane::{PasswordLane, Room},
+    outage::Silence,
+    refusals::Refusals,
+    revocations::Watches,
     verified::VerifiedTokens,
 };
 use crate::{
@@ -51,6 +59,10 @@ use crate::{
         sessions::SessionStore,
     },
 };
+
+/// Passwords of one account that are hashed at once. Fewer than may fail: each is counted as a failure
+/// until it is known to be none, and sign-ins by its owner must not meet that limit.
+const AT_ONCE: usize = 4;
 
 /// The stores a server runs on, each behind its promise.
 #[derive(Clone)]
@@ -86,6 +98,8 @@ pub struct Policy {
     pub session_limit: Limit,
     /// Failed sign-ins of one account from one address in a window.
     pub login_limit: Limit,
+    /// New accounts from one address in a window.
+    pub signup_limit: Limit,
     /// How long checks go on without the home of revocations.
     pub outage: Duration,
     /// Whether anybody may make an account.
@@ -117,6 +131,7 @@ pub struct Auth {
     verified: VerifiedTokens,
     app_secrets: AppSecrets,
     silence: Silence,
+    refusals: Refusals,
     watches: Watches,
 }
 
@@ -128,7 +143,12 @@ impl Auth {
         clock: Arc<dyn Clock>,
         policy: Policy,
     ) -> Result<Self, AuthError> {
-        let lane = PasswordLane::start(policy.hash_threads, policy.hash_queue)?;
+        let room = Room {
+            threads: policy.hash_threads.get(),
+            places: policy.hash_queue,
+            of_one_account: usize::try_from(policy.login_limit.count).unwrap_or(usize::MAX).min(AT_ONCE),
+        };
+        let lane = PasswordLane::start(room)?;
         Ok(Self {
             stores,
             keys,
@@ -138,6 +158,7 @@ impl Auth {
             verified: VerifiedTokens::new(),
             app_secrets: AppSecrets::new(),
             silence: Silence::default(),
+            refusals: Refusals::default(),
             watches: Watches::new(),
         })
     }
@@ -158,6 +179,11 @@ impl Auth {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Logs what was left out of the log; to be called every few seconds.
+    pub fn sum_up(&self) {
+        self.refusals.sum_up(self.clock.now());
     }
 
     /// Whether every store answers.

@@ -4,7 +4,13 @@ use std::net::IpAddr;
 
 use zxcvbn::{Score, zxcvbn};
 
-use super::{Auth, check::Caller, error::AuthError, lane::Turn};
+use super::{
+    Auth,
+    check::Caller,
+    error::AuthError,
+    lane::{Party, Turn},
+    throttle::Attempt,
+};
 use crate::domain::{
     secret::{Password, PasswordHash},
     session::EndReason,
@@ -26,8 +32,11 @@ impl Auth {
     ) -> Result<(), AuthError> {
         let claims = caller.claims();
         let account = self.stores.accounts.by_id(claims.user).await?.ok_or(AuthError::TokenInvalid)?;
-        let account = self.authenticate(&account.user.username, current, address).await?;
-        let hash = self.accept_password(&account.user, new).await?;
+        let username = account.user.username.clone();
+        // Whoever holds a session of the account is no stranger to it.
+        let attempt = Attempt::new(&username, Some(&account), address, Some(claims.session.into()));
+        let account = self.prove(&username, Some(account), current, &attempt).await?;
+        let hash = self.accept_password(&account.user, new, attempt.party(&username)).await?;
         let expected = Some(&account.password_hash);
         if !self.stores.accounts.set_password(claims.user, expected, &hash).await? {
             // Somebody else changed it in this moment: what was typed is no longer the current one.
@@ -44,8 +53,9 @@ impl Auth {
         &self,
         user: &User,
         new: &Password,
+        party: Party,
     ) -> Result<PasswordHash, AuthError> {
-        let turn = self.lane.turn().await?;
+        let turn = self.lane.turn(party).await?;
         let turn =
             self.require_strength(new, &user.username, user.email.as_ref().map(Email::as_str), turn).await?;
         Ok(turn.hash(new).await?.0)

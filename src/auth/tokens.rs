@@ -7,7 +7,7 @@ use crate::{
     domain::{
         claims::AccessClaims,
         clock::Timestamp,
-        ids::{SessionId, TokenId},
+        ids::{SessionId, TokenId, UserId},
         refresh_token::RefreshToken,
         user::User,
     },
@@ -24,6 +24,8 @@ pub struct TokenSet {
     pub refresh_token: RefreshToken,
     /// How long it lives unless it is used.
     pub refresh_expires_in: Duration,
+    /// Whose they are.
+    pub user: UserId,
     /// The session of both.
     pub session: SessionId,
 }
@@ -56,6 +58,7 @@ impl Auth {
             access_token: self.keys.sign(&claims)?,
             expires_in: issued_at.until(claims.expires_at),
             refresh_expires_in: now.until(granted.expires_at),
+            user: user.id,
             session: refresh_token.session(),
             refresh_token,
         })

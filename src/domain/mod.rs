@@ -8,6 +8,7 @@ pub mod app_session_data;
 pub mod claims;
 pub mod clock;
 pub mod cursor;
+pub mod device_token;
 pub mod identity;
 pub mod ids;
 pub mod limits;

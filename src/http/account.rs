@@ -28,14 +28,18 @@ pub struct SignupBody {
     email: Option<String>,
 }
 
-pub async fn signup(State(http): State<Shared>, Json(body): Json<SignupBody>) -> Result<Response, Problem> {
+pub async fn signup(
+    State(http): State<Shared>,
+    ClientAddress(address): ClientAddress,
+    Json(body): Json<SignupBody>,
+) -> Result<Response, Problem> {
     let new = NewAccount {
         username: Username::parse(&body.username).map_err(AuthError::from)?,
         password: Password::parse(&body.password).map_err(AuthError::from)?,
         email: body.email.as_deref().map(Email::parse).transpose().map_err(AuthError::from)?,
         roles: Vec::new(),
     };
-    let user = http.auth.signup(new).await?;
+    let user = http.auth.signup(new, address).await?;
     Ok((StatusCode::CREATED, axum::Json(UserShape::from(&user))).into_response())
 }
 

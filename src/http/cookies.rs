@@ -17,6 +17,8 @@ pub struct Cookies {
     pub refresh: Cookie,
     /// Transport `session`: the session token.
     pub session: Cookie,
+    /// Either of them: that an account has signed in on this device before.
+    pub device: Cookie,
 }
 
 /// One of them.
@@ -30,13 +32,24 @@ impl Cookies {
     /// For a server that is known by that address.
     #[must_use]
     pub fn of(public_url: &PublicUrl) -> Self {
-        let [refresh, session] = if public_url.as_str().starts_with("http://") && public_url.is_private() {
-            ["keyward-refresh", "keyward-session"].map(|name| Cookie { name, guard: "" })
+        let [refresh, session, device] = if public_url.as_str().starts_with("http://")
+            && public_url.is_private()
+        {
+            ["keyward-refresh", "keyward-session", "keyward-device"].map(|name| Cookie { name, guard: "" })
         } else {
-            ["__Host-keyward-refresh", "__Host-keyward-session"]
+            ["__Host-keyward-refresh", "__Host-keyward-session", "__Host-keyward-device"]
                 .map(|name| Cookie { name, guard: "; Secure" })
         };
-        Self { refresh, session }
+        Self { refresh, session, device }
+    }
+}
+
+impl Cookies {
+    /// Whatever a browser has kept of earlier sign-ins. A cookie that came twice says nothing here.
+    #[must_use]
+    pub fn kept(&self, headers: &HeaderMap) -> Vec<String> {
+        let all = [&self.device, &self.refresh, &self.session];
+        all.into_iter().filter_map(|cookie| cookie.read(headers).ok().flatten()).collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sign in, refresh, sign out.
 
+use std::time::Duration;
+
 use axum::{
     extract::{Query, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -24,6 +26,9 @@ use crate::{
     },
     domain::{app::AppName, secret::Password, session::Device, user::Username},
 };
+
+/// How long a browser keeps that an account has signed in on it. Some keep nothing for longer.
+const DEVICE_KEPT: Duration = Duration::from_hours(400 * 24);
 
 #[derive(Deserialize)]
 pub struct LoginBody {
@@ -66,12 +71,23 @@ pub async fn login(
         password: Password::parse(&body.password).map_err(AuthError::from)?,
         app: Some(app),
         device: Device::new(body.device.as_deref(), address, user_agent),
+        kept: http.cookies.kept(&headers),
     };
-    if body.transport == Transport::Session {
-        return Ok(session(&http, &http.auth.login_to_session(login).await?));
+    let (user, mut response) = if body.transport == Transport::Session {
+        let granted = http.auth.login_to_session(login).await?;
+        (granted.user, session(&http, &granted))
+    } else {
+        let issued = http.auth.login(login).await?;
+        (issued.user, tokens(&http, &issued, body.transport))
+    };
+    if body.transport != Transport::Body
+        && let Some(device) = http.auth.device_token(user, &http.cookies.kept(&headers))
+    {
+        response
+            .headers_mut()
+            .append(header::SET_COOKIE, http.cookies.device.keep(device.expose(), DEVICE_KEPT));
     }
-    let issued = http.auth.login(login).await?;
-    Ok(tokens(&http, &issued, body.transport))
+    Ok(response)
 }
 
 #[derive(Deserialize)]
@@ -212,7 +228,7 @@ struct SessionShape {
 }
 
 fn session(http: &Shared, granted: &SessionGrant) -> Response {
-    let SessionGrant { token, expires_in } = granted;
+    let SessionGrant { token, expires_in, .. } = granted;
     let shape =
         SessionShape { session_id: token.session().to_string(), session_expires_in: expires_in.as_secs() };
     let cookie = http.cookies.session.keep(token.expose(), *expires_in);

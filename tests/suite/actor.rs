@@ -39,7 +39,9 @@ pub struct Options {
     pub sessions_per_user: Option<NonZeroU32>,
     pub session_limit: u64,
     pub outage: Duration,
+    pub hash_threads: usize,
     pub hash_queue: usize,
+    pub signup_open: bool,
 }
 
 impl Default for Options {
@@ -49,7 +51,9 @@ impl Default for Options {
             sessions_per_user: None,
             session_limit: 1_000_000,
             outage: Duration::from_secs(10),
+            hash_threads: 2,
             hash_queue: 64,
+            signup_open: false,
         }
     }
 }
@@ -108,7 +112,13 @@ impl Server {
     ) -> Result<TokenSet, AuthError> {
         let ip = from.map(|ip| ip.parse().expect("an address"));
         let device = Device::new(Some("laptop"), ip, Some("test/1.0"));
-        let login = Login { username: name(username), password: password(typed), app: None, device };
+        let login = Login {
+            username: name(username),
+            password: password(typed),
+            app: None,
+            device,
+            kept: Vec::new(),
+        };
         self.auth.login(login).await
     }
 
@@ -193,10 +203,11 @@ fn verbs(home: &Home, folder: &TempDir, options: Options, node: Node) -> Arc<Aut
         sessions_per_user: options.sessions_per_user,
         session_limit: Limit { count: options.session_limit, window: Duration::from_mins(1) },
         login_limit: Limit { count: 10, window: Duration::from_mins(15) },
+        signup_limit: Limit { count: 20, window: Duration::from_hours(1) },
         outage: options.outage,
-        signup_open: false,
+        signup_open: options.signup_open,
         password_min_length: 8,
-        hash_threads: NonZeroUsize::new(2).expect("two"),
+        hash_threads: NonZeroUsize::new(options.hash_threads).expect("some"),
         hash_queue: options.hash_queue,
     };
     Arc::new(Auth::new(stores, Arc::new(keys), clock, policy).expect("verbs"))

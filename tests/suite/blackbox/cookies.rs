@@ -42,11 +42,25 @@ impl Browser {
     }
 }
 
+/// The one cookie of an answer, beside what it says of the device.
 pub fn cookie(headers: &HeaderMap) -> Option<String> {
-    let mut cookies = headers.get_all("set-cookie").iter();
-    let first = cookies.next().map(|value| value.to_str().expect("ASCII").to_owned());
+    let mut cookies = set_cookies(headers).into_iter().filter(|cookie| !is_of_device(cookie));
+    let first = cookies.next();
     assert!(cookies.next().is_none(), "{headers:?}");
     first
+}
+
+/// What an answer has a browser keep of the device.
+pub fn device_cookie(headers: &HeaderMap) -> Option<String> {
+    set_cookies(headers).into_iter().find(|cookie| is_of_device(cookie))
+}
+
+fn is_of_device(cookie: &str) -> bool {
+    cookie.trim_start_matches("__Host-").starts_with("keyward-device=")
+}
+
+fn set_cookies(headers: &HeaderMap) -> Vec<String> {
+    headers.get_all("set-cookie").iter().map(|value| value.to_str().expect("ASCII").to_owned()).collect()
 }
 
 #[tokio::test]
@@ -214,4 +228,44 @@ async fn registered_origins_may_read_answers_and_nobody_else() {
     assert!(!yes.header("x-request-id").is_empty());
     let no = send(preflight("https://evil.example.com")).await;
     assert!(no.headers.get("access-control-allow-origin").is_none(), "{no:?}");
+}
+
+#[tokio::test]
+async fn a_browser_keeps_that_an_account_has_signed_in_on_it_and_is_not_locked_out_by_strangers() {
+    let install = Install::new()
+        .with("KEYWARD_RATE_LIMIT_LOGIN_FAILURES", 1)
+        .with("KEYWARD_SERVER_TRUSTED_PROXIES", "127.0.0.0/8");
+    let (browser, answer) = Browser::sign_in(&install).await;
+    let set = device_cookie(&answer.headers).expect("a cookie");
+    assert!(set.starts_with("keyward-device=kwd_"), "{set}");
+    assert!(set.ends_with("; Max-Age=34560000; Path=/; HttpOnly; SameSite=Strict"), "{set}");
+    let device = set.split(';').next().expect("a pair");
+    let login = |from: &str, password: &str, transport: &str, cookie: &str| {
+        let body = json!({ "username": "alice", "password": password, "transport": transport });
+        let request = browser.server.client().request("POST", "/v1/login").header("x-forwarded-for", from);
+        send(request.header("cookie", cookie).json(&body))
+    };
+    for stranger in 0..10 {
+        let from = format!("203.0.113.{stranger}");
+        login(&from, "wrong", "body", "").await.problem(401, "invalid_credentials");
+    }
+    login("198.51.100.1", PASSWORD, "cookie", "").await.problem(429, "too_many_attempts");
+    for transport in ["cookie", "session", "body"] {
+        let answer = login("198.51.100.2", PASSWORD, transport, device).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(device_cookie(&answer.headers), None, "it has one: {answer:?}");
+    }
+    let twice = format!("{device}; {device}");
+    login("198.51.100.3", PASSWORD, "cookie", &twice).await.problem(429, "too_many_attempts");
+    login("198.51.100.4", "wrong", "cookie", device).await.problem(401, "invalid_credentials");
+    login("198.51.100.5", "wrong", "cookie", device).await.problem(429, "too_many_attempts");
+}
+
+#[tokio::test]
+async fn behind_tls_what_is_kept_of_the_device_is_bound_to_the_host() {
+    let install = Install::new().with("KEYWARD_SERVER_PUBLIC_URL", "https://auth.example.com");
+    let (_browser, answer) = Browser::sign_in(&install).await;
+    let set = device_cookie(&answer.headers).expect("a cookie");
+    assert!(set.starts_with("__Host-keyward-device=kwd_"), "{set}");
+    assert!(set.ends_with("; Path=/; HttpOnly; SameSite=Strict; Secure"), "{set}");
 }

@@ -19,6 +19,7 @@ mod oauth;
 mod process;
 pub mod raw;
 mod refresh;
+mod refusals;
 mod rest_sessions;
 mod revocations;
 mod session_cookies;
