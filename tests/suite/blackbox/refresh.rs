@@ -63,9 +63,10 @@ async fn within_the_grace_a_confirmed_parent_is_still_answered() {
     assert_eq!(parent.refreshed().await.refresh, child.refresh);
     let grandchild = child.refreshed().await;
     assert_eq!(child.refreshed().await.refresh, grandchild.refresh);
-    parent.refreshes().await.problem(401, "refresh_reused");
-    grandchild.check().await.refused(401, "token_revoked");
-    grandchild.refreshes().await.problem_with_reason(401, "session_ended", "reuse_detected");
+    // A tab whose request was overtaken by another tab's next refresh.
+    assert_eq!(parent.refreshed().await.refresh, grandchild.refresh);
+    assert_eq!(grandchild.check().await.status, 200);
+    grandchild.refreshed().await;
 }
 
 #[tokio::test]

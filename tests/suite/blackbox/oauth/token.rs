@@ -4,7 +4,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::json;
 
 use super::{FORM, Stage, is_error, with_form};
-use crate::blackbox::actor::{Answer, send};
+use crate::blackbox::{
+    actor::{Answer, send},
+    install::Install,
+};
 
 const TOKEN: &str = "/oauth/token";
 
@@ -203,7 +206,7 @@ async fn grt_02_a_refresh_token_is_its_clients_alone() {
 
 #[tokio::test]
 async fn rft_03_a_replaced_token_that_comes_back_ends_the_session() {
-    let stage = Stage::new().await;
+    let stage = Stage::on(Install::new().with("KEYWARD_TOKENS_REUSE_GRACE", "0")).await;
     let first = stage.signed_in_to("default").await;
     let second = first.with_tokens(&stage.refresh_as("default", &first.refresh).await);
     let third = second.with_tokens(&stage.refresh_as("default", &second.refresh).await);
@@ -233,7 +236,7 @@ async fn rft_05_and_06_any_number_of_callers_get_one_successor() {
 
 #[tokio::test]
 async fn rft_07_every_dead_token_is_one_answer() {
-    let stage = Stage::new().await;
+    let stage = Stage::on(Install::new().with("KEYWARD_TOKENS_REUSE_GRACE", "0")).await;
     let [out, reused, other] = [
         stage.signed_in_to("phone").await,
         stage.signed_in_to("phone").await,
