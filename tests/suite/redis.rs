@@ -4,6 +4,7 @@ mod advice;
 mod app_crash;
 mod app_keys;
 mod app_races;
+mod cluster;
 mod crash;
 mod failover;
 mod feed;

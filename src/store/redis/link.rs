@@ -4,14 +4,10 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use redis::{
-    Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
-    cluster::ClusterClientBuilder,
-    cluster_async::ClusterConnection,
-    cluster_routing::{Route, SingleNodeRoutingInfo, SlotAddr},
-};
+use redis::{Arg, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
 
 use super::{
+    cluster::ClusterLink,
     error::{away, from_redis, is_unknown_script, unexpected},
     node::NodeLink,
     script::Call,
@@ -21,6 +17,9 @@ use crate::store::error::StoreError;
 
 /// How long replicas may take to acknowledge a write.
 const ACKNOWLEDGE: Duration = Duration::from_millis(500);
+
+/// In how many lanes keys can be told apart, see [`Link::lane`].
+pub const LANES: usize = 32;
 
 /// How commands go to Redis; clones share the connection.
 #[derive(Clone)]
@@ -33,14 +32,14 @@ pub struct Link {
 #[derive(Clone)]
 enum Path {
     Node(NodeLink),
-    Cluster(ClusterConnection),
+    Cluster(ClusterLink),
 }
 
 impl Link {
     /// Connects once; then the link keeps itself alive.
     pub async fn connect(target: &RedisTarget) -> RedisResult<Self> {
         let path = match target.mode {
-            Mode::Cluster => Path::Cluster(cluster(target).await?),
+            Mode::Cluster => Path::Cluster(ClusterLink::connect(target).await?),
             Mode::Single | Mode::Sentinel { .. } => Path::Node(NodeLink::connect(target).await?),
         };
         Ok(Self { path, replicas: 0 })
@@ -54,15 +53,20 @@ impl Link {
         Ok(Self { replicas, ..Self::connect(&patient).await? })
     }
 
-    /// Runs a command that may be repeated.
+    /// Runs a command that may be repeated, and whose first argument is its one key.
     pub async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
-        read(self.send(command).await)
+        let key = match command.args_iter().nth(1) {
+            Some(Arg::Simple(key)) => key,
+            _ => &[],
+        };
+        read(self.send(key, command).await)
     }
 
     /// Calls a script.
     pub async fn call<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, StoreError> {
-        match self.send(&call.by_hash()).await {
-            Err(error) if is_unknown_script(&error) => read(self.send(&call.by_text()).await),
+        let key = call.key().as_bytes();
+        match self.send(key, &call.by_hash()).await {
+            Err(error) if is_unknown_script(&error) => read(self.send(key, &call.by_text()).await),
             result => read(result),
         }
     }
@@ -115,13 +119,18 @@ impl Link {
         }
     }
 
-    async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+    /// The lane of a key, below [`LANES`]: what is on two masters should not wait for each other.
+    pub fn lane(&self, key: &str) -> usize {
+        match &self.path {
+            Path::Node(_) => 0,
+            Path::Cluster(cluster) => cluster.place(key.as_bytes()) % LANES,
+        }
+    }
+
+    async fn send(&self, key: &[u8], command: &Cmd) -> RedisResult<Value> {
         match &self.path {
             Path::Node(node) => node.send(command).await,
-            Path::Cluster(cluster) => {
-                use redis::aio::ConnectionLike;
-                cluster.clone().req_packed_command(command).await?.extract_error()
-            }
+            Path::Cluster(cluster) => cluster.send(key, command).await,
         }
     }
 
@@ -134,10 +143,7 @@ impl Link {
         together.cmd("WAIT").arg(self.replicas).arg(u64::try_from(ACKNOWLEDGE.as_millis()).unwrap_or(500));
         let answers = match &self.path {
             Path::Node(node) => node.send_together(&together).await?,
-            Path::Cluster(cluster) => {
-                let master = SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master));
-                cluster.clone().route_pipeline(together, 0, 2, master).await?
-            }
+            Path::Cluster(cluster) => cluster.send_together(key.as_bytes(), &together).await?,
         };
         let mut answers = answers.into_iter();
         let mut next = || answers.next().unwrap_or(Value::Nil).extract_error();
@@ -160,20 +166,4 @@ fn is_unknown(answer: &Value) -> bool {
 
 fn read<T: FromRedisValue>(sent: Result<Value, RedisError>) -> Result<T, StoreError> {
     redis::from_redis_value(sent.map_err(from_redis)?).map_err(unexpected)
-}
-
-/// The client's own cluster connection follows redirections and failovers; it is only given limits.
-async fn cluster(target: &RedisTarget) -> RedisResult<ClusterConnection> {
-    let mut builder = ClusterClientBuilder::new(target.nodes.clone())
-        .connection_timeout(target.connect_timeout)
-        .response_timeout(target.response_timeout)
-        .overall_response_timeout(Some(target.connect_timeout + target.response_timeout))
-        .retries(4)
-        .min_retry_wait(10)
-        .max_retry_wait(250)
-        .tcp_settings(target.nodes[0].tcp_settings().clone());
-    if let Some(certificates) = target.certificates() {
-        builder = builder.certs(certificates);
-    }
-    builder.build()?.get_async_connection().await
 }

@@ -9,7 +9,7 @@ use redis::{
 };
 use tokio::{
     sync::{Notify, mpsc, watch},
-    task::AbortHandle,
+    task::{AbortHandle, JoinHandle},
     time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout},
 };
 
@@ -59,18 +59,36 @@ pub struct Live {
 impl NodeLink {
     /// Connects once, and from then on keeps the connection.
     pub async fn connect(target: &RedisTarget) -> RedisResult<Self> {
-        let (complaints, complained) = mpsc::channel(16);
         let finder = match &target.mode {
             Mode::Sentinel { master } => Finder::Sentinels(Sentinels::new(target.clone(), master.clone())),
             Mode::Single | Mode::Cluster => Finder::Fixed(target.nodes[0].clone()),
         };
-        let mut keeper =
-            Keeper { target: target.clone(), finder, complained, number: 0, last_attempt: Instant::now() };
+        let (mut keeper, complaints) = Keeper::new(target, finder);
         let live = keeper.connect().await?;
         let (state, watched) = watch::channel(State::Up(live.clone()));
-        let keeper = tokio::spawn(keeper.keep(live, state)).abort_handle();
-        let patience = target.response_timeout;
-        Ok(Self(Arc::new(Shared { state: watched, complaints, patience, keeper })))
+        Ok(Self::kept(&tokio::spawn(keeper.keep(live, state)), watched, complaints, target))
+    }
+
+    /// A connection to that very server, which is sought from now on.
+    pub fn to(target: &RedisTarget, server: ConnectionInfo) -> Self {
+        let (mut keeper, complaints) = Keeper::new(target, Finder::Fixed(server));
+        let (state, watched) = watch::channel(State::Seeking);
+        let task = tokio::spawn(async move {
+            let live = keeper.seek(&state).await;
+            state.send_replace(State::Up(live.clone()));
+            keeper.keep(live, state).await;
+        });
+        Self::kept(&task, watched, complaints, target)
+    }
+
+    fn kept(
+        task: &JoinHandle<()>,
+        state: watch::Receiver<State>,
+        complaints: mpsc::Sender<u64>,
+        target: &RedisTarget,
+    ) -> Self {
+        let (keeper, patience) = (task.abort_handle(), target.response_timeout);
+        Self(Arc::new(Shared { state, complaints, patience, keeper }))
     }
 
     /// Sends one command. After a broken connection it is sent once more on the next one, so it may
@@ -202,6 +220,12 @@ struct Keeper {
 }
 
 impl Keeper {
+    fn new(target: &RedisTarget, finder: Finder) -> (Self, mpsc::Sender<u64>) {
+        let (complaints, complained) = mpsc::channel(16);
+        let (target, last_attempt) = (target.clone(), Instant::now() - FIRST_WAIT);
+        (Self { target, finder, complained, number: 0, last_attempt }, complaints)
+    }
+
     async fn keep(mut self, mut live: Arc<Live>, state: watch::Sender<State>) {
         loop {
             let why = self.watch(&live).await;

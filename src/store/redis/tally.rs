@@ -13,7 +13,7 @@ use tokio::{sync::oneshot, task::yield_now};
 use super::{
     error::away,
     keys::Keys,
-    link::Link,
+    link::{LANES, Link},
     millis,
     script::{COUNT, Call},
 };
@@ -32,7 +32,8 @@ pub struct Tally(Arc<Shared>);
 struct Shared {
     link: Link,
     keys: Arc<Keys>,
-    queue: Mutex<Queue>,
+    /// One for each lane of the link: a master that hangs holds up its own counts only.
+    queues: [Mutex<Queue>; LANES],
 }
 
 #[derive(Default)]
@@ -53,19 +54,20 @@ type Counted = Result<Count, Arc<StoreError>>;
 
 impl Tally {
     pub fn new(link: Link, keys: Arc<Keys>) -> Self {
-        Self(Arc::new(Shared { link, keys, queue: Mutex::default() }))
+        Self(Arc::new(Shared { link, keys, queues: Default::default() }))
     }
 
     /// Counts one.
     pub async fn add(&self, session: SessionId, window: Duration) -> Result<Count, StoreError> {
         let (caller, counted) = oneshot::channel();
         {
-            let mut queue = self.0.queue();
+            let lane = self.0.link.lane(&self.0.key(session));
+            let mut queue = self.0.queue(lane);
             queue.waiting.entry(session).or_insert_with(|| Group::of(window)).callers.push(caller);
             if !queue.is_away {
                 queue.is_away = true;
                 // A task of its own: a caller that hangs up takes nobody's answer along.
-                tokio::spawn(Arc::clone(&self.0).travel());
+                tokio::spawn(Arc::clone(&self.0).travel(lane));
             }
         }
         let counted = counted.await.map_err(|_| away("counting was cut short"))?;
@@ -74,16 +76,16 @@ impl Tally {
 }
 
 impl Shared {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self, lane: usize) -> MutexGuard<'_, Queue> {
+        self.queues[lane].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Goes on until nobody waits.
-    async fn travel(self: Arc<Self>) {
+    async fn travel(self: Arc<Self>, lane: usize) {
         loop {
             // Whoever is about to count, on this thread, comes along.
             yield_now().await;
-            let Some(groups) = self.next() else { return };
+            let Some(groups) = self.next(lane) else { return };
             let calls: Vec<Call<'_>> =
                 groups.iter().map(|(session, group)| self.call(*session, group)).collect();
             let counts = self.link.call_all::<(u64, u64)>(&calls).await;
@@ -94,8 +96,8 @@ impl Shared {
     }
 
     /// Those who wait, in an order that holds until they are told, or the end of the trip.
-    fn next(&self) -> Option<Vec<(SessionId, Group)>> {
-        let mut queue = self.queue();
+    fn next(&self, lane: usize) -> Option<Vec<(SessionId, Group)>> {
+        let mut queue = self.queue(lane);
         if queue.waiting.is_empty() {
             queue.is_away = false;
             return None;
@@ -103,9 +105,12 @@ impl Shared {
         Some(queue.waiting.drain().collect())
     }
 
+    fn key(&self, session: SessionId) -> String {
+        self.keys.counter(&Counter::Session(session))
+    }
+
     fn call(&self, session: SessionId, group: &Group) -> Call<'static> {
-        let key = self.keys.counter(&Counter::Session(session));
-        COUNT.on(&key).arg(millis(group.window)).arg(group.callers.len())
+        COUNT.on(&self.key(session)).arg(millis(group.window)).arg(group.callers.len())
     }
 }
 

@@ -19,7 +19,7 @@ use keyward::{
         error::StoreError,
         redis::target::Mode,
         revocations::RevocationSet,
-        sessions::{Ending, Rotation},
+        sessions::{Ended, Ending, Rotation},
     },
 };
 
@@ -37,7 +37,7 @@ const BOUND: Duration = Duration::from_secs(8);
 const WINDOW: Duration = Duration::from_mins(1);
 
 impl Home {
-    async fn try_sign_in(&self) -> Result<RefreshToken, StoreError> {
+    pub(super) async fn try_sign_in(&self) -> Result<RefreshToken, StoreError> {
         let (id, user) = (SessionId::random(), UserId::new(self.now()));
         let (app, device) = (AppName::default_app(), Device::new(None, None, None));
         let token = RefreshToken::first(id, &self.secret);
@@ -45,8 +45,17 @@ impl Home {
         self.sessions.open(&new, Some(&token), None).await.map(|()| token)
     }
 
-    async fn try_refresh(&self, token: &RefreshToken) -> Result<Rotation, StoreError> {
+    pub(super) async fn try_refresh(&self, token: &RefreshToken) -> Result<Rotation, StoreError> {
         self.sessions.rotate(&Chain::of(token.clone(), &self.secret), &FIRST_USE, self.now()).await
+    }
+
+    pub(super) async fn try_count(&self, session: SessionId) -> Result<u64, StoreError> {
+        let counter = Counter::Session(session);
+        self.counters.add(&counter, WINDOW, self.now()).await.map(|count| count.value)
+    }
+
+    pub(super) async fn try_end(&self, session: SessionId) -> Result<Ended, StoreError> {
+        self.sessions.end(&ending(session), self.now()).await
     }
 
     async fn count(&self) -> Result<u64, StoreError> {
