@@ -105,12 +105,13 @@ impl Auth {
         if known.is_some() || self.stores.revoked.is_following() {
             return Ok(known);
         }
-        match self.ask_home(self.stores.revocations.ask(claims, now), now).await {
+        let asked = self.clock.passed();
+        match self.ask_home(self.stores.revocations.ask(claims, now)).await {
             Ok(reason) => {
-                self.stores.revoked.heard(now);
+                self.stores.revoked.heard(asked);
                 Ok(reason)
             }
-            Err(error) => self.outlast(error, now).map(|()| None),
+            Err(error) => self.outlast(error).map(|()| None),
         }
     }
 
@@ -123,10 +124,10 @@ impl Auth {
             return Ok(true);
         }
         let confirmed = self.stores.sessions.confirm(claims.session, claims.generation, now);
-        match self.ask_home(confirmed, now).await {
+        match self.ask_home(confirmed).await {
             Ok(Confirmation::Seen) => Ok(true),
             Ok(Confirmation::Ended(reason)) => Err(AuthError::TokenRevoked(reason)),
-            Err(error) => self.outlast(error, now).map(|()| false),
+            Err(error) => self.outlast(error).map(|()| false),
         }
     }
 
@@ -140,7 +141,7 @@ impl Auth {
             return Err(spent(resets_in));
         }
         let counter = Counter::Session(caller.claims().session);
-        let count = match self.ask_home(self.stores.counters.add(&counter, window, now), now).await {
+        let count = match self.ask_home(self.stores.counters.add(&counter, window, now)).await {
             Ok(count) => {
                 if count.value > limit {
                     caller.0.note_spent(now + count.resets_in);
@@ -149,7 +150,7 @@ impl Auth {
             }
             // What this node counts by itself holds only until the home is back.
             Err(error) => {
-                self.outlast(error, now)?;
+                self.outlast(error)?;
                 self.stores.local_counters.add(&counter, window, now).await?
             }
         };

@@ -238,7 +238,7 @@ impl Watch {
         let good_for = if following {
             self.outage.max(SHORTEST_TRUST)
         } else {
-            self.outage.saturating_sub(self.clock.now().since(self.set.last_heard()))
+            self.outage.saturating_sub(self.set.unheard(self.clock.passed()))
         };
         Some(News::Status { following, good_for })
     }

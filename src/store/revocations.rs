@@ -4,9 +4,12 @@
 //! the set is the truth; while it does not, the set is only the last that was known.
 //! Looking never waits; changes do, for each other, and are logged for those who keep a copy.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, Weak,
-    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -98,7 +101,11 @@ pub struct RevocationSet {
     following: AtomicBool,
     /// How often it ceased to be the truth.
     breaks: AtomicU64,
-    last_heard: AtomicI64,
+    /// One more than the milliseconds that had passed ([`Clock::passed`]) when the home was last heard
+    /// of: a clock that is set says nothing about that. 0 = never.
+    ///
+    /// [`Clock::passed`]: crate::domain::clock::Clock::passed
+    last_heard: AtomicU64,
     /// Held by whoever changes an entry, so that the log tells it in the order in which it happened.
     log: Mutex<ChangeLog<Change>>,
     news: watch::Sender<()>,
@@ -216,8 +223,8 @@ impl RevocationSet {
     }
 
     /// The feed says: everything up to now is in the set, and what comes will be.
-    pub fn set_following(&self, now: Timestamp) {
-        self.heard(now);
+    pub fn set_following(&self, passed: Duration) {
+        self.heard(passed);
         if !self.following.swap(true, Ordering::AcqRel) {
             self.news.send_replace(());
         }
@@ -231,9 +238,10 @@ impl RevocationSet {
         }
     }
 
-    /// The home has answered, so what was known at `now` is known to be so.
-    pub fn heard(&self, now: Timestamp) {
-        self.last_heard.fetch_max(now.millis(), Ordering::AcqRel);
+    /// The home has answered, so what was known then is known to be so.
+    pub fn heard(&self, passed: Duration) {
+        let heard = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        self.last_heard.fetch_max(heard, Ordering::AcqRel);
     }
 
     /// How often the feed was lost. Whatever was written before the last time may have been lost with a
@@ -249,10 +257,11 @@ impl RevocationSet {
         self.following.load(Ordering::Acquire)
     }
 
-    /// When the home was last heard of.
+    /// For how long the home has not been heard of.
     #[must_use]
-    pub fn last_heard(&self) -> Timestamp {
-        Timestamp::from_millis(self.last_heard.load(Ordering::Acquire))
+    pub fn unheard(&self, passed: Duration) -> Duration {
+        let last = self.last_heard.load(Ordering::Acquire).checked_sub(1);
+        last.map_or(Duration::MAX, |last| passed.saturating_sub(Duration::from_millis(last)))
     }
 }
 

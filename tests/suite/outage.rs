@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use keyward::auth::error::AuthError;
+use keyward::{auth::error::AuthError, domain::clock::Clock};
 
 use crate::{
     actor::{Options, PASSWORD, Server, USER},
@@ -132,4 +132,33 @@ async fn a_sight_that_could_not_be_stored_or_was_lost_is_confirmed_at_the_next()
     assert!(confirmed().is_some());
     server.elapse(Duration::from_secs(10)).await;
     assert_eq!(code(server.refresh(old.refresh_token.expose()).await), Some("refresh_reused"));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_neither_lengthens_nor_ends_an_outage() {
+    let mut redis = redis::Server::start(&[]);
+    let server = server_on(&redis, Options::default()).await;
+    let tokens = server.login().await;
+    server.check(&tokens.access_token).await.expect("passes");
+    let clock = &server.home.clock;
+    // Set forward, a healthy node does not notice,
+    clock.set(clock.now() + Duration::from_mins(5));
+    server.check(&tokens.access_token).await.expect("passes");
+    redis.kill();
+    server.check(&tokens.access_token).await.expect("goes on");
+    // nor does one that has just lost its Redis.
+    clock.set(clock.now() + Duration::from_mins(5));
+    server.check(&tokens.access_token).await.expect("goes on");
+    // Set back, it goes on for no longer.
+    clock.set(clock.now() - Duration::from_mins(9));
+    clock.advance(Duration::from_secs(9));
+    server.check(&tokens.access_token).await.expect("goes on");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(code(server.check(&tokens.access_token).await), Some("store_unavailable"));
+
+    // And it is asked again as soon as it is back.
+    clock.set(clock.now() - Duration::from_mins(1));
+    redis.restart();
+    eventually("the feed follows again", || server.home.set.is_following()).await;
+    server.check(&tokens.access_token).await.expect("passes");
 }

@@ -128,7 +128,7 @@ impl Follower {
         // What was named meanwhile. The answer to a PING comes after the pushes before it.
         self.ping(&servers).await?;
         self.drain(&servers, &mut pushes).await?;
-        self.revocations.set_following(self.clock.now());
+        self.revocations.set_following(self.clock.passed());
         tracing::info!(redis.masters = servers.len(), "following revocations");
 
         let mut pulse = interval(PULSE);
@@ -293,7 +293,7 @@ impl Follower {
         servers: &[MultiplexedConnection],
         pushes: &mut mpsc::Receiver<Push>,
     ) -> Result<(), Trouble> {
-        let now = self.clock.now();
+        let passed = self.clock.passed();
         self.ping(servers).await?;
         self.drain(servers, pushes).await?;
         if !self.revocations.is_following() {
@@ -302,7 +302,7 @@ impl Follower {
         if self.census.retake(servers).await?.keys().ne(masters.keys()) {
             return Err(Trouble::Moved);
         }
-        self.revocations.heard(now);
+        self.revocations.heard(passed);
         Ok(())
     }
 }

@@ -50,7 +50,7 @@ impl Follower {
                 News::Admitted(user) => self.set.lift(*user),
             }
         }
-        self.set.heard(self.now());
+        self.set.heard(self.clock.passed());
     }
 
     /// Takes in what others have committed, and says whether the set can be trusted.
@@ -65,13 +65,13 @@ impl Follower {
 
     fn catch_up(&mut self, connection: &Connection) -> Result<(), StoreError> {
         // The time and the count come first: what is committed during the reload is seen again.
-        let now = self.now();
+        let (now, passed) = (self.now(), self.clock.passed());
         let version = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
         if version != self.seen {
             self.reload(connection, now)?;
             self.seen = version;
         }
-        self.set.set_following(now);
+        self.set.set_following(passed);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use keyward::domain::{
+    clock::Clock,
     limits::{ACCESS_TTL_MAX, CLOCKS_APART, Lifetimes},
     session::EndReason,
 };
@@ -18,7 +19,7 @@ async fn a_new_home_refuses_nobody_and_knows_that_it_knows(
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     assert!(home.set.is_following());
-    assert_eq!(home.set.last_heard(), home.now());
+    assert_eq!(home.set.unheard(home.clock.passed()), Duration::ZERO);
     assert_eq!(home.refusal(&home.claims(&client)).await, None);
 }
 
@@ -29,7 +30,7 @@ async fn it_goes_on_hearing_from_its_home(
 ) {
     let home = Home::on(on).await;
     home.elapse(home.lifetimes.access).await;
-    eventually("heard", || home.set.last_heard() == home.now()).await;
+    eventually("heard", || home.set.unheard(home.clock.passed()).is_zero()).await;
     assert!(home.set.is_following());
 }
 

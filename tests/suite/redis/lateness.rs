@@ -39,6 +39,10 @@ impl Clock for Skewed {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(SystemClock.now().millis() + self.0 * 1000)
     }
+
+    fn passed(&self) -> Duration {
+        SystemClock.passed()
+    }
 }
 
 /// A node with a clock of its own.
