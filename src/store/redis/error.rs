@@ -3,7 +3,7 @@
 
 use std::{error::Error, io, sync::Arc};
 
-use redis::{ErrorKind, ParsingError, RedisError, ServerErrorKind};
+use redis::{ErrorKind, ParsingError, RedisError, RedisResult, ServerErrorKind};
 
 use crate::{domain::ids::SessionId, store::error::StoreError};
 
@@ -74,6 +74,14 @@ fn is_away(error: &RedisError) -> bool {
 /// carried out or not; a timeout is not meant, for to wait twice helps nobody.
 pub fn is_connection_lost(error: &RedisError) -> bool {
     error.is_connection_dropped() || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+}
+
+/// A server that cannot save to its disk refuses even `PING`, and yet it has answered.
+pub fn answered(ping: RedisResult<()>) -> RedisResult<()> {
+    match ping {
+        Err(error) if error.code() == Some("MISCONF") => Ok(()),
+        answer => answer,
+    }
 }
 
 /// Whether the server has forgotten a script (`SCRIPT FLUSH`, or a restart).

@@ -20,6 +20,7 @@ use tokio::{
 
 use super::{
     RedisStore,
+    error::answered,
     keys::Keys,
     masters::{Census, Masters},
     revocations::{UserChanges, reason},
@@ -280,7 +281,7 @@ impl Follower {
 
     async fn ping(&self, servers: &[MultiplexedConnection]) -> Result<(), Trouble> {
         let ping = async |server: &MultiplexedConnection| {
-            redis::cmd("PING").query_async::<()>(&mut server.clone()).await
+            answered(redis::cmd("PING").query_async::<()>(&mut server.clone()).await)
         };
         try_join_all(servers.iter().map(ping)).await?;
         Ok(())

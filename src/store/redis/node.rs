@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    error::is_connection_lost,
+    error::{answered, is_connection_lost},
     script,
     sentinel::Sentinels,
     target::{Mode, RedisTarget},
@@ -191,7 +191,7 @@ impl Finder {
     /// one takes writes, and loses them, until it has heard of it.
     async fn verify(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
         match self {
-            Self::Fixed(_) => redis::cmd("PING").query_async(connection).await,
+            Self::Fixed(_) => answered(redis::cmd("PING").query_async(connection).await),
             Self::Sentinels(_) => {
                 let role: Vec<Value> = redis::cmd("ROLE").query_async(connection).await?;
                 match role.first() {

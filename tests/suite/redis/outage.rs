@@ -179,6 +179,32 @@ async fn a_full_redis_is_away_for_what_writes_and_goes_on_answering() {
     home.refreshed(&client.token).await;
 }
 
+#[tokio::test]
+async fn a_redis_with_a_full_disk_is_away_for_what_writes_and_goes_on_answering() {
+    let server = Server::start(&[]);
+    let home = home_on(&server).await;
+    let client = home.sign_in().await;
+    let claims = home.claims(&client);
+    server.fill_disk();
+    for error in [
+        home.try_sign_in().await.expect_err("full"),
+        home.try_refresh(&client.token).await.expect_err("full"),
+        home.count().await.expect_err("full"),
+        home.sessions.ping().await.expect_err("full"),
+    ] {
+        assert!(error.is_away(), "{error:?}");
+    }
+    // Longer than it takes to try the connections, and to follow anew.
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(3) {
+        assert!(home.set.is_following(), "what is revoked is still heard of");
+        assert_eq!(home.revocations.ask(&claims, home.now()).await.expect("an answer"), None);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server.ask::<()>("CONFIG SET appendonly no");
+    home.refreshed(&client.token).await;
+}
+
 fn ending(session: SessionId) -> Ending {
     Ending { session, owner: None, token: None, reason: EndReason::Logout }
 }

@@ -8,6 +8,7 @@ use std::{
     fs,
     io::Write,
     net::TcpListener,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::LazyLock,
@@ -116,6 +117,19 @@ impl Server {
     pub fn restart(&mut self) {
         self.run();
         assert!(self.is_ready(), "redis-server does not start again");
+    }
+
+    /// Turns its log on, on a disk that has no room.
+    pub fn fill_disk(&self) {
+        let folder: Vec<String> = self.ask("CONFIG GET dir");
+        let log = Path::new(&folder[1]).join("appendonlydir");
+        fs::create_dir_all(&log).expect("a folder");
+        symlink("/dev/full", log.join("temp-appendonly.aof.incr")).expect("a link");
+        self.ask::<()>("CONFIG SET appendonly yes");
+        self.ask::<()>("SETEX drop 60 overflow");
+        while !self.ask::<String>("INFO persistence").contains("aof_last_write_status:err") {
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Has it hang, with its connections open, until the returned value is dropped.
