@@ -12,7 +12,7 @@ use crate::{
     config::{Database, Settings},
     domain::clock::{Clock, Timestamp},
     keys::{error::KeyError, folder::Folder},
-    store::{error::StoreError, postgres::PostgresStore, sqlite::SqliteStore},
+    store::{error::StoreError, postgres::PostgresStore, redis::advice::Advice, sqlite::SqliteStore},
 };
 
 /// Examines every part, in the order in which a start needs them.
@@ -86,8 +86,17 @@ async fn of_redis(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
         Err(error) => Err(with_causes(error)),
     };
     match advice {
-        Ok(advice) => of_answer("redis", &redis.place(), advice, &[]),
+        Ok(advice) if advice.is_empty() => of_answer("redis", &redis.place(), Vec::new(), &[]),
+        Ok(advice) => advice.into_iter().map(|advice| of_advice(&redis.place(), &advice)).collect(),
         Err(error) => vec![Finding::wrong("redis", error)],
+    }
+}
+
+fn of_advice(place: &str, advice: &Advice) -> Finding {
+    let text = format!("{place}: {advice}");
+    match advice {
+        Advice::Mend(_) => Finding::wrong("redis", text),
+        Advice::Know(_) => Finding::note("redis", text),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
         postgres::PostgresStore,
         redis::{
             Keeping, RedisStore, Times,
+            advice::Advice,
             feed::Feed,
             keys::RefreshKeys,
             target::{Mode, RedisTarget},
@@ -86,7 +87,10 @@ impl Home {
     pub async fn warn(&self) {
         let Some(redis) = &self.redis else { return };
         match redis.advice().await {
-            Ok(advice) => advice.iter().for_each(|line| tracing::warn!("{line}")),
+            Ok(advice) => advice.iter().for_each(|advice| match advice {
+                Advice::Mend(_) => tracing::warn!("{advice}"),
+                Advice::Know(_) => tracing::info!("{advice}"),
+            }),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "Redis could not be examined");
             }

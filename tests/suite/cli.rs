@@ -12,6 +12,8 @@ use keyward::config::EXAMPLE;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::servers::redis::Server;
+
 /// A folder that commands are run in.
 struct Folder(TempDir);
 
@@ -214,6 +216,20 @@ fn the_doctor_finds_what_is_wrong() {
     let mut ill = well;
     (ill[3].1, ill[4].1) = ("wrong", "wrong");
     assert_eq!(health(&here, &away), (1, parts(ill)));
+
+    // Nothing on its disk: what was signed out may come back.
+    let careless = Server::start(&[]);
+    let url = careless.url();
+    let found = |url: &str| health(&here, &[("REDIS_URL", url)]);
+    let mut ill = well;
+    ill[4].1 = "wrong";
+    assert_eq!(found(&url), (1, parts(ill)));
+    careless.ask::<()>("CONFIG SET appendonly yes");
+    assert_eq!(found(&url), (0, parts(well)));
+    careless.ask::<()>("ACL SETUSER kw on >s3cret ~* +@all -config");
+    let mut noted = well;
+    noted[4].1 = "note";
+    assert_eq!(found(&url.replace("//", "//kw:s3cret@")), (0, parts(noted)));
 
     let key = fs::read_dir(here.path("keys")).expect("a folder").map(|entry| entry.expect("a file").path());
     let key = key.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "pem"));

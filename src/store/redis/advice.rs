@@ -1,67 +1,71 @@
-//! What an operator should mend in Redis: nothing here stops the server, all of it can lose a logout.
+//! What an operator should mend in Redis: most of it can lose a logout, the rest stops the server.
 
-use std::collections::BTreeMap;
+use std::{fmt, time::Duration};
 
-use redis::{ConnectionInfo, RedisResult};
+use redis::{ConnectionInfo, RedisResult, aio::MultiplexedConnection};
 
-use super::{RedisStore, error::unreachable, masters::Census};
-use crate::{
-    domain::clock::{Clock, Timestamp},
-    store::error::StoreError,
-};
+use super::{RedisStore, condition::Condition, error::unreachable, masters::Census, rights};
+use crate::{domain::clock::Timestamp, store::error::StoreError};
 
 /// How far Redis's clock may be from ours.
-const SKEW: std::time::Duration = std::time::Duration::from_secs(2);
+const SKEW: Duration = Duration::from_secs(2);
+
+/// A line for an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Advice {
+    /// Something is wrong.
+    Mend(String),
+    /// Something could not be looked at.
+    Know(String),
+}
 
 impl RedisStore {
-    /// Advice about each master, a line each; empty when all is well.
-    pub async fn advice(&self) -> Result<Vec<String>, StoreError> {
+    /// Advice about each master; empty when all is well.
+    pub async fn advice(&self) -> Result<Vec<Advice>, StoreError> {
         let census = Census::new(self.target.clone(), self.link.clone());
         let mut advice = Vec::new();
         for (address, server) in census.take().await.map_err(unreachable)? {
             let found = self.advice_on(&server).await.map_err(unreachable)?;
-            advice.extend(found.into_iter().map(|line| format!("Redis {address}: {line}")));
+            advice.extend(found.into_iter().map(|found| found.about(&address)));
         }
         Ok(advice)
     }
 
-    async fn advice_on(&self, server: &ConnectionInfo) -> RedisResult<Vec<String>> {
+    async fn advice_on(&self, server: &ConnectionInfo) -> RedisResult<Vec<Advice>> {
         let mut connection = self.target.open(server, &self.target.config()).await?;
-        let info: String = redis::cmd("INFO").query_async(&mut connection).await?;
-        let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        let before = self.clock.now();
-        let (secs, micros): (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await?;
-        let theirs = Timestamp::from_millis(secs * 1000 + micros / 1000);
-        // A managed Redis may forbid CONFIG: then nothing is said about it.
-        let guard: Result<BTreeMap<String, String>, _> =
-            redis::cmd("CONFIG").arg("GET").arg("min-replicas-to-write").query_async(&mut connection).await;
-        let is_guarded = guard.is_ok_and(|guard| guard.values().any(|least| least != "0"));
-
-        let policy = field("maxmemory_policy").unwrap_or("noeviction");
-        let version = field("redis_version").unwrap_or_default();
-        let replicas = field("connected_slaves").unwrap_or("0");
-        let mut advice = Vec::new();
-        if policy != "noeviction" {
-            advice.push(format!("maxmemory-policy is {policy}: revocations can be evicted; set noeviction"));
-        }
-        if replicas != "0" && self.keeping.wait_for_replicas == 0 && !is_guarded {
-            advice.push(
-                "has replicas, but a failover can lose a logout: set storage.redis_wait, or \
-                 min-replicas-to-write"
-                    .to_owned(),
-            );
-        }
-        if !skew_is_small(before, theirs, self.clock.as_ref()) {
-            advice.push("its clock and ours are more than 2 s apart".to_owned());
-        }
-        if version.split('.').next().and_then(|major| major.parse().ok()).is_some_and(|major: u32| major < 7)
-        {
-            advice.push(format!("is version {version}; 7.0 or later is supported"));
+        let mut advice = rights::lacking(&connection, &self.keys, &self.target.mode).await?;
+        advice.extend(Condition::of(&mut connection).await?.advice(self.keeping.wait_for_replicas));
+        if !self.clocks_agree(&mut connection).await? {
+            advice.push(Advice::Mend("its clock and ours are more than 2 s apart".to_owned()));
         }
         Ok(advice)
+    }
+
+    /// Where we may not ask, they do.
+    async fn clocks_agree(&self, connection: &mut MultiplexedConnection) -> RedisResult<bool> {
+        let before = self.clock.now();
+        let (secs, micros): (i64, i64) = match redis::cmd("TIME").query_async(connection).await {
+            Err(error) if error.is_io_error() => return Err(error),
+            Err(_) => return Ok(true),
+            Ok(theirs) => theirs,
+        };
+        let theirs = Timestamp::from_millis(secs * 1000 + micros / 1000);
+        Ok(before.since(theirs) <= SKEW && theirs.since(self.clock.now()) <= SKEW)
     }
 }
 
-fn skew_is_small(before: Timestamp, theirs: Timestamp, clock: &dyn Clock) -> bool {
-    before.since(theirs) <= SKEW && theirs.since(clock.now()) <= SKEW
+impl Advice {
+    fn about(self, server: &str) -> Self {
+        match self {
+            Self::Mend(text) => Self::Mend(format!("Redis {server}: {text}")),
+            Self::Know(text) => Self::Know(format!("Redis {server}: {text}")),
+        }
+    }
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Mend(text) | Self::Know(text)) = self;
+        f.write_str(text)
+    }
 }

@@ -133,6 +133,12 @@ impl Keys {
     pub(super) fn probe(&self) -> String {
         self.name(format_args!("probe"))
     }
+
+    /// What the names of each kind of key begin with.
+    pub(super) fn kinds(&self) -> [String; 6] {
+        ["session:", "sessions:", "refresh:", "blacklist:", "rate:", "probe"]
+            .map(|kind| self.name(format_args!("{kind}")))
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! watch over, or a Cluster. Accounts are not kept here.
 
 mod activity;
-mod advice;
+pub mod advice;
 mod answer;
 mod app_activity;
 mod app_ending;
@@ -10,6 +10,7 @@ mod app_index;
 mod app_record;
 mod app_sessions;
 mod cluster;
+mod condition;
 mod counters;
 mod ending;
 mod error;
@@ -22,6 +23,7 @@ mod masters;
 mod node;
 mod record;
 mod revocations;
+mod rights;
 mod rotate;
 mod script;
 mod sentinel;

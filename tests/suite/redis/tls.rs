@@ -17,9 +17,8 @@ use crate::{
     },
 };
 
-/// All that Keyward needs where there are no sentinels; `+role` comes to it where there are, `+cluster`
-/// in a Cluster.
-fn rights() -> String {
+/// All that Keyward needs where there are no sentinels and no Cluster.
+pub(super) fn rights() -> String {
     let page = include_str!("../../../docs/operating.md");
     let (_, rest) = page.split_once("```text\n").expect("the rights");
     let (rights, _) = rest.split_once("```").expect("their end");
