@@ -36,7 +36,8 @@ impl Caller {
         let body: Value = serde_json::from_slice(&answer.body).map_err(|_| refused())?;
         let token = body["access_token"].as_str().ok_or_else(refused)?.to_owned();
         let cookie = login(&keyward, username, password, "session").await?;
-        let pair = cookie.one("set-cookie").and_then(|line| line.split(';').next());
+        let mut pairs = cookie.all("set-cookie").filter_map(|line| line.split(';').next());
+        let pair = pairs.find(|pair| pair.contains("keyward-session="));
         let pair = pair.map(|pair| Zeroizing::new(pair.to_owned())).ok_or_else(|| why(&cookie));
         Self::known(keyward, token, pair).await
     }
