@@ -56,6 +56,7 @@ static ISSUER: LazyLock<Issuer> = LazyLock::new(|| {
         generation: 0,
         app: AppName::default_app(),
         roles: vec![Role::parse(Role::ADMIN).expect("a role")],
+        roles_at: Timestamp::from_secs(0),
         issued_at: NOW,
         expires_at: NOW + Duration::from_mins(15),
     };

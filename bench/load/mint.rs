@@ -113,6 +113,7 @@ impl Mint {
             generation: token.generation(),
             app: AppName::default_app(),
             roles: self.user.roles.clone(),
+            roles_at: self.user.roles_at,
             issued_at: now,
             expires_at: self.settings.tokens.lifetimes.access_expiry(now, now),
         };

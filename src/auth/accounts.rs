@@ -1,8 +1,9 @@
 //! Accounts: the owner's view of their own, and what an operator does with any.
 
-use super::{Auth, check::Caller, error::AuthError, lane::Party};
+use super::{Auth, check::Caller, error::AuthError, lane::Party, roles::too_many};
 use crate::{
     domain::{
+        clock::Timestamp,
         ids::UserId,
         secret::Password,
         session::EndReason,
@@ -40,7 +41,7 @@ impl Auth {
     pub(super) async fn make_account(&self, new: NewAccount, party: Party) -> Result<User, AuthError> {
         let user = self.describe(&new);
         if user.roles.len() > ROLES_MAX {
-            return Err(AuthError::InvalidRequest(format!("a user has at most {ROLES_MAX} roles").into()));
+            return Err(too_many());
         }
         // The name is asked first: a weak password must not cost a hash, nor a taken name.
         if self.stores.accounts.by_name(&user.username).await?.is_some() {
@@ -92,6 +93,8 @@ impl Auth {
     /// sessions.
     pub async fn set_password(&self, user: &User, new: &Password) -> Result<(), AuthError> {
         let hash = self.accept_password(user, new, Party::default()).await?;
+        // Before, so that nobody goes on where this is cut short; and after, for who signed in meanwhile.
+        self.end_sessions(user.id, EndReason::PasswordChanged).await?;
         if !self.stores.accounts.set_password(user.id, None, &hash).await? {
             return Err(AuthError::NotFound);
         }
@@ -107,6 +110,8 @@ impl Auth {
 
     /// Disables an account: no sign-in, and no token passes from now on.
     pub async fn disable(&self, user: UserId) -> Result<(), AuthError> {
+        // Wherever this is cut short, nobody who was signed in goes on.
+        self.end_sessions(user, EndReason::AccountDisabled).await?;
         // The record first: from then on nothing new is issued, so what the next steps end is all
         // there is. The user's entry before the sessions': it refuses them all at one stroke.
         if !self.stores.accounts.set_status(user, UserStatus::Disabled).await? {
@@ -119,10 +124,42 @@ impl Auth {
 
     /// Enables an account again. Its old sessions stay ended.
     pub async fn enable(&self, user: UserId) -> Result<(), AuthError> {
-        if !self.stores.accounts.set_status(user, UserStatus::Active).await? {
-            return Err(AuthError::NotFound);
+        // A disabling that was cut short has left them alive.
+        self.end_sessions(user, EndReason::AccountDisabled).await?;
+        // The record last: of a disabling beside this, either both steps stand or none does.
+        self.stores.revocations.admit_user(user).await?;
+        if self.stores.accounts.set_status(user, UserStatus::Active).await? {
+            Ok(())
+        } else {
+            Err(AuthError::NotFound)
         }
-        Ok(self.stores.revocations.admit_user(user).await?)
+    }
+
+    /// Lets in a user whom the accounts call active, and who is refused as disabled all the same: the
+    /// accounts were restored from a copy of before.
+    pub(super) async fn readmit(&self, user: UserId) -> Result<(), AuthError> {
+        let refused = self.stores.revoked.reason_for(user, self.clock.now());
+        if refused != Some(EndReason::AccountDisabled) {
+            return Ok(());
+        }
+        self.stores.revocations.admit_user(user).await?;
+        // Once more, now that it is lifted: a disabling changes the record first, so one under way is seen
+        // here, or refuses the user after this.
+        let account = self.stores.accounts.by_id(user).await?;
+        if account.is_some_and(|account| account.user.status == UserStatus::Active) {
+            tracing::warn!(user.id = %user, "refused as disabled, and active as the accounts have it: let in");
+            return Ok(());
+        }
+        let now = self.clock.now();
+        self.stores.revocations.refuse_user(user, EndReason::AccountDisabled, now).await?;
+        self.end_sessions(user, EndReason::AccountDisabled).await?;
+        Err(AuthError::AccountDisabled)
+    }
+
+    /// Sets where a user can be reached, and whether that is known to be theirs.
+    pub async fn set_email(&self, user: UserId, email: &Email, verified: bool) -> Result<(), AuthError> {
+        let is_set = self.stores.accounts.set_email(user, email, verified).await?;
+        if is_set { Ok(()) } else { Err(AuthError::NotFound) }
     }
 
     /// Removes an account, after ending all that it had.
@@ -146,7 +183,9 @@ impl Auth {
             id: UserId::new(now),
             username: new.username.clone(),
             email: new.email.clone(),
+            email_verified: false,
             roles,
+            roles_at: Timestamp::from_secs(0),
             status: UserStatus::Active,
             created_at: now,
         }

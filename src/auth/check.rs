@@ -9,9 +9,9 @@ use super::{
     verified::{self, Verified},
 };
 use crate::{
-    domain::{claims::AccessClaims, clock::Timestamp, identity::Identity, session::EndReason},
+    domain::{claims::AccessClaims, clock::Timestamp, identity::Identity},
     keys::error::TokenError,
-    store::{counters::Counter, sessions::Confirmation},
+    store::{counters::Counter, revocations::Refusal, sessions::Confirmation},
 };
 
 /// Somebody whose access token passes.
@@ -76,8 +76,8 @@ impl Auth {
             self.verified.remove(&fingerprint);
             return Err(AuthError::TokenExpired);
         }
-        if let Some(reason) = self.revoked(token.claims(), now).await? {
-            return Err(AuthError::TokenRevoked(reason));
+        if let Some(refusal) = self.revoked(token.claims(), now).await? {
+            return Err(refusal.into());
         }
         // Counted before the confirmation: a feed that is lost meanwhile has it made once more.
         let breaks = self.stores.revoked.breaks();
@@ -100,16 +100,16 @@ impl Auth {
     }
 
     /// Memory's answer while the feed follows; else the home's; else, for a while, memory's again.
-    async fn revoked(&self, claims: &AccessClaims, now: Timestamp) -> Result<Option<EndReason>, AuthError> {
+    async fn revoked(&self, claims: &AccessClaims, now: Timestamp) -> Result<Option<Refusal>, AuthError> {
         let known = self.stores.revoked.find(claims, now);
         if known.is_some() || self.stores.revoked.is_following() {
             return Ok(known);
         }
         let asked = self.clock.passed();
         match self.ask_home(self.stores.revocations.ask(claims, now)).await {
-            Ok(reason) => {
+            Ok(refusal) => {
                 self.stores.revoked.heard(asked);
-                Ok(reason)
+                Ok(refusal)
             }
             Err(error) => self.outlast(error).map(|()| None),
         }

@@ -20,4 +20,18 @@ impl Auth {
             Some(AppKind::Confidential { .. }) | None => Err(AuthError::InvalidCredentials),
         }
     }
+
+    /// Whether somebody who shows that secret, or none, may sign in to an app and refresh its tokens: with
+    /// a public app anybody may. An app that is not there is for the verb to refuse.
+    pub async fn require_app_secret(&self, app: &AppName, secret: Option<&str>) -> Result<(), AuthError> {
+        if *app == AppName::default_app() {
+            return Ok(());
+        }
+        match self.app(app).await?.map(|app| app.kind) {
+            Some(AppKind::Confidential { .. }) => {
+                self.authenticate_app(app.as_str(), secret.unwrap_or_default()).await.map(drop)
+            }
+            Some(AppKind::Public) | None => Ok(()),
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::lane::{LaneError, Overloaded};
 use crate::{
     domain::{secret::InvalidPassword, session::EndReason, user::InvalidName},
     keys::error::KeyError,
-    store::error::StoreError,
+    store::{error::StoreError, revocations::Refusal},
 };
 
 /// Where a session stands with its rate limit.
@@ -146,6 +146,15 @@ impl AuthError {
         match self {
             Self::TokenRevoked(reason) | Self::SessionEnded(reason) => Some(*reason),
             _ => None,
+        }
+    }
+}
+
+impl From<Refusal> for AuthError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Revoked(reason) => Self::TokenRevoked(reason),
+            Refusal::Outdated => Self::TokenOutdated,
         }
     }
 }

@@ -9,7 +9,12 @@ impl Auth {
     pub async fn introspect(&self, token: &str) -> Result<Option<Caller>, AuthError> {
         match self.identify(token).await {
             Ok(caller) => Ok(Some(caller)),
-            Err(AuthError::TokenInvalid | AuthError::TokenExpired | AuthError::TokenRevoked(_)) => Ok(None),
+            Err(
+                AuthError::TokenInvalid
+                | AuthError::TokenExpired
+                | AuthError::TokenRevoked(_)
+                | AuthError::TokenOutdated,
+            ) => Ok(None),
             Err(error) => Err(error),
         }
     }

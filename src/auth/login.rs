@@ -1,6 +1,6 @@
 //! Sign in: throttle, compare, open a session, issue the first tokens.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use super::{
     Auth,
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        app::AppName,
+        app::{App, AppName},
         ids::{SessionId, UserId},
         refresh_token::RefreshToken,
         secret::Password,
@@ -23,6 +23,9 @@ use crate::{
     },
     store::sessions::{Ending, Granted, Issue},
 };
+
+/// An app of that name is not registered.
+pub(super) const NO_SUCH_APP: AuthError = AuthError::InvalidRequest(Cow::Borrowed("there is no such app"));
 
 /// What a sign-in says.
 #[derive(Debug)]
@@ -57,7 +60,7 @@ impl Auth {
         let (user, session) = self.sign_in(login, token.session(), Some(&token)).await?;
         let tokens_until = self.policy.lifetimes.access_expiry(session.created_at, session.created_at);
         let issue = Issue { session, generation: 0, tokens_until, reissue: None };
-        self.issue(&user, &issue, token)
+        self.issue(&user, &issue, token).await
     }
 
     /// Signs in to a session that lives by its use: no access token, no refresh token, one cookie.
@@ -74,15 +77,15 @@ impl Auth {
         token: Option<&RefreshToken>,
     ) -> Result<(User, Granted), AuthError> {
         let app = login.app.clone().unwrap_or_else(AppName::default_app);
-        if self.stores.apps.find(&app).await?.is_none() {
-            return Err(AuthError::InvalidRequest("there is no such app".into()));
-        }
+        let registered = self.stores.apps.find(&app).await?.ok_or(NO_SUCH_APP)?;
         let account = self.authenticate(&login).await?;
         let party = Party::of(login.username.key(), &network(login.device.ip));
         let (user, created_at) = (account.user.id, self.clock.now());
         let session = NewSession { id, user, app: app.clone(), device: login.device, created_at };
         self.stores.sessions.open(&session, token, self.policy.sessions_per_user).await?;
         self.stand_by(&account, &login.password, id, party).await?;
+        self.stand_by_app(&registered, id).await?;
+        self.readmit(user).await?;
         tracing::info!(user.id = %user, session.id = %id, "signed in");
         let expires_at = self.policy.lifetimes.session_expiry(created_at, created_at);
         Ok((account.user, Granted { user, app, created_at, expires_at }))
@@ -184,5 +187,17 @@ impl Auth {
         let ending = Ending { session, owner: None, token: None, reason };
         self.stores.sessions.end(&ending, self.clock.now()).await?;
         Err(AuthError::InvalidCredentials)
+    }
+
+    /// Looks once more for the app: a removal that ran beside this sign-in has ended every session it
+    /// could see. Another one of the same name is not the one that was signed in to.
+    async fn stand_by_app(&self, app: &App, session: SessionId) -> Result<(), AuthError> {
+        let current = self.stores.apps.find(&app.name).await?;
+        if current.is_some_and(|current| current.created_at == app.created_at) {
+            return Ok(());
+        }
+        let ending = Ending { session, owner: None, token: None, reason: EndReason::Admin };
+        self.stores.sessions.end(&ending, self.clock.now()).await?;
+        Err(NO_SUCH_APP)
     }
 }

@@ -21,6 +21,7 @@ pub mod refresh;
 mod refusals;
 pub mod revocations;
 mod revoke;
+mod roles;
 mod session_cookie;
 pub mod sessions;
 pub mod signup;

@@ -35,16 +35,26 @@ impl Auth {
         let username = account.user.username.clone();
         // Whoever holds a session of the account is no stranger to it.
         let attempt = Attempt::new(&username, Some(&account), address, Some(claims.session.into()));
-        let account = self.prove(&username, Some(account), current, &attempt).await?;
+        let proven = self.prove(&username, Some(account), current, &attempt).await;
+        let account = proven.map_err(|error| match error {
+            AuthError::InvalidCredentials => AuthError::WrongPassword,
+            other => other,
+        })?;
         let hash = self.accept_password(&account.user, new, attempt.party(&username)).await?;
+        // Before, so that nobody goes on where this is cut short; and after, for who signed in meanwhile.
+        self.end_others(caller).await?;
         let expected = Some(&account.password_hash);
         if !self.stores.accounts.set_password(claims.user, expected, &hash).await? {
             // Somebody else changed it in this moment: what was typed is no longer the current one.
-            return Err(AuthError::InvalidCredentials);
+            return Err(AuthError::WrongPassword);
         }
-        let now = self.clock.now();
-        let keep = Some(claims.session);
-        self.stores.sessions.end_of_user(claims.user, keep, EndReason::PasswordChanged, now).await?;
+        self.end_others(caller).await
+    }
+
+    async fn end_others(&self, caller: &Caller) -> Result<(), AuthError> {
+        let (claims, now) = (caller.claims(), self.clock.now());
+        let (keep, reason) = (Some(claims.session), EndReason::PasswordChanged);
+        self.stores.sessions.end_of_user(claims.user, keep, reason, now).await?;
         Ok(())
     }
 

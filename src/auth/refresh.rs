@@ -61,7 +61,7 @@ impl Auth {
         match account {
             Some(account) if account.user.status == UserStatus::Active => {
                 let token = chain.presented.of_generation(issue.generation, self.keys.refresh_secret());
-                self.issue(&account.user, &issue, token)
+                self.issue(&account.user, &issue, token).await
             }
             _ => self.end_as_disabled(session, self.clock.now()).await,
         }

@@ -72,6 +72,8 @@ pub struct Entry {
     pub until: i64,
     /// Why they are.
     pub reason: Option<EndReason>,
+    /// Only those with an earlier `iat`, in seconds since the epoch.
+    pub issued_before: Option<i64>,
 }
 
 /// Who watches, and whether they may go on.
@@ -214,8 +216,8 @@ impl Watch {
             let at = snapshot.at;
             (snapshot, 0, at, true)
         };
-        let listed = snapshot.revocations.iter().skip(sent).take(PART);
-        let mut entries: Vec<_> = listed.map(Entry::refused).collect();
+        let listed = snapshot.entries.iter().skip(sent).take(PART);
+        let mut entries: Vec<_> = listed.map(Entry::of).collect();
         let sent = sent + entries.len();
         // Slower than the changes: it begins again, from a newer list.
         let Some(changes) = self.set.changes(at, PART - entries.len()) else { return self.part() };
@@ -256,16 +258,19 @@ impl Watch {
 impl Entry {
     fn of(change: &Change) -> Self {
         match change {
-            Change::Refused(revocation) => Self::refused(revocation),
-            Change::Admitted(user) => {
-                let (claim, value) = Subject::User(*user).claim();
-                Self { claim, value, until: 0, reason: None }
+            Change::Refused(Revocation { subject, reason, until }) => {
+                Self { reason: Some(*reason), ..Self::about(*subject, until.secs()) }
             }
+            Change::Outdated(outdated) => {
+                let entry = Self::about(Subject::User(outdated.user), outdated.until().secs());
+                Self { issued_before: Some(outdated.issued_before.secs()), ..entry }
+            }
+            Change::Admitted(user) => Self::about(Subject::User(*user), 0),
         }
     }
 
-    fn refused(revocation: &Revocation) -> Self {
-        let (claim, value) = revocation.subject.claim();
-        Self { claim, value, until: revocation.until.secs(), reason: Some(revocation.reason) }
+    fn about(subject: Subject, until: i64) -> Self {
+        let (claim, value) = subject.claim();
+        Self { claim, value, until, reason: None, issued_before: None }
     }
 }

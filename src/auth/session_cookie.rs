@@ -54,6 +54,7 @@ fn claims(session: SessionId, user: &User, granted: &Granted) -> AccessClaims {
         generation: 0,
         app: granted.app.clone(),
         roles: user.roles.clone(),
+        roles_at: user.roles_at,
         issued_at: granted.created_at,
         expires_at: granted.expires_at,
     }

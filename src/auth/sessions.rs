@@ -6,7 +6,7 @@ use crate::{
         app::AppName,
         cursor::Cursor,
         ids::{SessionId, UserId},
-        session::EndReason,
+        session::{EndReason, Session},
     },
     store::sessions::{Ended, Ending, Page},
 };
@@ -40,6 +40,11 @@ impl Auth {
         limit: u32,
     ) -> Result<Page, AuthError> {
         Ok(self.stores.sessions.of_user(user, after, limit, self.clock.now()).await?)
+    }
+
+    /// A session that is alive, for the operator.
+    pub async fn session(&self, session: SessionId) -> Result<Option<Session>, AuthError> {
+        Ok(self.stores.sessions.find(session, self.clock.now()).await?)
     }
 
     /// An app's living sessions, for the operator, a page at a time.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::sleep;
+
 use super::{Auth, error::AuthError};
 use crate::{
     domain::{
@@ -13,6 +15,9 @@ use crate::{
     },
     store::sessions::Issue,
 };
+
+/// How far ahead the date of a change of roles may be to be waited for: some changes in one moment.
+const ROLES_AHEAD_MAX: Duration = Duration::from_secs(5);
 
 /// An access token and the refresh token it came with.
 pub struct TokenSet {
@@ -32,15 +37,17 @@ pub struct TokenSet {
 
 impl Auth {
     /// Signs an access token of the refresh token's generation. Roles and name are the user's of now.
-    pub(super) fn issue(
+    ///
+    /// Just after a change of roles that takes a moment: the token must not look older than the change.
+    pub(super) async fn issue(
         &self,
         user: &User,
         issue: &Issue,
         refresh_token: RefreshToken,
     ) -> Result<TokenSet, AuthError> {
-        let now = self.clock.now();
         let Issue { session: granted, tokens_until, .. } = issue;
-        let issued_at = Timestamp::from_secs(now.secs());
+        let issued_at = self.date_of_issue(user).await;
+        let now = self.clock.now();
         let claims = AccessClaims {
             id: TokenId::random(),
             user: user.id,
@@ -49,6 +56,7 @@ impl Auth {
             generation: refresh_token.generation(),
             app: granted.app.clone(),
             roles: user.roles.clone(),
+            roles_at: user.roles_at,
             issued_at,
             // Never later than its session, which a short refresh lifetime may end sooner; and never later
             // than the session's record says, which is for how long its end refuses tokens.
@@ -57,10 +65,24 @@ impl Auth {
         Ok(TokenSet {
             access_token: self.keys.sign(&claims)?,
             expires_in: issued_at.until(claims.expires_at),
-            refresh_expires_in: now.until(granted.expires_at),
+            // To the nearest second: some moments have passed since it was granted.
+            refresh_expires_in: now.until(granted.expires_at + Duration::from_millis(500)),
             user: user.id,
             session: refresh_token.session(),
             refresh_token,
         })
+    }
+
+    /// The `iat`: now, or from when on the user's roles count where that is not over yet. It is waited
+    /// for, since some verifiers take no token of the future; but not for a clock that was far ahead when
+    /// the roles were changed.
+    async fn date_of_issue(&self, user: &User) -> Timestamp {
+        let now = self.clock.now();
+        let ahead = now.until(user.roles_at);
+        if ahead.is_zero() || ahead > ROLES_AHEAD_MAX {
+            return Timestamp::from_secs(now.secs());
+        }
+        sleep(ahead).await;
+        user.roles_at
     }
 }

@@ -95,3 +95,36 @@ pub struct App {
     /// When it was registered.
     pub created_at: Timestamp,
 }
+
+/// What becomes of an app's secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretChange {
+    /// It stays as it is.
+    Keep,
+    /// It is gone: the app is public.
+    Take,
+    /// The app is confidential, with this one where it was not.
+    Give([u8; 32]),
+    /// A confidential app has this one in its place.
+    Renew([u8; 32]),
+}
+
+/// What becomes of an app.
+#[derive(Debug, Clone)]
+pub struct AppChange {
+    /// In the place of its origins; `None` = they stay.
+    pub origins: Option<Vec<Origin>>,
+    /// And of its secret.
+    pub secret: SecretChange,
+}
+
+impl SecretChange {
+    /// The secret that comes in, if any.
+    #[must_use]
+    pub const fn new_secret(&self) -> Option<&[u8; 32]> {
+        match self {
+            Self::Keep | Self::Take => None,
+            Self::Give(secret) | Self::Renew(secret) => Some(secret),
+        }
+    }
+}

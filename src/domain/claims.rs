@@ -4,6 +4,7 @@ use super::{
     app::AppName,
     clock::Timestamp,
     ids::{SessionId, TokenId, UserId},
+    limits::CLOCK_SKEW,
     user::Role,
 };
 
@@ -24,8 +25,20 @@ pub struct AccessClaims {
     pub app: AppName,
     /// `roles`.
     pub roles: Vec<Role>,
+    /// `roles_at`: since when they are these, whole seconds; 0 = since the account was made.
+    pub roles_at: Timestamp,
     /// `iat`, whole seconds.
     pub issued_at: Timestamp,
     /// `exp`, whole seconds: from this moment on the token is over.
     pub expires_at: Timestamp,
+}
+
+impl AccessClaims {
+    /// Whether its roles are those of before a change that counts from `issued_before` on. It is their
+    /// own date that decides, so no clock of a node can blur it. A token that was clearly issued since
+    /// is good whatever it says: where accounts were restored from a copy, the change is unknown there.
+    #[must_use]
+    pub fn is_outdated(&self, issued_before: Timestamp) -> bool {
+        self.roles_at < issued_before && self.issued_at < issued_before + CLOCK_SKEW
+    }
 }

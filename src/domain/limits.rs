@@ -24,6 +24,8 @@ pub fn refused_until(exp: Timestamp) -> Timestamp {
 pub fn session_refused_until(tokens_until: Option<Timestamp>, now: Timestamp) -> Timestamp {
     refused_until(tokens_until.unwrap_or(now + ACCESS_TTL_MAX).max(now))
 }
+/// How far ahead the clock of a node that issues tokens may be.
+pub const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
 /// The lives of tokens and sessions (contract 1, `tokens.*`).
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! A user: who may sign in. Names are compared without case, after NFKC.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -106,6 +106,27 @@ impl Role {
     }
 }
 
+/// What becomes of a user's roles.
+#[derive(Debug, Clone, Default)]
+pub struct RoleChange {
+    /// Those the user has from then on.
+    pub add: Vec<Role>,
+    /// Those the user no longer has.
+    pub remove: Vec<Role>,
+}
+
+impl RoleChange {
+    /// The roles after it: sorted, each once.
+    #[must_use]
+    pub fn apply(&self, roles: &[Role]) -> Vec<Role> {
+        let kept = roles.iter().filter(|role| !self.remove.contains(role));
+        let mut roles: Vec<Role> = kept.chain(&self.add).cloned().collect();
+        roles.sort();
+        roles.dedup();
+        roles
+    }
+}
+
 /// An e-mail address: something, `@`, something; whether mail arrives is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email(String);
@@ -153,8 +174,13 @@ pub struct User {
     pub username: Username,
     /// Where they said they can be reached.
     pub email: Option<Email>,
+    /// Whether that is known to be theirs.
+    pub email_verified: bool,
     /// Sorted, each once.
     pub roles: Vec<Role>,
+    /// From when on the roles are these, in whole seconds; 0 = since the account was made. Each change
+    /// has a later one, and no token with the new roles an earlier `iat`.
+    pub roles_at: Timestamp,
     /// Whether they may sign in.
     pub status: UserStatus,
     /// When the account was made.
@@ -170,6 +196,17 @@ pub struct Account {
     pub password_hash: PasswordHash,
     /// How often its failed sign-ins were forgiven: those before the last time no longer count.
     pub pardons: u32,
+}
+
+impl User {
+    /// The same after a change of roles; `None` = they are so already. It counts from `since` on, or from
+    /// the second after the last one where that is not over yet: no two have one date.
+    #[must_use]
+    pub fn with_roles(&self, change: &RoleChange, since: Timestamp) -> Option<Self> {
+        let roles = change.apply(&self.roles);
+        let roles_at = since.max(self.roles_at + Duration::from_secs(1));
+        (roles != self.roles).then(|| Self { roles, roles_at, ..self.clone() })
+    }
 }
 
 #[cfg(test)]

@@ -41,6 +41,21 @@ impl FromRequestParts<Shared> for OwnApp {
     }
 }
 
+/// Lets through what is about a public app, and what is about a confidential one only with its secret
+/// (RFC 6749 section 6): nobody else signs in to it or refreshes its tokens. What comes with the name of
+/// another app proves nothing here.
+///
+/// # Errors
+/// 401 `invalid_credentials`; or the store's.
+pub async fn require_secret(http: &Shared, headers: &HeaderMap, app: &AppName) -> Result<(), Problem> {
+    let shown = basic(headers).filter(|(name, _)| name == app.as_str());
+    let secret = shown.as_ref().map(|(_, secret)| secret.as_str());
+    match http.auth.require_app_secret(app, secret).await {
+        Err(AuthError::InvalidCredentials) => Err(Problem::app_credentials()),
+        answer => Ok(answer?),
+    }
+}
+
 /// The user name and password of the one `Authorization` header. Two headers are none: which one
 /// counts must not be a guess.
 pub fn basic(headers: &HeaderMap) -> Option<(String, Zeroizing<String>)> {

@@ -69,11 +69,14 @@ struct Shape<'a> {
     until: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_before: Option<i64>,
 }
 
 impl<'a> Shape<'a> {
     fn of(entry: &'a Entry) -> Self {
-        let Entry { claim, value, until, reason } = entry;
-        Self { claim, value, until: *until, reason: reason.map(EndReason::as_str) }
+        let Entry { claim, value, until, reason, issued_before } = entry;
+        let reason = reason.map(EndReason::as_str);
+        Self { claim, value, until: *until, reason, issued_before: *issued_before }
     }
 }

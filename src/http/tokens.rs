@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Shared,
+    Shared, app_caller,
     body::{Json, OptionalJson},
     caller::{ArrivedAt, ClientAddress, Credential, SignedIn},
     origin,
@@ -65,6 +65,7 @@ pub async fn login(
         // Else a stranger's page could sign its visitor in as somebody else.
         origin::require_own_page(&http, &headers, &app).await?;
     }
+    app_caller::require_secret(&http, &headers, &app).await?;
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let login = Login {
         username: Username::parse(&body.username).map_err(AuthError::from)?,
@@ -104,19 +105,22 @@ pub async fn refresh(
     OptionalJson(body): OptionalJson<RefreshBody>,
 ) -> Result<Response, Problem> {
     let has_body = body.is_some();
-    if let Some(token) = body.and_then(|body| body.refresh_token) {
-        let issued = http.auth.refresh(&token, arrived_at).await?;
-        return Ok(tokens(&http, &issued, Transport::Body));
-    }
-    let Some(token) = own_cookie(&http, &headers).await? else {
-        return Err(if has_body {
-            Problem::invalid_request("there is neither a refresh_token nor a cookie")
-        } else {
-            AuthError::TokenMissing.into()
-        });
+    let (token, transport) = match body.and_then(|body| body.refresh_token) {
+        Some(token) => (token, Transport::Body),
+        None => match own_cookie(&http, &headers).await? {
+            Some(token) => (token, Transport::Cookie),
+            None if has_body => {
+                return Err(Problem::invalid_request("there is neither a refresh_token nor a cookie"));
+            }
+            None => return Err(AuthError::TokenMissing.into()),
+        },
     };
+    // Before anything becomes of the session: who lacks the secret must not harm it.
+    if let Some(app) = http.auth.app_of_refresh_token(&token).await? {
+        app_caller::require_secret(&http, &headers, &app).await?;
+    }
     let issued = http.auth.refresh(&token, arrived_at).await?;
-    Ok(tokens(&http, &issued, Transport::Cookie))
+    Ok(tokens(&http, &issued, transport))
 }
 
 #[derive(Deserialize)]

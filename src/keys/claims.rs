@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
 use super::error::TokenError;
-use crate::domain::{app::AppName, claims::AccessClaims, clock::Timestamp, user::Role};
+use crate::domain::{app::AppName, claims::AccessClaims, clock::Timestamp, limits::CLOCK_SKEW, user::Role};
 
 /// How far another node's clock may be ahead. It eases `iat` and `nbf` alone: `exp` has no leeway.
-pub const SKEW: Duration = Duration::from_mins(1);
+pub const SKEW: Duration = CLOCK_SKEW;
 /// The longest life a token may claim, unless `tokens.access_ttl` is longer.
 const LIFE_MAX: Duration = Duration::from_hours(24);
 /// The last second of the year 9999: no date we mean is later, and below it no sum overflows.
@@ -40,7 +40,14 @@ struct Wire<'a> {
     r#gen: u32,
     client_id: &'a str,
     roles: Vec<&'a str>,
+    #[serde(skip_serializing_if = "is_zero")]
+    roles_at: i64,
     preferred_username: &'a str,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_zero(secs: &i64) -> bool {
+    *secs == 0
 }
 
 /// The JSON of a token's payload.
@@ -57,6 +64,7 @@ pub fn write(claims: &AccessClaims, expected: &Expected) -> String {
         r#gen: claims.generation,
         client_id: claims.app.as_str(),
         roles: claims.roles.iter().map(Role::as_str).collect(),
+        roles_at: claims.roles_at.secs(),
         preferred_username: &claims.username,
     };
     // Strings and numbers always serialise.
@@ -91,6 +99,7 @@ fn claims(members: &Map<String, Value>) -> Option<AccessClaims> {
         generation: members.get("gen")?.as_u64()?.try_into().ok()?,
         app: AppName::parse(text("client_id")?).ok()?,
         roles: roles.map(|role| Role::parse(role.as_str()?).ok()).collect::<Option<_>>()?,
+        roles_at: members.get("roles_at").map_or(Some(Timestamp::from_secs(0)), date)?,
         issued_at: date(members.get("iat")?)?,
         expires_at: date(members.get("exp")?)?,
     })

@@ -5,10 +5,22 @@ use async_trait::async_trait;
 
 use super::error::StoreError;
 use crate::domain::{
+    clock::Timestamp,
     ids::UserId,
     secret::PasswordHash,
-    user::{Account, User, UserStatus, Username},
+    user::{Account, Email, RoleChange, User, UserStatus, Username},
 };
+
+/// What became of a change of roles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RolesChanged {
+    /// The user has these roles from now on, or had them already.
+    To(User),
+    /// It would be more than a user may have.
+    TooMany,
+    /// No such account.
+    NotFound,
+}
 
 /// What became of a new account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +65,18 @@ pub trait AccountStore: Send + Sync {
 
     /// Enables or disables; `false` = no such account.
     async fn set_status(&self, id: UserId, status: UserStatus) -> Result<bool, StoreError>;
+
+    /// Gives and takes roles, from `since` on: see [`User::with_roles`].
+    async fn change_roles(
+        &self,
+        id: UserId,
+        change: &RoleChange,
+        since: Timestamp,
+    ) -> Result<RolesChanged, StoreError>;
+
+    /// Sets where the user can be reached, and whether that is known to be theirs; `false` = no such
+    /// account.
+    async fn set_email(&self, id: UserId, email: &Email, verified: bool) -> Result<bool, StoreError>;
 
     /// Removes an account; `false` = no such account.
     async fn delete(&self, id: UserId) -> Result<bool, StoreError>;

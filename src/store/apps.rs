@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::error::StoreError;
-use crate::domain::app::{App, AppName};
+use crate::domain::app::{App, AppChange, AppName};
 
 /// What became of a new app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,10 @@ pub trait AppStore: Send + Sync {
 
     /// Every app, by name.
     async fn list(&self) -> Result<Vec<App>, StoreError>;
+
+    /// Changes an app, and returns it as it is then. `None` = there is none of that name; or it cannot be
+    /// changed so: a public one has no secret to renew, and `default` is never given one.
+    async fn change(&self, name: &AppName, change: &AppChange) -> Result<Option<App>, StoreError>;
 
     /// Removes an app; `false` = there is none of that name, or it is `default`.
     async fn remove(&self, name: &AppName) -> Result<bool, StoreError>;

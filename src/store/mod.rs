@@ -11,6 +11,7 @@ pub mod change_log;
 pub mod counters;
 pub mod error;
 pub mod memory;
+pub mod outdated;
 pub mod postgres;
 pub mod redis;
 pub mod revocations;

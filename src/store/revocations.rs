@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use super::{
     change_log::{self, ChangeLog, Position},
     error::StoreError,
+    outdated::{Outdated, OutdatedUsers},
 };
 use crate::domain::{
     claims::AccessClaims,
@@ -66,11 +67,33 @@ pub struct Revocation {
     pub until: Timestamp,
 }
 
+/// Why a token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It was taken back.
+    Revoked(EndReason),
+    /// It says roles that its user no longer has; its session goes on.
+    Outdated,
+}
+
+impl Refusal {
+    /// Why it was taken back, if it was.
+    #[must_use]
+    pub const fn reason(self) -> Option<EndReason> {
+        match self {
+            Self::Revoked(reason) => Some(reason),
+            Self::Outdated => None,
+        }
+    }
+}
+
 /// What happened to the set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// A subject is refused from now on, or for longer than was said before.
     Refused(Revocation),
+    /// Of a user who is not refused as a whole, tokens of before a moment are.
+    Outdated(Outdated),
     /// A user no longer is.
     Admitted(UserId),
 }
@@ -82,7 +105,7 @@ pub struct Snapshot {
     /// Where the log was.
     pub at: Position,
     /// What was refused.
-    pub revocations: Vec<Revocation>,
+    pub entries: Vec<Change>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +121,7 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct RevocationSet {
     entries: papaya::HashMap<Subject, Entry>,
+    outdated: OutdatedUsers,
     following: AtomicBool,
     /// How often it ceased to be the truth.
     breaks: AtomicU64,
@@ -134,7 +158,24 @@ impl RevocationSet {
         }
     }
 
-    /// Takes back the one on a user.
+    /// Takes in that tokens of a user are outdated. A later moment takes the place of an earlier one. Who is
+    /// refused as a whole is told so alone: what is told of a user last is all that counts.
+    pub fn outdate(&self, outdated: Outdated, now: Timestamp) {
+        let mut log = lock(&self.log);
+        if self.outdated.insert(outdated) && self.reason_for(outdated.user, now).is_none() {
+            log.push(Change::Outdated(outdated));
+            self.news.send_replace(());
+        }
+    }
+
+    /// Why a user is refused as a whole.
+    #[must_use]
+    pub fn reason_for(&self, user: UserId, now: Timestamp) -> Option<EndReason> {
+        let entries = self.entries.pin();
+        entries.get(&Subject::User(user)).filter(|entry| entry.until > now).map(|entry| entry.reason)
+    }
+
+    /// Takes back the one on a user; tokens that are outdated stay so.
     pub fn lift(&self, user: UserId) {
         self.lift_all(&mut lock(&self.log), &[user]);
     }
@@ -155,7 +196,7 @@ impl RevocationSet {
         let mut is_news = false;
         for &user in users {
             if entries.remove(&Subject::User(user)).is_some() {
-                log.push(Change::Admitted(user));
+                log.push(self.outdated.of(user).map_or(Change::Admitted(user), Change::Outdated));
                 is_news = true;
             }
         }
@@ -166,14 +207,15 @@ impl RevocationSet {
 
     /// Why a token is refused, as far as is known here.
     #[must_use]
-    pub fn find(&self, claims: &AccessClaims, now: Timestamp) -> Option<EndReason> {
+    pub fn find(&self, claims: &AccessClaims, now: Timestamp) -> Option<Refusal> {
         let entries = self.entries.pin();
-        if entries.is_empty() {
-            return None;
-        }
-        Subject::of(claims).iter().find_map(|subject| {
-            entries.get(subject).filter(|entry| entry.until > now).map(|entry| entry.reason)
-        })
+        let reason = |subject| {
+            let entry = entries.get(subject).filter(|entry| entry.until > now)?;
+            Some(Refusal::Revoked(entry.reason))
+        };
+        let is_empty = entries.is_empty();
+        let revoked = if is_empty { None } else { Subject::of(claims).iter().find_map(reason) };
+        revoked.or_else(|| self.outdated.holds(claims).then_some(Refusal::Outdated))
     }
 
     /// Every revocation that still matters.
@@ -185,9 +227,24 @@ impl RevocationSet {
             .collect()
     }
 
-    /// Frees what no longer matters.
+    /// Every user of whom some tokens are outdated.
+    #[must_use]
+    pub fn outdated(&self, now: Timestamp) -> Vec<Outdated> {
+        self.outdated.living(now)
+    }
+
+    /// Frees what no longer matters. Of a user who was refused as a whole and no longer is, it is told
+    /// once more what else there is.
     pub fn purge(&self, now: Timestamp) {
-        self.entries.pin().retain(|_, entry| entry.until > now);
+        self.outdated.purge(now);
+        let mut log = lock(&self.log);
+        let entries = self.entries.pin();
+        let over = |outdated: &Outdated| {
+            entries.get(&Subject::User(outdated.user)).is_some_and(|entry| entry.until <= now)
+        };
+        let over: Vec<_> = self.outdated.living(now).into_iter().filter(over).map(|one| one.user).collect();
+        self.lift_all(&mut log, &over);
+        entries.retain(|_, entry| entry.until > now);
     }
 
     /// All there is, with the ends that the log tells. Those who ask at about the same time, say after
@@ -204,8 +261,11 @@ impl RevocationSet {
         let at = lock(&self.log).end();
         let entries = self.entries.pin();
         let live = entries.iter().filter(|(_, entry)| entry.until > now);
-        let revocations = live.map(|(&subject, entry)| entry.as_told(subject)).collect();
-        let snapshot = Arc::new(Snapshot { at, revocations });
+        let live = live.map(|(&subject, entry)| Change::Refused(entry.as_told(subject)));
+        let outdated = self.outdated.living(now).into_iter();
+        let outdated = outdated.filter(|outdated| self.reason_for(outdated.user, now).is_none());
+        let entries = live.chain(outdated.map(Change::Outdated)).collect();
+        let snapshot = Arc::new(Snapshot { at, entries });
         *shared = Arc::downgrade(&snapshot);
         snapshot
     }
@@ -280,7 +340,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[async_trait]
 pub trait RevocationStore: Send + Sync {
     /// Why a token is refused: the home's own answer.
-    async fn ask(&self, claims: &AccessClaims, now: Timestamp) -> Result<Option<EndReason>, StoreError>;
+    async fn ask(&self, claims: &AccessClaims, now: Timestamp) -> Result<Option<Refusal>, StoreError>;
 
     /// Refuses one access token by name until it is over, which it must not be yet. On this node from the
     /// moment it returns.
@@ -292,10 +352,14 @@ pub trait RevocationStore: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Refuses a user's tokens of before a change, until the last of them is over; a change of before the
+    /// one that is known changes nothing. On this node from the moment it returns.
+    async fn outdate_user(&self, outdated: Outdated, now: Timestamp) -> Result<(), StoreError>;
+
     /// Refuses every token of a user, now and until [`RevocationStore::admit_user`] or the last of
     /// them is over. On this node from the moment it returns.
     async fn refuse_user(&self, user: UserId, reason: EndReason, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Takes that back.
+    /// Takes that back. What is outdated stays so.
     async fn admit_user(&self, user: UserId) -> Result<(), StoreError>;
 }

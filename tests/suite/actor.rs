@@ -3,6 +3,7 @@
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -25,7 +26,10 @@ use keyward::{
 };
 use tempfile::TempDir;
 
-use crate::backends::{FIRST_USE, Home, Node};
+use crate::{
+    backends::{FIRST_USE, Home, Node},
+    faults::{Cut, Faulty},
+};
 
 /// The name of the user every server begins with.
 pub const USER: &str = "Ada";
@@ -63,6 +67,8 @@ pub struct Server {
     pub auth: Arc<Auth>,
     pub home: Home,
     pub user: User,
+    /// Cuts what is done with accounts short.
+    pub cut: Arc<Cut>,
     folder: Arc<TempDir>,
 }
 
@@ -74,7 +80,8 @@ impl Server {
 
     pub async fn with(home: Home, options: Options) -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-        let auth = verbs(&home, &folder, options, home.node());
+        let cut = Arc::new(Cut::default());
+        let auth = verbs(&home, &folder, options, home.node(), &cut);
         let user = auth
             .add_account(NewAccount {
                 username: name(USER),
@@ -84,12 +91,17 @@ impl Server {
             })
             .await
             .expect("an account");
-        Self { auth, home, user, folder }
+        Self { auth, home, user, cut, folder }
     }
 
     /// The verbs of a second node: the same keys, accounts and sessions.
     pub async fn second_node(&self, options: Options) -> Arc<Auth> {
-        verbs(&self.home, &self.folder, options, self.home.another_node().await)
+        verbs(&self.home, &self.folder, options, self.home.another_node().await, &self.cut)
+    }
+
+    /// The file that keeps the accounts.
+    pub fn accounts_file(&self) -> PathBuf {
+        accounts_file(&self.folder)
     }
 
     pub fn now(&self) -> Timestamp {
@@ -170,17 +182,21 @@ pub fn password(text: &str) -> Password {
     Password::parse(text).expect("a password")
 }
 
-fn verbs(home: &Home, folder: &TempDir, options: Options, node: Node) -> Arc<Auth> {
+fn accounts_file(folder: &TempDir) -> PathBuf {
+    folder.path().join("accounts.db")
+}
+
+fn verbs(home: &Home, folder: &TempDir, options: Options, node: Node, cut: &Arc<Cut>) -> Arc<Auth> {
     let clock: Arc<dyn Clock> = home.clock.clone();
     let accounts = SqliteStore::open(
-        &folder.path().join("accounts.db"),
+        &accounts_file(folder),
         home.lifetimes,
         Arc::new(RevocationSet::default()),
         Arc::clone(&clock),
     );
     let accounts = Arc::new(accounts.expect("a database"));
     let stores = Stores {
-        accounts: accounts.clone(),
+        accounts: Arc::new(Faulty { accounts: accounts.clone(), cut: Arc::clone(cut) }),
         apps: accounts,
         sessions: node.sessions,
         app_sessions: node.app_sessions,

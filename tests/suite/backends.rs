@@ -21,7 +21,7 @@ use keyward::{
         counters::CounterStore,
         memory::MemoryCounters,
         redis::feed::Feed,
-        revocations::{RevocationSet, RevocationStore},
+        revocations::{Refusal, RevocationSet, RevocationStore},
         sessions::{Confirmation, Ended, Ending, Rotation, SessionStore},
         sqlite::SqliteStore,
     },
@@ -464,8 +464,15 @@ impl Home {
         self.sessions.end(ending, self.now()).await.expect("an answer")
     }
 
-    /// Why an access token is refused; what is known in memory and the home must say the same.
+    /// Why an access token was taken back, which must not be outdated.
     pub async fn refusal(&self, claims: &AccessClaims) -> Option<EndReason> {
+        let refused = self.refused(claims).await;
+        assert_ne!(refused, Some(Refusal::Outdated));
+        refused.and_then(Refusal::reason)
+    }
+
+    /// Why an access token is refused; what is known in memory and the home must say the same.
+    pub async fn refused(&self, claims: &AccessClaims) -> Option<Refusal> {
         let known = self.set.find(claims, self.now());
         let asked = self.revocations.ask(claims, self.now()).await.expect("an answer");
         assert_eq!(known, asked, "the set and the home disagree");
@@ -482,6 +489,7 @@ impl Home {
             generation: client.token.generation(),
             app: AppName::default_app(),
             roles: Vec::new(),
+            roles_at: Timestamp::from_secs(0),
             issued_at: self.now(),
             expires_at: self.lifetimes.access_expiry(self.now(), self.now()),
         }

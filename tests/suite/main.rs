@@ -1,6 +1,7 @@
 //! The integration tests, in one binary so that they are linked once: the contracts of the stores,
 //! run on every back end, what holds for one of them alone, and the server seen from outside.
 
+mod accounts;
 mod actor;
 mod app_sessions;
 mod backends;
@@ -9,6 +10,7 @@ mod cli;
 mod config;
 mod contracts;
 mod docs;
+mod faults;
 mod floods;
 mod fuzz_twins;
 mod gateways;

@@ -70,7 +70,9 @@ fn account(name: &str) -> Account {
         id: UserId::new(START),
         username: Username::parse(name).expect("a name"),
         email: None,
+        email_verified: false,
         roles: Vec::new(),
+        roles_at: keyward::domain::clock::Timestamp::from_secs(0),
         status: UserStatus::Active,
         created_at: START,
     };

@@ -22,6 +22,7 @@ use keyward::{
     },
     store::{
         change_log::KEPT,
+        outdated::Outdated,
         revocations::{Change, Revocation, RevocationSet, Subject},
     },
 };
@@ -45,6 +46,14 @@ enum Step {
     Admit {
         user: usize,
     },
+    Outdate {
+        user: usize,
+        seconds: i64,
+    },
+    /// Time passes, and what is over is freed.
+    Pass {
+        seconds: u64,
+    },
     AdmitAllBut {
         user: usize,
     },
@@ -63,17 +72,22 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..9_usize, 10..900_u64).prop_map(|(subject, seconds)| Step::Refuse { subject, seconds }),
         2 => (0..3_usize).prop_map(|user| Step::Admit { user }),
         1 => (0..3_usize).prop_map(|user| Step::AdmitAllBut { user }),
+        3 => (0..3_usize, 0..90_i64).prop_map(|(user, seconds)| Step::Outdate { user, seconds }),
+        1 => (1..400_u64).prop_map(|seconds| Step::Pass { seconds }),
         4 => (0..6_usize).prop_map(|news| Step::Read { news }),
         2 => prop::bool::weighted(0.2).prop_map(|forgets| Step::Cut { forgets }),
     ]
 }
 
+/// Until when tokens with a claim are refused, and before when they must have been issued for that.
+type Known = BTreeMap<(&'static str, String), (i64, Option<i64>)>;
+
 /// A verifier as `docs/verifiers.md` wants it.
 struct Verifier<'a> {
     server: &'a Server,
     watch: Watch,
-    refused: BTreeMap<(&'static str, String), i64>,
-    arriving: BTreeMap<(&'static str, String), i64>,
+    refused: Known,
+    arriving: Known,
     last: Option<String>,
     snapshots: usize,
 }
@@ -102,7 +116,7 @@ impl<'a> Verifier<'a> {
     }
 
     fn take(&mut self, news: News) {
-        let known = |entry: Entry| ((entry.claim, entry.value), entry.until);
+        let known = |entry: Entry| ((entry.claim, entry.value), (entry.until, entry.issued_before));
         match news {
             News::Snapshot { first, entries, at } => {
                 if first {
@@ -128,16 +142,28 @@ impl<'a> Verifier<'a> {
     fn agrees(&mut self) {
         self.read(usize::MAX);
         let now = self.server.now();
-        let ours = self.refused.iter().filter(|(_, until)| **until > now.secs());
-        let ours: Vec<_> = ours.map(|(subject, until)| (subject.clone(), *until)).collect();
-        let told = |one: &Revocation| (one.subject.claim(), one.until);
-        let mut theirs: Vec<_> = self.server.home.set.snapshot(now).iter().map(told).collect();
+        let ours = self.refused.iter().filter(|(_, (until, _))| *until > now.secs());
+        let mut ours: Vec<_> = ours.map(|(subject, known)| (subject.clone(), *known)).collect();
+        let set = &self.server.home.set;
+        let refused = set.snapshot(now);
+        let told = |one: &Revocation| (one.subject.claim(), one.until, None);
+        let mut theirs: Vec<_> = refused.iter().map(told).collect();
+        let whole = |outdated: &Outdated| set.reason_for(outdated.user, now).is_none();
+        theirs.extend(
+            set.outdated(now)
+                .into_iter()
+                .filter(whole)
+                .map(|one| (Subject::User(one.user).claim(), one.until(), Some(one.issued_before.secs()))),
+        );
         theirs.sort();
-        let subjects = |(subject, _): &((&'static str, String), _)| subject.clone();
-        assert!(ours.iter().map(subjects).eq(theirs.iter().map(|(subject, _)| subject.clone())));
-        for ((subject, ours), (_, theirs)) in ours.iter().zip(&theirs) {
-            let (ours, latest) = (Timestamp::from_secs(*ours), *theirs + Duration::from_secs(2));
+        // What is told to end a second or two late may still be believed.
+        let is_known = |subject: &_| theirs.iter().any(|(known, ..)| known == subject);
+        ours.retain(|(subject, (until, _))| *until > now.secs() + 2 || is_known(subject));
+        assert!(ours.iter().map(|(subject, _)| subject).eq(theirs.iter().map(|(subject, ..)| subject)));
+        for ((subject, (until, before)), (_, theirs, told_before)) in ours.iter().zip(&theirs) {
+            let (ours, latest) = (Timestamp::from_secs(*until), *theirs + Duration::from_secs(2));
             assert!((*theirs..=latest).contains(&ours), "{subject:?}: {ours} for {theirs}");
+            assert_eq!(before, told_before, "{subject:?}");
         }
     }
 }
@@ -176,9 +202,17 @@ async fn live(server: &Server, steps: Vec<Step>) {
     for step in steps {
         match step {
             Step::Refuse { subject, seconds } => {
-                refuse(set, subjects[subject], now + Duration::from_secs(seconds));
+                refuse(set, subjects[subject], server.now() + Duration::from_secs(seconds));
             }
             Step::Admit { user: index } => set.lift(user(index)),
+            Step::Outdate { user: index, seconds } => {
+                let issued_before = Timestamp::from_secs(now.secs() + seconds);
+                set.outdate(Outdated { user: user(index), issued_before }, server.now());
+            }
+            Step::Pass { seconds } => {
+                server.elapse(Duration::from_secs(seconds)).await;
+                set.purge(server.now());
+            }
             Step::AdmitAllBut { user: index } => set.lift_users_except(&[user(index)]),
             Step::Read { news: 0 } => verifier.agrees(),
             Step::Read { news } => verifier.read(news),
@@ -230,6 +264,14 @@ async fn who_is_too_slow_gets_a_snapshot_and_misses_nothing() {
     verifier.agrees();
 }
 
+/// Whom a change is about.
+fn claim(change: &Change) -> (&'static str, String) {
+    match change {
+        Change::Refused(revocation) => revocation.subject.claim(),
+        Change::Outdated(Outdated { user, .. }) | Change::Admitted(user) => Subject::User(*user).claim(),
+    }
+}
+
 #[test]
 fn a_snapshot_made_in_a_rush_and_what_came_after_it_are_all_there_is() {
     let (set, now) = (Arc::new(RevocationSet::default()), START);
@@ -253,7 +295,7 @@ fn a_snapshot_made_in_a_rush_and_what_came_after_it_are_all_there_is() {
     let mut copies = Vec::new();
     while copies.is_empty() || writers.iter().any(|writer| !writer.is_finished()) {
         let snapshot = set.shared_snapshot(now);
-        let subjects: BTreeSet<_> = snapshot.revocations.iter().map(|one| one.subject.claim()).collect();
+        let subjects: BTreeSet<_> = snapshot.entries.iter().map(claim).collect();
         copies.push((snapshot.at, subjects));
     }
     for writer in writers {
@@ -263,8 +305,8 @@ fn a_snapshot_made_in_a_rush_and_what_came_after_it_are_all_there_is() {
     for (at, mut copy) in copies {
         for change in set.changes(at, usize::MAX).expect("they are remembered") {
             match change {
-                Change::Refused(revocation) => copy.insert(revocation.subject.claim()),
-                Change::Admitted(user) => copy.remove(&Subject::User(user).claim()),
+                Change::Admitted(_) => copy.remove(&claim(&change)),
+                Change::Refused(_) | Change::Outdated(_) => copy.insert(claim(&change)),
             };
         }
         assert!(copy == all, "{} of {}", copy.len(), all.len());

@@ -7,33 +7,34 @@ use uuid::Uuid;
 use super::{PostgresStore, StoreError, rows};
 use crate::{
     domain::{
+        clock::Timestamp,
         ids::UserId,
         secret::PasswordHash,
-        user::{Account, Email, Role, User, UserStatus, Username},
+        user::{Account, Email, ROLES_MAX, Role, RoleChange, User, UserStatus, Username},
     },
-    store::accounts::{AccountStore, Created},
+    store::accounts::{AccountStore, Created, RolesChanged},
 };
 
 const CREATE: &str = "\
-    INSERT INTO users (id, username, username_key, email, roles, status, password_hash, created_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (username_key) DO NOTHING";
+    INSERT INTO users (id, username, username_key, email, email_verified, roles, roles_at, status, \
+    password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (username_key) DO NOTHING";
 
 /// Of two nodes, the later one waits here until the earlier one has its account. Readers do not.
 const LOCK_USERS: &str = "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE";
 const CREATE_FIRST: &str = "\
-    INSERT INTO users (id, username, username_key, email, roles, status, password_hash, created_at) \
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE NOT EXISTS (SELECT FROM users)";
+    INSERT INTO users (id, username, username_key, email, email_verified, roles, roles_at, status, \
+    password_hash, created_at) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 WHERE NOT EXISTS (SELECT FROM users)";
 
 const BY_NAME: &str = "\
-    SELECT id, username, email, roles, status, password_hash, pardons, created_at \
-    FROM users WHERE username_key = $1";
+    SELECT id, username, email, email_verified, roles, roles_at, status, password_hash, pardons, \
+    created_at FROM users WHERE username_key = $1";
 
 const BY_ID: &str = "\
-    SELECT id, username, email, roles, status, password_hash, pardons, created_at \
+    SELECT id, username, email, email_verified, roles, roles_at, status, password_hash, pardons, created_at \
     FROM users WHERE id = $1";
 
 const LIST: &str = "\
-    SELECT id, username, email, roles, status, created_at \
+    SELECT id, username, email, email_verified, roles, roles_at, status, created_at \
     FROM users WHERE id > $1 OR $1 IS NULL ORDER BY id LIMIT $2";
 
 const SET_PASSWORD: &str = "\
@@ -42,6 +43,12 @@ const SET_PASSWORD: &str = "\
 const PARDON: &str = "UPDATE users SET pardons = pardons + 1 WHERE id = $1";
 
 const SET_STATUS: &str = "UPDATE users SET status = $2 WHERE id = $1";
+
+/// Only where nobody else has changed them meanwhile: each change has a date of its own.
+const SET_ROLES: &str = "\
+    UPDATE users SET roles = $3, roles_at = $4 WHERE id = $1 AND roles_at = $2 AND roles = $5";
+
+const SET_EMAIL: &str = "UPDATE users SET email = $2, email_verified = $3 WHERE id = $1";
 
 const DELETE: &str = "DELETE FROM users WHERE id = $1";
 
@@ -89,6 +96,30 @@ impl AccountStore for PostgresStore {
         Ok(self.pool.execute(SET_STATUS, &[&id.uuid(), &rows::status_text(status)]).await? == 1)
     }
 
+    async fn change_roles(
+        &self,
+        id: UserId,
+        change: &RoleChange,
+        since: Timestamp,
+    ) -> Result<RolesChanged, StoreError> {
+        loop {
+            let Some(Account { user, .. }) = self.by_id(id).await? else { return Ok(RolesChanged::NotFound) };
+            let Some(changed) = user.with_roles(change, since) else { return Ok(RolesChanged::To(user)) };
+            if changed.roles.len() > ROLES_MAX {
+                return Ok(RolesChanged::TooMany);
+            }
+            let [before, after] = [&user, &changed].map(role_names);
+            let [from, to] = [&user, &changed].map(|user| user.roles_at.secs());
+            if self.pool.execute(SET_ROLES, &[&id.uuid(), &from, &after, &to, &before]).await? == 1 {
+                return Ok(RolesChanged::To(changed));
+            }
+        }
+    }
+
+    async fn set_email(&self, id: UserId, email: &Email, verified: bool) -> Result<bool, StoreError> {
+        Ok(self.pool.execute(SET_EMAIL, &[&id.uuid(), &email.as_str(), &verified]).await? == 1)
+    }
+
     async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
         Ok(self.pool.execute(DELETE, &[&id.uuid()]).await? == 1)
     }
@@ -96,6 +127,10 @@ impl AccountStore for PostgresStore {
     async fn ping(&self) -> Result<(), StoreError> {
         self.pool.query("SELECT 1", &[]).await.map(drop)
     }
+}
+
+fn role_names(user: &User) -> Vec<&str> {
+    user.roles.iter().map(Role::as_str).collect()
 }
 
 fn one(rows: &[Row]) -> Result<Option<Account>, StoreError> {
@@ -108,7 +143,9 @@ struct AccountRow<'a> {
     username: &'a str,
     username_key: &'a str,
     email: Option<&'a str>,
+    email_verified: bool,
     roles: Vec<&'a str>,
+    roles_at: i64,
     status: &'static str,
     password_hash: &'a str,
     created_at: i64,
@@ -122,20 +159,24 @@ impl<'a> AccountRow<'a> {
             username: user.username.shown(),
             username_key: user.username.key(),
             email: user.email.as_ref().map(Email::as_str),
-            roles: user.roles.iter().map(Role::as_str).collect(),
+            email_verified: user.email_verified,
+            roles: role_names(user),
+            roles_at: user.roles_at.secs(),
             status: rows::status_text(user.status),
             password_hash: account.password_hash.phc(),
             created_at: user.created_at.millis(),
         }
     }
 
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 8] {
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 10] {
         [
             &self.id,
             &self.username,
             &self.username_key,
             &self.email,
+            &self.email_verified,
             &self.roles,
+            &self.roles_at,
             &self.status,
             &self.password_hash,
             &self.created_at,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{PostgresStore, StoreError, rows};
 use crate::{
-    domain::app::{App, AppKind, AppName, Origin},
+    domain::app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
     store::apps::{AppStore, Registered},
 };
 
@@ -15,6 +15,12 @@ const REGISTER: &str = "\
 const FIND: &str = "SELECT name, secret_sha256, origins, created_at FROM apps WHERE name = $1";
 
 const LIST: &str = "SELECT name, secret_sha256, origins, created_at FROM apps ORDER BY name";
+
+const CHANGE: &str = "\
+    UPDATE apps SET origins = coalesce($2, origins), \
+    secret_sha256 = coalesce(CASE WHEN $3 THEN secret_sha256 END, $4::bytea) \
+    WHERE name = $1 AND (name <> 'default' OR $4::bytea IS NULL) AND (secret_sha256 IS NOT NULL OR NOT $5) \
+    RETURNING name, secret_sha256, origins, created_at";
 
 const REMOVE: &str = "DELETE FROM apps WHERE name = $1 AND name <> 'default'";
 
@@ -37,6 +43,17 @@ impl AppStore for PostgresStore {
 
     async fn list(&self) -> Result<Vec<App>, StoreError> {
         self.pool.query(LIST, &[]).await?.iter().map(rows::app).collect()
+    }
+
+    async fn change(&self, name: &AppName, change: &AppChange) -> Result<Option<App>, StoreError> {
+        let AppChange { origins, secret } = change;
+        let origins: Option<Vec<&str>> =
+            origins.as_ref().map(|origins| origins.iter().map(Origin::as_str).collect());
+        let keeps = matches!(secret, SecretChange::Keep | SecretChange::Give(_));
+        let renews = matches!(secret, SecretChange::Renew(_));
+        let secret = secret.new_secret().map(<[u8; 32]>::as_slice);
+        let changed = self.pool.query(CHANGE, &[&name.as_str(), &origins, &keeps, &secret, &renews]).await?;
+        changed.first().map(rows::app).transpose()
     }
 
     async fn remove(&self, name: &AppName) -> Result<bool, StoreError> {

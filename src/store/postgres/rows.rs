@@ -63,7 +63,9 @@ pub(super) fn user(row: &Row) -> Result<User, StoreError> {
         id: UserId::from_uuid(id),
         username: record.parsed("users.username", |text| Username::parse(text).ok())?,
         email: email.transpose()?,
+        email_verified: record.value("users.email_verified")?,
         roles: record.list("users.roles", |text| Role::parse(text).ok())?,
+        roles_at: Timestamp::from_secs(record.value("users.roles_at")?),
         status: record.parsed("users.status", status_of)?,
         created_at: Timestamp::from_millis(record.value("users.created_at")?),
     })

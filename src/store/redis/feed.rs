@@ -23,7 +23,7 @@ use super::{
     error::answered,
     keys::Keys,
     masters::{Census, Masters},
-    revocations::{UserChanges, reason},
+    revocations::{Said, UserChanges},
     target::RedisTarget,
 };
 use crate::{
@@ -33,7 +33,10 @@ use crate::{
         limits::{ACCESS_TTL_MAX, refused_until},
         session::EndReason,
     },
-    store::revocations::{Revocation, RevocationSet, Subject},
+    store::{
+        outdated::Outdated,
+        revocations::{Revocation, RevocationSet, Subject},
+    },
 };
 
 /// How often a silent connection is tried: a server that hangs is noticed after this and the
@@ -246,10 +249,10 @@ impl Follower {
             let values = server.clone().send_packed_commands(&pipeline, 0, pipeline.len()).await?;
             let found = known.iter().zip(values.chunks(2));
             let found: Vec<_> =
-                found.map(|((_, subject), value)| (*subject, revocation(*subject, value, now))).collect();
-            if self.user_changes.take_in(changes, || self.take_in(&found)) {
+                found.map(|((_, subject), value)| Found::read(*subject, value, now)).collect();
+            if self.user_changes.take_in(changes, || self.take_in(&found, now)) {
                 let users = found.into_iter().filter_map(|found| match found {
-                    (Subject::User(user), Some(_)) => Some(user),
+                    Found { subject: Subject::User(user), revocation: Some(_), .. } => Some(user),
                     _ => None,
                 });
                 return Ok(users.collect());
@@ -259,9 +262,12 @@ impl Follower {
     }
 
     /// A token or session whose key has expired needs nothing: its tokens are over too.
-    fn take_in(&self, found: &[(Subject, Option<Revocation>)]) {
-        for found in found {
-            match found {
+    fn take_in(&self, found: &[Found], now: Timestamp) {
+        for Found { subject, revocation, outdated } in found {
+            if let Some(outdated) = outdated {
+                self.revocations.outdate(*outdated, now);
+            }
+            match (subject, revocation) {
                 (_, Some(revocation)) => self.revocations.insert(revocation),
                 (Subject::User(user), None) => self.revocations.lift(*user),
                 (Subject::Token(_) | Subject::Session(_), None) => {}
@@ -308,20 +314,34 @@ impl Follower {
     }
 }
 
-/// Reads a key's value and what is left of its life; `None` = there is no such key, or it has moved to
-/// another master, which names it too. What another hand wrote refuses, whatever it is.
-fn revocation(subject: Subject, answer: &[Value], now: Timestamp) -> Option<Revocation> {
-    let reason = match answer.first()? {
-        Value::Nil => return None,
-        Value::ServerError(error) if is_elsewhere(error) => return None,
-        Value::BulkString(value) => reason(value),
-        _ => EndReason::Admin,
-    };
-    let left = match answer.get(1) {
-        Some(&Value::Int(left)) => u64::try_from(left).map_or(WITHOUT_EXPIRY, Duration::from_millis),
-        _ => WITHOUT_EXPIRY,
-    };
-    Some(Revocation { subject, reason, until: now + left })
+/// What a key says of its subject.
+struct Found {
+    subject: Subject,
+    revocation: Option<Revocation>,
+    outdated: Option<Outdated>,
+}
+
+impl Found {
+    /// Reads a key's value and what is left of its life. There may be no such key, or it has moved to
+    /// another master, which names it too. What another hand wrote refuses, whatever it is.
+    fn read(subject: Subject, answer: &[Value], now: Timestamp) -> Self {
+        let said = match answer.first() {
+            None | Some(Value::Nil) => Said::default(),
+            Some(Value::ServerError(error)) if is_elsewhere(error) => Said::default(),
+            Some(Value::BulkString(value)) => Said::read(subject, value),
+            Some(_) => Said::BY_ANOTHER_HAND,
+        };
+        let left = match answer.get(1) {
+            Some(&Value::Int(left)) => u64::try_from(left).map_or(WITHOUT_EXPIRY, Duration::from_millis),
+            _ => WITHOUT_EXPIRY,
+        };
+        let revocation = said.reason.map(|reason| Revocation { subject, reason, until: now + left });
+        let outdated = match (subject, said.issued_before) {
+            (Subject::User(user), Some(issued_before)) => Some(Outdated { user, issued_before }),
+            _ => None,
+        };
+        Self { subject, revocation, outdated }
+    }
 }
 
 fn is_elsewhere(error: &ServerError) -> bool {

@@ -1,11 +1,14 @@
 //! The home of revocations: `blacklist:` keys, written by whomever.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 
-use super::RedisStore;
+use super::{RedisStore, millis, script::USER};
 use crate::{
     domain::{
         claims::AccessClaims,
@@ -16,9 +19,13 @@ use crate::{
     },
     store::{
         error::StoreError,
-        revocations::{Revocation, RevocationStore, Subject},
+        outdated::Outdated,
+        revocations::{Refusal, Revocation, RevocationStore, Subject},
     },
 };
+
+/// How a value says before when tokens were issued that are outdated; seconds follow.
+const OUTDATED: &str = "outdated:";
 
 /// Counts what this node changes about users, so that the feed, which reads Redis a moment before it
 /// takes in what it read, never undoes a change that was made in between.
@@ -54,20 +61,48 @@ impl UserChanges {
     }
 }
 
-/// Reads a `blacklist:` value. What another hand wrote there refuses as well.
-pub fn reason(value: &[u8]) -> EndReason {
-    std::str::from_utf8(value).ok().and_then(|value| value.parse().ok()).unwrap_or(EndReason::Admin)
+/// What a `blacklist:` value says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Why every token of the subject is refused.
+    pub reason: Option<EndReason>,
+    /// Before when those of a user were issued that are outdated.
+    pub issued_before: Option<Timestamp>,
+}
+
+impl Said {
+    /// What another hand wrote, whatever it is, refuses.
+    pub const BY_ANOTHER_HAND: Self = Self { reason: Some(EndReason::Admin), issued_before: None };
+
+    /// Reads a value; of a user it may be a reason, a moment, or both. `user.lua` writes it so.
+    pub fn read(subject: Subject, value: &[u8]) -> Self {
+        let Ok(value) = std::str::from_utf8(value) else { return Self::BY_ANOTHER_HAND };
+        let (reason, last) = value.rsplit_once(' ').unwrap_or(("", value));
+        let seconds = last.strip_prefix(OUTDATED).and_then(|seconds| seconds.parse().ok());
+        let (reason, issued_before) = match (subject, seconds) {
+            (Subject::User(_), Some(seconds)) => (reason, Some(Timestamp::from_secs(seconds))),
+            _ => (value, None),
+        };
+        let is_refused = issued_before.is_none() || !reason.is_empty();
+        let reason = is_refused.then(|| reason.parse().unwrap_or(EndReason::Admin));
+        Self { reason, issued_before }
+    }
 }
 
 #[async_trait]
 impl RevocationStore for RedisStore {
-    async fn ask(&self, claims: &AccessClaims, _now: Timestamp) -> Result<Option<EndReason>, StoreError> {
+    async fn ask(&self, claims: &AccessClaims, _now: Timestamp) -> Result<Option<Refusal>, StoreError> {
         // Redis keeps the time of these keys itself, and what it still has counts.
         let ask = async |subject: Subject| {
-            self.link.run::<Option<Vec<u8>>>(redis::cmd("GET").arg(self.keys.blacklist(&subject))).await
+            let key = self.keys.blacklist(&subject);
+            let value = self.link.run::<Option<Vec<u8>>>(redis::cmd("GET").arg(key)).await?;
+            Ok::<_, StoreError>(value.map(|value| Said::read(subject, &value)))
         };
         let found = try_join_all(Subject::of(claims).map(ask)).await?;
-        Ok(found.into_iter().flatten().next().map(|value| reason(&value)))
+        let mut said = found.iter().flatten();
+        let revoked = said.clone().find_map(|said| said.reason).map(Refusal::Revoked);
+        let is_outdated = said.any(|said| said.issued_before.is_some_and(|at| claims.is_outdated(at)));
+        Ok(revoked.or(is_outdated.then_some(Refusal::Outdated)))
     }
 
     async fn refuse_token(
@@ -81,18 +116,57 @@ impl RevocationStore for RedisStore {
     }
 
     async fn refuse_user(&self, user: UserId, reason: EndReason, now: Timestamp) -> Result<(), StoreError> {
-        let subject = Subject::User(user);
         let until = refused_until(now + ACCESS_TTL_MAX);
-        self.refuse(subject, reason, until, now).await?;
+        let revocation = Revocation { subject: Subject::User(user), reason, until };
+        // Here before it is written, so that a failure to write leaves this node on the safe side.
+        self.revocations.insert(&revocation);
+        self.say_of(user, "refuse", reason.as_str(), now.until(until)).await?;
         // Once more, for the feed may have read the key before it was written, and lifted it since.
-        self.user_changes.make(|| self.revocations.insert(&Revocation { subject, reason, until }));
+        self.user_changes.make(|| self.revocations.insert(&revocation));
         Ok(())
     }
 
+    async fn outdate_user(&self, outdated: Outdated, now: Timestamp) -> Result<(), StoreError> {
+        self.revocations.outdate(outdated, now);
+        let seconds = outdated.issued_before.secs().to_string();
+        self.say_of(outdated.user, "outdate", &seconds, now.until(outdated.until())).await
+    }
+
     async fn admit_user(&self, user: UserId) -> Result<(), StoreError> {
-        let key = self.keys.blacklist(&Subject::User(user));
-        self.durable.run::<()>(redis::cmd("DEL").arg(key)).await?;
+        self.say_of(user, "admit", "", ACCESS_TTL_MAX).await?;
         self.user_changes.make(|| self.revocations.lift(user));
         Ok(())
+    }
+}
+
+impl RedisStore {
+    /// Changes what a `blacklist:user:` key says.
+    async fn say_of(&self, user: UserId, verb: &str, what: &str, life: Duration) -> Result<(), StoreError> {
+        let call = USER.on(&self.keys.blacklist(&Subject::User(user))).arg(verb).arg(what);
+        self.durable.call_durably(&call.arg(millis(life).max(1))).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_a_user_says_two_things() {
+        let user = Subject::User(UserId::new(Timestamp::from_secs(1)));
+        let said = |reason, secs: Option<i64>| Said { reason, issued_before: secs.map(Timestamp::from_secs) };
+        let disabled = Some(EndReason::AccountDisabled);
+        for (value, expected) in [
+            ("account_disabled", said(disabled, None)),
+            ("outdated:17", said(None, Some(17))),
+            ("account_disabled outdated:17", said(disabled, Some(17))),
+            ("by hand outdated:17", said(Some(EndReason::Admin), Some(17))),
+            ("outdated:soon", Said::BY_ANOTHER_HAND),
+            ("", Said::BY_ANOTHER_HAND),
+        ] {
+            assert_eq!(Said::read(user, value.as_bytes()), expected, "{value}");
+        }
+        let token = Subject::Token(TokenId::random());
+        assert_eq!(Said::read(token, b"outdated:17"), Said::BY_ANOTHER_HAND);
     }
 }

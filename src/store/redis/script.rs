@@ -30,6 +30,7 @@ pub static INDEX: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("
 pub static PAGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("page.lua")));
 pub static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("prune.lua")));
 pub static REFUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("refuse.lua")));
+pub static USER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("user.lua")));
 pub static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("count.lua")));
 pub static TAKE_BACK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("take_back.lua")));
 pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("writable.lua")));
@@ -52,6 +53,7 @@ static ALL: [&LazyLock<Script>; 20] = [
     &PAGE,
     &PRUNE,
     &REFUSE,
+    &USER,
     &COUNT,
     &TAKE_BACK,
     &WRITABLE,

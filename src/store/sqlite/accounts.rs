@@ -6,21 +6,22 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use super::{SqliteStore, rows, writer::Step};
 use crate::{
     domain::{
+        clock::Timestamp,
         ids::UserId,
         secret::PasswordHash,
-        user::{Account, Email, Role, User, UserStatus, Username},
+        user::{Account, Email, ROLES_MAX, Role, RoleChange, User, UserStatus, Username},
     },
     store::{
-        accounts::{AccountStore, Created},
+        accounts::{AccountStore, Created, RolesChanged},
         error::StoreError,
     },
 };
 
-const BY_ID: &str = "SELECT id, username, email, roles, status, password_hash, pardons, created_at
-    FROM users WHERE id = ?1";
-const BY_NAME: &str = "SELECT id, username, email, roles, status, password_hash, pardons, created_at
-    FROM users WHERE username_key = ?1";
-const LIST: &str = "SELECT id, username, email, roles, status, created_at
+const BY_ID: &str = "SELECT id, username, email, email_verified, roles, roles_at, status, password_hash,
+    pardons, created_at FROM users WHERE id = ?1";
+const BY_NAME: &str = "SELECT id, username, email, email_verified, roles, roles_at, status, password_hash,
+    pardons, created_at FROM users WHERE username_key = ?1";
+const LIST: &str = "SELECT id, username, email, email_verified, roles, roles_at, status, created_at
     FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
 
 #[async_trait]
@@ -71,6 +72,22 @@ impl AccountStore for SqliteStore {
         self.writer.write(move |step| change(step, SQL, params![id.uuid(), status_word(status)])).await
     }
 
+    async fn change_roles(
+        &self,
+        id: UserId,
+        roles: &RoleChange,
+        since: Timestamp,
+    ) -> Result<RolesChanged, StoreError> {
+        let roles = roles.clone();
+        self.writer.write(move |step| change_roles(step, id, &roles, since)).await
+    }
+
+    async fn set_email(&self, id: UserId, email: &Email, verified: bool) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE users SET email = ?2, email_verified = ?3 WHERE id = ?1";
+        let email = email.as_str().to_owned();
+        self.writer.write(move |step| change(step, SQL, params![id.uuid(), email, verified])).await
+    }
+
     async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
         self.writer.write(move |step| change(step, "DELETE FROM users WHERE id = ?1", [id.uuid()])).await
     }
@@ -84,8 +101,9 @@ impl AccountStore for SqliteStore {
 fn insert(step: &mut Step<'_>, account: &Account, first: bool) -> Result<bool, StoreError> {
     let user = &account.user;
     let mut insert = step.db.prepare_cached(
-        "INSERT INTO users (id, username, username_key, email, roles, status, password_hash, created_at)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE NOT ?9 OR NOT EXISTS (SELECT 1 FROM users)
+        "INSERT INTO users (id, username, username_key, email, email_verified, roles, roles_at, status,
+                            password_hash, created_at)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE NOT ?11 OR NOT EXISTS (SELECT 1 FROM users)
          ON CONFLICT (username_key) DO NOTHING",
     )?;
     let inserted = insert.execute(params![
@@ -93,7 +111,9 @@ fn insert(step: &mut Step<'_>, account: &Account, first: bool) -> Result<bool, S
         user.username.shown(),
         user.username.key(),
         user.email.as_ref().map(Email::as_str),
+        user.email_verified,
         rows::join(&user.roles, Role::as_str),
+        user.roles_at.secs(),
         status_word(user.status),
         account.password_hash.phc(),
         user.created_at.millis(),
@@ -105,6 +125,29 @@ fn insert(step: &mut Step<'_>, account: &Account, first: bool) -> Result<bool, S
 /// Whether a row was changed.
 fn change(step: &mut Step<'_>, sql: &str, params: impl Params) -> Result<bool, StoreError> {
     Ok(step.db.prepare_cached(sql)?.execute(params)? > 0)
+}
+
+/// One step of the only writer, so that of two changes neither undoes the other.
+fn change_roles(
+    step: &mut Step<'_>,
+    id: UserId,
+    change: &RoleChange,
+    since: Timestamp,
+) -> Result<RolesChanged, StoreError> {
+    let Some(Account { user, .. }) = find(step.db, BY_ID, [id.uuid()])? else {
+        return Ok(RolesChanged::NotFound);
+    };
+    let Some(user) = user.with_roles(change, since) else { return Ok(RolesChanged::To(user)) };
+    if user.roles.len() > ROLES_MAX {
+        return Ok(RolesChanged::TooMany);
+    }
+    let roles = rows::join(&user.roles, Role::as_str);
+    step.db.prepare_cached("UPDATE users SET roles = ?2, roles_at = ?3 WHERE id = ?1")?.execute(params![
+        id.uuid(),
+        roles,
+        user.roles_at.secs()
+    ])?;
+    Ok(RolesChanged::To(user))
 }
 
 fn find(db: &Connection, sql: &str, key: impl Params) -> Result<Option<Account>, StoreError> {
@@ -132,7 +175,9 @@ fn user(row: &Row<'_>) -> Result<User, StoreError> {
         id: rows::user_id(row, "users.id")?,
         username: rows::parsed_by(row, "users.username", |text| Username::parse(text).ok())?,
         email: rows::optional(row, "users.email", |text| Email::parse(text).ok())?,
+        email_verified: rows::value(row, "users.email_verified")?,
         roles: rows::list(row, "users.roles", |text| Role::parse(text).ok())?,
+        roles_at: rows::value(row, "users.roles_at").map(Timestamp::from_secs)?,
         status: rows::parsed_by(row, "users.status", status)?,
         created_at: rows::timestamp(row, "users.created_at")?,
     })

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Params, Row, params};
 
 use super::{SqliteStore, rows, writer::Step};
 use crate::{
-    domain::app::{App, AppKind, AppName, Origin},
+    domain::app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
     store::{
         apps::{AppStore, Registered},
         error::StoreError,
@@ -14,6 +14,10 @@ use crate::{
 
 const FIND: &str = "SELECT name, secret_sha256, origins, created_at FROM apps WHERE name = ?1";
 const LIST: &str = "SELECT name, secret_sha256, origins, created_at FROM apps ORDER BY name";
+const CHANGE: &str = "UPDATE apps SET origins = coalesce(?2, origins),
+        secret_sha256 = coalesce(CASE WHEN ?3 THEN secret_sha256 END, ?4)
+    WHERE name = ?1 AND (name <> 'default' OR ?4 IS NULL) AND (secret_sha256 IS NOT NULL OR NOT ?5)
+    RETURNING name, secret_sha256, origins, created_at";
 
 #[async_trait]
 impl AppStore for SqliteStore {
@@ -29,6 +33,11 @@ impl AppStore for SqliteStore {
 
     async fn list(&self) -> Result<Vec<App>, StoreError> {
         self.readers.read(|db| select(db, LIST, [])).await
+    }
+
+    async fn change(&self, name: &AppName, change: &AppChange) -> Result<Option<App>, StoreError> {
+        let (name, change) = (name.clone(), change.clone());
+        self.writer.write(move |step| update(step, &name, &change)).await
     }
 
     async fn remove(&self, name: &AppName) -> Result<bool, StoreError> {
@@ -53,6 +62,15 @@ fn insert(step: &mut Step<'_>, app: &App) -> Result<Registered, StoreError> {
     let inserted =
         insert.execute(params![app.name.as_str(), secret_sha256, origins, app.created_at.millis()])?;
     Ok(if inserted > 0 { Registered::Yes } else { Registered::NameTaken })
+}
+
+fn update(step: &mut Step<'_>, name: &AppName, change: &AppChange) -> Result<Option<App>, StoreError> {
+    let AppChange { origins, secret } = change;
+    let origins = origins.as_ref().map(|origins| rows::join(origins, Origin::as_str));
+    let keeps = matches!(secret, SecretChange::Keep | SecretChange::Give(_));
+    let renews = matches!(secret, SecretChange::Renew(_));
+    let params = params![name.as_str(), origins, keeps, secret.new_secret(), renews];
+    Ok(select(step.db, CHANGE, params)?.pop())
 }
 
 fn remove(step: &mut Step<'_>, name: &AppName) -> Result<bool, StoreError> {

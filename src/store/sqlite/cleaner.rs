@@ -52,6 +52,12 @@ fn step(db: &Connection, (sign_ins, kept): Walk, now: Timestamp) -> Result<Walk,
                 (SELECT kind, subject FROM revocations WHERE until <= ?1 ORDER BY until LIMIT ?2)",
         )?
         .execute(params![now.millis(), ROWS])?;
+    transaction
+        .prepare_cached(
+            "DELETE FROM outdated_users WHERE subject IN
+                (SELECT subject FROM outdated_users WHERE until <= ?1 ORDER BY until LIMIT ?2)",
+        )?
+        .execute(params![now.millis(), ROWS])?;
     let sign_ins = sign_ins.map(|from| clean_sessions(&transaction, &from, now)).transpose()?.flatten();
     let kept = kept.map(|from| clean_app_sessions(&transaction, &from, now)).transpose()?.flatten();
     transaction.commit()?;

@@ -13,6 +13,7 @@ use crate::{
     },
     store::{
         error::StoreError,
+        outdated::Outdated,
         revocations::{Revocation, RevocationSet, Subject},
     },
 };
@@ -20,6 +21,7 @@ use crate::{
 /// What a committed write means for the set.
 pub(super) enum News {
     Refused(Revocation),
+    Outdated(Outdated),
     Admitted(UserId),
 }
 
@@ -47,6 +49,7 @@ impl Follower {
         for one in news {
             match one {
                 News::Refused(revocation) => self.set.insert(revocation),
+                News::Outdated(outdated) => self.set.outdate(*outdated, self.now()),
                 News::Admitted(user) => self.set.lift(*user),
             }
         }
@@ -79,6 +82,9 @@ impl Follower {
         let living = revocations::living(connection, now)?;
         for revocation in &living {
             self.set.insert(revocation);
+        }
+        for outdated in revocations::outdated(connection, now)? {
+            self.set.outdate(outdated, now);
         }
         let users = living.iter().filter_map(|revocation| match revocation.subject {
             Subject::User(user) => Some(user),

@@ -14,15 +14,16 @@ use crate::{
     },
     store::{
         error::StoreError,
-        revocations::{Revocation, RevocationStore, Subject},
+        outdated::Outdated,
+        revocations::{Refusal, Revocation, RevocationStore, Subject},
     },
 };
 
 #[async_trait]
 impl RevocationStore for SqliteStore {
-    async fn ask(&self, claims: &AccessClaims, now: Timestamp) -> Result<Option<EndReason>, StoreError> {
-        let subjects = Subject::of(claims);
-        self.readers.read(move |db| ask(db, subjects, now)).await
+    async fn ask(&self, claims: &AccessClaims, now: Timestamp) -> Result<Option<Refusal>, StoreError> {
+        let claims = claims.clone();
+        self.readers.read(move |db| ask(db, &claims, now)).await
     }
 
     async fn refuse_token(
@@ -35,6 +36,10 @@ impl RevocationStore for SqliteStore {
         let revocation =
             Revocation { subject: Subject::Token(token), reason, until: refused_until(expires_at) };
         self.writer.write(move |step| refuse(step, revocation)).await
+    }
+
+    async fn outdate_user(&self, outdated: Outdated, _now: Timestamp) -> Result<(), StoreError> {
+        self.writer.write(move |step| outdate(step, outdated)).await
     }
 
     async fn refuse_user(&self, user: UserId, reason: EndReason, now: Timestamp) -> Result<(), StoreError> {
@@ -71,20 +76,53 @@ fn admit(step: &mut Step<'_>, user: UserId) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn ask(db: &Connection, subjects: [Subject; 3], now: Timestamp) -> Result<Option<EndReason>, StoreError> {
+/// Moves forward only, as in the set.
+fn outdate(step: &mut Step<'_>, outdated: Outdated) -> Result<(), StoreError> {
+    let (user, until) = (outdated.user.to_string(), outdated.until());
+    step.db
+        .prepare_cached(
+            "INSERT INTO outdated_users (subject, issued_before, until) VALUES (?1, ?2, ?3)
+             ON CONFLICT (subject) DO UPDATE SET issued_before = max(issued_before, excluded.issued_before),
+                                                 until = max(until, excluded.until)",
+        )?
+        .execute(params![user, outdated.issued_before.secs(), until.millis()])?;
+    step.news.push(News::Outdated(outdated));
+    Ok(())
+}
+
+fn ask(db: &Connection, claims: &AccessClaims, now: Timestamp) -> Result<Option<Refusal>, StoreError> {
     let mut query = db.prepare_cached(
         "SELECT subject, reason FROM revocations WHERE kind = ?1 AND subject = ?2 AND until > ?3",
     )?;
-    for subject in subjects {
+    for subject in Subject::of(claims) {
         let (kind, id) = key(subject);
         let found = query
             .query_row(params![kind, id, now.millis()], |row| Ok(rows::parsed(row, "revocations.reason")))
             .optional()?;
         if let Some(reason) = found {
-            return reason.map(Some);
+            return reason.map(|reason| Some(Refusal::Revoked(reason)));
         }
     }
-    Ok(None)
+    let issued_before = db
+        .prepare_cached("SELECT issued_before FROM outdated_users WHERE subject = ?1")?
+        .query_row([claims.user.to_string()], |row| row.get(0).map(Timestamp::from_secs))
+        .optional()?;
+    Ok(issued_before.filter(|moment| claims.is_outdated(*moment)).map(|_| Refusal::Outdated))
+}
+
+/// Every user whose tokens of before a change still matter.
+pub(super) fn outdated(db: &Connection, now: Timestamp) -> Result<Vec<Outdated>, StoreError> {
+    let mut query =
+        db.prepare_cached("SELECT subject, issued_before FROM outdated_users WHERE until > ?1")?;
+    let mut found = query.query([now.millis()])?;
+    let mut outdated = Vec::new();
+    while let Some(row) = found.next()? {
+        outdated.push(Outdated {
+            user: rows::parsed(row, "outdated_users.subject")?,
+            issued_before: rows::value(row, "outdated_users.issued_before").map(Timestamp::from_secs)?,
+        });
+    }
+    Ok(outdated)
 }
 
 /// Every revocation that still matters.

@@ -6,12 +6,13 @@ use rusqlite::{Connection, ErrorCode};
 use super::errors::causes;
 
 /// In order; the names are the same in `migrations/postgres`.
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("V1__accounts_and_apps", include_str!("../../../migrations/sqlite/V1__accounts_and_apps.sql")),
     ("V2__sessions", include_str!("../../../migrations/sqlite/V2__sessions.sql")),
     ("V3__app_sessions", include_str!("../../../migrations/sqlite/V3__app_sessions.sql")),
     ("V4__replaced_generations", include_str!("../../../migrations/sqlite/V4__replaced_generations.sql")),
     ("V5__pardons", include_str!("../../../migrations/sqlite/V5__pardons.sql")),
+    ("V6__changes_of_accounts", include_str!("../../../migrations/sqlite/V6__changes_of_accounts.sql")),
 ];
 
 /// How often processes that start at once on one file may get in each other's way.

@@ -129,7 +129,7 @@ async fn a_new_password_ends_every_other_session() {
     let there = server.client().signed_in("alice", PASSWORD).await;
     let change = |current: &str, new: &str| json!({ "current": current, "new": new });
     let wrong = here.post_authorized("/v1/password", &change("wrong", OTHER)).await;
-    wrong.problem(401, "invalid_credentials");
+    wrong.problem(422, "wrong_password");
     here.post_authorized("/v1/password", &change(PASSWORD, "password")).await.problem(422, "weak_password");
     assert_eq!(there.check().await.status, 200);
     assert_eq!(here.post_authorized("/v1/password", &change(PASSWORD, OTHER)).await.status, 204);

@@ -3,11 +3,12 @@
 use futures_util::future::join_all;
 use keyward::{
     domain::{
+        clock::Timestamp,
         ids::UserId,
         secret::PasswordHash,
-        user::{Account, Email, Role, User, UserStatus, Username},
+        user::{Account, Email, ROLES_MAX, Role, RoleChange, User, UserStatus, Username},
     },
-    store::accounts::Created,
+    store::accounts::{Created, RolesChanged},
 };
 use rstest::rstest;
 
@@ -26,7 +27,9 @@ fn account(username: &str) -> Account {
         id: UserId::new(START),
         username: name(username),
         email: Some(Email::parse("someone@example.com").expect("an address")),
+        email_verified: false,
         roles: vec![Role::parse("admin").expect("a role"), Role::parse("ops:eu/read").expect("a role")],
+        roles_at: Timestamp::from_secs(0),
         status: UserStatus::Active,
         created_at: START,
     };
@@ -233,4 +236,82 @@ async fn pardons_are_counted_and_change_nothing_else(
     assert_eq!(accounts.by_id(ada.user.id).await.unwrap().expect("an account").pardons, 2);
     assert_eq!(accounts.by_id(bob.user.id).await.unwrap().expect("an account").pardons, 0);
     assert!(!home.accounts.pardon(UserId::new(START)).await.unwrap(), "of nobody");
+}
+
+fn roles(names: &[&str]) -> Vec<Role> {
+    names.iter().map(|name| Role::parse(name).expect("a role")).collect()
+}
+
+fn change(add: &[&str], remove: &[&str]) -> RoleChange {
+    RoleChange { add: roles(add), remove: roles(remove) }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_change_of_roles_has_a_date_of_its_own_and_none_where_nothing_changes(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
+    let home = AccountHome::on(on).await;
+    let made = account("alice");
+    home.accounts.create(&made).await.unwrap();
+    let (id, second) = (made.user.id, std::time::Duration::from_secs(1));
+    for (wanted, since, expected, at) in [
+        (change(&["b", "a", "a"], &["admin", "none"]), START, &["a", "b", "ops:eu/read"][..], START),
+        (change(&["b", "a"], &["admin"]), START + second * 9, &["a", "b", "ops:eu/read"], START),
+        (change(&[], &["b"]), START, &["a", "ops:eu/read"], START + second),
+        (change(&["b"], &[]), START + second * 9, &["a", "b", "ops:eu/read"], START + second * 9),
+    ] {
+        let expected = User { roles: roles(expected), roles_at: at, ..made.user.clone() };
+        let changed = home.accounts.change_roles(id, &wanted, since).await.unwrap();
+        assert_eq!(changed, RolesChanged::To(expected.clone()));
+        assert_eq!(home.accounts.by_id(id).await.unwrap().expect("an account").user, expected);
+    }
+    let many: Vec<String> = (0..ROLES_MAX).map(|number| format!("r{number}")).collect();
+    let many = change(&many.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+    assert_eq!(home.accounts.change_roles(id, &many, START).await.unwrap(), RolesChanged::TooMany);
+    let nobody = home.accounts.change_roles(UserId::new(START), &many, START).await.unwrap();
+    assert_eq!(nobody, RolesChanged::NotFound);
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn of_changes_of_roles_at_once_none_undoes_another(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
+    let home = AccountHome::on(on).await;
+    let (accounts, _) = home.another_node().await;
+    let made = account("alice");
+    home.accounts.create(&made).await.unwrap();
+    let changes = (0..12).map(|number| {
+        let node = if number % 2 == 0 { home.accounts.clone() } else { accounts.clone() };
+        let (id, wanted) = (made.user.id, change(&[&format!("r{number}")], &[]));
+        tokio::spawn(async move { node.change_roles(id, &wanted, START).await })
+    });
+    let mut dates = Vec::new();
+    for changed in join_all(changes.collect::<Vec<_>>()).await {
+        let Ok(Ok(RolesChanged::To(user))) = changed else { panic!("{changed:?}") };
+        dates.push(user.roles_at);
+    }
+    dates.sort();
+    dates.dedup();
+    assert_eq!(dates.len(), 12, "each its own");
+    let user = home.accounts.by_id(made.user.id).await.unwrap().expect("an account").user;
+    assert_eq!((user.roles.len(), user.roles_at), (14, *dates.last().expect("a date")));
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_address_is_set_with_whether_it_is_verified(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
+    let home = AccountHome::on(on).await;
+    let made = account("alice");
+    home.accounts.create(&made).await.unwrap();
+    let email = Email::parse("alice@example.com").expect("an address");
+    for verified in [true, false] {
+        assert!(home.accounts.set_email(made.user.id, &email, verified).await.unwrap());
+        let user = home.accounts.by_id(made.user.id).await.unwrap().expect("an account").user;
+        assert_eq!((user.email.as_ref(), user.email_verified), (Some(&email), verified));
+    }
+    assert!(!home.accounts.set_email(UserId::new(START), &email, true).await.unwrap());
 }

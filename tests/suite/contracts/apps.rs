@@ -1,7 +1,7 @@
 //! Apps.
 
 use keyward::{
-    domain::app::{App, AppKind, AppName, Origin},
+    domain::app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
     store::apps::Registered,
 };
 use rstest::rstest;
@@ -89,4 +89,44 @@ async fn a_removed_app_is_gone_with_its_origins(
     let again = app("shop", AppKind::Public, &[]);
     assert_eq!(home.apps.register(&again).await.unwrap(), Registered::Yes);
     assert_eq!(home.apps.find(&again.name).await.unwrap(), Some(again));
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_app_is_changed_in_what_was_asked_for_alone(
+    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+) {
+    let home = AccountHome::on(on).await;
+    let made = app("shop", AppKind::Public, &["https://shop.example.com"]);
+    home.apps.register(&made).await.unwrap();
+    let [first, second] = [[1; 32], [2; 32]];
+    let kind = |secret_sha256| AppKind::Confidential { secret_sha256 };
+    for (secret, expected) in [
+        (SecretChange::Renew(first), None),
+        (SecretChange::Keep, Some(AppKind::Public)),
+        (SecretChange::Give(first), Some(kind(first))),
+        (SecretChange::Give(second), Some(kind(first))),
+        (SecretChange::Keep, Some(kind(first))),
+        (SecretChange::Renew(second), Some(kind(second))),
+        (SecretChange::Take, Some(AppKind::Public)),
+        (SecretChange::Take, Some(AppKind::Public)),
+    ] {
+        let expected = expected.map(|kind| App { kind, ..made.clone() });
+        let changed = home.apps.change(&made.name, &AppChange { origins: None, secret }).await.unwrap();
+        assert_eq!(changed, expected, "{secret:?}");
+        assert!(changed.is_none() || home.apps.find(&made.name).await.unwrap() == changed);
+    }
+    let origins = Some(vec![Origin::parse("https://new.example.com").expect("an origin")]);
+    for origins in [origins, Some(Vec::new())] {
+        let change = AppChange { origins: origins.clone(), secret: SecretChange::Keep };
+        let changed = home.apps.change(&made.name, &change).await.unwrap().expect("an app");
+        assert_eq!(Some(changed.origins), origins);
+        let default = home.apps.change(&AppName::default_app(), &change).await.unwrap();
+        assert_eq!(default.expect("the default app").kind, AppKind::Public);
+    }
+    for secret in [SecretChange::Give(first), SecretChange::Renew(first)] {
+        let change = AppChange { origins: None, secret };
+        assert_eq!(home.apps.change(&AppName::default_app(), &change).await.unwrap(), None);
+        assert_eq!(home.apps.change(&name("unknown"), &change).await.unwrap(), None);
+    }
 }

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use keyward::domain::{
-    clock::Clock,
-    limits::{ACCESS_TTL_MAX, CLOCKS_APART, Lifetimes},
-    session::EndReason,
+use keyward::{
+    domain::{
+        claims::AccessClaims,
+        clock::Clock,
+        limits::{ACCESS_TTL_MAX, CLOCKS_APART, Lifetimes},
+        session::EndReason,
+    },
+    store::{outdated::Outdated, revocations::Refusal},
 };
 use rstest::rstest;
 
@@ -156,7 +160,7 @@ async fn another_node_learns_of_it(
     home.refreshed(&child).await;
     home.elapse(GRACE).await;
     home.refresh(&thief.token).await;
-    let known = |number: usize| node.set.find(&claims[number], home.now());
+    let known = |number: usize| node.set.find(&claims[number], home.now()).and_then(Refusal::reason);
     eventually("a session's end", || known(0) == Some(EndReason::Logout)).await;
     eventually("a user's refusal", || known(1) == Some(EndReason::AccountDisabled)).await;
     eventually("a theft", || known(2) == Some(EndReason::ReuseDetected)).await;
@@ -164,7 +168,8 @@ async fn another_node_learns_of_it(
     home.revocations.admit_user(refused.user).await.unwrap();
     eventually("a user's admission", || known(1).is_none()).await;
     assert_eq!(known(0), Some(EndReason::Logout), "which takes nothing else back");
-    assert_eq!(node.revocations.ask(&claims[0], home.now()).await.unwrap(), Some(EndReason::Logout));
+    let asked = node.revocations.ask(&claims[0], home.now()).await.unwrap();
+    assert_eq!(asked, Some(Refusal::Revoked(EndReason::Logout)));
     assert!(node.set.is_following());
 }
 
@@ -183,7 +188,8 @@ async fn a_token_is_refused_alone_and_until_it_is_over(
         assert_eq!(home.refusal(&token).await, Some(reason));
         assert_eq!(home.refusal(&sibling).await, None);
     }
-    eventually("heard elsewhere", || node.set.find(&token, home.now()) == Some(reason)).await;
+    eventually("heard elsewhere", || node.set.find(&token, home.now()) == Some(Refusal::Revoked(reason)))
+        .await;
     drop(node);
 
     let home = home.reopen().await;
@@ -193,4 +199,69 @@ async fn a_token_is_refused_alone_and_until_it_is_over(
     home.elapse(CLOCKS_APART).await;
     assert!(home.set.snapshot(home.now()).is_empty(), "and no longer");
     home.refreshed(&client.token).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn tokens_of_before_a_change_are_outdated_and_those_of_after_pass(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+) {
+    let home = Home::on(on).await;
+    let node = home.another_node().await;
+    let (client, other) = (home.sign_in().await, home.sign_in().await);
+    let (second, user) = (Duration::from_secs(1), client.user);
+    let old = home.claims(&client);
+    let of = |at| AccessClaims { roles_at: at, ..old.clone() };
+    let change = |at| Outdated { user, issued_before: at };
+    let [first, later] = [home.now() + second * 2, home.now() + second * 3];
+    // The later one first: it is not moved back.
+    for (at, known) in [(later, later), (first, later), (later, later)] {
+        home.revocations.outdate_user(change(at), home.now()).await.unwrap();
+        for outdated in [&old, &of(first)] {
+            assert_eq!(home.refused(outdated).await, Some(Refusal::Outdated));
+        }
+        assert_eq!(home.refused(&of(known)).await, None);
+    }
+    assert_eq!(home.refused(&home.claims(&other)).await, None, "nobody else");
+    eventually("heard elsewhere", || node.set.find(&old, home.now()) == Some(Refusal::Outdated)).await;
+    drop(node);
+
+    let home = home.reopen().await;
+    assert_eq!(home.refused(&of(first)).await, Some(Refusal::Outdated));
+    assert_eq!(home.refused(&of(later)).await, None);
+    home.elapse(ACCESS_TTL_MAX + second * 66).await;
+    let home = home.reopen().await;
+    assert!(home.set.outdated(home.now()).is_empty(), "and no longer than a token can live");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_user_is_disabled_and_outdated_at_once_and_each_ends_by_itself(
+    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+    #[values(true, false)] outdated_first: bool,
+) {
+    let home = Home::on(on).await;
+    let client = home.sign_in().await;
+    let node = home.another_node().await;
+    let old = home.claims(&client);
+    let at = home.now() + Duration::from_secs(2);
+    let new = AccessClaims { roles_at: at, ..old.clone() };
+    let outdated = Outdated { user: client.user, issued_before: at };
+    let disabled = Refusal::Revoked(EndReason::AccountDisabled);
+    if outdated_first {
+        home.revocations.outdate_user(outdated, home.now()).await.unwrap();
+    }
+    home.revocations.refuse_user(client.user, EndReason::AccountDisabled, home.now()).await.unwrap();
+    if !outdated_first {
+        home.revocations.outdate_user(outdated, home.now()).await.unwrap();
+    }
+    assert_eq!([home.refused(&old).await, home.refused(&new).await], [Some(disabled); 2]);
+    eventually("heard elsewhere", || node.set.find(&new, home.now()) == Some(disabled)).await;
+
+    home.revocations.admit_user(client.user).await.unwrap();
+    let home = home.reopen().await;
+    assert_eq!(home.refused(&old).await, Some(Refusal::Outdated), "which enabling does not forget");
+    assert_eq!(home.refused(&new).await, None);
+    eventually("heard elsewhere", || node.set.find(&new, home.now()).is_none()).await;
+    assert_eq!(node.set.find(&old, home.now()), Some(Refusal::Outdated));
 }

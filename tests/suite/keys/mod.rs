@@ -91,6 +91,7 @@ fn claims(now: Timestamp) -> AccessClaims {
         generation: 3,
         app: AppName::default_app(),
         roles: vec![Role::parse(Role::ADMIN).expect("a role")],
+        roles_at: Timestamp::from_secs(0),
         issued_at: now,
         expires_at: now + ACCESS_TTL,
     }

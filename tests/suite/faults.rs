@@ -1,0 +1,104 @@
+//! Accounts whose answers get lost: what was asked for is done, and who asked is told that the store is
+//! away. So a verb can be cut short between two of its steps.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use async_trait::async_trait;
+use keyward::{
+    domain::{
+        clock::Timestamp,
+        ids::UserId,
+        secret::PasswordHash,
+        user::{Account, Email, RoleChange, User, UserStatus, Username},
+    },
+    store::{
+        accounts::{AccountStore, Created, RolesChanged},
+        error::StoreError,
+    },
+};
+
+/// Says whose answer is lost.
+#[derive(Debug, Default)]
+pub struct Cut(AtomicBool);
+
+impl Cut {
+    /// The next change is done, and its answer lost.
+    pub fn next(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    fn answer<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        let is_lost = self.0.swap(false, Ordering::SeqCst);
+        if is_lost { Err(StoreError::Away { store: "accounts", source: "cut short".into() }) } else { answer }
+    }
+}
+
+/// The store.
+pub struct Faulty {
+    pub accounts: Arc<dyn AccountStore>,
+    pub cut: Arc<Cut>,
+}
+
+#[async_trait]
+impl AccountStore for Faulty {
+    async fn create(&self, account: &Account) -> Result<Created, StoreError> {
+        self.accounts.create(account).await
+    }
+
+    async fn create_first(&self, account: &Account) -> Result<bool, StoreError> {
+        self.accounts.create_first(account).await
+    }
+
+    async fn by_name(&self, name: &Username) -> Result<Option<Account>, StoreError> {
+        self.accounts.by_name(name).await
+    }
+
+    async fn by_id(&self, id: UserId) -> Result<Option<Account>, StoreError> {
+        self.accounts.by_id(id).await
+    }
+
+    async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.accounts.list(after, limit).await
+    }
+
+    async fn set_password(
+        &self,
+        id: UserId,
+        expected: Option<&PasswordHash>,
+        hash: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        self.cut.answer(self.accounts.set_password(id, expected, hash).await)
+    }
+
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<bool, StoreError> {
+        self.cut.answer(self.accounts.set_status(id, status).await)
+    }
+
+    async fn change_roles(
+        &self,
+        id: UserId,
+        change: &RoleChange,
+        since: Timestamp,
+    ) -> Result<RolesChanged, StoreError> {
+        self.cut.answer(self.accounts.change_roles(id, change, since).await)
+    }
+
+    async fn set_email(&self, id: UserId, email: &Email, verified: bool) -> Result<bool, StoreError> {
+        self.accounts.set_email(id, email, verified).await
+    }
+
+    async fn pardon(&self, id: UserId) -> Result<bool, StoreError> {
+        self.accounts.pardon(id).await
+    }
+
+    async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
+        self.accounts.delete(id).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.accounts.ping().await
+    }
+}
