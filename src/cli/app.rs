@@ -1,15 +1,15 @@
 //! `keyward app`
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{
     Context,
     error::CliError,
-    output::{self, Row, relative},
+    output::{self, Format, Row, relative},
 };
 use crate::{
-    auth::apps::{AddedApp, NewApp},
+    auth::apps::{AddedApp, AppUpdate, NewApp},
     domain::{
         app::{App, AppKind, AppName, Origin},
         clock::Timestamp,
@@ -29,39 +29,111 @@ pub(super) enum Command {
         /// A browser origin it is served from, such as <https://app.example.com>. May be repeated
         #[arg(long = "origin", value_name = "URL", value_parser = Origin::parse)]
         origins: Vec<Origin>,
+        #[command(flatten)]
+        format: Format,
     },
+    /// Show an app
+    Show(Name),
     /// Show all apps
     List {
         /// Print an array of objects
         #[arg(long)]
         json: bool,
     },
+    /// Change an app; its sessions go on
+    Update(Update),
+    /// Give a confidential app another secret, which is shown once; the old one is good no more
+    NewSecret(Name),
     /// Remove an app and end its sessions; `default` stays
-    Remove {
-        /// Its name
-        #[arg(value_parser = AppName::parse)]
-        name: AppName,
-    },
+    Remove(Name),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Name {
+    /// Its name
+    #[arg(value_parser = AppName::parse)]
+    name: AppName,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "change", required = true, multiple = true)]
+pub(super) struct Changes {
+    /// A browser origin it is served from, in the place of those it has. May be repeated
+    #[arg(long = "origin", value_name = "URL", value_parser = Origin::parse)]
+    origins: Vec<Origin>,
+    /// It is served from no browser origin any more
+    #[arg(long, conflicts_with = "origins")]
+    no_origin: bool,
+    /// It can keep a secret, which is shown once; one that it has stays
+    #[arg(long, conflicts_with = "public")]
+    confidential: bool,
+    /// It can keep none: the one it has is good no more
+    #[arg(long)]
+    public: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Update {
+    /// Its name
+    #[arg(value_parser = AppName::parse)]
+    name: AppName,
+    #[command(flatten)]
+    changes: Changes,
+    #[command(flatten)]
+    format: Format,
 }
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliError> {
     let app = context.open().await?;
+    let auth = app.auth();
     match command {
-        Command::Add { name, confidential, origins } => {
-            match app.auth().add_app(NewApp { name, confidential, origins }).await? {
-                AddedApp { app, secret: Some(secret) } => {
-                    output::note(&format!("{} is added. Its secret, shown this once:", app.name.as_str()));
-                    output::line(secret.expose())
-                }
-                AddedApp { app, secret: None } => output::line(&format!("{} is added.", app.name.as_str())),
-            }
+        Command::Add { name, confidential, origins, format } => {
+            tell(&auth.add_app(NewApp { name, confidential, origins }).await?, "added", format)
         }
-        Command::List { json } => output::listing(&app.auth().apps().await?, json),
-        Command::Remove { name } => {
-            let ended = app.auth().remove_app(&name).await?;
-            output::line(&format!("{} is removed; {ended} sessions of it are ended.", name.as_str()))
+        Command::Show(Name { name, format }) => {
+            let found = auth.app(&name).await?;
+            let none = || CliError::Refused(format!("there is no app {}", name.as_str()));
+            format.show(&found.ok_or_else(none)?.object())
+        }
+        Command::List { json } => output::listing(&auth.apps().await?, json),
+        Command::Update(Update { name, changes, format }) => {
+            tell(&auth.update_app(&name, changes.wanted()).await?, "changed", format)
+        }
+        Command::NewSecret(Name { name, format }) => {
+            tell(&auth.renew_app_secret(&name).await?, "changed", format)
+        }
+        Command::Remove(Name { name, format }) => {
+            let (ended, name) = (auth.remove_app(&name).await?, name.as_str());
+            let sentence = format!("{name} is removed; {ended} sessions of it are ended.");
+            format.say(&json!({ "name": name, "ended": ended }), &sentence)
         }
     }
+}
+
+impl Changes {
+    fn wanted(self) -> AppUpdate {
+        let names_origins = self.no_origin || !self.origins.is_empty();
+        AppUpdate {
+            origins: names_origins.then_some(self.origins),
+            confidential: (self.confidential || self.public).then_some(self.confidential),
+        }
+    }
+}
+
+/// Says what became of an app. A secret stands alone on standard output, to be piped on.
+fn tell(AddedApp { app, secret }: &AddedApp, became: &str, format: Format) -> Result<(), CliError> {
+    let name = app.name.as_str();
+    let Some(secret) = secret else {
+        return format.say(&app.object(), &format!("{name} is {became}."));
+    };
+    let mut object = app.object();
+    object["secret"] = secret.expose().into();
+    if !format.is_json() {
+        output::note(&format!("{name} is {became}. Its secret, shown this once:"));
+    }
+    format.say(&object, secret.expose())
 }
 
 const fn kind(app: &App) -> &'static str {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Context, clock,
     error::CliError,
-    output::{self, Row, relative},
+    output::{self, Format, Row, relative},
 };
 use crate::{
     app,
@@ -27,9 +27,14 @@ pub(super) enum Command {
         /// The key's name, its `kid`
         #[arg(allow_hyphen_values = true)]
         kid: String,
+        #[command(flatten)]
+        format: Format,
     },
     /// Make a new key: published now, signing once every verifier can know it
-    Rotate,
+    Rotate {
+        #[command(flatten)]
+        format: Format,
+    },
     /// Take a key out of service: it signs no more, and verifies what it signed to the end
     Retire {
         /// The key's name, its `kid`
@@ -38,6 +43,8 @@ pub(super) enum Command {
         /// Somebody else may have it: delete it, and take none of its tokens any more
         #[arg(long)]
         compromised: bool,
+        #[command(flatten)]
+        format: Format,
     },
 }
 
@@ -46,21 +53,24 @@ pub(super) fn run(context: &Context, command: Command) -> Result<(), CliError> {
     let keys = app::open_keys(&settings, &clock(), settings.server.listen)?;
     match command {
         Command::List { json } => output::listing(&keys.list(), json),
-        Command::Public { kid } => output::line(keys.public_pem(&kid)?.trim_end()),
-        Command::Rotate => {
+        Command::Public { kid, format } => {
+            let pem = keys.public_pem(&kid)?;
+            format.say(&json!({ "kid": kid, "pem": pem }), pem.trim_end())
+        }
+        Command::Rotate { format } => {
             let key = keys.rotate()?;
             let signs = relative(key.signs_from, clock().now());
-            output::line(&format!("{} is made; it signs {signs}.", key.kid))
+            format.say(&key.object(), &format!("{} is made; it signs {signs}.", key.kid))
         }
-        Command::Retire { kid, compromised: false } => {
-            keys.retire(&kid, Retirement::Orderly)?;
-            output::line(&format!("{kid} signs no more; running servers follow within a minute."))
-        }
-        Command::Retire { kid, compromised: true } => {
-            keys.retire(&kid, Retirement::Compromised)?;
-            output::line(&format!(
-                "{kid} is deleted; running servers refuse its tokens within a minute, or at once on SIGHUP."
-            ))
+        Command::Retire { kid, compromised, format } => {
+            let (retirement, sentence) = if compromised {
+                let follow = "running servers refuse its tokens within a minute, or at once on SIGHUP";
+                (Retirement::Compromised, format!("{kid} is deleted; {follow}."))
+            } else {
+                (Retirement::Orderly, format!("{kid} signs no more; running servers follow within a minute."))
+            };
+            keys.retire(&kid, retirement)?;
+            format.say(&json!({ "kid": kid, "compromised": compromised }), &sentence)
         }
     }
 }

@@ -46,7 +46,7 @@ enum Command {
     /// Run the server; also what `keyward` alone does
     Serve,
     /// Bring the database to this version's form, without serving
-    Migrate,
+    Migrate(migrate::Migrate),
     /// Make, show and change accounts
     #[command(subcommand)]
     User(user::Command),
@@ -96,7 +96,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
     let context = Context { config_file: cli.config };
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&context).await,
-        Command::Migrate => migrate::run(&context).await,
+        Command::Migrate(wanted) => migrate::run(&context, &wanted).await,
         Command::User(command) => user::run(&context, command).await,
         Command::App(command) => app::run(&context, command).await,
         Command::Session(command) => session::run(&context, command).await,

@@ -3,6 +3,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::Value;
 
@@ -23,14 +24,92 @@ pub(super) trait Row {
 
 /// Shows a listing.
 pub(super) fn listing<T: Row>(rows: &[T], json: bool) -> Result<(), CliError> {
-    if json {
-        return line(&Value::Array(rows.iter().map(Row::object).collect()).to_string());
+    let mut listing = Listing::new(json);
+    listing.page(rows)?;
+    listing.end::<T>()
+}
+
+/// A listing that is shown a page at a time, as it is read.
+pub(super) struct Listing {
+    json: bool,
+    is_begun: bool,
+}
+
+impl Listing {
+    pub(super) const fn new(json: bool) -> Self {
+        Self { json, is_begun: false }
     }
+
+    /// Shows what comes next.
+    pub(super) fn page<T: Row>(&mut self, rows: &[T]) -> Result<(), CliError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let is_first = !std::mem::replace(&mut self.is_begun, true);
+        if self.json {
+            let objects: Vec<String> = rows.iter().map(|row| row.object().to_string()).collect();
+            return text(&format!("{}{}", if is_first { "[" } else { "," }, objects.join(",")));
+        }
+        table(rows, is_first)
+    }
+
+    /// That was all.
+    pub(super) fn end<T: Row>(self) -> Result<(), CliError> {
+        match (self.json, self.is_begun) {
+            (true, true) => line("]"),
+            (true, false) => line("[]"),
+            (false, true) => Ok(()),
+            (false, false) => table::<T>(&[], true),
+        }
+    }
+}
+
+fn table<T: Row>(rows: &[T], headed: bool) -> Result<(), CliError> {
     let now = clock().now();
-    let heading = T::COLUMNS.iter().map(|name| name.to_uppercase()).collect();
-    let cells: Vec<Vec<String>> =
-        std::iter::once(heading).chain(rows.iter().map(|row| row.cells(now))).collect();
+    let heading = headed.then(|| T::COLUMNS.iter().map(|name| name.to_uppercase()).collect());
+    let cells: Vec<Vec<String>> = heading.into_iter().chain(rows.iter().map(|row| row.cells(now))).collect();
     line(&aligned(&cells))
+}
+
+/// How a command that does one thing says what came of it.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Format {
+    /// Print an object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Format {
+    /// Says it: in a sentence for people, as an object for programs.
+    pub(super) fn say(self, object: &Value, sentence: &str) -> Result<(), CliError> {
+        if self.json { line(&object.to_string()) } else { line(sentence) }
+    }
+
+    /// Whether it is for a program.
+    pub(super) const fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Shows one thing: each of its members on a line of its own, or the object.
+    pub(super) fn show(self, object: &Value) -> Result<(), CliError> {
+        let members = object.as_object().into_iter().flatten();
+        let rows: Vec<Vec<String>> = members.map(|(name, value)| vec![name.clone(), shown(value)]).collect();
+        self.say(object, &aligned(&rows))
+    }
+}
+
+/// A value as people read it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(shown).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
+fn text(text: &str) -> Result<(), CliError> {
+    Ok(write!(io::stdout().lock(), "{text}")?)
 }
 
 /// One line.
@@ -52,8 +131,8 @@ pub(super) fn note(text: &str) {
 }
 
 /// A bar on standard error for what may take long; nothing is drawn where nobody looks.
-pub(super) fn progress(steps: usize) -> ProgressBar {
-    ProgressBar::new(u64::try_from(steps).unwrap_or(u64::MAX))
+pub(super) fn progress() -> ProgressBar {
+    ProgressBar::no_length()
 }
 
 /// Whether somebody can be asked.

@@ -1,15 +1,18 @@
 //! `keyward session`
 
+mod pages;
+
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use clap::{Args, Subcommand};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
+use self::pages::Pages;
 use super::{
     Context,
     error::CliError,
-    output::{self, Row, relative},
+    output::{self, Format, Listing, Row, relative},
     user,
 };
 use crate::{
@@ -23,14 +26,12 @@ use crate::{
     },
 };
 
-/// How many sessions are read at once.
-const PAGE: u32 = 1000;
 /// How many are ended at once.
 const AT_ONCE: usize = 64;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Show the living sessions, the most recently active first
+    /// Show the living sessions, of each app the most recently active first
     List {
         /// Only those of this user
         #[arg(long, value_name = "NAME", value_parser = Username::parse)]
@@ -41,6 +42,14 @@ pub(super) enum Command {
         /// Print an array of objects
         #[arg(long)]
         json: bool,
+    },
+    /// Show a session that is alive
+    Show {
+        /// Its id
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+        #[command(flatten)]
+        format: Format,
     },
     /// End a session, or all sessions of a user or an app; no node lets their tokens in any more
     Revoke(Which),
@@ -61,6 +70,8 @@ pub(super) struct Which {
     /// All sessions of this app; with --user, those of that user
     #[arg(long, value_name = "NAME", value_parser = AppName::parse)]
     app: Option<AppName>,
+    #[command(flatten)]
+    format: Format,
 }
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliError> {
@@ -68,82 +79,65 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
     let auth = app.auth();
     match command {
         Command::List { user, app, json } => {
-            let sessions = living(auth, user.as_ref(), app.as_ref()).await?;
-            output::listing(&with_names(auth, sessions).await?, json)
+            let mut listing = Listing::new(json);
+            let mut pages = Pages::of(auth, user.as_ref(), app).await?;
+            while let Some(page) = pages.next(auth).await? {
+                listing.page(&with_names(auth, page).await?)?;
+            }
+            listing.end::<Named>()
         }
-        Command::Revoke(Which { user, app: Some(app), .. }) => {
-            let sessions = living(auth, user.as_ref(), Some(&app)).await?;
-            let ended = revoke_all(auth, &sessions).await?;
-            output::line(&format!("{ended} sessions of the app {} are ended.", app.as_str()))
+        Command::Show { id, format } => {
+            let none = || CliError::Refused(format!("there is no session {id:?} that is alive"));
+            let session = auth.session(id.parse().map_err(|_| none())?).await?.ok_or_else(none)?;
+            format.show(&with_names(auth, vec![session]).await?.first().map_or(Value::Null, Row::object))
         }
-        Command::Revoke(Which { user: Some(name), .. }) => {
+        Command::Revoke(Which { user, app: Some(app), format, .. }) => {
+            let ended = revoke_all(auth, user.as_ref(), &app).await?;
+            ended_in(ended, format, &format!("{ended} sessions of the app {} are ended.", app.as_str()))
+        }
+        Command::Revoke(Which { user: Some(name), format, .. }) => {
             let ended = auth.revoke_user(user::find(auth, &name).await?.id).await?;
-            output::line(&format!("{ended} sessions of {name} are ended."))
+            ended_in(ended, format, &format!("{ended} sessions of {name} are ended."))
         }
-        Command::Revoke(Which { id, .. }) => revoke(auth, &id.unwrap_or_default()).await,
+        Command::Revoke(Which { id, format, .. }) => revoke(auth, &id.unwrap_or_default(), format).await,
     }
 }
 
-async fn revoke(auth: &Auth, id: &str) -> Result<(), CliError> {
+fn ended_in(ended: usize, format: Format, sentence: &str) -> Result<(), CliError> {
+    format.say(&json!({ "ended": ended }), sentence)
+}
+
+async fn revoke(auth: &Auth, id: &str, format: Format) -> Result<(), CliError> {
     let session: SessionId =
         id.parse().map_err(|_| CliError::Refused(format!("there is no session {id:?}")))?;
     if auth.revoke_session(session).await? {
-        output::line(&format!("{id} is ended."))
+        ended_in(1, format, &format!("{id} is ended."))
     } else {
-        output::line(&format!("{id} was over already; its tokens are refused all the same."))
+        ended_in(0, format, &format!("{id} was over already; its tokens are refused all the same."))
     }
 }
 
-/// Ends sessions, some at once, and shows how far that has come; returns how many were alive.
-async fn revoke_all(auth: &Auth, sessions: &[Session]) -> Result<usize, CliError> {
-    let progress = output::progress(sessions.len());
+/// Ends the sessions of an app, some at once; returns how many were alive. One that is refreshed meanwhile
+/// moves to where the walk has been, so there is another walk until one finds none of those of before.
+async fn revoke_all(auth: &Auth, user: Option<&Username>, app: &AppName) -> Result<usize, CliError> {
+    let (begun, progress) = (auth.now(), output::progress());
     let mut ended = 0;
-    for sessions in sessions.chunks(AT_ONCE) {
-        let revoked = try_join_all(sessions.iter().map(|session| auth.revoke_session(session.id))).await?;
-        ended += revoked.iter().filter(|was_alive| **was_alive).count();
-        progress.inc(u64::try_from(sessions.len()).unwrap_or(0));
-    }
-    progress.finish_and_clear();
-    Ok(ended)
-}
-
-async fn living(
-    auth: &Auth,
-    user: Option<&Username>,
-    app: Option<&AppName>,
-) -> Result<Vec<Session>, CliError> {
-    if let Some(name) = user {
-        let user = user::find(auth, name).await?.id;
-        let (mut sessions, mut after) = (Vec::new(), None);
-        loop {
-            let page = auth.sessions_of_user(user, after.as_ref(), PAGE).await?;
-            sessions.extend(
-                page.sessions.into_iter().filter(|session| app.is_none_or(|app| session.app == *app)),
-            );
-            after = page.next;
-            if after.is_none() {
-                return Ok(sessions);
+    loop {
+        let before = ended;
+        let mut pages = Pages::of(auth, user, Some(app.clone())).await?;
+        while let Some(mut page) = pages.next(auth).await? {
+            page.retain(|session| session.created_at <= begun);
+            for sessions in page.chunks(AT_ONCE) {
+                let revoked = sessions.iter().map(|session| auth.revoke_session(session.id));
+                ended += try_join_all(revoked).await?.into_iter().filter(|was_alive| *was_alive).count();
+                progress.set_position(u64::try_from(ended).unwrap_or(u64::MAX));
             }
         }
-    }
-    let apps = match app {
-        Some(app) => vec![app.clone()],
-        None => auth.apps().await?.into_iter().map(|app| app.name).collect(),
-    };
-    let mut sessions = Vec::new();
-    for app in apps {
-        let mut after = None;
-        loop {
-            let page = auth.sessions_of_app(&app, after.as_ref(), PAGE).await?;
-            sessions.extend(page.sessions);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
+        if ended == before {
+            progress.finish_and_clear();
+            return Ok(ended);
         }
     }
-    sessions.sort_by_key(|session| std::cmp::Reverse(session.last_seen_at));
-    Ok(sessions)
 }
 
 /// A session with its user's name; none where the account was deleted this moment.

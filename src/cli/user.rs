@@ -1,43 +1,48 @@
 //! `keyward user`
 
+mod listing;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{
     Context,
     error::CliError,
-    output::{self, Row, relative},
+    output::{self, Format, Row},
     password,
 };
 use crate::{
     auth::{Auth, accounts::NewAccount, error::AuthError},
-    domain::{
-        clock::Timestamp,
-        user::{Email, Role, User, UserStatus, Username},
-    },
+    domain::user::{Email, Role, RoleChange, User, Username},
 };
-
-/// How many users are read at once.
-const PAGE: u32 = 1000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make an account
-    Add {
-        /// The name to sign in with; compared without case
-        #[arg(value_parser = Username::parse)]
-        name: Username,
-        /// A role of the user; `admin` is the one Keyward itself knows. May be repeated
-        #[arg(long = "role", value_name = "ROLE", value_parser = Role::parse)]
-        roles: Vec<Role>,
-        #[command(flatten)]
-        password: PasswordArgs,
-    },
+    Add(Add),
+    /// Show an account
+    Show(Name),
     /// Show all accounts
     List {
+        /// Only those whose name or e-mail address holds this, whatever its case
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
         /// Print an array of objects
         #[arg(long)]
         json: bool,
+    },
+    /// Give and take roles: tokens of before pass no more, and a refresh brings one with the new roles
+    Role(Roles),
+    /// Set where a user can be reached
+    Email {
+        #[command(flatten)]
+        name: Name,
+        /// The e-mail address
+        #[arg(value_parser = Email::parse)]
+        address: Email,
+        /// It is known to be theirs
+        #[arg(long)]
+        verified: bool,
     },
     /// Let nobody in by this account, and end its sessions
     Disable(Name),
@@ -55,10 +60,41 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Add {
+    /// The name to sign in with; compared without case
+    #[arg(value_parser = Username::parse)]
+    name: Username,
+    /// A role of the user; `admin` is the one Keyward itself knows. May be repeated
+    #[arg(long = "role", value_name = "ROLE", value_parser = Role::parse)]
+    roles: Vec<Role>,
+    /// Where the user can be reached
+    #[arg(long, value_name = "ADDRESS", value_parser = Email::parse)]
+    email: Option<Email>,
+    #[command(flatten)]
+    password: PasswordArgs,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Name {
     /// Whose account
     #[arg(value_parser = Username::parse)]
     name: Username,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Roles {
+    #[command(flatten)]
+    name: Name,
+    /// A role to give. May be repeated
+    #[arg(long, value_name = "ROLE", value_parser = Role::parse, required_unless_present = "remove")]
+    add: Vec<Role>,
+    /// A role to take. May be repeated
+    #[arg(long, value_name = "ROLE", value_parser = Role::parse)]
+    remove: Vec<Role>,
 }
 
 #[derive(Debug, Args)]
@@ -70,43 +106,82 @@ pub(super) struct PasswordArgs {
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliError> {
     match command {
-        Command::Add { name, roles, password } => add(context, name, roles, &password).await,
-        Command::List { json } => output::listing(&all(context.open().await?.auth()).await?, json),
-        Command::Disable(Name { name }) => {
+        Command::Add(wanted) => add(context, wanted).await,
+        Command::Show(Name { name, format }) => {
+            let app = context.open().await?;
+            format.show(&find(app.auth(), &name).await?.object())
+        }
+        Command::List { search, json } => {
+            let app = context.open().await?;
+            output::listing(&listing::all(app.auth(), search.as_deref()).await?, json)
+        }
+        Command::Role(wanted) => role(context, wanted).await,
+        Command::Email { name: Name { name, format }, address, verified } => {
+            let app = context.open().await?;
+            app.auth().set_email(find(app.auth(), &name).await?.id, &address, verified).await?;
+            tell(app.auth(), &name, format, &format!("{name} can be reached at {}.", address.as_str())).await
+        }
+        Command::Disable(Name { name, format }) => {
             let app = context.open().await?;
             app.auth().disable(find(app.auth(), &name).await?.id).await?;
-            output::line(&format!("{name} is disabled; all of its sessions are ended."))
+            let sentence = format!("{name} is disabled; all of its sessions are ended.");
+            tell(app.auth(), &name, format, &sentence).await
         }
-        Command::Enable(Name { name }) => {
+        Command::Enable(Name { name, format }) => {
             let app = context.open().await?;
             app.auth().enable(find(app.auth(), &name).await?.id).await?;
-            output::line(&format!("{name} is enabled."))
+            tell(app.auth(), &name, format, &format!("{name} is enabled.")).await
         }
-        Command::SetPassword { name: Name { name }, password } => {
+        Command::SetPassword { name: Name { name, format }, password } => {
             let app = context.open().await?;
             let user = find(app.auth(), &name).await?;
             let new = password::ask(name.shown(), password.password_stdin)?;
             app.auth().set_password(&user, &new).await?;
-            output::line(&format!("The password of {name} is set; all of its sessions are ended."))
+            let sentence = format!("The password of {name} is set; all of its sessions are ended.");
+            tell(app.auth(), &name, format, &sentence).await
         }
-        Command::Delete(Name { name }) => {
+        Command::Delete(Name { name, format }) => {
             let app = context.open().await?;
-            app.auth().delete(find(app.auth(), &name).await?.id).await?;
-            output::line(&format!("{name} is deleted; all of its sessions are ended."))
+            let user = find(app.auth(), &name).await?;
+            app.auth().delete(user.id).await?;
+            let sentence = format!("{name} is deleted; all of its sessions are ended.");
+            format.say(&json!({ "id": user.id.to_string(), "username": user.username.shown() }), &sentence)
         }
     }
 }
 
-async fn add(
-    context: &Context,
-    username: Username,
-    roles: Vec<Role>,
-    password: &PasswordArgs,
-) -> Result<(), CliError> {
+/// Says what became of a user; a program is told how they are now.
+async fn tell(auth: &Auth, name: &Username, format: Format, sentence: &str) -> Result<(), CliError> {
+    let object = if format.is_json() { find(auth, name).await?.object() } else { Value::Null };
+    format.say(&object, sentence)
+}
+
+async fn add(context: &Context, wanted: Add) -> Result<(), CliError> {
+    let Add { name: username, roles, email, password, format } = wanted;
     let password = password::ask(username.shown(), password.password_stdin)?;
     let app = context.open().await?;
-    let user = app.auth().add_account(NewAccount { username, password, email: None, roles }).await?;
-    output::line(&format!("{} is added, with the id {}.", user.username, user.id))
+    let new = NewAccount { username, password, email, roles: roles.clone() };
+    let user = app.auth().add_account(new).await.map_err(|error| match error {
+        AuthError::UsernameTaken if !roles.is_empty() => {
+            CliError::Refused(format!("{error}: `keyward user role` gives roles to an account that is there"))
+        }
+        error => error.into(),
+    })?;
+    format.say(&user.object(), &format!("{} is added, with the id {}.", user.username, user.id))
+}
+
+async fn role(context: &Context, wanted: Roles) -> Result<(), CliError> {
+    let Roles { name: Name { name, format }, add, remove } = wanted;
+    let app = context.open().await?;
+    let user = find(app.auth(), &name).await?;
+    let user = app.auth().change_roles(user.id, &RoleChange { add, remove }).await?;
+    let roles: Vec<&str> = user.roles.iter().map(Role::as_str).collect();
+    let roles =
+        if roles.is_empty() { "no role".to_owned() } else { format!("the roles {}", roles.join(",")) };
+    format.say(
+        &user.object(),
+        &format!("{name} has {roles}; older tokens are refused until they are refreshed."),
+    )
 }
 
 /// The user of that name, or an error that says it.
@@ -115,48 +190,4 @@ pub(super) async fn find(auth: &Auth, name: &Username) -> Result<User, CliError>
         AuthError::NotFound => CliError::Refused(format!("there is no user {name}")),
         error => error.into(),
     })
-}
-
-async fn all(auth: &Auth) -> Result<Vec<User>, CliError> {
-    let mut users: Vec<User> = Vec::new();
-    loop {
-        let page = auth.users(users.last().map(|user| user.id), PAGE).await?;
-        if page.is_empty() {
-            return Ok(users);
-        }
-        users.extend(page);
-    }
-}
-
-const fn status(user: &User) -> &'static str {
-    match user.status {
-        UserStatus::Active => "active",
-        UserStatus::Disabled => "disabled",
-    }
-}
-
-impl Row for User {
-    const COLUMNS: &'static [&'static str] = &["name", "roles", "status", "created", "id"];
-
-    fn cells(&self, now: Timestamp) -> Vec<String> {
-        let roles: Vec<&str> = self.roles.iter().map(Role::as_str).collect();
-        vec![
-            self.username.to_string(),
-            roles.join(","),
-            status(self).to_owned(),
-            relative(self.created_at, now),
-            self.id.to_string(),
-        ]
-    }
-
-    fn object(&self) -> Value {
-        json!({
-            "id": self.id.to_string(),
-            "username": self.username.shown(),
-            "email": self.email.as_ref().map(Email::as_str),
-            "roles": self.roles.iter().map(Role::as_str).collect::<Vec<_>>(),
-            "status": status(self),
-            "created_at": self.created_at.rfc3339(),
-        })
-    }
 }

@@ -101,7 +101,7 @@ fn a_listing_is_a_table_or_an_array_with_the_names_of_the_api() {
     let users = here.objects(&["user", "list"]);
     let mut names: Vec<&String> = users[0].as_object().expect("an object").keys().collect();
     names.sort();
-    assert_eq!(names, ["created_at", "email", "id", "roles", "status", "username"]);
+    assert_eq!(names, ["created_at", "email", "email_verified", "id", "roles", "status", "username"]);
     assert_eq!(users[0]["roles"], json!(["admin", "ops"]));
 }
 

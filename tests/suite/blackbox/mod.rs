@@ -16,6 +16,7 @@ mod homes;
 pub mod install;
 mod local_verifiers;
 mod oauth;
+mod operators;
 mod process;
 pub mod raw;
 mod refresh;

@@ -142,3 +142,33 @@ async fn a_verifier_of_the_page_lets_nobody_in_once_it_may_have_missed_something
     server.kill();
     api.goes(200, 503, &user.access).await;
 }
+
+#[rstest]
+#[case::node(NODE)]
+#[case::python(PYTHON)]
+#[tokio::test]
+async fn a_verifier_of_the_page_refuses_tokens_of_before_a_change_of_roles(#[case] language: Language) {
+    let (install, server) = start().await;
+    let api = Api::start(language, &install, &server).await;
+    let old = alice(&server).await;
+    api.goes(503, 200, &old.access).await;
+    install.good(&["user", "role", "alice", "--add", "editor"]);
+    api.goes(200, 401, &old.access).await;
+    let renewed = old.refreshed().await;
+    assert_eq!(renewed.session, old.session);
+    for _ in 0..20 {
+        assert_eq!(api.status(&renewed.access).await, 200, "at once, and then");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(api.status(&old.access).await, 401);
+
+    // Disabled and outdated at once; who is enabled again signs in anew.
+    install.good(&["user", "disable", "alice"]);
+    api.goes(200, 401, &renewed.access).await;
+    install.good(&["user", "enable", "alice"]);
+    let anew = alice(&server).await;
+    if api.status(&anew.access).await == 401 {
+        api.goes(401, 200, &anew.access).await;
+    }
+    assert_eq!(api.status(&old.access).await, 401);
+}
