@@ -44,6 +44,8 @@ pub(super) enum Command {
         #[arg(long)]
         verified: bool,
     },
+    /// Forgive the failed sign-ins of an account that nobody can sign in to any more
+    Unlock(Name),
     /// Let nobody in by this account, and end its sessions
     Disable(Name),
     /// Let its owner in again; the old sessions stay ended
@@ -105,45 +107,40 @@ pub(super) struct PasswordArgs {
 }
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliError> {
+    let app = context.open().await?;
+    let auth = app.auth();
     match command {
-        Command::Add(wanted) => add(context, wanted).await,
-        Command::Show(Name { name, format }) => {
-            let app = context.open().await?;
-            format.show(&find(app.auth(), &name).await?.object())
-        }
+        Command::Add(wanted) => add(auth, wanted).await,
+        Command::Show(Name { name, format }) => format.show(&find(auth, &name).await?.object()),
         Command::List { search, json } => {
-            let app = context.open().await?;
-            output::listing(&listing::all(app.auth(), search.as_deref()).await?, json)
+            output::listing(&listing::all(auth, search.as_deref()).await?, json)
         }
-        Command::Role(wanted) => role(context, wanted).await,
+        Command::Role(wanted) => role(auth, wanted).await,
         Command::Email { name: Name { name, format }, address, verified } => {
-            let app = context.open().await?;
-            app.auth().set_email(find(app.auth(), &name).await?.id, &address, verified).await?;
-            tell(app.auth(), &name, format, &format!("{name} can be reached at {}.", address.as_str())).await
+            auth.set_email(find(auth, &name).await?.id, &address, verified).await?;
+            tell(auth, &name, format, &format!("{name} can be reached at {}.", address.as_str())).await
+        }
+        Command::Unlock(Name { name, format }) => {
+            auth.unlock(&find(auth, &name).await?.username).await?;
+            tell(auth, &name, format, &format!("{name} can sign in again.")).await
         }
         Command::Disable(Name { name, format }) => {
-            let app = context.open().await?;
-            app.auth().disable(find(app.auth(), &name).await?.id).await?;
-            let sentence = format!("{name} is disabled; all of its sessions are ended.");
-            tell(app.auth(), &name, format, &sentence).await
+            auth.disable(find(auth, &name).await?.id).await?;
+            tell(auth, &name, format, &format!("{name} is disabled; all of its sessions are ended.")).await
         }
         Command::Enable(Name { name, format }) => {
-            let app = context.open().await?;
-            app.auth().enable(find(app.auth(), &name).await?.id).await?;
-            tell(app.auth(), &name, format, &format!("{name} is enabled.")).await
+            auth.enable(find(auth, &name).await?.id).await?;
+            tell(auth, &name, format, &format!("{name} is enabled.")).await
         }
         Command::SetPassword { name: Name { name, format }, password } => {
-            let app = context.open().await?;
-            let user = find(app.auth(), &name).await?;
-            let new = password::ask(name.shown(), password.password_stdin)?;
-            app.auth().set_password(&user, &new).await?;
+            let user = find(auth, &name).await?;
+            auth.set_password(&user, &password::ask(name.shown(), password.password_stdin)?).await?;
             let sentence = format!("The password of {name} is set; all of its sessions are ended.");
-            tell(app.auth(), &name, format, &sentence).await
+            tell(auth, &name, format, &sentence).await
         }
         Command::Delete(Name { name, format }) => {
-            let app = context.open().await?;
-            let user = find(app.auth(), &name).await?;
-            app.auth().delete(user.id).await?;
+            let user = find(auth, &name).await?;
+            auth.delete(user.id).await?;
             let sentence = format!("{name} is deleted; all of its sessions are ended.");
             format.say(&json!({ "id": user.id.to_string(), "username": user.username.shown() }), &sentence)
         }
@@ -156,12 +153,11 @@ async fn tell(auth: &Auth, name: &Username, format: Format, sentence: &str) -> R
     format.say(&object, sentence)
 }
 
-async fn add(context: &Context, wanted: Add) -> Result<(), CliError> {
+async fn add(auth: &Auth, wanted: Add) -> Result<(), CliError> {
     let Add { name: username, roles, email, password, format } = wanted;
     let password = password::ask(username.shown(), password.password_stdin)?;
-    let app = context.open().await?;
     let new = NewAccount { username, password, email, roles: roles.clone() };
-    let user = app.auth().add_account(new).await.map_err(|error| match error {
+    let user = auth.add_account(new).await.map_err(|error| match error {
         AuthError::UsernameTaken if !roles.is_empty() => {
             CliError::Refused(format!("{error}: `keyward user role` gives roles to an account that is there"))
         }
@@ -170,11 +166,10 @@ async fn add(context: &Context, wanted: Add) -> Result<(), CliError> {
     format.say(&user.object(), &format!("{} is added, with the id {}.", user.username, user.id))
 }
 
-async fn role(context: &Context, wanted: Roles) -> Result<(), CliError> {
+async fn role(auth: &Auth, wanted: Roles) -> Result<(), CliError> {
     let Roles { name: Name { name, format }, add, remove } = wanted;
-    let app = context.open().await?;
-    let user = find(app.auth(), &name).await?;
-    let user = app.auth().change_roles(user.id, &RoleChange { add, remove }).await?;
+    let user = find(auth, &name).await?;
+    let user = auth.change_roles(user.id, &RoleChange { add, remove }).await?;
     let roles: Vec<&str> = user.roles.iter().map(Role::as_str).collect();
     let roles =
         if roles.is_empty() { "no role".to_owned() } else { format!("the roles {}", roles.join(",")) };

@@ -39,7 +39,7 @@ fn code<T>(answer: Result<T, AuthError>) -> Option<&'static str> {
 
 fn login_to(app: Option<&AppName>) -> Login {
     let device = Device::new(None, "192.0.2.1".parse().ok(), None);
-    Login { username: name(USER), password: password(PASSWORD), app: app.cloned(), device }
+    Login { username: name(USER), password: password(PASSWORD), app: app.cloned(), device, kept: Vec::new() }
 }
 
 #[rstest]

@@ -43,7 +43,7 @@ pub static APP_LEAVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_st
 pub static APP_SETTLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_settle.lua")));
 pub static APP_ACTIVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_active.lua")));
 
-static ALL: [&LazyLock<Script>; 20] = [
+static ALL: [&LazyLock<Script>; 21] = [
     &OPEN,
     &ROTATE,
     &SEEN,

@@ -171,3 +171,15 @@ async fn nobody_signs_in_to_a_confidential_app_or_refreshes_its_tokens_without_i
     install.good(&["app", "update", "shop", "--public"]);
     alice.with_tokens(&renewed.refreshes().await);
 }
+
+#[tokio::test]
+async fn who_failed_too_often_signs_in_once_they_are_unlocked() {
+    let (install, server) = start(&[]).await;
+    for _ in 0..10 {
+        server.client().login("alice", "something else").await.problem(401, "invalid_credentials");
+    }
+    server.client().login("alice", PASSWORD).await.problem(429, "too_many_attempts");
+    assert_eq!(object(&install, &["user", "unlock", "alice"])["username"], "alice");
+    assert_eq!(server.client().signed_in("alice", PASSWORD).await.check().await.status, 200);
+    assert_eq!(install.run(&["user", "unlock", "nobody"]).code, Some(1));
+}
