@@ -1,6 +1,6 @@
 //! Tokens whose signature has been verified and whose generation is confirmed: what makes a check
-//! cheap. Bounded by size; a token's own end is asked at each look-up; emptied when the accepted
-//! keys change.
+//! cheap. Bounded by size; a token's own end is asked at each look-up; void once the accepted keys have
+//! changed.
 
 use std::{
     sync::{
@@ -85,39 +85,28 @@ impl Verified {
     }
 }
 
-/// The cache.
-pub(super) struct VerifiedTokens {
-    tokens: Cache<Fingerprint, Arc<Verified>>,
-    keys_epoch: AtomicU64,
-}
+/// The cache. Each token is kept with the epoch of the keys that it was verified under, and is not there
+/// for those who ask under another: so nothing has to be emptied in time when keys change.
+pub(super) struct VerifiedTokens(Cache<Fingerprint, (u64, Arc<Verified>)>);
 
 impl VerifiedTokens {
     pub(super) fn new() -> Self {
-        Self { tokens: Cache::new(CAPACITY), keys_epoch: AtomicU64::new(0) }
+        Self(Cache::new(CAPACITY))
     }
 
     /// The token, if it was verified under the keys of this epoch.
     pub(super) fn find(&self, fingerprint: &Fingerprint, keys_epoch: u64) -> Option<Arc<Verified>> {
-        if self.keys_epoch.load(Ordering::Acquire) != keys_epoch {
-            // Emptied before the epoch is taken over: whoever sees the new epoch sees no old token.
-            self.tokens.clear();
-            self.keys_epoch.store(keys_epoch, Ordering::Release);
-            return None;
-        }
-        self.tokens.get(fingerprint)
+        let (verified_under, token) = self.0.get(fingerprint)?;
+        (verified_under == keys_epoch).then_some(token)
     }
 
-    /// Remembers a token verified under the keys of `keys_epoch`; forgets it at once where the keys
-    /// have changed meanwhile.
+    /// Remembers a token, verified under keys of `keys_epoch` or later ones.
     pub(super) fn insert(&self, fingerprint: Fingerprint, token: Arc<Verified>, keys_epoch: u64) {
-        self.tokens.insert(fingerprint, token);
-        if self.keys_epoch.load(Ordering::Acquire) != keys_epoch {
-            self.tokens.remove(&fingerprint);
-        }
+        self.0.insert(fingerprint, (keys_epoch, token));
     }
 
     pub(super) fn remove(&self, fingerprint: &Fingerprint) {
-        self.tokens.remove(fingerprint);
+        self.0.remove(fingerprint);
     }
 }
 
@@ -126,4 +115,49 @@ pub(super) fn fingerprint(token: &str) -> Fingerprint {
     let mut fingerprint = [0; 32];
     fingerprint.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
     fingerprint
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::domain::{
+        app::AppName,
+        ids::{SessionId, TokenId, UserId},
+    };
+
+    fn token() -> Arc<Verified> {
+        let now = Timestamp::from_secs(1_000);
+        let claims = AccessClaims {
+            id: TokenId::random(),
+            user: UserId::new(now),
+            username: "ada".to_owned(),
+            session: SessionId::random(),
+            generation: 0,
+            app: AppName::default_app(),
+            roles: Vec::new(),
+            issued_at: now,
+            expires_at: now + Duration::from_mins(15),
+        };
+        Verified::new(claims, now)
+    }
+
+    #[test]
+    fn a_token_verified_under_old_keys_is_never_found_under_new_ones() {
+        let (tokens, token, fingerprint) = (VerifiedTokens::new(), token(), fingerprint("a token"));
+        tokens.insert(fingerprint, Arc::clone(&token), 1);
+        assert!(tokens.find(&fingerprint, 1).is_some() && tokens.find(&fingerprint, 2).is_none());
+        // Those who began under the old keys end under the new ones, at any moment.
+        thread::scope(|scope| {
+            let late = scope.spawn(|| {
+                for _ in 0..200_000 {
+                    tokens.insert(fingerprint, Arc::clone(&token), 1);
+                }
+            });
+            while !late.is_finished() {
+                assert!(tokens.find(&fingerprint, 2).is_none());
+            }
+        });
+    }
 }
