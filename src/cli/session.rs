@@ -34,7 +34,7 @@ pub(super) enum Command {
     /// Show the living sessions, of each app the most recently active first
     List {
         /// Only those of this user
-        #[arg(long, value_name = "NAME", value_parser = Username::parse)]
+        #[arg(long, value_name = "NAME", value_parser = Username::known)]
         user: Option<Username>,
         /// Only those of this app
         #[arg(long, value_name = "NAME", value_parser = AppName::parse)]
@@ -65,7 +65,7 @@ pub(super) struct Which {
     )]
     id: Option<String>,
     /// All sessions of this user
-    #[arg(long, value_name = "NAME", value_parser = Username::parse)]
+    #[arg(long, value_name = "NAME", value_parser = Username::known)]
     user: Option<Username>,
     /// All sessions of this app; with --user, those of that user
     #[arg(long, value_name = "NAME", value_parser = AppName::parse)]

@@ -81,7 +81,7 @@ pub(super) struct Add {
 #[derive(Debug, Args)]
 pub(super) struct Name {
     /// Whose account
-    #[arg(value_parser = Username::parse)]
+    #[arg(value_parser = Username::known)]
     name: Username,
     #[command(flatten)]
     format: Format,

@@ -29,11 +29,25 @@ pub struct Username {
 }
 
 impl Username {
-    /// Reads a name: NFKC, no control or invisible characters, no white space at either end.
+    /// Reads a name that an account is to have: NFKC, no control or invisible characters, no white space
+    /// at either end.
     ///
     /// # Errors
     /// When it is empty, longer than [`USERNAME_MAX_CHARS`] or holds a character no name has.
     pub fn parse(typed: &str) -> Result<Self, InvalidName> {
+        // As it was typed: NFKC turns some of them into others.
+        if typed.chars().any(is_invisible) {
+            return Err(UNPRINTABLE);
+        }
+        Self::known(typed)
+    }
+
+    /// Reads the name of an account that may be there already, for signing in and looking up. Names with
+    /// some invisible characters could once be chosen, and stay good.
+    ///
+    /// # Errors
+    /// As [`Username::parse`], but for those.
+    pub fn known(typed: &str) -> Result<Self, InvalidName> {
         // Bounded before it is normalised: NFKC can make a text up to 18 times as long.
         if typed.chars().nth(USERNAME_MAX_CHARS).is_some() {
             return Err(InvalidName("a user name has at most 128 characters"));
@@ -46,7 +60,7 @@ impl Username {
             return Err(InvalidName("a user name has at most 128 characters"));
         }
         if shown.chars().any(is_unprintable) {
-            return Err(InvalidName("a user name must not hold control or invisible characters"));
+            return Err(UNPRINTABLE);
         }
         // Lower-casing can leave a text that is no longer NFKC, so it is normalised again.
         let key = shown.to_lowercase().nfkc().collect();
@@ -72,7 +86,19 @@ impl fmt::Display for Username {
     }
 }
 
-/// Control characters, and the format characters that make two different names look alike.
+const UNPRINTABLE: InvalidName = InvalidName("a user name must not hold control or invisible characters");
+
+/// Characters that leave no mark, by which two different names look alike: Default_Ignorable_Code_Point
+/// in DerivedCoreProperties.txt of Unicode 17, code points kept free for more of them included.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Control characters, and the format characters that no name was ever let have.
 fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -132,11 +158,23 @@ impl RoleChange {
 pub struct Email(String);
 
 impl Email {
-    /// Reads an address.
+    /// Reads an address that an account is to have.
     ///
     /// # Errors
-    /// When it has no local part or domain, is too long, or holds white space or control characters.
+    /// When it has no local part or domain, is too long, or holds white space, control or invisible
+    /// characters.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        if text.chars().any(is_invisible) {
+            return Err(InvalidName("not an e-mail address"));
+        }
+        Self::known(text)
+    }
+
+    /// Reads an address that an account may have already, from when some invisible characters were let in.
+    ///
+    /// # Errors
+    /// As [`Email::parse`], but for those.
+    pub fn known(text: &str) -> Result<Self, InvalidName> {
         let invalid = InvalidName("not an e-mail address");
         if text.chars().count() > EMAIL_MAX_CHARS
             || text.chars().any(|c| c.is_whitespace() || is_unprintable(c))
@@ -229,5 +267,16 @@ mod tests {
         }
         // U+FDFA is one character that NFKC makes 18.
         assert!(Username::parse(&"\u{fdfa}".repeat(128)).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_in_no_new_name_and_stays_in_old_ones() {
+        for c in ['\u{fe0f}', '\u{34f}', '\u{3164}', '\u{ffa0}', '\u{115f}', '\u{e0100}', '\u{180f}'] {
+            let (name, address) = (format!("ad{c}a"), format!("ad{c}a@example.com"));
+            assert!(Username::parse(&name).is_err() && Email::parse(&address).is_err(), "{c:?}");
+            assert!(Username::known(&name).is_ok() && Email::known(&address).is_ok(), "{c:?}");
+        }
+        assert!(Username::known("a\u{200b}b").is_err(), "never let in");
+        assert!(Username::parse("Zoë 田中 ☂").is_ok());
     }
 }

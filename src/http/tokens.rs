@@ -68,7 +68,7 @@ pub async fn login(
     app_caller::require_secret(&http, &headers, &app).await?;
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let login = Login {
-        username: Username::parse(&body.username).map_err(AuthError::from)?,
+        username: Username::known(&body.username).map_err(AuthError::from)?,
         password: Password::parse(&body.password).map_err(AuthError::from)?,
         app: Some(app),
         device: Device::new(body.device.as_deref(), address, user_agent),

@@ -58,10 +58,10 @@ pub(super) fn user(row: &Row) -> Result<User, StoreError> {
     let id: Uuid = unnamed.value("users.id")?;
     let record = Record { row, id: id.to_string() };
     let email: Option<&str> = record.value("users.email")?;
-    let email = email.map(|text| Email::parse(text).map_err(|_| record.corrupt("users.email")));
+    let email = email.map(|text| Email::known(text).map_err(|_| record.corrupt("users.email")));
     Ok(User {
         id: UserId::from_uuid(id),
-        username: record.parsed("users.username", |text| Username::parse(text).ok())?,
+        username: record.parsed("users.username", |text| Username::known(text).ok())?,
         email: email.transpose()?,
         email_verified: record.value("users.email_verified")?,
         roles: record.list("users.roles", |text| Role::parse(text).ok())?,

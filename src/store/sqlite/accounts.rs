@@ -173,8 +173,8 @@ fn account(row: &Row<'_>) -> Result<Account, StoreError> {
 fn user(row: &Row<'_>) -> Result<User, StoreError> {
     Ok(User {
         id: rows::user_id(row, "users.id")?,
-        username: rows::parsed_by(row, "users.username", |text| Username::parse(text).ok())?,
-        email: rows::optional(row, "users.email", |text| Email::parse(text).ok())?,
+        username: rows::parsed_by(row, "users.username", |text| Username::known(text).ok())?,
+        email: rows::optional(row, "users.email", |text| Email::known(text).ok())?,
         email_verified: rows::value(row, "users.email_verified")?,
         roles: rows::list(row, "users.roles", |text| Role::parse(text).ok())?,
         roles_at: rows::value(row, "users.roles_at").map(Timestamp::from_secs)?,
