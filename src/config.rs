@@ -74,6 +74,9 @@ impl Settings {
         if let Some((path, text)) = sources.read_file()? {
             layers.lay_file(path, &text)?;
         }
+        if let Some(folder) = sources.config_file.as_deref().and_then(Path::parent) {
+            layers.take_paths_from(folder);
+        }
         layers.lay_environment(&sources.environment)?;
         let settings = Self::read(&layers)?;
         checks::together(&settings, &layers)?;

@@ -1,7 +1,10 @@
 //! The layers of settings, laid over each other by name: each setting's value and where it came from.
 //! What a value means is not known here, only its kind, which is that of the default.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use toml::{Table, Value};
 
@@ -79,21 +82,25 @@ impl Entry {
 
 /// All settings, in the manual's order.
 #[derive(Debug, Clone)]
-pub(super) struct Layers(Vec<Entry>);
+pub(super) struct Layers {
+    entries: Vec<Entry>,
+    /// Where paths in the settings file begin.
+    file_folder: PathBuf,
+}
 
 impl Layers {
     /// The lowest layer, which decides what settings there are.
     pub(super) fn defaults() -> Result<Self, ConfigError> {
         let entries = settings_in(EXAMPLE, &Origin::Default)?;
         let entry = |(name, value)| Entry { name, value, origin: Origin::Default };
-        Ok(Self(entries.into_iter().map(entry).collect()))
+        Ok(Self { entries: entries.into_iter().map(entry).collect(), file_folder: PathBuf::new() })
     }
 
     /// Lays a settings file over what is there.
     pub(super) fn lay_file(&mut self, path: PathBuf, text: &str) -> Result<(), ConfigError> {
         let origin = Origin::File(path);
         for (name, value) in settings_in(text, &origin)? {
-            match self.0.iter_mut().find(|entry| entry.name == name) {
+            match self.entries.iter_mut().find(|entry| entry.name == name) {
                 Some(entry) => entry.replace(value, &origin)?,
                 None => return Err(self.unknown(&origin, &name)),
             }
@@ -113,7 +120,7 @@ impl Layers {
         let ours =
             variables.iter().filter(|(name, text)| name.starts_with(PREFIX) && !is_service_link(name, text));
         for (variable, text) in ours {
-            match self.0.iter().find(|entry| variable_of(&entry.name) == *variable) {
+            match self.entries.iter().find(|entry| variable_of(&entry.name) == *variable) {
                 Some(entry) => self.lay_variable(variable, &entry.name.clone(), text)?,
                 None => return Err(self.unknown(&Origin::Variable(variable.clone()), variable)),
             }
@@ -122,19 +129,32 @@ impl Layers {
     }
 
     fn lay_variable(&mut self, variable: &str, setting: &str, text: &str) -> Result<(), ConfigError> {
-        match self.0.iter_mut().find(|entry| entry.name == setting) {
+        match self.entries.iter_mut().find(|entry| entry.name == setting) {
             Some(entry) => entry.replace_with_text(text, Origin::Variable(variable.to_owned())),
             None => Ok(()),
         }
     }
 
+    /// Has paths in the settings file begin in that folder, and not in the working directory.
+    pub(super) fn take_paths_from(&mut self, folder: &Path) {
+        folder.clone_into(&mut self.file_folder);
+    }
+
+    /// What a path stands for, by where it was set.
+    pub(super) fn resolved(&self, entry: &Entry, path: &str) -> PathBuf {
+        match entry.origin {
+            Origin::File(_) => self.file_folder.join(path),
+            Origin::Default | Origin::Variable(_) => PathBuf::from(path),
+        }
+    }
+
     /// A setting of the manual.
     pub(super) fn find(&self, name: &str) -> Option<&Entry> {
-        self.0.iter().find(|entry| entry.name == name)
+        self.entries.iter().find(|entry| entry.name == name)
     }
 
     pub(super) fn into_entries(self) -> Vec<Entry> {
-        self.0
+        self.entries
     }
 
     pub(super) fn unknown(&self, origin: &Origin, written: &str) -> ConfigError {
@@ -148,7 +168,7 @@ impl Layers {
             let known = if written.contains('.') { known } else { bare };
             strsim::normalized_damerau_levenshtein(written, known)
         };
-        let names = self.0.iter().map(as_written);
+        let names = self.entries.iter().map(as_written);
         let nearest = names.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default();
         ConfigError::Unknown { origin: origin.clone(), name: written.to_owned(), nearest }
     }

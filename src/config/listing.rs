@@ -1,5 +1,7 @@
 //! The settings in force as an operator may see them: in the manual's order, passwords masked.
 
+use std::path::Path;
+
 use toml::Value;
 
 use super::{
@@ -58,17 +60,30 @@ pub(super) fn shown(name: &str, value: &Value) -> Value {
     }
 }
 
-/// What an empty value stands for, where it stands for something.
+fn shown_path(path: Option<&Path>) -> Option<Value> {
+    path.map(|path| Value::String(path.display().to_string()))
+}
+
+/// What a value stands for, where that is not its text: an empty one, or a path.
 fn came_to(name: &str, value: &Value, settings: &Settings) -> Option<Value> {
     match (name, value) {
         ("server.public_url", Value::String(text)) if text.is_empty() => {
             Some(Value::String(settings.server.public_url(settings.server.listen).as_str().to_owned()))
         }
-        ("storage.database_url", Value::String(text)) if text.is_empty() => {
+        ("storage.database_url", _) => match &settings.storage.database {
+            Database::Sqlite(path) => Some(Value::String(format!("sqlite:{}", path.display()))),
+            Database::Postgres { .. } => None,
+        },
+        ("storage.data_dir", _) => shown_path(Some(&settings.storage.data_dir)),
+        ("keys.dir", _) => shown_path(Some(&settings.keys.dir)),
+        ("storage.database_tls_ca", Value::String(text)) if !text.is_empty() => {
             match &settings.storage.database {
-                Database::Sqlite(path) => Some(Value::String(format!("sqlite:{}", path.display()))),
-                Database::Postgres { .. } => None,
+                Database::Postgres { tls_ca, .. } => shown_path(tls_ca.as_deref()),
+                Database::Sqlite(_) => None,
             }
+        }
+        ("storage.redis_tls_ca", Value::String(text)) if !text.is_empty() => {
+            shown_path(settings.storage.redis.as_ref().and_then(|redis| redis.tls_ca.as_deref()))
         }
         ("login.concurrency", Value::Integer(0)) => {
             i64::try_from(settings.login.concurrency).ok().map(Value::Integer)

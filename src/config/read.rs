@@ -27,7 +27,6 @@ use crate::domain::{
 };
 
 const ADDRESS: &str = "an IP address and a port such as 127.0.0.1:8080";
-const FOLDER: &str = "the path of a folder";
 
 type Read<T> = Result<T, ConfigError>;
 
@@ -39,7 +38,7 @@ impl Settings {
             tokens: tokens(layers)?,
             rate_limit: rate_limit(layers)?,
             login: login(layers)?,
-            keys: Keys { dir: layers.parsed("keys.dir", FOLDER, path)? },
+            keys: Keys { dir: layers.folder("keys.dir")? },
             accounts: accounts(layers)?,
             outage: Outage { check: layers.duration("outage.check", .., ", or 0")? },
             log: log(layers)?,
@@ -70,12 +69,13 @@ fn server(layers: &Layers) -> Read<Server> {
 }
 
 fn storage(layers: &Layers) -> Read<Storage> {
-    let data_dir = layers.parsed("storage.data_dir", FOLDER, path)?;
-    let tls_ca = layers.optional("storage.database_tls_ca", "", path)?;
+    let data_dir = layers.folder("storage.data_dir")?;
+    let tls_ca = layers.path("storage.database_tls_ca")?;
+    let url = layers.entry("storage.database_url")?;
     let database = layers.optional(
         "storage.database_url",
         "sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME",
-        |text| database(text, tls_ca),
+        |text| database(text, tls_ca, |path| layers.resolved(url, path)),
     )?;
     Ok(Storage {
         database: database.unwrap_or_else(|| Database::Sqlite(data_dir.join("keyward.db"))),
@@ -84,7 +84,7 @@ fn storage(layers: &Layers) -> Read<Storage> {
     })
 }
 
-fn database(url: &str, tls_ca: Option<PathBuf>) -> Option<Database> {
+fn database(url: &str, tls_ca: Option<PathBuf>, resolve: impl FnOnce(&str) -> PathBuf) -> Option<Database> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return Some(Database::Postgres { url: SecretString::from(url), tls_ca });
     }
@@ -92,7 +92,7 @@ fn database(url: &str, tls_ca: Option<PathBuf>) -> Option<Database> {
     let path = path.strip_prefix("//").unwrap_or(path);
     // No parameters, and no ":memory:": what a restart forgets is no home of accounts.
     let is_file = !path.is_empty() && !path.contains([':', '?']);
-    is_file.then(|| Database::Sqlite(PathBuf::from(path)))
+    is_file.then(|| Database::Sqlite(resolve(path)))
 }
 
 fn redis(layers: &Layers) -> Read<Option<Redis>> {
@@ -118,7 +118,7 @@ fn redis(layers: &Layers) -> Read<Option<Redis>> {
         mode,
         prefix: layers.text("storage.redis_prefix")?.unwrap_or_default(),
         wait: layers.number("storage.redis_wait", 0..=16)?,
-        tls_ca: layers.optional("storage.redis_tls_ca", "", path)?,
+        tls_ca: layers.path("storage.redis_tls_ca")?,
         refresh_keys: layers.word("storage.refresh_keys", &refresh_keys)?,
     };
     Ok(urls.map(|urls| Redis { urls, ..rest }))
@@ -189,8 +189,4 @@ fn log(layers: &Layers) -> Read<Log> {
         level: layers.parsed("log.level", wanted, values::log_filter)?,
         format: layers.word("log.format", &format)?,
     })
-}
-
-fn path(text: &str) -> Option<PathBuf> {
-    (!text.is_empty()).then(|| PathBuf::from(text))
 }

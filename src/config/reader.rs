@@ -2,6 +2,7 @@
 
 use std::{
     ops::{RangeBounds, RangeInclusive},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -32,6 +33,18 @@ impl Layers {
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, ConfigError> {
         self.parsed(name, wanted, |text| if text.is_empty() { Some(None) } else { parse(text).map(Some) })
+    }
+
+    /// A path, or none; one in a settings file that was named begins in the folder of that file.
+    pub(super) fn path(&self, name: &str) -> Result<Option<PathBuf>, ConfigError> {
+        let entry = self.entry(name)?;
+        self.optional(name, "", |text| Some(self.resolved(entry, text)))
+    }
+
+    /// The path of a folder.
+    pub(super) fn folder(&self, name: &str) -> Result<PathBuf, ConfigError> {
+        let entry = self.entry(name)?;
+        self.path(name)?.ok_or_else(|| rejected(entry, "the path of a folder"))
     }
 
     /// A text that is taken as it is, or none.
@@ -96,7 +109,7 @@ impl Layers {
         parsed.ok_or_else(|| rejected(entry, wanted))
     }
 
-    fn entry(&self, name: &str) -> Result<&Entry, ConfigError> {
+    pub(super) fn entry(&self, name: &str) -> Result<&Entry, ConfigError> {
         self.find(name).ok_or_else(|| self.unknown(&super::Origin::Default, name))
     }
 }

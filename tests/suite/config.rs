@@ -1,6 +1,6 @@
 //! Settings: the layers, the manual, and one clear line for each mistake.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use keyward::config::{ConfigError, EXAMPLE, Listing, Origin, Settings, Sources};
 
@@ -136,7 +136,7 @@ fn a_named_file_stands_in_for_the_one_in_the_folder() {
         environment: Vec::new(),
     };
     let (settings, listing) = Settings::load_from(&sources).expect("valid");
-    assert_eq!(settings.keys.dir, Path::new("named"));
+    assert_eq!(settings.keys.dir, at("named"));
     assert_eq!(*listing.origin("keys.dir"), Origin::File(at("named.toml")));
 }
 
