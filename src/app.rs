@@ -4,6 +4,7 @@
 pub mod doctor;
 mod error;
 mod home;
+mod installation;
 mod listeners;
 mod migrate;
 mod server;
@@ -13,7 +14,11 @@ use std::{future::Future, net::SocketAddr, num::NonZeroUsize, sync::Arc};
 
 use tokio::task::JoinSet;
 
-pub use self::{error::StartError, home::Home, listeners::Listeners, migrate::migrate, server::Server};
+use self::migrate::expect_database;
+pub use self::{
+    error::StartError, home::Home, installation::new_secret, listeners::Listeners, migrate::migrate,
+    server::Server,
+};
 use crate::{
     auth::{Auth, Limit, Policy},
     config::{PublicUrl, Settings, Signup},
@@ -33,20 +38,51 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the stores and the keys. `public` is where the public listener is bound: the issuer of
-    /// tokens depends on it where no `server.public_url` is set.
+    /// Opens the stores and the keys to serve, and makes them where there are none. `public` is where the
+    /// public listener is bound: the issuer of tokens depends on it where no `server.public_url` is set.
     ///
     /// # Errors
-    /// When one of them cannot be used; a store that is away is given up after a few seconds.
+    /// When one of them cannot be used, or the keys are not those of the other nodes; a store that is
+    /// away is given up after a few seconds.
     pub async fn open(
         settings: Settings,
         clock: Arc<dyn Clock>,
         public: SocketAddr,
     ) -> Result<Self, StartError> {
-        let public_url = settings.server.public_url(public);
-        let keys = Arc::new(open_keys(&settings, &clock, public)?);
         let home = Home::open(&settings, &clock).await?;
-        let auth = Auth::new(home.stores(), keys, Arc::clone(&clock), policy(&settings));
+        let keys = key_settings(&settings, public);
+        // Where the stores remember a secret, the keys are older than this folder, if it is empty.
+        let opened = if home.installation().has_begun().await? {
+            KeyRing::open_again(keys, Arc::clone(&clock))
+        } else {
+            KeyRing::open(keys, Arc::clone(&clock))
+        };
+        let keys = opened.map_err(StartError::Keys)?;
+        home.installation().join(&settings.keys.dir, keys.refresh_secret()).await?;
+        Self::on(settings, clock, public, home, keys)
+    }
+
+    /// Opens the stores alone, for a tool that is to act on them; makes nothing.
+    ///
+    /// # Errors
+    /// When they cannot be used, or are not there yet.
+    pub async fn open_existing(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        expect_database(&settings).await?;
+        let home = Home::open(&settings, &clock).await?;
+        let public = settings.server.listen;
+        let keys = KeyRing::without_keys(key_settings(&settings, public), Arc::clone(&clock));
+        Self::on(settings, clock, public, home, keys)
+    }
+
+    fn on(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        public: SocketAddr,
+        home: Home,
+        keys: KeyRing,
+    ) -> Result<Self, StartError> {
+        let public_url = settings.server.public_url(public);
+        let auth = Auth::new(home.stores(), Arc::new(keys), Arc::clone(&clock), policy(&settings));
         let auth = Arc::new(auth.map_err(StartError::Verbs)?);
         Ok(Self { settings, clock, home, auth, public_url })
     }
@@ -103,23 +139,27 @@ impl App {
     }
 }
 
-/// Opens the signing keys alone.
+/// Opens the signing keys alone; makes none.
 ///
 /// # Errors
-/// When the folder or a file in it cannot be used.
+/// When the folder or a file in it cannot be used, or there are no keys yet.
 pub fn open_keys(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
     public: SocketAddr,
 ) -> Result<KeyRing, StartError> {
-    let settings = KeySettings {
+    let keys = key_settings(settings, public);
+    KeyRing::open_existing(keys, Arc::clone(clock)).map_err(StartError::Keys)
+}
+
+fn key_settings(settings: &Settings, public: SocketAddr) -> KeySettings {
+    KeySettings {
         dir: settings.keys.dir.clone(),
         algorithm: settings.tokens.algorithm,
         access_ttl: settings.tokens.lifetimes.access,
         issuer: settings.server.public_url(public).as_str().to_owned(),
         audience: settings.tokens.audience.clone(),
-    };
-    KeyRing::open(settings, Arc::clone(clock)).map_err(StartError::Keys)
+    }
 }
 
 fn policy(settings: &Settings) -> Policy {

@@ -60,6 +60,7 @@ impl Keyward {
             ("KEYWARD_RATE_LIMIT_SESSION_REQUESTS", limit.to_string()),
         ];
         settings.extend(redis.as_ref().map(|redis| ("REDIS_URL", redis.url())));
+        run(&home, &["migrate"], &settings, "");
         run(&home, &["user", "add", USER, "--password-stdin"], &settings, PASSWORD);
         let secret = run(&home, &["app", "add", APP, "--confidential"], &settings, "");
         let first = Node::start(&home, &settings, address);

@@ -30,6 +30,9 @@ impl Keyward {
             ("KEYWARD_SERVER_MANAGEMENT_LISTEN", free_address().to_string()),
         ];
         let program = env!("CARGO_BIN_EXE_keyward");
+        let migrated =
+            Command::new(program).arg("migrate").current_dir(home.path()).envs(settings.clone()).output();
+        assert!(migrated.expect("keyward runs").status.success());
         let mut adding = Command::new(program);
         adding.args(["app", "add", APP, "--confidential"]).current_dir(home.path()).envs(settings.clone());
         let added = adding.output().expect("keyward runs");

@@ -1,6 +1,8 @@
 //! Looks at everything the server stands on, changes none of it, and says what to mend.
 
 mod finding;
+mod keys;
+mod places;
 mod settings;
 
 use std::{path::Path, sync::Arc};
@@ -10,51 +12,31 @@ pub use self::finding::{Finding, Health};
 use super::home::open_redis;
 use crate::{
     config::{Database, Settings},
-    domain::clock::{Clock, Timestamp},
-    keys::{error::KeyError, folder::Folder},
-    store::{error::StoreError, postgres::PostgresStore, redis::advice::Advice, sqlite::SqliteStore},
+    domain::clock::Clock,
+    store::{
+        error::StoreError,
+        postgres::PostgresStore,
+        redis::advice::Advice,
+        schema::{Schema, TooNew},
+        sqlite::SqliteStore,
+    },
 };
 
 /// Examines every part, in the order in which a start needs them.
 pub async fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
     let now = clock.now();
     let mut findings = settings::examine(settings);
-    findings.extend(of_clock(settings, now));
-    findings.extend(of_keys(&settings.keys.dir));
-    findings.extend(of_database(&settings.storage.database, clock).await);
-    findings.extend(of_redis(settings, clock).await);
+    findings.push(keys::of_clock(settings, now));
+    findings.extend(places::of_listeners(&settings.server));
+    findings.extend(places::of_data(settings));
+    // Each of them may have to wait for a store that is away.
+    let (keys, database, redis) = tokio::join!(
+        keys::examine(settings, clock),
+        of_database(&settings.storage.database, clock),
+        of_redis(settings, clock)
+    );
+    findings.extend(keys.into_iter().chain(database).chain(redis));
     findings
-}
-
-/// Every expiry is wrong where the clock is; a key that is not born yet shows it.
-fn of_clock(settings: &Settings, now: Timestamp) -> Vec<Finding> {
-    let folder = settings.keys.dir.exists().then(|| Folder::open(&settings.keys.dir));
-    let keys = folder.and_then(Result::ok).and_then(|folder| folder.keys().ok()).unwrap_or_default();
-    let latest = keys.iter().map(|key| key.life.born).max();
-    vec![match latest.filter(|born| *born > now) {
-        Some(born) => Finding::wrong("clock", format!("it shows {now}, but a key was made at {born}")),
-        None => Finding::good("clock", format!("it shows {now}")),
-    }]
-}
-
-fn of_keys(dir: &Path) -> Vec<Finding> {
-    let place = dir.display();
-    if !dir.exists() {
-        return vec![Finding::note(
-            "keys",
-            format!("the folder {place} is not there yet: the first start makes it"),
-        )];
-    }
-    let read = || -> Result<usize, KeyError> {
-        let folder = Folder::open(dir)?;
-        folder.secret()?;
-        Ok(folder.keys()?.len())
-    };
-    vec![match read() {
-        Ok(0) => Finding::note("keys", format!("{place} holds no key yet: the first start makes one")),
-        Ok(count) => Finding::good("keys", format!("{count} in {place}")),
-        Err(error) => Finding::wrong("keys", with_causes(&error)),
-    }]
 }
 
 async fn of_database(database: &Database, clock: &Arc<dyn Clock>) -> Vec<Finding> {
@@ -104,11 +86,36 @@ fn of_advice(place: &str, advice: &Advice) -> Finding {
 type Examined = Result<(Vec<String>, Vec<String>), StoreError>;
 
 fn examine_sqlite(path: &Path) -> Examined {
-    Ok((SqliteStore::advice(path)?, SqliteStore::pending(path)?))
+    let mut advice = SqliteStore::advice(path)?;
+    let pending = of_schema(SqliteStore::schema(path)?, &mut advice);
+    Ok((advice, pending))
 }
 
 async fn examine_postgres(store: &PostgresStore, clock: &Arc<dyn Clock>) -> Examined {
-    Ok((store.advice(clock.as_ref()).await?, store.pending().await?))
+    let mut advice = store.advice(clock.as_ref()).await?;
+    let schema = match store.schema().await {
+        // A role without rights has been told so.
+        Err(_) if !advice.is_empty() => Schema::Current,
+        schema => schema?,
+    };
+    let pending = of_schema(schema, &mut advice);
+    if pending.is_empty() || store.may_migrate().await? {
+        return Ok((advice, pending));
+    }
+    advice.push(PostgresStore::may_not(&pending));
+    Ok((advice, Vec::new()))
+}
+
+/// The steps to come; of a database that is ahead, that it is to be mended.
+fn of_schema(schema: Schema, advice: &mut Vec<String>) -> Vec<String> {
+    match schema {
+        Schema::Current => Vec::new(),
+        Schema::Missing(steps) | Schema::Behind(steps) => steps,
+        Schema::Ahead(steps) => {
+            advice.push(TooNew(steps).to_string());
+            Vec::new()
+        }
+    }
 }
 
 fn of_answer(part: &'static str, place: &str, advice: Vec<String>, pending: &[String]) -> Vec<Finding> {

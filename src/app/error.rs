@@ -26,6 +26,32 @@ pub enum StartError {
         /// What is wrong.
         source: StoreError,
     },
+    /// There is no database, and it is not for this command to make one.
+    #[error("there is no database at {place}: `keyward serve` or `keyward migrate` makes it")]
+    NoDatabase {
+        /// Where; of a file, from the root on.
+        place: String,
+    },
+    /// The database is that of an older version, and it is not for this command to change it.
+    #[error("the database {place} is of an older version: `keyward serve` or `keyward migrate` takes {}", steps.join(", "))]
+    OldDatabase {
+        /// Where.
+        place: String,
+        /// What is missing.
+        steps: Vec<String>,
+    },
+    /// This node has a secret that the others would take no token of.
+    #[error(
+        "{} is not the secret that is in use at {place}: all nodes need the same keys folder; take that of \
+         another node, or let `keyward key new-secret` make one for all, after which everybody signs in \
+         anew", file.display()
+    )]
+    OtherSecret {
+        /// The file.
+        file: PathBuf,
+        /// Where the one in use is remembered.
+        place: String,
+    },
     /// Sessions have no home.
     #[error("storage.database_url: accounts in PostgreSQL need sessions in Redis; set storage.redis_url")]
     PostgresAlone,

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::StartError;
+use super::{StartError, installation::Installation};
 use crate::{
     auth::Stores,
     config::{self, Database, RedisMode, Settings},
@@ -29,9 +29,11 @@ use crate::{
 };
 
 /// The open stores of a server.
+#[derive(Clone)]
 pub struct Home {
     stores: Stores,
     redis: Option<Arc<RedisStore>>,
+    installation: Installation,
 }
 
 impl Home {
@@ -47,7 +49,7 @@ impl Home {
                 let revoked = Arc::default();
                 let sqlite = SqliteStore::open(path, lifetimes, Arc::clone(&revoked), Arc::clone(clock));
                 let sqlite = sqlite.map_err(|source| StartError::of_database(database, source))?;
-                Ok(Self::embedded(Arc::new(sqlite), revoked))
+                Ok(Self::embedded(Arc::new(sqlite), revoked, database))
             }
             (Database::Postgres { .. }, None) => Err(StartError::PostgresAlone),
             (Database::Sqlite(path), Some(redis)) => {
@@ -58,8 +60,11 @@ impl Home {
             }
             (Database::Postgres { url, tls_ca }, Some(redis)) => {
                 let accounts = open_postgres(url, tls_ca.as_deref()).await;
-                let accounts = accounts.map_err(|source| StartError::of_database(database, source))?;
-                Self::distributed(Arc::new(accounts), redis, lifetimes, clock).await
+                let accounts =
+                    Arc::new(accounts.map_err(|source| StartError::of_database(database, source))?);
+                let home = Self::distributed(accounts.clone(), redis, lifetimes, clock).await?;
+                // It is shared as well, and forgets less.
+                Ok(Self { installation: Installation::in_database(accounts, database), ..home })
             }
         }
     }
@@ -74,6 +79,12 @@ impl Home {
     #[must_use]
     pub const fn redis(&self) -> Option<&Arc<RedisStore>> {
         self.redis.as_ref()
+    }
+
+    /// What all nodes must agree on.
+    #[must_use]
+    pub const fn installation(&self) -> &Installation {
+        &self.installation
     }
 
     /// Begins to follow what other nodes revoke, until the feed is dropped; the embedded home does so
@@ -97,7 +108,8 @@ impl Home {
         }
     }
 
-    fn embedded(sqlite: Arc<SqliteStore>, revoked: Arc<RevocationSet>) -> Self {
+    fn embedded(sqlite: Arc<SqliteStore>, revoked: Arc<RevocationSet>, database: &Database) -> Self {
+        let installation = Installation::in_database(sqlite.clone(), database);
         let counters = Arc::new(MemoryCounters::default());
         let stores = Stores {
             accounts: sqlite.clone(),
@@ -109,7 +121,7 @@ impl Home {
             counters: counters.clone(),
             local_counters: counters,
         };
-        Self { stores, redis: None }
+        Self { stores, redis: None, installation }
     }
 
     async fn distributed<A: AccountStore + AppStore + 'static>(
@@ -130,7 +142,8 @@ impl Home {
             counters: redis.clone(),
             local_counters: Arc::new(MemoryCounters::default()),
         };
-        Ok(Self { stores, redis: Some(redis) })
+        let installation = Installation::in_redis(redis.clone(), settings);
+        Ok(Self { stores, redis: Some(redis), installation })
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::{
     time::interval,
 };
 
-use super::App;
+use super::{App, installation};
 use crate::{keys::ring::KeyRing, telemetry::Metrics};
 
 /// How often the keys folder is read again: nodes that share it agree within that time.
@@ -39,6 +39,7 @@ pub(super) fn start(tasks: &mut JoinSet<()>, app: &App, metrics: Metrics) {
             auth.sum_up();
         }
     });
+    tasks.spawn(installation::keep(app.home.clone(), Arc::clone(app.auth.keys()), Arc::clone(&app.clock)));
     let (revoked, clock) = (app.home.stores().revoked, Arc::clone(&app.clock));
     tasks.spawn(async move {
         let mut ticks = interval(PURGE);

@@ -46,19 +46,26 @@ pub(super) enum Command {
         #[command(flatten)]
         format: Format,
     },
+    /// Make another secret behind refresh tokens and session cookies: everybody signs in again
+    ///
+    /// For one that is lost, or that somebody else may have. It holds from the next start of each node on.
+    NewSecret {
+        #[command(flatten)]
+        format: Format,
+    },
 }
 
-pub(super) fn run(context: &Context, command: Command) -> Result<(), CliError> {
+pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliError> {
     let (settings, _) = context.settings()?;
-    let keys = app::open_keys(&settings, &clock(), settings.server.listen)?;
+    let keys = || app::open_keys(&settings, &clock(), settings.server.listen);
     match command {
-        Command::List { json } => output::listing(&keys.list(), json),
+        Command::List { json } => output::listing(&keys()?.list(), json),
         Command::Public { kid, format } => {
-            let pem = keys.public_pem(&kid)?;
+            let pem = keys()?.public_pem(&kid)?;
             format.say(&json!({ "kid": kid, "pem": pem }), pem.trim_end())
         }
         Command::Rotate { format } => {
-            let key = keys.rotate()?;
+            let key = keys()?.rotate()?;
             let signs = relative(key.signs_from, clock().now());
             format.say(&key.object(), &format!("{} is made; it signs {signs}.", key.kid))
         }
@@ -69,8 +76,15 @@ pub(super) fn run(context: &Context, command: Command) -> Result<(), CliError> {
             } else {
                 (Retirement::Orderly, format!("{kid} signs no more; running servers follow within a minute."))
             };
-            keys.retire(&kid, retirement)?;
+            keys()?.retire(&kid, retirement)?;
             format.say(&json!({ "kid": kid, "compromised": compromised }), &sentence)
+        }
+        Command::NewSecret { format } => {
+            app::new_secret(&settings, &clock()).await?;
+            let path = settings.keys.dir.join("refresh.secret");
+            let sentence = "A new refresh.secret is made. Give it to every node and start each anew: everybody signs \
+                            in again.";
+            format.say(&json!({ "secret": path }), sentence)
         }
     }
 }

@@ -100,7 +100,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Command::User(command) => user::run(&context, command).await,
         Command::App(command) => app::run(&context, command).await,
         Command::Session(command) => session::run(&context, command).await,
-        Command::Key(command) => key::run(&context, command),
+        Command::Key(command) => key::run(&context, command).await,
         Command::Gateway(command) => gateway::run(&context, command).await,
         Command::Config(args) => config::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args).await,
@@ -117,11 +117,10 @@ impl Context {
         Ok(Settings::load(self.config_file.as_deref().map(Path::new))?)
     }
 
-    /// The verbs on the stores and keys of the settings.
+    /// The verbs on the stores of the settings, which must be there.
     async fn open(&self) -> Result<App, CliError> {
         let (settings, _) = self.settings()?;
-        let public = settings.server.listen;
-        Ok(App::open(settings, clock(), public).await?)
+        Ok(App::open_existing(settings, clock()).await?)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod cursor;
 pub mod device_token;
 pub mod identity;
 pub mod ids;
+pub mod installation;
 pub mod limits;
 pub mod random;
 pub mod refresh_token;

@@ -88,7 +88,7 @@ impl fmt::Display for Username {
 
 const UNPRINTABLE: InvalidName = InvalidName("a user name must not hold control or invisible characters");
 
-/// Characters that leave no mark, by which two different names look alike: Default_Ignorable_Code_Point
+/// Characters that leave no mark, by which two different names look alike: `Default_Ignorable_Code_Point`
 /// in DerivedCoreProperties.txt of Unicode 17, code points kept free for more of them included.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'

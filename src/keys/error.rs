@@ -44,6 +44,36 @@ pub enum KeyError {
         /// The key's RFC 7638 thumbprint.
         kid: String,
     },
+    /// There are keys, or there were, and the secret that was made with the first of them is gone.
+    #[error(
+        "{} is missing, and only with it users stay signed in: put back that of another node or a backup, \
+         or let `keyward key new-secret` make another, after which everybody signs in anew",
+        path.display()
+    )]
+    SecretLost {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There are no keys, and it is not for this command to make them.
+    #[error("there are no keys in {}: `keyward serve` makes the first ones", folder.display())]
+    NoKeys {
+        /// Where, from the root on.
+        folder: PathBuf,
+    },
+    /// There are no keys, and none can be made.
+    #[error("{} holds no key, and none can be made there: put those of another node there", folder.display())]
+    NoneToMake {
+        /// Where.
+        folder: PathBuf,
+        /// Why not.
+        source: Box<Self>,
+    },
+    /// The folder is a mounted secret.
+    #[error("{} is a mounted secret: change the keys where it is made", folder.display())]
+    Mounted {
+        /// Which.
+        folder: PathBuf,
+    },
     /// There is no such key.
     #[error("there is no key {kid:?} in {}", folder.display())]
     NoSuchKey {

@@ -13,13 +13,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
 use super::{
+    access::{self, Standing},
     error::KeyError,
     key_file::{self, KeyFile},
     schedule::Life,
 };
 use crate::domain::{clock::Timestamp, random};
 
-const SECRET: &str = "refresh.secret";
 const LOCK: &str = ".lock";
 const TEMPORARY: &str = ".tmp";
 /// No key or secret is longer; anything that is was put there by mistake.
@@ -27,7 +27,10 @@ const FILE_MAX_BYTES: u64 = 64 * 1024;
 
 /// A folder of keys.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub struct Folder {
+    path: PathBuf,
+    is_mounted: bool,
+}
 
 /// The folder while no other process writes to it.
 pub struct Locked<'a> {
@@ -37,24 +40,50 @@ pub struct Locked<'a> {
 }
 
 impl Folder {
+    /// The file of the secret behind refresh tokens.
+    pub const SECRET: &str = "refresh.secret";
+
     /// The folder at `path`, made with mode 0700 if there is none.
     ///
     /// # Errors
-    /// When it cannot be made, or everybody may write to it.
-    pub fn open(path: &Path) -> Result<Self, KeyError> {
+    /// When it cannot be made, or others may put keys there.
+    pub fn make(path: &Path) -> Result<Self, KeyError> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error("make", path))?;
-        let mode = fs::metadata(path).map_err(io_error("read", path))?.mode() & 0o777;
-        // Whoever can put a key there can sign tokens.
-        if mode & 0o002 != 0 {
-            return Err(KeyError::Loose { path: path.to_owned(), mode, wanted: 0o700 });
-        }
-        Ok(Self(path.to_owned()))
+        Self::open(path)
+    }
+
+    /// The folder at `path`.
+    ///
+    /// # Errors
+    /// When it is not there, or others may put keys there: whoever can do that can sign tokens.
+    pub fn open(path: &Path) -> Result<Self, KeyError> {
+        let failed = || io_error("read", path);
+        let is_mounted = match access::of_folder(path).map_err(failed())? {
+            Standing::Private => false,
+            Standing::Mounted => true,
+            Standing::Loose => {
+                let mode = fs::metadata(path).map_err(failed())?.mode() & 0o777;
+                return Err(KeyError::Loose { path: path.to_owned(), mode, wanted: 0o700 });
+            }
+        };
+        Ok(Self { path: path.to_owned(), is_mounted })
+    }
+
+    /// A folder that nothing is read from or written to.
+    pub(super) const fn unread(path: PathBuf) -> Self {
+        Self { path, is_mounted: false }
     }
 
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// Where the secret behind refresh tokens is.
+    #[must_use]
+    pub fn secret_path(&self) -> PathBuf {
+        self.path.join(Self::SECRET)
     }
 
     /// All keys, in order of birth; those born together by name, so that every node has one order.
@@ -63,10 +92,11 @@ impl Folder {
     /// When one of them cannot be read, is no key, is named wrongly, or is open to others.
     pub fn keys(&self) -> Result<Vec<KeyFile>, KeyError> {
         let mut keys = Vec::new();
-        for entry in fs::read_dir(&self.0).map_err(io_error("read", &self.0))? {
-            let path = entry.map_err(io_error("read", &self.0))?.path();
+        let failed = || io_error("read", &self.path);
+        for entry in fs::read_dir(&self.path).map_err(failed())? {
+            let path = entry.map_err(failed())?.path();
             if is_key_path(&path)
-                && let Some(key) = read_key(&path)?
+                && let Some(key) = self.read_key(&path)?
             {
                 keys.push(key);
             }
@@ -80,8 +110,8 @@ impl Folder {
     /// # Errors
     /// When it cannot be read, is no 32 bytes in base64, or is open to others.
     pub fn secret(&self) -> Result<Option<Zeroizing<[u8; 32]>>, KeyError> {
-        let path = self.0.join(SECRET);
-        let Some((text, _)) = read_private(&path)? else { return Ok(None) };
+        let path = self.secret_path();
+        let Some((text, _)) = self.read_private(&path)? else { return Ok(None) };
         let mut bytes = Zeroizing::new([0; 32]);
         // The decoder wants room for a whole last group.
         let mut room = Zeroizing::new([0; 33]);
@@ -95,9 +125,12 @@ impl Folder {
     /// Waits until no other process writes here.
     ///
     /// # Errors
-    /// When the lock file cannot be made or locked.
+    /// When the lock file cannot be made or locked, or the folder is not ours to write to.
     pub fn lock(&self) -> Result<Locked<'_>, KeyError> {
-        let path = self.0.join(LOCK);
+        if self.is_mounted {
+            return Err(KeyError::Mounted { folder: self.path.clone() });
+        }
+        let path = self.path.join(LOCK);
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true).mode(0o600);
         let lock = options.open(&path).map_err(io_error("lock", &path))?;
@@ -106,7 +139,47 @@ impl Folder {
     }
 
     fn key_path(&self, kid: &str) -> PathBuf {
-        self.0.join(format!("{kid}.pem"))
+        self.path.join(format!("{kid}.pem"))
+    }
+
+    /// `None` when it was removed after the folder had been listed.
+    fn read_key(&self, path: &Path) -> Result<Option<KeyFile>, KeyError> {
+        let Some((text, modified)) = self.read_private(path)? else { return Ok(None) };
+        let file = KeyFile::parse(&text, modified)
+            .map_err(|reason| KeyError::Unusable { path: path.to_owned(), reason })?;
+        let kid = file.key.public().kid();
+        if path.file_stem().is_none_or(|stem| stem != kid) {
+            return Err(KeyError::Misnamed { path: path.to_owned(), kid: kid.to_owned() });
+        }
+        Ok(Some(file))
+    }
+
+    /// The text of a file that nobody else may read, and when it was last written.
+    fn read_private(&self, path: &Path) -> Result<Option<(Zeroizing<String>, Timestamp)>, KeyError> {
+        let failed = || io_error("read", path);
+        let unusable = |reason| KeyError::Unusable { path: path.to_owned(), reason };
+        // Asked before it is opened: what somebody put there may be no file at all.
+        let is_ours = !self.is_mounted || access::is_mounted(path).map_err(failed())?;
+        if !is_ours {
+            return Err(unusable("not of the secret that is mounted there, but put beside it"));
+        }
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(failed())?,
+        };
+        let metadata = file.metadata().map_err(failed())?;
+        if !access::is_private(&metadata) {
+            let mode = metadata.mode() & 0o777;
+            return Err(KeyError::Loose { path: path.to_owned(), mode, wanted: 0o600 });
+        }
+        if metadata.len() > FILE_MAX_BYTES {
+            return Err(unusable("too long to be a key"));
+        }
+        let mut bytes = Zeroizing::new(Vec::new());
+        file.take(FILE_MAX_BYTES).read_to_end(&mut bytes).map_err(failed())?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| unusable("not a text file"))?;
+        let age = metadata.modified().map_err(failed())?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Some((Zeroizing::new(text.to_owned()), Timestamp::from_millis(0) + age)))
     }
 }
 
@@ -126,7 +199,7 @@ impl Locked<'_> {
     pub fn redate_key(&self, kid: &str, life: &Life) -> Result<(), KeyError> {
         let path = self.folder.key_path(kid);
         let unusable = |reason| KeyError::Unusable { path: path.clone(), reason };
-        let (text, _) = read_private(&path)?.ok_or_else(|| unusable("gone"))?;
+        let (text, _) = self.folder.read_private(&path)?.ok_or_else(|| unusable("gone"))?;
         self.write(&path, key_file::render(&key_file::pkcs8(&text).map_err(unusable)?, life).as_bytes())
     }
 
@@ -142,21 +215,22 @@ impl Locked<'_> {
         }
     }
 
-    /// Makes the secret behind refresh tokens.
+    /// Makes the secret behind refresh tokens; what another has made genuine is genuine no more.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn add_secret(&self) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    pub fn make_secret(&self) -> Result<Zeroizing<[u8; 32]>, KeyError> {
         let bytes = Zeroizing::new(random::bytes::<32>());
         let text = Zeroizing::new(format!("{}\n", STANDARD.encode(*bytes)));
-        self.write(&self.folder.0.join(SECRET), text.as_bytes())?;
+        self.write(&self.folder.secret_path(), text.as_bytes())?;
         Ok(bytes)
     }
 
     /// Whole or not at all, even if the power fails: written aside, synced, renamed, folder synced.
     fn write(&self, path: &Path, content: &[u8]) -> Result<(), KeyError> {
         self.sweep()?;
-        let aside = self.folder.0.join(format!(".{:016x}{TEMPORARY}", u64::from_be_bytes(random::bytes())));
+        let aside =
+            self.folder.path.join(format!(".{:016x}{TEMPORARY}", u64::from_be_bytes(random::bytes())));
         let written =
             OpenOptions::new().create_new(true).write(true).mode(0o600).open(&aside).and_then(|mut file| {
                 file.write_all(content)?;
@@ -168,8 +242,8 @@ impl Locked<'_> {
 
     /// Removes what a process that died while it held the lock has left half written.
     fn sweep(&self) -> Result<(), KeyError> {
-        let failed = || io_error("read", &self.folder.0);
-        for entry in fs::read_dir(&self.folder.0).map_err(failed())? {
+        let failed = || io_error("read", &self.folder.path);
+        for entry in fs::read_dir(&self.folder.path).map_err(failed())? {
             let path = entry.map_err(failed())?.path();
             if path.file_name().is_some_and(|name| is_temporary(&name.to_string_lossy())) {
                 fs::remove_file(&path).map_err(io_error("remove", &path))?;
@@ -179,7 +253,7 @@ impl Locked<'_> {
     }
 
     fn sync(&self) -> Result<(), KeyError> {
-        let path = &self.folder.0;
+        let path = &self.folder.path;
         File::open(path).and_then(|folder| folder.sync_all()).map_err(io_error("write", path))
     }
 }
@@ -191,41 +265,6 @@ fn is_temporary(name: &str) -> bool {
 fn is_key_path(path: &Path) -> bool {
     let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     !hidden && path.extension().is_some_and(|extension| extension == "pem")
-}
-
-/// `None` when it was removed after the folder had been listed.
-fn read_key(path: &Path) -> Result<Option<KeyFile>, KeyError> {
-    let Some((text, modified)) = read_private(path)? else { return Ok(None) };
-    let file = KeyFile::parse(&text, modified)
-        .map_err(|reason| KeyError::Unusable { path: path.to_owned(), reason })?;
-    let kid = file.key.public().kid();
-    if path.file_stem().is_none_or(|stem| stem != kid) {
-        return Err(KeyError::Misnamed { path: path.to_owned(), kid: kid.to_owned() });
-    }
-    Ok(Some(file))
-}
-
-/// The text of a file that only its owner may read, and when it was last written.
-fn read_private(path: &Path) -> Result<Option<(Zeroizing<String>, Timestamp)>, KeyError> {
-    let failed = || io_error("read", path);
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(failed())?,
-    };
-    let metadata = file.metadata().map_err(failed())?;
-    let mode = metadata.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(KeyError::Loose { path: path.to_owned(), mode, wanted: 0o600 });
-    }
-    let unusable = |reason| KeyError::Unusable { path: path.to_owned(), reason };
-    if metadata.len() > FILE_MAX_BYTES {
-        return Err(unusable("too long to be a key"));
-    }
-    let mut bytes = Zeroizing::new(Vec::new());
-    file.take(FILE_MAX_BYTES).read_to_end(&mut bytes).map_err(failed())?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| unusable("not a text file"))?;
-    let age = metadata.modified().map_err(failed())?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(Some((Zeroizing::new(text.to_owned()), Timestamp::from_millis(0) + age)))
 }
 
 fn io_error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyError {

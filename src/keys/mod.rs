@@ -1,16 +1,19 @@
 //! Signing keys and their lives: what is in the folder, which key signs when, and what a token must
 //! look like to be believed. Nothing in a token's header is ever fetched, trusted or used as a path.
 //!
-//! [`ring`] is the door, [`operate`] the operator's. Behind them: [`folder`] and [`key_file`] keep the keys, [`schedule`] says what
+//! [`ring`] is the door, [`operate`] the operator's. Behind them: [`folder`] and [`key_file`] keep the keys,
+//! `access` says who else could get at them, [`schedule`] says what
 //! each may do at a moment, [`signing_key`] and [`public_key`] do the arithmetic, [`header`] and
 //! [`claims`] read what a token says.
 
+mod access;
 pub mod claims;
 pub mod error;
 pub mod folder;
 pub mod header;
 pub mod key_file;
 pub mod operate;
+mod prepare;
 pub mod public_key;
 pub mod ring;
 pub mod schedule;

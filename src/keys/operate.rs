@@ -4,7 +4,8 @@
 use super::{
     error::KeyError,
     folder::Locked,
-    ring::{KeyRing, add_key},
+    prepare::add_key,
+    ring::KeyRing,
     schedule::{KeyState, Life},
     snapshot::{Entry, Snapshot},
 };

@@ -13,17 +13,17 @@ use zeroize::Zeroizing;
 use super::{
     claims::{self, Expected},
     error::{KeyError, TokenError},
-    folder::{Folder, Locked},
+    folder::Folder,
     header::{self, Parts, TOKEN_MAX_BYTES},
-    schedule::Life,
+    prepare::{Making, add_key, no_keys, prepare},
     settings::KeySettings,
-    signing_key::SigningKey,
     snapshot::Snapshot,
 };
 use crate::domain::{
     algorithm::Algorithm,
     claims::AccessClaims,
     clock::{Clock, Timestamp},
+    random,
     refresh_token::RefreshSecret,
 };
 
@@ -48,26 +48,70 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// Reads the folder, and makes what is not there yet: the folder, the first key, the secret. Makes a
-    /// key of the configured algorithm if the youngest is of another.
+    /// Reads the folder, and makes what is not there yet: the folder, the first key, and with that the
+    /// secret. Makes a key of the configured algorithm if the youngest is of another.
     ///
     /// # Errors
     /// When the folder or a file in it cannot be used; the error says which and why.
     pub fn open(settings: KeySettings, clock: Arc<dyn Clock>) -> Result<Self, KeyError> {
-        let KeySettings { dir, algorithm, access_ttl, issuer, audience } = settings;
+        Self::open_making(Making::All, settings, clock)
+    }
+
+    /// The same, for an installation that has begun before: its secret is never made again.
+    ///
+    /// # Errors
+    /// As [`KeyRing::open`], and when the secret is not there.
+    pub fn open_again(settings: KeySettings, clock: Arc<dyn Clock>) -> Result<Self, KeyError> {
+        Self::open_making(Making::Keys, settings, clock)
+    }
+
+    /// Reads the folder, and makes nothing.
+    ///
+    /// # Errors
+    /// As [`KeyRing::open`], and when there is no key or no secret.
+    pub fn open_existing(settings: KeySettings, clock: Arc<dyn Clock>) -> Result<Self, KeyError> {
+        Self::open_making(Making::Nothing, settings, clock)
+    }
+
+    fn open_making(making: Making, settings: KeySettings, clock: Arc<dyn Clock>) -> Result<Self, KeyError> {
         let now = clock.now();
-        let folder = Folder::open(&dir)?;
-        let secret = prepare(&folder, algorithm, now)?;
-        let keys = Snapshot::read(&folder, access_ttl, now)?;
-        Ok(Self {
+        let folder = match making {
+            Making::All | Making::Keys => Folder::make(&settings.dir)?,
+            Making::Nothing if settings.dir.exists() => Folder::open(&settings.dir)?,
+            Making::Nothing => return Err(no_keys(&settings.dir)),
+        };
+        let secret = prepare(&folder, settings.algorithm, now, making)?;
+        let keys = Snapshot::read(&folder, settings.access_ttl, now)?;
+        Ok(Self::of(folder, &secret, keys, settings, clock))
+    }
+
+    /// A ring that signs nothing and believes nothing, for tools that need neither: they work where the
+    /// keys are not theirs to read.
+    #[must_use]
+    pub fn without_keys(settings: KeySettings, clock: Arc<dyn Clock>) -> Self {
+        let folder = Folder::unread(settings.dir.clone());
+        // Nobody else ever has this secret, so it makes nothing genuine.
+        let secret = Zeroizing::new(random::bytes());
+        Self::of(folder, &secret, Snapshot::empty(), settings, clock)
+    }
+
+    fn of(
+        folder: Folder,
+        secret: &[u8; 32],
+        keys: Snapshot,
+        settings: KeySettings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let KeySettings { dir: _, algorithm, access_ttl, issuer, audience } = settings;
+        Self {
             folder,
             algorithm,
+            read_at: Mutex::new(clock.now()),
             clock,
             expected: Expected { issuer, audience, access_ttl },
-            secret: RefreshSecret::new(&secret),
+            secret: RefreshSecret::new(secret),
             keys: ArcSwap::from_pointee(keys),
-            read_at: Mutex::new(now),
-        })
+        }
     }
 
     /// Reads the folder again: to be called once a minute and on SIGHUP. It writes only where no key is
@@ -122,6 +166,12 @@ impl KeyRing {
     #[must_use]
     pub fn jwks(&self) -> String {
         self.keys.load().jwks(self.clock.now())
+    }
+
+    /// The name of the key whose turn to sign it is.
+    #[must_use]
+    pub fn signer(&self) -> Option<String> {
+        self.keys.load().signer(self.clock.now()).map(|entry| entry.kid().to_owned())
     }
 
     /// The `iss` of every token.
@@ -193,45 +243,4 @@ impl KeyRing {
         self.keys.store(Arc::new(keys.after(&self.keys.load())));
         Ok(())
     }
-}
-
-/// Makes what a folder lacks, and says the secret.
-fn prepare(folder: &Folder, algorithm: Algorithm, now: Timestamp) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    let has_key = |keys: &Snapshot| {
-        let youngest = keys.youngest().map(|entry| entry.key.public().algorithm());
-        youngest == Some(algorithm) && keys.signer(now).is_some()
-    };
-    let read = || Snapshot::read(folder, Duration::ZERO, now);
-    // A folder that has everything is never written to: it may be mounted read-only.
-    if let Some(secret) = folder.secret()?
-        && has_key(&read()?)
-    {
-        return Ok(secret);
-    }
-    // Another node may do the same: what counts is what is there once nobody else writes.
-    let locked = folder.lock()?;
-    let keys = read()?;
-    if !has_key(&keys) {
-        add_key(&locked, &keys, algorithm, now)?;
-    }
-    match folder.secret()? {
-        Some(secret) => Ok(secret),
-        None => locked.add_secret(),
-    }
-}
-
-/// Makes a key that is younger than all others, even if their dates lie ahead of this node's clock.
-/// Answers its name.
-pub(super) fn add_key(
-    locked: &Locked<'_>,
-    keys: &Snapshot,
-    algorithm: Algorithm,
-    now: Timestamp,
-) -> Result<String, KeyError> {
-    let youngest = keys.entries.iter().map(|entry| entry.life.born + Duration::from_millis(1)).max();
-    let life = Life { born: youngest.map_or(now, |after| after.max(now)), retired: None };
-    let pkcs8 = SigningKey::generate(algorithm)?;
-    let key = SigningKey::from_pkcs8(&pkcs8).map_err(KeyError::Crypto)?;
-    locked.add_key(key.public().kid(), &pkcs8, &life)?;
-    Ok(key.public().kid().to_owned())
 }

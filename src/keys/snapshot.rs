@@ -35,6 +35,11 @@ impl Snapshot {
         folder.keys().map(|files| Self::new(files, access_ttl, now))
     }
 
+    /// No keys at all.
+    pub(super) const fn empty() -> Self {
+        Self { entries: Vec::new(), epoch: 0, accepted: Vec::new() }
+    }
+
     fn new(files: Vec<KeyFile>, access_ttl: Duration, now: Timestamp) -> Self {
         let lives: Vec<Life> = files.iter().map(|file| file.life).collect();
         let spans = schedule::spans(&lives, access_ttl);

@@ -2,6 +2,7 @@
 
 mod migrations;
 mod outage;
+mod rights;
 mod tls;
 
 use std::error::Error;

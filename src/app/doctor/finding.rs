@@ -28,7 +28,7 @@ impl Health {
 /// What was found out about a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// `settings`, `database`, `redis`, `keys` or `clock`.
+    /// `settings`, `clock`, `listen`, `data`, `keys`, `database` or `redis`.
     pub part: &'static str,
     /// How it is.
     pub health: Health,

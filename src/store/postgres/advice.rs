@@ -1,9 +1,12 @@
 //! What an operator should know about the database; nothing here is changed.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use super::{PostgresStore, StoreError, errors, schema};
-use crate::domain::clock::{Clock, Timestamp};
+use crate::{
+    domain::clock::{Clock, Timestamp},
+    store::schema::Schema,
+};
 
 /// How far the server's clock may be from ours.
 const SKEW: Duration = Duration::from_secs(2);
@@ -12,8 +15,13 @@ const STATE: &str = "\
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now, \
            pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS read_only";
 
-const IS_MIGRATED: &str = "SELECT 1 WHERE to_regclass('refinery_schema_history') IS NOT NULL";
-const TAKEN: &str = "SELECT version FROM refinery_schema_history";
+/// Tables and what the role may not do with them, of all that a server does.
+const FORBIDDEN: &str = "\
+    SELECT name, string_agg(verb, ', ' ORDER BY verb) AS verbs \
+    FROM unnest($1::text[]) AS name, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS verb \
+    WHERE (name <> 'refinery_schema_history' OR verb = 'SELECT') \
+      AND to_regclass(name) IS NOT NULL AND NOT has_table_privilege(to_regclass(name), verb) \
+    GROUP BY name ORDER BY name";
 
 impl PostgresStore {
     /// A line for each thing to mend; empty when all is well.
@@ -31,17 +39,34 @@ impl PostgresStore {
         if read_only {
             advice.push("it takes no writes: point storage.database_url at the primary".to_owned());
         }
+        advice.extend(self.forbidden().await?);
         Ok(advice)
     }
 
-    /// The names of the migrations that the next start will take.
-    pub async fn pending(&self) -> Result<Vec<String>, StoreError> {
-        let mut taken = BTreeSet::new();
-        if !self.pool.query(IS_MIGRATED, &[]).await?.is_empty() {
-            for row in self.pool.query(TAKEN, &[]).await? {
-                taken.insert(row.try_get(0).map_err(errors::of_statement)?);
-            }
+    /// How far the database has come on the way of the migrations.
+    pub async fn schema(&self) -> Result<Schema, StoreError> {
+        schema::state(&self.pool).await
+    }
+
+    /// Whether this role may take migrations.
+    pub async fn may_migrate(&self) -> Result<bool, StoreError> {
+        schema::may_take(&self.pool).await
+    }
+
+    /// What to say of `steps` where it may not.
+    #[must_use]
+    pub fn may_not(steps: &[String]) -> String {
+        schema::MayNot(steps.to_vec()).to_string()
+    }
+
+    /// What the role is not granted, a line for each table.
+    async fn forbidden(&self) -> Result<Vec<String>, StoreError> {
+        let mut lines = Vec::new();
+        for row in self.pool.query(FORBIDDEN, &[&schema::tables()]).await? {
+            let table: String = row.try_get("name").map_err(errors::of_statement)?;
+            let verbs: String = row.try_get("verbs").map_err(errors::of_statement)?;
+            lines.push(format!("its role lacks rights: GRANT {verbs} ON {table} as the owner"));
         }
-        Ok(schema::steps_not_in(&taken))
+        Ok(lines)
     }
 }

@@ -65,6 +65,13 @@ pub(super) fn refused(source: impl Into<Box<dyn std::error::Error + Send + Sync>
     StoreError::Refused { store: STORE, source: source.into() }
 }
 
+/// Whether the server said that this role may not do that; a schema that it may not use is none to it.
+pub(super) fn is_forbidden(error: &StoreError) -> bool {
+    let codes = [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::INVALID_SCHEMA_NAME];
+    let said = error.source().and_then(|source| source.downcast_ref::<ServerSaid>());
+    said.is_some_and(|said| codes.iter().any(|code| said.code == code.code()))
+}
+
 fn is_of_connection(error: &Error) -> bool {
     error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<io::Error>)
 }

@@ -5,7 +5,7 @@ mod accounts;
 mod advice;
 mod apps;
 mod errors;
-
+mod installation;
 mod pool;
 mod rows;
 mod schema;

@@ -129,6 +129,16 @@ impl Keys {
         }
     }
 
+    /// The fingerprint of the secret in use; the one key that speaks of no session.
+    pub(super) fn installation(&self) -> String {
+        self.name(format_args!("installation"))
+    }
+
+    /// The signing keys in use, by when each was last noted.
+    pub(super) fn signers(&self) -> String {
+        self.name(format_args!("installation:signers"))
+    }
+
     /// A key that is written and deleted in one step, to see whether writes are taken.
     pub(super) fn probe(&self) -> String {
         self.name(format_args!("probe"))

@@ -16,6 +16,7 @@ mod ending;
 mod error;
 pub mod feed;
 mod index;
+pub mod installation;
 pub mod keys;
 mod layout;
 mod link;

@@ -2,14 +2,8 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
-
 use super::{SqliteStore, connection, schema};
-use crate::store::error::StoreError;
-
-const IS_MIGRATED: &str =
-    "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'refinery_schema_history')";
-const TAKEN: &str = "SELECT version FROM refinery_schema_history";
+use crate::store::{error::StoreError, schema::Schema};
 
 impl SqliteStore {
     /// A line for each thing to mend; empty when all is well. Reads the whole file. Blocks.
@@ -20,17 +14,8 @@ impl SqliteStore {
         Ok(if is_sound { Vec::new() } else { vec![format!("it is damaged, restore a backup: {verdict}")] })
     }
 
-    /// The names of the migrations that the next start will take. Blocks.
-    pub fn pending(path: &Path) -> Result<Vec<String>, StoreError> {
-        Ok(schema::names_not_in(&versions_taken(&connection::read_only(path)?)?))
+    /// How far the file has come on the way of the migrations. Blocks.
+    pub fn schema(path: &Path) -> Result<Schema, StoreError> {
+        schema::state(&connection::read_only(path)?)
     }
-}
-
-fn versions_taken(connection: &Connection) -> Result<Vec<i32>, StoreError> {
-    if !connection.query_row(IS_MIGRATED, [], |row| row.get(0))? {
-        return Ok(Vec::new());
-    }
-    let mut statement = connection.prepare(TAKEN)?;
-    let versions = statement.query_map([], |row| row.get(0))?;
-    Ok(versions.collect::<Result<_, _>>()?)
 }

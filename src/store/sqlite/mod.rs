@@ -3,8 +3,14 @@
 
 use std::{path::Path, sync::Arc};
 
+use rusqlite::Connection;
+
 use self::{follower::Follower, readers::Readers, writer::Writer};
-use super::{error::StoreError, revocations::RevocationSet};
+use super::{
+    error::StoreError,
+    revocations::RevocationSet,
+    schema::{Schema, TooNew},
+};
 use crate::domain::{clock::Clock, limits::Lifetimes};
 
 mod accounts;
@@ -18,6 +24,7 @@ mod connection;
 mod endings;
 mod errors;
 mod follower;
+mod installation;
 mod listing;
 mod readers;
 mod revocations;
@@ -47,7 +54,7 @@ impl SqliteStore {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
         let mut connection = connection::create(path)?;
-        schema::migrate(&mut connection).map_err(|error| errors::cannot_open(path, error))?;
+        bring_up(path, &mut connection)?;
         let follower = Follower::start(&connection, revocations, clock)?;
         let writer = Writer::start(connection, follower).map_err(|error| errors::cannot_open(path, error))?;
         Ok(Self { writer, readers: Arc::new(Readers::of(path)), lifetimes })
@@ -56,7 +63,14 @@ impl SqliteStore {
     /// Brings the schema of the file up to date, and makes the file where it is missing; returns the
     /// names of the migrations that were needed. Blocks.
     pub fn migrate(path: &Path) -> Result<Vec<String>, StoreError> {
-        let mut connection = connection::create(path)?;
-        schema::migrate(&mut connection).map_err(|error| errors::cannot_open(path, error))
+        bring_up(path, &mut connection::create(path)?)
+    }
+}
+
+fn bring_up(path: &Path, connection: &mut Connection) -> Result<Vec<String>, StoreError> {
+    match schema::state(connection) {
+        Ok(Schema::Ahead(steps)) => Err(errors::cannot_open(path, TooNew(steps))),
+        Err(error) => Err(errors::cannot_open(path, error)),
+        Ok(_) => schema::migrate(connection).map_err(|error| errors::cannot_open(path, error)),
     }
 }

@@ -7,7 +7,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{self, Child, Command, Stdio},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread,
     time::{Duration, Instant},
 };
@@ -27,6 +27,7 @@ pub const GUARD: &str = r#"pid=$1; shift; "$@" & echo $! >"$pid"; read -r _; kil
 pub struct Install {
     folder: Arc<TempDir>,
     settings: Vec<(String, String)>,
+    has_database: OnceLock<()>,
     pub listen: SocketAddr,
     pub management: SocketAddr,
     pub check: SocketAddr,
@@ -60,6 +61,7 @@ impl Install {
         let install = Self {
             folder: Arc::new(tempfile::tempdir().expect("a folder")),
             settings: Vec::new(),
+            has_database: OnceLock::new(),
             listen,
             management,
             check,
@@ -74,7 +76,12 @@ impl Install {
 
     /// The same folder, addresses and settings, to be given other settings.
     pub fn beside(other: &Self) -> Self {
-        Self { folder: Arc::clone(&other.folder), settings: other.settings.clone(), ..*other }
+        Self {
+            folder: Arc::clone(&other.folder),
+            settings: other.settings.clone(),
+            has_database: OnceLock::new(),
+            ..*other
+        }
     }
 
     /// The same with a setting more.
@@ -114,8 +121,16 @@ impl Install {
         }
     }
 
+    /// Makes the database, which most commands want to find.
+    pub fn migrate(&self) {
+        self.has_database.get_or_init(|| assert_eq!(self.run(&["migrate"]).code, Some(0)));
+    }
+
     /// Runs a command that must succeed, and returns what it printed.
     pub fn good(&self, arguments: &[&str]) -> String {
+        if let ["user" | "app" | "session", ..] = arguments {
+            self.migrate();
+        }
         let outcome = self.run(arguments);
         assert_eq!(outcome.code, Some(0), "keyward {arguments:?}: {outcome:?}");
         outcome.stdout
@@ -123,6 +138,7 @@ impl Install {
 
     /// Makes an account.
     pub fn add_user(&self, name: &str, password: &str, more: &[&str]) {
+        self.migrate();
         let arguments = [&["user", "add", name, "--password-stdin"], more].concat();
         let outcome = self.run_with_input(&arguments, &format!("{password}\n"));
         assert_eq!(outcome.code, Some(0), "{outcome:?}");

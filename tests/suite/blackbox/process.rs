@@ -71,6 +71,7 @@ async fn where_there_is_an_account_the_first_start_makes_none() {
 #[test]
 fn wrong_usage_is_exit_code_2_and_errors_are_1() {
     let install = Install::new();
+    install.migrate();
     for arguments in [
         &["frobnicate"][..],
         &["serve", "--frobnicate"],
@@ -204,6 +205,7 @@ async fn comes_to(actor: &Actor, code: &str) {
 #[test]
 fn a_weak_password_is_refused_on_the_command_line_too() {
     let install = Install::new();
+    install.migrate();
     let outcome = install.run_with_input(&["user", "add", "bob", "--password-stdin"], "password1\n");
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(!outcome.stderr.contains("password1") && outcome.stderr.lines().count() == 1, "{outcome:?}");

@@ -306,3 +306,27 @@ async fn more_logins_than_there_is_room_for_are_turned_away_at_once() {
     }
     assert!((1..20).contains(&turned_away), "{turned_away} of 20");
 }
+
+#[tokio::test]
+async fn a_name_with_what_cannot_be_seen_is_not_given_anew_and_still_signs_in() {
+    let install = Install::new().with("KEYWARD_ACCOUNTS_SIGNUP", "open");
+    let server = with_alice(&install).await;
+    for hidden in ["\u{fe0f}", "\u{34f}", "\u{3164}"] {
+        let name = format!("ali{hidden}ce");
+        let body = json!({ "username": name, "password": OTHER });
+        server.client().post("/v1/signup", &body).await.problem(400, "invalid_request");
+        let body = json!({ "username": "bob", "password": OTHER, "email": format!("{name}@example.com") });
+        server.client().post("/v1/signup", &body).await.problem(400, "invalid_request");
+        let add = ["user", "add", &name, "--password-stdin"];
+        assert_eq!(install.run_with_input(&add, OTHER).code, Some(1));
+    }
+    // As an earlier version let her have it.
+    let old = "ali\u{fe0f}ce";
+    let file = rusqlite::Connection::open(install.path("data/keyward.db")).expect("opened");
+    file.execute("UPDATE users SET username = ?1, username_key = ?1 WHERE username_key = 'alice'", [old])
+        .expect("renamed");
+    let alice = server.client().signed_in(old, PASSWORD).await;
+    assert_eq!(alice.get("/v1/me").await.json()["username"], old);
+    install.good(&["user", "disable", old]);
+    server.client().login("alice", PASSWORD).await.problem(401, "invalid_credentials");
+}

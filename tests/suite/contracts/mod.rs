@@ -7,6 +7,7 @@ pub mod app_sessions;
 mod apps;
 mod counters;
 mod endings;
+mod installation;
 mod revocations;
 mod rotation;
 mod session_races;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
     path::Path,
     sync::Barrier,
     thread,
@@ -126,13 +126,136 @@ fn loose_files_are_refused(#[case] loose: u32) {
 }
 
 #[test]
-fn a_folder_that_everybody_may_write_to_is_refused() {
+fn a_folder_that_others_may_write_to_is_refused() {
     let home = Home::new();
     drop(home.ring(Algorithm::Es256));
-    chmod(&home.dir(), 0o777);
-    assert!(matches!(refusal(&home), KeyError::Loose { mode: 0o777, .. }));
-    chmod(&home.dir(), 0o755);
+    for loose in [0o777, 0o770, 0o775, 0o720, 0o1777] {
+        chmod(&home.dir(), loose);
+        assert!(matches!(refusal(&home), KeyError::Loose { mode, .. } if mode == loose & 0o777), "{loose:o}");
+    }
+    for closed in [0o755, 0o750, 0o711] {
+        chmod(&home.dir(), closed);
+        drop(home.ring(Algorithm::Es256));
+    }
+}
+
+/// The keys of a home as Kubernetes mounts a secret: links through `..data`, which others cannot change,
+/// in a folder where everybody may make files.
+fn mount(home: &Home) {
     drop(home.ring(Algorithm::Es256));
+    let (dir, version) = (home.dir(), home.dir().join("..2026_11_21"));
+    fs::create_dir(&version).expect("made");
+    symlink("..2026_11_21", dir.join("..data")).expect("linked");
+    for file in home.files().iter().filter(|name| !name.starts_with("..")) {
+        fs::rename(dir.join(file), version.join(file)).expect("moved");
+        chmod(&version.join(file), 0o440);
+        symlink(Path::new("..data").join(file), dir.join(file)).expect("linked");
+    }
+    chmod(&version, 0o2755);
+    chmod(&dir, 0o3777);
+}
+
+#[test]
+fn a_secret_as_kubernetes_mounts_it_is_read_and_never_written_to() {
+    let home = Home::new();
+    mount(&home);
+    let files = home.files();
+    let ring = home.ring(Algorithm::Es256);
+    ring.reload().expect("read again");
+    assert_eq!(ring.list().len(), 1);
+    let error = ring.rotate().expect_err("not ours to write to");
+    assert!(matches!(error, KeyError::Mounted { .. }), "{error}");
+    assert_eq!(home.files(), files);
+}
+
+#[test]
+fn what_anybody_could_have_put_beside_a_mounted_secret_is_refused() {
+    let stranger = Home::new();
+    let strange = format!("{}.pem", stranger.ring(Algorithm::Es256).list()[0].kid);
+    let brought = stranger.dir().join(&strange);
+    let spoils: [&dyn Fn(&Home); 5] = [
+        &|home| {
+            fs::copy(&brought, home.dir().join(&strange)).expect("copied");
+        },
+        &|home| symlink(&brought, home.dir().join(&strange)).expect("linked"),
+        &|home| chmod(&home.dir().join("..2026_11_21"), 0o2775),
+        &|home| chmod(&home.dir(), 0o2777),
+        &|home| {
+            fs::remove_file(home.dir().join("..data")).expect("removed");
+            fs::rename(home.dir().join("..2026_11_21"), home.dir().join("..data")).expect("renamed");
+        },
+    ];
+    for (number, spoil) in spoils.iter().enumerate() {
+        let home = Home::new();
+        mount(&home);
+        spoil(&home);
+        let error = refusal(&home);
+        assert!(matches!(error, KeyError::Loose { .. } | KeyError::Unusable { .. }), "{number}: {error}");
+    }
+}
+
+#[test]
+fn of_others_only_our_own_group_may_read_a_key_and_nobody_write_it() {
+    let home = Home::new();
+    mount(&home);
+    let version = home.dir().join("..2026_11_21");
+    let file = version.join("refresh.secret");
+    for loose in [0o444, 0o460, 0o640, 0o450, 0o441] {
+        chmod(&file, loose);
+        assert!(matches!(refusal(&home), KeyError::Loose { mode, .. } if mode == loose), "{loose:o}");
+    }
+    chmod(&file, 0o440);
+    drop(home.ring(Algorithm::Es256));
+    // Only root can give a file to a group that it is not in.
+    if fs::metadata("/proc/self").expect("/proc").uid() == 0 {
+        chown(&file, None, Some(54_321)).expect("given away");
+        assert!(matches!(refusal(&home), KeyError::Loose { mode: 0o440, .. }));
+    }
+}
+
+#[test]
+fn keys_without_their_secret_are_not_given_another() {
+    let home = Home::new();
+    drop(home.ring(Algorithm::Es256));
+    let secret = home.dir().join("refresh.secret");
+    fs::remove_file(&secret).expect("lost");
+    let error = refusal(&home);
+    assert!(matches!(&error, KeyError::SecretLost { path } if *path == secret), "{error}");
+    assert!(error.to_string().contains("keyward key new-secret"), "{error}");
+    assert!(!secret.exists());
+}
+
+#[test]
+fn an_installation_that_has_begun_makes_keys_and_no_secret() {
+    let home = Home::new();
+    let settings = || super::settings(&home.dir(), Algorithm::Es256);
+    let again = || KeyRing::open_again(settings(), home.clock.clone());
+    assert!(matches!(again().err(), Some(KeyError::SecretLost { .. })));
+    drop(home.ring(Algorithm::Es256));
+    let key = home.files().into_iter().find(|name| name != "refresh.secret").expect("a key");
+    fs::remove_file(home.dir().join(key)).expect("removed");
+    assert_eq!(again().expect("a ring").list().len(), 1);
+}
+
+#[test]
+fn a_start_that_was_cut_short_after_the_secret_goes_on_from_there() {
+    let home = Home::new();
+    let folder = Folder::make(&home.dir()).expect("a folder");
+    let secret = folder.lock().and_then(|locked| locked.make_secret()).expect("a secret");
+    drop(home.ring(Algorithm::Es256));
+    assert_eq!(folder.secret().expect("readable"), Some(secret));
+}
+
+#[test]
+fn to_open_what_exists_makes_nothing() {
+    let home = Home::new();
+    let open = || KeyRing::open_existing(super::settings(&home.dir(), Algorithm::Es256), home.clock.clone());
+    assert!(matches!(open().err(), Some(KeyError::NoKeys { .. })));
+    assert!(!home.dir().exists());
+    drop(home.ring(Algorithm::EdDsa));
+    let files = home.files();
+    assert_eq!(open().expect("a ring").list().len(), 1, "no key of the other algorithm is made");
+    assert_eq!(home.files(), files);
 }
 
 #[test]
@@ -200,6 +323,9 @@ fn a_key_brought_without_dates_was_born_when_its_file_was_written() {
     fs::create_dir(home.dir()).expect("a folder");
     let der = SigningKey::generate(Algorithm::Rs256).expect("a key");
     let key = SigningKey::from_pkcs8(&der).expect("a key");
+    let secret = home.dir().join("refresh.secret");
+    fs::write(&secret, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").expect("written");
+    chmod(&secret, 0o600);
     let born = Timestamp::from_secs(1_900_000_000);
     let text = key_file::render(&der, &Life { born, retired: None });
     let path = home.dir().join(format!("{}.pem", key.public().kid()));

@@ -93,5 +93,9 @@ async fn a_database_of_a_later_version_is_left_alone() {
 
     let error = store.migrate().await.expect_err("refused");
     assert!(matches!(error, StoreError::Refused { .. }));
-    assert_eq!(whole(&error), "postgres refused: migration V9999__later is missing from the filesystem");
+    assert_eq!(
+        whole(&error),
+        "postgres refused: it is of a later version of Keyward, which took V9999__later: run that one, or \
+         restore a backup from before"
+    );
 }

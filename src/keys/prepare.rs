@@ -1,0 +1,94 @@
+//! What a folder of keys is given when it is opened, and what is never given to it again: the secret is
+//! made with the first keys, and where it is missing later it was lost.
+
+use std::{
+    path::{self, Path},
+    time::Duration,
+};
+
+use zeroize::Zeroizing;
+
+use super::{
+    error::KeyError,
+    folder::{Folder, Locked},
+    schedule::Life,
+    signing_key::SigningKey,
+    snapshot::Snapshot,
+};
+use crate::domain::{algorithm::Algorithm, clock::Timestamp};
+
+/// What may be made on opening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Making {
+    /// Keys, and with the first of them the secret.
+    All,
+    /// Keys, for the secret that is there.
+    Keys,
+    /// Nothing.
+    Nothing,
+}
+
+/// Makes what a folder lacks, and says the secret.
+pub(super) fn prepare(
+    folder: &Folder,
+    algorithm: Algorithm,
+    now: Timestamp,
+    making: Making,
+) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let has_key = |keys: &Snapshot| {
+        let youngest = keys.youngest().map(|entry| entry.key.public().algorithm());
+        youngest == Some(algorithm) && keys.signer(now).is_some()
+    };
+    let read = || Snapshot::read(folder, Duration::ZERO, now);
+    let lost = || KeyError::SecretLost { path: folder.secret_path() };
+    let (secret, keys) = (folder.secret()?, read()?);
+    match (secret, making) {
+        // A folder that has everything is never written to: it may be mounted read-only.
+        (Some(secret), _) if has_key(&keys) => return Ok(secret),
+        (Some(secret), Making::Nothing) if !keys.entries.is_empty() => return Ok(secret),
+        (None, Making::Nothing) if !keys.entries.is_empty() => return Err(lost()),
+        (_, Making::Nothing) => return Err(no_keys(folder.path())),
+        _ => {}
+    }
+    // Another node may do the same: what counts is what is there once nobody else writes.
+    let locked = match folder.lock() {
+        Ok(locked) => locked,
+        Err(_) if folder.secret()?.is_none() && !read()?.entries.is_empty() => return Err(lost()),
+        Err(error) if read()?.entries.is_empty() => {
+            return Err(KeyError::NoneToMake { folder: folder.path().to_owned(), source: Box::new(error) });
+        }
+        Err(error) => return Err(error),
+    };
+    let keys = read()?;
+    let secret = match folder.secret()? {
+        Some(secret) => secret,
+        // Before the first key, so that keys without a secret always mean that it was lost.
+        None if making == Making::All && keys.entries.is_empty() => locked.make_secret()?,
+        None => return Err(lost()),
+    };
+    if !has_key(&keys) {
+        add_key(&locked, &keys, algorithm, now)?;
+    }
+    Ok(secret)
+}
+
+/// There are none, and this is not the place to make them.
+pub(super) fn no_keys(folder: &Path) -> KeyError {
+    KeyError::NoKeys { folder: path::absolute(folder).unwrap_or_else(|_| folder.to_owned()) }
+}
+
+/// Makes a key that is younger than all others, even if their dates lie ahead of this node's clock.
+/// Answers its name.
+pub(super) fn add_key(
+    locked: &Locked<'_>,
+    keys: &Snapshot,
+    algorithm: Algorithm,
+    now: Timestamp,
+) -> Result<String, KeyError> {
+    let youngest = keys.entries.iter().map(|entry| entry.life.born + Duration::from_millis(1)).max();
+    let life = Life { born: youngest.map_or(now, |after| after.max(now)), retired: None };
+    let pkcs8 = SigningKey::generate(algorithm)?;
+    let key = SigningKey::from_pkcs8(&pkcs8).map_err(KeyError::Crypto)?;
+    locked.add_key(key.public().kid(), &pkcs8, &life)?;
+    Ok(key.public().kid().to_owned())
+}

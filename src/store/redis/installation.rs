@@ -1,0 +1,86 @@
+//! [`InstallationStore`] in Redis, for nodes that share it and have accounts of their own; and which
+//! keys nodes sign with, so that one that lacks a key of the others can be told so.
+//!
+//! No key here is without an end (contract 4): nodes renew both while they run, and what lapses when
+//! none has run for so long guards no session any more.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{RedisStore, millis, script::INDEX};
+use crate::{
+    domain::{clock::Timestamp, installation::SecretFingerprint},
+    store::{
+        error::StoreError,
+        installation::{Claim, InstallationStore},
+    },
+};
+
+/// How long the fingerprint outlives the last node; longer than nodes are away, and than most sessions.
+const REMEMBERED: Duration = Duration::from_hours(400 * 24);
+/// How long a signing key counts as in use after it was noted.
+pub const IN_USE: Duration = Duration::from_mins(15);
+
+/// A key that a node signs with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer {
+    /// The key's name.
+    pub kid: String,
+    /// When a node last said so, by that node's clock.
+    pub noted_at: Timestamp,
+}
+
+#[async_trait]
+impl InstallationStore for RedisStore {
+    async fn secret(&self) -> Result<Option<SecretFingerprint>, StoreError> {
+        let get = redis::Cmd::get(self.keys.installation());
+        let value: Option<String> = self.link.run(&get).await?;
+        Ok(value.map(SecretFingerprint::remembered))
+    }
+
+    async fn claim_secret(&self, ours: &SecretFingerprint) -> Result<Claim, StoreError> {
+        let key = self.keys.installation();
+        let mut set = redis::cmd("SET");
+        set.arg(&key).arg(ours.as_str()).arg("EX").arg(REMEMBERED.as_secs());
+        let before: Option<String> = self.link.run(set.clone().arg("NX").arg("GET")).await?;
+        match before {
+            None => Ok(Claim::Ours),
+            Some(known) if known == ours.as_str() => {
+                // Only its life is renewed: a secret that replaces this one just now is not undone.
+                let renewed =
+                    redis::Cmd::expire(&key, i64::try_from(REMEMBERED.as_secs()).unwrap_or(i64::MAX));
+                self.link.run::<()>(&renewed).await.map(|()| Claim::Ours)
+            }
+            Some(_) => Ok(Claim::Anothers),
+        }
+    }
+
+    async fn replace_secret(&self, new: &SecretFingerprint) -> Result<(), StoreError> {
+        let key = self.keys.installation();
+        let mut set = redis::cmd("SET");
+        set.arg(&key).arg(new.as_str()).arg("EX").arg(REMEMBERED.as_secs());
+        self.durable.write(&key, &set).await
+    }
+}
+
+impl RedisStore {
+    /// Notes that this node signs with that key, and forgets those that nobody has noted for long.
+    pub async fn note_signer(&self, kid: &str, now: Timestamp) -> Result<(), StoreError> {
+        let key = self.keys.signers();
+        let note = INDEX.on(&key).arg(kid).arg(now.millis()).arg(millis(IN_USE)).arg("new");
+        self.link.call::<u8>(&note).await?;
+        let long_ago = now.millis() - i64::try_from(millis(IN_USE)).unwrap_or(i64::MAX);
+        let stale: Vec<String> = self.link.run(&redis::Cmd::zrangebyscore(&key, 0, long_ago)).await?;
+        if stale.is_empty() { Ok(()) } else { self.link.run(&redis::Cmd::zrem(&key, stale)).await }
+    }
+
+    /// The keys that nodes sign with, as far as they have said so of late.
+    pub async fn signers(&self, now: Timestamp) -> Result<Vec<Signer>, StoreError> {
+        let long_ago = now.millis() - i64::try_from(millis(IN_USE)).unwrap_or(i64::MAX);
+        let recent = redis::Cmd::zrangebyscore_withscores(self.keys.signers(), long_ago, "+inf");
+        let noted: Vec<(String, i64)> = self.link.run(&recent).await?;
+        let signer = |(kid, millis)| Signer { kid, noted_at: Timestamp::from_millis(millis) };
+        Ok(noted.into_iter().map(signer).collect())
+    }
+}
