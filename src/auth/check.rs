@@ -99,18 +99,20 @@ impl Auth {
         })
     }
 
-    /// Memory's answer while the feed follows; else the home's; else, for a while, memory's again.
-    async fn revoked(&self, claims: &AccessClaims, now: Timestamp) -> Result<Option<Refusal>, AuthError> {
+    /// Memory's answer while the feed follows; else the home's; else, for a while, memory's again, which has
+    /// kept what the home answered. That the home answers of one token does not say that all is known: only
+    /// the feed says that.
+    pub(super) async fn revoked(
+        &self,
+        claims: &AccessClaims,
+        now: Timestamp,
+    ) -> Result<Option<Refusal>, AuthError> {
         let known = self.stores.revoked.find(claims, now);
         if known.is_some() || self.stores.revoked.is_following() {
             return Ok(known);
         }
-        let asked = self.clock.passed();
         match self.ask_home(self.stores.revocations.ask(claims, now)).await {
-            Ok(refusal) => {
-                self.stores.revoked.heard(asked);
-                Ok(refusal)
-            }
+            Ok(refusal) => Ok(refusal),
             Err(error) => self.outlast(error).map(|()| None),
         }
     }

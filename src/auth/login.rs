@@ -59,7 +59,8 @@ impl Auth {
         let token = RefreshToken::first(SessionId::random(), self.keys.refresh_secret());
         let (user, session) = self.sign_in(login, token.session(), Some(&token)).await?;
         let tokens_until = self.policy.lifetimes.access_expiry(session.created_at, session.created_at);
-        let issue = Issue { session, generation: 0, tokens_until, reissue: None };
+        let (issued_at, life) = (session.created_at, session.created_at.until(session.expires_at));
+        let issue = Issue { session, generation: 0, issued_at, life, tokens_until, reissue: None };
         self.issue(&user, &issue, token).await
     }
 

@@ -1,7 +1,7 @@
 //! Refresh: contract 3 on one screen. The rule itself is `domain::rotation`, the atomic step is
 //! `SessionStore::rotate`.
 
-use super::{Auth, error::AuthError, tokens::TokenSet};
+use super::{Auth, error::AuthError, session_cookie::claims, tokens::TokenSet};
 use crate::{
     domain::{
         app::AppName,
@@ -60,6 +60,8 @@ impl Auth {
         let account = self.stores.accounts.by_id(issue.session.user).await?;
         match account {
             Some(account) if account.user.status == UserStatus::Active => {
+                let claims = claims(session, &account.user, &issue.session);
+                self.require_not_revoked(&claims, self.clock.now()).await?;
                 let token = chain.presented.of_generation(issue.generation, self.keys.refresh_secret());
                 self.issue(&account.user, &issue, token).await
             }

@@ -6,12 +6,16 @@ use crate::{
     domain::{
         app::AppName,
         claims::AccessClaims,
+        clock::Timestamp,
         ids::{SessionId, TokenId},
         session::EndReason,
         session_token::SessionToken,
         user::{User, UserStatus},
     },
-    store::sessions::{Granted, Slide},
+    store::{
+        revocations::Refusal,
+        sessions::{Ending, Granted, Slide},
+    },
 };
 
 impl Auth {
@@ -29,10 +33,24 @@ impl Auth {
         match self.stores.accounts.by_id(granted.user).await? {
             Some(account) if account.user.status == UserStatus::Active => {
                 let claims = claims(session, &account.user, &granted);
+                self.require_not_revoked(&claims, now).await?;
                 Ok(Caller::new(Verified::new(claims, now)))
             }
             _ => self.end_as_disabled(session, now).await,
         }
+    }
+
+    /// Ends a session that a `blacklist:` key refuses, whoever wrote that: its cookie and its refresh token
+    /// are good no more than its access tokens.
+    pub(super) async fn require_not_revoked(
+        &self,
+        claims: &AccessClaims,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        let Some(Refusal::Revoked(reason)) = self.revoked(claims, now).await? else { return Ok(()) };
+        let ending = Ending { session: claims.session, owner: None, token: None, reason };
+        self.stores.sessions.end(&ending, now).await?;
+        Err(AuthError::SessionEnded(reason))
     }
 
     /// The app that a session token's session was opened for; `None` where the session is over.
@@ -45,7 +63,7 @@ impl Auth {
 }
 
 /// What an access token of the session would say.
-fn claims(session: SessionId, user: &User, granted: &Granted) -> AccessClaims {
+pub(super) fn claims(session: SessionId, user: &User, granted: &Granted) -> AccessClaims {
     AccessClaims {
         id: TokenId::random(),
         user: user.id,

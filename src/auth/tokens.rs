@@ -46,8 +46,7 @@ impl Auth {
         refresh_token: RefreshToken,
     ) -> Result<TokenSet, AuthError> {
         let Issue { session: granted, tokens_until, .. } = issue;
-        let issued_at = self.date_of_issue(user).await;
-        let now = self.clock.now();
+        let issued_at = self.date_of_issue(user, issue.issued_at).await;
         let claims = AccessClaims {
             id: TokenId::random(),
             user: user.id,
@@ -65,24 +64,22 @@ impl Auth {
         Ok(TokenSet {
             access_token: self.keys.sign(&claims)?,
             expires_in: issued_at.until(claims.expires_at),
-            // To the nearest second: some moments have passed since it was granted.
-            refresh_expires_in: now.until(granted.expires_at + Duration::from_millis(500)),
+            refresh_expires_in: issue.life,
             user: user.id,
             session: refresh_token.session(),
             refresh_token,
         })
     }
 
-    /// The `iat`: now, or from when on the user's roles count where that is not over yet. It is waited
-    /// for, since some verifiers take no token of the future; but not for a clock that was far ahead when
-    /// the roles were changed.
-    async fn date_of_issue(&self, user: &User) -> Timestamp {
-        let now = self.clock.now();
-        let ahead = now.until(user.roles_at);
+    /// The `iat`: the moment of the grant, or from when on the user's roles count where that is later. It
+    /// is waited for, since some verifiers take no token of the future; but not for a clock that was far
+    /// ahead when the roles were changed.
+    async fn date_of_issue(&self, user: &User, granted_at: Timestamp) -> Timestamp {
+        let ahead = granted_at.until(user.roles_at);
         if ahead.is_zero() || ahead > ROLES_AHEAD_MAX {
-            return Timestamp::from_secs(now.secs());
+            return Timestamp::from_secs(granted_at.secs());
         }
-        sleep(ahead).await;
+        sleep(self.clock.now().until(user.roles_at)).await;
         user.roles_at
     }
 }

@@ -137,6 +137,7 @@ mod tests {
             generation: 0,
             app: AppName::default_app(),
             roles: Vec::new(),
+            roles_at: Timestamp::from_secs(0),
             issued_at: now,
             expires_at: now + Duration::from_mins(15),
         };

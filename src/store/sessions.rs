@@ -2,7 +2,7 @@
 //! when those before it were replaced, and end; all else is written around it in an order that a crash at any
 //! point leaves safe, and that the client's retry completes.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use async_trait::async_trait;
 
@@ -53,7 +53,11 @@ pub struct Issue {
     pub session: Granted,
     /// The generation of the current refresh token, which is to be handed out.
     pub generation: u32,
-    /// Until when an access token issued now may live: for as long the session's end will refuse it.
+    /// The moment of the grant, by this node's clock.
+    pub issued_at: Timestamp,
+    /// How long the session lives from then on if it is left alone.
+    pub life: Duration,
+    /// Until when an access token issued then may live: for as long the session's end will refuse it.
     pub tokens_until: Timestamp,
     /// How late that generation is issued again; `None` = for the first time.
     pub reissue: Option<Reissue>,

@@ -359,6 +359,11 @@ impl Home {
         }
     }
 
+    /// Follows revocations no longer.
+    pub fn stop_following(&mut self) {
+        self.feed = None;
+    }
+
     /// This one's own node.
     pub fn node(&self) -> Node {
         Node {

@@ -6,6 +6,7 @@ mod actor;
 mod app_sessions;
 mod backends;
 mod blackbox;
+mod by_hand;
 mod cli;
 mod config;
 mod contracts;

@@ -13,7 +13,8 @@ use crate::{
 };
 use ::keyward::{
     auth::{logout::Tokens, tokens::TokenSet},
-    store::redis::target::Mode,
+    domain::session::EndReason,
+    store::{redis::target::Mode, sessions::Ending},
 };
 
 async fn server_on(redis: &redis::Server, options: Options) -> Server {
@@ -161,4 +162,26 @@ async fn a_clock_that_is_set_neither_lengthens_nor_ends_an_outage() {
     redis.restart();
     eventually("the feed follows again", || server.home.set.is_following()).await;
     server.check(&tokens.access_token).await.expect("passes");
+}
+
+#[tokio::test]
+async fn what_redis_answered_while_the_feed_was_down_is_kept_when_it_hangs() {
+    let redis = redis::Server::start(&[]);
+    let mut server = server_on(&redis, Options::default()).await;
+    let (tokens, unasked) = (server.login().await, server.login().await);
+    server.check(&tokens.access_token).await.expect("passes");
+    let there = server.home.another_node().await;
+    server.home.stop_following();
+    eventually("the feed is down", || !server.home.set.is_following()).await;
+    for tokens in [&tokens, &unasked] {
+        let (session, reason) = (tokens.session, EndReason::Logout);
+        let ending = Ending { session, owner: None, token: None, reason };
+        there.sessions.end(&ending, server.now()).await.expect("ended");
+    }
+    assert_eq!(code(server.check(&tokens.access_token).await), Some("token_revoked"), "by Redis");
+    let _hung = redis.hang();
+    assert_eq!(code(server.check(&tokens.access_token).await), Some("token_revoked"), "from memory");
+    // Only the feed says that all is known; one answer does not make the node sure of the others.
+    server.home.clock.advance(Duration::from_secs(10));
+    assert_eq!(code(server.check(&unasked.access_token).await), Some("store_unavailable"));
 }

@@ -9,9 +9,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
-use redis::{
-    PushInfo, PushKind, RedisError, ServerError, ServerErrorKind, Value, aio::MultiplexedConnection,
-};
+use redis::{PushInfo, PushKind, RedisError, Value, aio::MultiplexedConnection};
 use tokio::{
     sync::mpsc,
     task::AbortHandle,
@@ -23,7 +21,7 @@ use super::{
     error::answered,
     keys::Keys,
     masters::{Census, Masters},
-    revocations::{Said, UserChanges},
+    revocations::{Found, UserChanges},
     target::RedisTarget,
 };
 use crate::{
@@ -33,10 +31,7 @@ use crate::{
         limits::{ACCESS_TTL_MAX, refused_until},
         session::EndReason,
     },
-    store::{
-        outdated::Outdated,
-        revocations::{Revocation, RevocationSet, Subject},
-    },
+    store::revocations::{Revocation, RevocationSet, Subject},
 };
 
 /// How often a silent connection is tried: a server that hangs is noticed after this and the
@@ -49,8 +44,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const PUSHES: usize = 4096;
 /// Keys read in one go.
 const CHUNK: usize = 512;
-/// How long a key without expiry, which another hand wrote, is believed before it is read again.
-const WITHOUT_EXPIRY: Duration = Duration::from_hours(365 * 24);
 
 /// A running feed; stops when dropped, and leaves the set blind.
 pub struct Feed {
@@ -263,14 +256,10 @@ impl Follower {
 
     /// A token or session whose key has expired needs nothing: its tokens are over too.
     fn take_in(&self, found: &[Found], now: Timestamp) {
-        for Found { subject, revocation, outdated } in found {
-            if let Some(outdated) = outdated {
-                self.revocations.outdate(*outdated, now);
-            }
-            match (subject, revocation) {
-                (_, Some(revocation)) => self.revocations.insert(revocation),
-                (Subject::User(user), None) => self.revocations.lift(*user),
-                (Subject::Token(_) | Subject::Session(_), None) => {}
+        for found in found {
+            found.keep(&self.revocations, now);
+            if let (Subject::User(user), None) = (found.subject, found.revocation) {
+                self.revocations.lift(user);
             }
         }
     }
@@ -312,40 +301,6 @@ impl Follower {
         self.revocations.heard(passed);
         Ok(())
     }
-}
-
-/// What a key says of its subject.
-struct Found {
-    subject: Subject,
-    revocation: Option<Revocation>,
-    outdated: Option<Outdated>,
-}
-
-impl Found {
-    /// Reads a key's value and what is left of its life. There may be no such key, or it has moved to
-    /// another master, which names it too. What another hand wrote refuses, whatever it is.
-    fn read(subject: Subject, answer: &[Value], now: Timestamp) -> Self {
-        let said = match answer.first() {
-            None | Some(Value::Nil) => Said::default(),
-            Some(Value::ServerError(error)) if is_elsewhere(error) => Said::default(),
-            Some(Value::BulkString(value)) => Said::read(subject, value),
-            Some(_) => Said::BY_ANOTHER_HAND,
-        };
-        let left = match answer.get(1) {
-            Some(&Value::Int(left)) => u64::try_from(left).map_or(WITHOUT_EXPIRY, Duration::from_millis),
-            _ => WITHOUT_EXPIRY,
-        };
-        let revocation = said.reason.map(|reason| Revocation { subject, reason, until: now + left });
-        let outdated = match (subject, said.issued_before) {
-            (Subject::User(user), Some(issued_before)) => Some(Outdated { user, issued_before }),
-            _ => None,
-        };
-        Self { subject, revocation, outdated }
-    }
-}
-
-fn is_elsewhere(error: &ServerError) -> bool {
-    matches!(error.kind(), Some(ServerErrorKind::Moved | ServerErrorKind::Ask))
 }
 
 /// A text that stands for itself in a pattern.

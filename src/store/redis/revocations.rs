@@ -7,6 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
+use redis::{ServerError, ServerErrorKind, Value};
 
 use super::{RedisStore, millis, script::USER};
 use crate::{
@@ -20,10 +21,12 @@ use crate::{
     store::{
         error::StoreError,
         outdated::Outdated,
-        revocations::{Refusal, Revocation, RevocationStore, Subject},
+        revocations::{Refusal, Revocation, RevocationSet, RevocationStore, Subject},
     },
 };
 
+/// How long a key without expiry, which another hand wrote, is believed before it is read again.
+const WITHOUT_EXPIRY: Duration = Duration::from_hours(365 * 24);
 /// How a value says before when tokens were issued that are outdated; seconds follow.
 const OUTDATED: &str = "outdated:";
 
@@ -63,7 +66,7 @@ impl UserChanges {
 
 /// What a `blacklist:` value says.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Said {
+struct Said {
     /// Why every token of the subject is refused.
     pub reason: Option<EndReason>,
     /// Before when those of a user were issued that are outdated.
@@ -72,10 +75,10 @@ pub struct Said {
 
 impl Said {
     /// What another hand wrote, whatever it is, refuses.
-    pub const BY_ANOTHER_HAND: Self = Self { reason: Some(EndReason::Admin), issued_before: None };
+    const BY_ANOTHER_HAND: Self = Self { reason: Some(EndReason::Admin), issued_before: None };
 
     /// Reads a value; of a user it may be a reason, a moment, or both. `user.lua` writes it so.
-    pub fn read(subject: Subject, value: &[u8]) -> Self {
+    fn read(subject: Subject, value: &[u8]) -> Self {
         let Ok(value) = std::str::from_utf8(value) else { return Self::BY_ANOTHER_HAND };
         let (reason, last) = value.rsplit_once(' ').unwrap_or(("", value));
         let seconds = last.strip_prefix(OUTDATED).and_then(|seconds| seconds.parse().ok());
@@ -89,20 +92,63 @@ impl Said {
     }
 }
 
+/// What a key says of its subject.
+#[derive(Debug)]
+pub struct Found {
+    pub subject: Subject,
+    pub revocation: Option<Revocation>,
+    pub outdated: Option<Outdated>,
+}
+
+impl Found {
+    /// Reads a key's value and what is left of its life. There may be no such key, or it has moved to
+    /// another master, which names it too. What another hand wrote refuses, whatever it is.
+    pub fn read(subject: Subject, answer: &[Value], now: Timestamp) -> Self {
+        let said = match answer.first() {
+            None | Some(Value::Nil) => Said::default(),
+            Some(Value::ServerError(error)) if is_elsewhere(error) => Said::default(),
+            Some(Value::BulkString(value)) => Said::read(subject, value),
+            Some(_) => Said::BY_ANOTHER_HAND,
+        };
+        let left = match answer.get(1) {
+            Some(&Value::Int(left)) => u64::try_from(left).map_or(WITHOUT_EXPIRY, Duration::from_millis),
+            _ => WITHOUT_EXPIRY,
+        };
+        let revocation = said.reason.map(|reason| Revocation { subject, reason, until: now + left });
+        let outdated = match (subject, said.issued_before) {
+            (Subject::User(user), Some(issued_before)) => Some(Outdated { user, issued_before }),
+            _ => None,
+        };
+        Self { subject, revocation, outdated }
+    }
+
+    /// Has the set know it.
+    pub fn keep(&self, set: &RevocationSet, now: Timestamp) {
+        if let Some(outdated) = self.outdated {
+            set.outdate(outdated, now);
+        }
+        if let Some(revocation) = &self.revocation {
+            set.insert(revocation);
+        }
+    }
+}
+
+fn is_elsewhere(error: &ServerError) -> bool {
+    matches!(error.kind(), Some(ServerErrorKind::Moved | ServerErrorKind::Ask))
+}
+
 #[async_trait]
 impl RevocationStore for RedisStore {
-    async fn ask(&self, claims: &AccessClaims, _now: Timestamp) -> Result<Option<Refusal>, StoreError> {
-        // Redis keeps the time of these keys itself, and what it still has counts.
-        let ask = async |subject: Subject| {
-            let key = self.keys.blacklist(&subject);
-            let value = self.link.run::<Option<Vec<u8>>>(redis::cmd("GET").arg(key)).await?;
-            Ok::<_, StoreError>(value.map(|value| Said::read(subject, &value)))
-        };
-        let found = try_join_all(Subject::of(claims).map(ask)).await?;
-        let mut said = found.iter().flatten();
-        let revoked = said.clone().find_map(|said| said.reason).map(Refusal::Revoked);
-        let is_outdated = said.any(|said| said.issued_before.is_some_and(|at| claims.is_outdated(at)));
-        Ok(revoked.or(is_outdated.then_some(Refusal::Outdated)))
+    async fn ask(&self, claims: &AccessClaims, now: Timestamp) -> Result<Option<Refusal>, StoreError> {
+        let changes = self.user_changes.count();
+        let found = try_join_all(Subject::of(claims).map(|subject| self.look_up(subject, now))).await?;
+        // Kept, for Redis may be silent when it is asked again.
+        self.user_changes
+            .take_in(changes, || found.iter().for_each(|found| found.keep(&self.revocations, now)));
+        let revoked = found.iter().find_map(|found| found.revocation).map(|found| found.reason);
+        let mut outdated = found.iter().filter_map(|found| found.outdated);
+        let is_outdated = outdated.any(|outdated| claims.is_outdated(outdated.issued_before));
+        Ok(revoked.map(Refusal::Revoked).or(is_outdated.then_some(Refusal::Outdated)))
     }
 
     async fn refuse_token(
@@ -140,6 +186,17 @@ impl RevocationStore for RedisStore {
 }
 
 impl RedisStore {
+    /// What is said of a subject. Redis keeps the time of these keys itself, and what it still has counts.
+    async fn look_up(&self, subject: Subject, now: Timestamp) -> Result<Found, StoreError> {
+        let key = self.keys.blacklist(&subject);
+        let value: Value = self.link.run(redis::cmd("GET").arg(&key)).await?;
+        let left = match value {
+            Value::Nil => Value::Nil,
+            _ => self.link.run(redis::cmd("PTTL").arg(&key)).await?,
+        };
+        Ok(Found::read(subject, &[value, left], now))
+    }
+
     /// Changes what a `blacklist:user:` key says.
     async fn say_of(&self, user: UserId, verb: &str, what: &str, life: Duration) -> Result<(), StoreError> {
         let call = USER.on(&self.keys.blacklist(&Subject::User(user))).arg(verb).arg(what);

@@ -130,7 +130,8 @@ impl RedisStore {
         tokio::try_join!(self.write_refresh_keys(chain, answer, now), self.reindex(id, &session, now))?;
         let generation = answer.number("generation")?;
         let tokens_until = self.keeping.lifetimes.access_expiry(created_at, now);
-        Ok(Issue { session, generation, tokens_until, reissue })
+        let life = self.life_of(answer, now)?;
+        Ok(Issue { session, generation, issued_at: now, life, tokens_until, reissue })
     }
 
     /// In a Cluster: the keys of the current token and its parent, and of none before them.

@@ -114,8 +114,14 @@ pub(super) fn rotate(
     // over in a day.
     let latest = record.tokens_until.unwrap_or(arrived_at + ACCESS_TTL_MAX).max(tokens_until);
     store(step.db, session, &progress, latest, (expires_at, arrived_at))?;
-    let generation = progress.generation;
-    Ok(Rotation::Granted(Issue { session: record.granted(expires_at), generation, tokens_until, reissue }))
+    Ok(Rotation::Granted(Issue {
+        session: record.granted(expires_at),
+        generation: progress.generation,
+        issued_at: arrived_at,
+        life: arrived_at.until(expires_at),
+        tokens_until,
+        reissue,
+    }))
 }
 
 pub(super) fn slide(

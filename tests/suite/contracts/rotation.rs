@@ -48,7 +48,8 @@ async fn the_current_token_gets_the_next_generation(
     let expires_at = home.now() + home.lifetimes.refresh;
     let session = Granted { user: client.user, app: AppName::default_app(), created_at, expires_at };
     let tokens_until = home.now() + home.lifetimes.access;
-    let issue = Issue { session, generation: 1, tokens_until, reissue: None };
+    let (issued_at, life) = (home.now(), home.lifetimes.refresh);
+    let issue = Issue { session, generation: 1, issued_at, life, tokens_until, reissue: None };
     assert_eq!(home.refresh(&client.token).await, Rotation::Granted(issue));
     assert_eq!(home.generation(&client.token).await, 1);
 
@@ -71,7 +72,8 @@ async fn the_parent_of_an_unconfirmed_token_gets_that_one_again_days_later(
         let expires_at = home.now() + home.lifetimes.refresh;
         let session = Granted { user: client.user, app: AppName::default_app(), created_at, expires_at };
         let tokens_until = home.now() + home.lifetimes.access;
-        let issue = Issue { session, generation: 1, tokens_until, reissue: Some(reissue) };
+        let (issued_at, life) = (home.now(), home.lifetimes.refresh);
+        let issue = Issue { session, generation: 1, issued_at, life, tokens_until, reissue: Some(reissue) };
         assert_eq!(home.refresh(&client.token).await, Rotation::Granted(issue), "its life begun anew");
         assert_eq!(home.generation(&client.token).await, 1, "the same generation again");
     }
