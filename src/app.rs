@@ -1,6 +1,7 @@
 //! The composition root: the one place that names a back end. Opens what the settings ask for, puts
 //! the verbs on it, serves, and shuts down.
 
+mod descriptors;
 pub mod doctor;
 mod error;
 mod home;
@@ -10,7 +11,15 @@ mod migrate;
 mod server;
 mod upkeep;
 
-use std::{future::Future, net::SocketAddr, num::NonZeroUsize, sync::Arc};
+use std::{
+    net::SocketAddr,
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::task::JoinSet;
 
@@ -99,7 +108,8 @@ impl App {
         &self.home
     }
 
-    /// Serves until `stop` is over, then lets what is under way finish.
+    /// Serves until `stop` is over for the first time, says so for `server.drain_delay` or until it is
+    /// over once more, and then lets what is under way finish.
     ///
     /// # Errors
     /// When a listener fails.
@@ -107,35 +117,55 @@ impl App {
         self,
         listeners: Listeners,
         metrics: Metrics,
-        stop: impl Future<Output = ()>,
+        mut stop: impl AsyncFnMut(),
     ) -> Result<(), StartError> {
-        let rendered = metrics.clone();
-        let http = Arc::new(Http {
-            auth: Arc::clone(&self.auth),
-            trusted_proxies: self.settings.server.trusted_proxies.clone(),
-            cookies: Cookies::of(&self.public_url),
-            own_origin: self.public_url.origin().to_owned(),
-            metrics: Box::new(move || rendered.render()),
-        });
+        let http = Arc::new(self.http(&metrics));
         let _feed = self.home.follow();
         self.home.warn().await;
         let mut tasks = JoinSet::new();
         upkeep::start(&mut tasks, &self, metrics);
         let handle = axum_server::Handle::new();
         let mut servers = JoinSet::new();
-        for (listener, routes) in listeners.with_routes(&http) {
-            servers.spawn(http::server::serve(listener, routes, handle.clone()));
+        for listener in listeners.with_routes(&http, descriptors::raise()) {
+            servers.spawn(http::server::serve(listener, Arc::clone(&http.draining), handle.clone()));
         }
         tokio::select! {
-            () = stop => {}
+            () = stop() => {}
             Some(ended) = servers.join_next() => listeners::outcome(ended)?,
         }
+        http.draining.store(true, Ordering::Relaxed);
+        drain(self.settings.server.drain_delay, stop).await;
         self.auth.end_watches();
         handle.graceful_shutdown(Some(self.settings.server.shutdown_grace));
         while let Some(ended) = servers.join_next().await {
             listeners::outcome(ended)?;
         }
         Ok(())
+    }
+
+    fn http(&self, metrics: &Metrics) -> Http {
+        let metrics = metrics.clone();
+        Http {
+            auth: Arc::clone(&self.auth),
+            trusted_proxies: self.settings.server.trusted_proxies.clone(),
+            cookies: Cookies::of(&self.public_url),
+            own_origin: self.public_url.origin().to_owned(),
+            metrics: Box::new(move || metrics.render()),
+            draining: Arc::new(AtomicBool::new(false)),
+        }
+    }
+}
+
+/// Gives balancers the time to see that this node is about to stop. Whoever asks it to stop once more
+/// does not want to wait.
+async fn drain(delay: Duration, mut stop: impl AsyncFnMut()) {
+    if delay.is_zero() {
+        return;
+    }
+    tracing::info!(seconds = delay.as_secs_f32(), "asked to stop: the listeners close after this delay");
+    tokio::select! {
+        () = stop() => {}
+        () = tokio::time::sleep(delay) => {}
     }
 }
 

@@ -1,14 +1,19 @@
 //! What operators see: log lines on standard error, and metrics. Installed once a process; the
 //! servers that tests start in one process share both.
 
+mod lines;
+
 use std::{
     io,
+    panic::{self, PanicHookInfo},
     sync::{Mutex, PoisonError},
 };
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, filter::ParseError, util::TryInitError};
 
+pub use self::lines::LastLines;
+use self::lines::Lines;
 use crate::config::{Log, LogFormat};
 
 /// Upper bounds of every histogram of durations, in seconds: from a cached check to a slow login.
@@ -24,23 +29,35 @@ pub enum TelemetryError {
     /// Something else logs in this process.
     #[error("logging is set up already: {0}")]
     Logging(#[from] TryInitError),
+    /// There is no thread to be had that writes the log.
+    #[error("the log cannot be written: {0}")]
+    Writer(#[from] io::Error),
     /// Something else measures in this process.
     #[error("metrics cannot be set up: {0}")]
     Metrics(#[from] BuildError),
 }
 
-/// Sends log lines to standard error from now on.
-pub fn log(settings: &Log) -> Result<(), TelemetryError> {
+/// Sends log lines to standard error from now on, and the last of them when what is returned is dropped.
+pub fn log(settings: &Log) -> Result<LastLines, TelemetryError> {
     use tracing_subscriber::util::SubscriberInitExt;
 
     let lines = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse(directives(&settings.level))?)
-        .with_writer(io::stderr);
+        // What cannot be logged would be printed to where it could not be logged, with a panic.
+        .log_internal_errors(false)
+        .with_writer(Lines::start()?);
     match settings.format {
         LogFormat::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).finish().try_init()?,
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
     }
-    Ok(())
+    panic::set_hook(Box::new(tell_of_panic));
+    Ok(LastLines::awaited())
+}
+
+/// A panic is a defect; where it was is told, and not its message, which may hold anything.
+fn tell_of_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(place, "a panic: this is a defect, please report it");
 }
 
 /// What a level means: our own lines of that level, and the warnings of the libraries. Never more of
@@ -66,6 +83,8 @@ impl Metrics {
             return Ok(metrics.clone());
         }
         let metrics = Self(PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?);
+        // Shown from the start: who looks for it wants to see that it is none.
+        metrics::counter!("keyward_log_lines_lost_total").increment(0);
         *started = Some(metrics.clone());
         Ok(metrics)
     }

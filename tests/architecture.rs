@@ -36,6 +36,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("redis", &["store::redis"]),
     ("refinery", &["store"]),
     ("rusqlite", &["store::sqlite"]),
+    ("rustix", &["app", "keys"]),
     ("tokio_postgres", &["store::postgres"]),
     ("tonic", &["http::ext_authz"]),
     ("tower_http", &["http"]),

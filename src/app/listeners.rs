@@ -8,10 +8,13 @@ use std::{
 
 use tokio::task::JoinError;
 
-use super::StartError;
+use super::{StartError, descriptors::Shares};
 use crate::{
     config,
-    http::{self, Http},
+    http::{
+        self, Http, Room, Routes,
+        server::{Listener, Speaks},
+    },
 };
 
 /// Bound, not yet answering.
@@ -57,12 +60,31 @@ impl Listeners {
         self.management.local_addr().map_err(StartError::Serve)
     }
 
-    /// Each with what it serves.
-    pub(super) fn with_routes(self, http: &Arc<Http>) -> Vec<(TcpListener, http::Routes)> {
-        let mut all = vec![(self.public, http::public(http)), (self.management, http::management(http))];
-        all.extend(self.check.map(|listener| (listener, http::check_only(http))));
-        all.extend(self.ext_authz.map(|listener| (listener, http::ext_authz(http))));
-        all
+    /// Each with what it serves, and as many connections as `descriptors` give.
+    pub(super) fn with_routes(self, http: &Arc<Http>, descriptors: u64) -> Vec<Listener> {
+        let shares = Shares::of(descriptors, 1 + self.gateways());
+        shares.warn(descriptors);
+        let all = |total| Room { total, of_peer: None, proxies: Vec::new() };
+        // One client, or a proxy that nobody has named, gets half. A gateway may have all that is its own.
+        let fair =
+            |total| Room { of_peer: Some(total / 2), proxies: http.trusted_proxies.clone(), ..all(total) };
+        let listener = |socket, routes: Routes, speaks, room| Listener { socket, routes, speaks, room };
+        let (public, management) = (http::public(http), http::management(http));
+        let mut listeners = vec![
+            listener(self.public, public, Speaks::Http1, fair(shares.others)),
+            listener(self.management, management, Speaks::Http1, all(shares.management)),
+        ];
+        let check = self.check.map(|socket| (socket, http::check_only(http), Speaks::Http1));
+        let ext_authz = self.ext_authz.map(|socket| (socket, http::ext_authz(http), Speaks::Http1And2));
+        let gateways = check.into_iter().chain(ext_authz);
+        listeners.extend(
+            gateways.map(|(socket, routes, speaks)| listener(socket, routes, speaks, all(shares.others))),
+        );
+        listeners
+    }
+
+    fn gateways(&self) -> usize {
+        usize::from(self.check.is_some()) + usize::from(self.ext_authz.is_some())
     }
 }
 

@@ -1,12 +1,12 @@
 //! A server from its start to its stop.
 
-use std::{future::Future, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use super::{App, Listeners, StartError};
 use crate::{
     config::{PublicUrl, Settings},
     domain::{clock::Clock, secret::Password},
-    telemetry::{self, Metrics},
+    telemetry::{self, LastLines, Metrics},
 };
 
 /// A server that is ready and listens, but does not answer yet.
@@ -15,6 +15,7 @@ pub struct Server {
     listeners: Listeners,
     metrics: Metrics,
     public_url: PublicUrl,
+    last_lines: LastLines,
 }
 
 impl Server {
@@ -27,37 +28,41 @@ impl Server {
         settings: Settings,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Option<Password>), StartError> {
-        telemetry::log(&settings.log)?;
+        let last_lines = telemetry::log(&settings.log)?;
         let metrics = Metrics::start()?;
         let listeners = Listeners::bind(&settings.server)?;
         let public = listeners.public_address()?;
         let public_url = settings.server.public_url(public);
         let app = App::open(settings, clock, public).await?;
         let first_password = app.auth().add_first_account().await.map_err(StartError::Verbs)?;
-        Ok((Self { app, listeners, metrics, public_url }, first_password))
+        Ok((Self { app, listeners, metrics, public_url, last_lines }, first_password))
     }
 
-    /// The address clients know it by.
-    #[must_use]
-    pub fn public_url(&self) -> &str {
-        self.public_url.as_str()
+    /// Where the public listener is.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn public_address(&self) -> Result<SocketAddr, StartError> {
+        self.listeners.public_address()
     }
 
-    /// Serves until `stop` is over, then lets what is under way finish.
+    /// Serves until `stop` is over, announces that for `server.drain_delay` or until it is over once
+    /// more, and lets what is under way finish.
     ///
     /// # Errors
     /// When a listener fails.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+    pub async fn run(self, stop: impl AsyncFnMut()) -> Result<(), StartError> {
         let management = self.listeners.management_address()?;
         tracing::info!(
             server.version = env!("CARGO_PKG_VERSION"),
-            server.listen = %self.listeners.public_address()?,
+            server.listen = %self.public_address()?,
             server.management_listen = %management,
-            server.public_url = self.public_url(),
+            server.public_url = self.public_url.as_str(),
             "ready"
         );
         self.app.serve(self.listeners, self.metrics, stop).await?;
         tracing::info!("stopped");
+        drop(self.last_lines);
         Ok(())
     }
 }

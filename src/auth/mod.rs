@@ -10,6 +10,7 @@ pub mod check;
 mod client;
 mod device;
 pub mod error;
+pub mod health;
 mod introspect;
 pub mod lane;
 mod line;
@@ -185,11 +186,5 @@ impl Auth {
     /// Logs what was left out of the log; to be called every few seconds.
     pub fn sum_up(&self) {
         self.refusals.sum_up(self.clock.now());
-    }
-
-    /// Whether every store answers.
-    pub async fn ready(&self) -> Result<(), AuthError> {
-        self.stores.accounts.ping().await?;
-        Ok(self.stores.sessions.ping().await?)
     }
 }

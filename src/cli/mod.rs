@@ -13,6 +13,7 @@ mod password;
 mod serve;
 mod session;
 mod user;
+mod welcome;
 
 use std::{
     path::{Path, PathBuf},

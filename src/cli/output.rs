@@ -114,7 +114,12 @@ fn text(text: &str) -> Result<(), CliError> {
 
 /// One line.
 pub(super) fn line(text: &str) -> Result<(), CliError> {
-    Ok(writeln!(io::stdout().lock(), "{text}")?)
+    Ok(tell(text)?)
+}
+
+/// The same, where it is no failure of the command if nobody reads it.
+pub(super) fn tell(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
 }
 
 /// Why the command failed.

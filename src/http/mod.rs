@@ -6,9 +6,9 @@ mod app_caller;
 mod app_sessions;
 pub mod bodies;
 pub mod body;
-mod bounded;
 mod caller;
 mod check;
+mod connection;
 mod cookies;
 mod ext_authz;
 pub mod forwarded;
@@ -22,12 +22,14 @@ pub mod problem;
 mod rate;
 mod rest_sessions;
 mod revocations;
+mod seats;
 pub mod server;
 mod sessions;
+mod socket;
 mod tokens;
 mod verdict;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use axum::{
     Router,
@@ -37,7 +39,7 @@ use axum::{
 };
 use ipnet::IpNet;
 
-pub use self::{cookies::Cookies, front::Routes};
+pub use self::{cookies::Cookies, front::Routes, seats::Room};
 use crate::auth::Auth;
 
 /// What handlers share.
@@ -52,6 +54,8 @@ pub struct Http {
     pub own_origin: String,
     /// Renders the metrics in Prometheus text format.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// Whether the server is about to stop.
+    pub draining: Arc<AtomicBool>,
 }
 
 type Shared = Arc<Http>;

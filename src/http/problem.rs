@@ -9,7 +9,10 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::rate::{RATE, RATE_POLICY, policy, whole_seconds};
+use super::{
+    health::Readiness,
+    rate::{RATE, RATE_POLICY, policy, whole_seconds},
+};
 use crate::{
     auth::error::{AuthError, RateState},
     domain::session::EndReason,
@@ -49,13 +52,15 @@ pub struct Problem {
     retry_after: Option<Duration>,
     rate: Option<Box<RateState>>,
     hidden: Option<Hidden>,
+    readiness: Option<Readiness>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let (reason, version, challenge, hidden) = (None, None, None, None);
-        Self { status, code, detail, reason, version, challenge, retry_after: None, rate: None, hidden }
+        let (retry_after, rate, readiness) = (None, None, None);
+        Self { status, code, detail, reason, version, challenge, retry_after, rate, hidden, readiness }
     }
 
     /// 400: not understood.
@@ -119,6 +124,13 @@ impl Problem {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     }
 
+    /// 503: to a probe, of a node that is about to stop.
+    #[must_use]
+    pub fn draining() -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "the server is about to stop");
+        Self { retry_after: Some(Duration::from_secs(RETRY_SOON)), ..problem }
+    }
+
     /// 500: a defect here.
     #[must_use]
     pub fn internal() -> Self {
@@ -153,6 +165,12 @@ impl Problem {
     #[must_use]
     pub fn hidden(self) -> Self {
         Self { hidden: Some(Hidden), ..self }
+    }
+
+    /// The same, with what a probe wants to know.
+    #[must_use]
+    pub fn with_readiness(self, readiness: Readiness) -> Self {
+        Self { readiness: Some(readiness), ..self }
     }
 
     /// The same with another status, for gateways that know only some.
@@ -253,6 +271,8 @@ struct Shape<'a> {
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u64>,
+    #[serde(flatten)]
+    readiness: Option<Readiness>,
 }
 
 impl Problem {
@@ -267,6 +287,7 @@ impl Problem {
             code: self.code,
             reason: self.reason,
             version: self.version,
+            readiness: self.readiness,
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut headers = HeaderMap::with_capacity(8);

@@ -28,7 +28,7 @@ use crate::{
 };
 
 pub async fn ping(State(http): State<Shared>) -> Result<&'static str, Problem> {
-    http.auth.ready().await?;
+    http.auth.health().await.of_stores()?;
     Ok("PONG")
 }
 

@@ -91,17 +91,17 @@ fn run(install: &Install, commands: &[String]) -> Vec<String> {
 async fn what_it_shows_is_what_happens() {
     let readme = readme();
     let install = Install::new();
-    let server = install.start().await;
+    let server = install.start_on_terminal().await;
     let address = install.listen.to_string();
     let welcome = &blocks(&readme, "text")[0];
-    assert_eq!(shape(welcome), shape(&server.stdout().replace(&address, ADDRESS)));
+    let said = server.welcome().replace(&address, ADDRESS);
+    assert_eq!(shape(welcome), shape(&said));
 
-    let shown_password =
-        welcome.split("password  ").nth(1).and_then(|rest| rest.lines().next()).expect("one");
+    let [shown_password, password] = [welcome, &said]
+        .map(|text| text.split("password  ").nth(1).and_then(|rest| rest.lines().next()).expect("one"));
     let session = commands(&blocks(&readme, "console").concat());
     assert!(session.len() > 5, "too few commands to be the README's");
-    let ours =
-        |command: &str| command.replace(ADDRESS, &address).replace(shown_password, &server.admin_password());
+    let ours = |command: &str| command.replace(ADDRESS, &address).replace(shown_password, password);
     let printed = run(&install, &session.iter().map(|(command, _)| ours(command)).collect::<Vec<_>>());
     for ((command, shown), printed) in session.iter().zip(printed) {
         assert_eq!(shape(shown), shape(&printed), "{command}");

@@ -23,6 +23,11 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// arguments are a file for the process id, and the command.
 pub const GUARD: &str = r#"pid=$1; shift; "$@" & echo $! >"$pid"; read -r _; kill -9 $!; wait $!"#;
 
+/// The same for a server on a terminal of its own.
+const ON_TERMINAL: &str = r#"export PID=$1; shift
+    script -qfec "echo \$\$ >\$PID; exec $*" /dev/null &
+    read -r _; kill -9 "$(cat "$PID")"; wait $!"#;
+
 /// A folder with settings, where servers and commands run.
 pub struct Install {
     folder: Arc<TempDir>,
@@ -44,7 +49,7 @@ pub struct Outcome {
 
 /// A server that dies with this value.
 pub struct Server {
-    _folder: Arc<TempDir>,
+    folder: Arc<TempDir>,
     pub url: String,
     pub management_url: String,
     pub check_url: String,
@@ -151,15 +156,25 @@ impl Install {
 
     /// Starts the server with these arguments.
     pub async fn start_with(&self, arguments: &[&str]) -> Server {
+        self.start_by(GUARD, arguments).await
+    }
+
+    /// Starts the server on a terminal.
+    pub async fn start_on_terminal(&self) -> Server {
+        self.start_by(ON_TERMINAL, &[]).await
+    }
+
+    /// Starts the server from a shell's command line, a variation of [`GUARD`].
+    pub async fn start_by(&self, guard: &str, arguments: &[&str]) -> Server {
         let logs = tempfile::tempdir_in(self.folder.path()).expect("a folder").keep();
         let [pid_file, stdout, stderr] = ["pid", "stdout", "stderr"].map(|name| logs.join(name));
         let mut command = self.command(Path::new("sh"));
-        command.args(["-c", GUARD, "sh"]).arg(&pid_file).arg(env!("CARGO_BIN_EXE_keyward")).args(arguments);
+        command.args(["-c", guard, "sh"]).arg(&pid_file).arg(env!("CARGO_BIN_EXE_keyward")).args(arguments);
         let guard = command.stdin(Stdio::piped()).stdout(file(&stdout)).stderr(file(&stderr)).spawn();
         let guard = guard.expect("sh");
         let pid = wait_for(|| read(&pid_file).trim().parse().ok()).expect("a process id");
         let server = Server {
-            _folder: Arc::clone(&self.folder),
+            folder: Arc::clone(&self.folder),
             url: format!("http://{}", self.listen),
             management_url: format!("http://{}", self.management),
             check_url: format!("http://{}", self.check),
@@ -210,28 +225,34 @@ impl Server {
         self.stdout() + &self.stderr()
     }
 
-    /// The curl line that the first start prints.
-    pub fn curl_line(&self) -> String {
-        let printed = self.printed();
-        let start = printed.find("curl ").unwrap_or_else(|| panic!("no curl line in {printed}"));
-        let line = printed[start..].split("\n\n").next().unwrap_or_default();
-        // A line that ends in a backslash goes on in the next.
-        let mut parts = line.split_inclusive('\n');
-        let mut whole = String::new();
-        for part in parts.by_ref() {
-            whole.push_str(part);
-            if !part.trim_end().ends_with('\\') {
-                break;
-            }
-        }
-        whole.trim_end().to_owned()
+    /// What the first start says on a terminal.
+    pub fn welcome(&self) -> String {
+        let printed = || self.stdout().replace('\r', "");
+        let end = "checks the set-up.\n";
+        let said = wait_for(|| Some(printed()).filter(|text| text.contains(end))).expect("a welcome");
+        let start = said.find("Welcome").unwrap_or_default();
+        let length = said[start..].find(end).map_or(0, |at| at + end.len());
+        said[start..start + length].to_owned()
     }
 
-    /// The password that the first start prints.
+    /// The curl line in it.
+    pub fn curl_line(&self) -> String {
+        let welcome = self.welcome();
+        let line = welcome.split("\n\n").find(|part| part.trim_start().starts_with("curl "));
+        line.expect("a curl line").trim().to_owned()
+    }
+
+    /// The password that the first start leaves in a file.
     pub fn admin_password(&self) -> String {
-        let line = self.curl_line();
-        let (_, rest) = line.split_once(r#""password":"#).expect("the password in the curl line");
-        rest.split('"').nth(1).expect("a JSON string").to_owned()
+        let path = self.folder.path().join("data/first-password");
+        // It is written once the listeners are bound, and the server answers a moment later.
+        let password = wait_for(|| fs::read_to_string(&path).ok()).expect("a file with the password");
+        password.trim_end().to_owned()
+    }
+
+    /// What the system says of its process, in a file of `/proc`.
+    pub fn proc(&self, file: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{file}", self.pid)).expect("a process that runs")
     }
 
     /// A client of the public listener.

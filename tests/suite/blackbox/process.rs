@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::Command,
     time::Duration,
@@ -20,8 +21,10 @@ const PASSWORD: &str = "correct horse battery";
 
 #[tokio::test]
 async fn the_first_start_prints_the_admin_password_and_a_curl_line_that_works() {
-    let install = Install::new();
-    let server = install.start_with(&[]).await;
+    let install = Install::new().with("KEYWARD_SERVER_PUBLIC_URL", "https://auth.example.com");
+    let port = install.listen.port();
+    let install = install.with("KEYWARD_SERVER_LISTEN", format!("0.0.0.0:{port}"));
+    let server = install.start_on_terminal().await;
     let line = server.curl_line();
     let curl = Command::new("sh").args(["-c", &line]).output().expect("curl");
     assert!(curl.status.success(), "{line}: {curl:?}");
@@ -29,18 +32,33 @@ async fn the_first_start_prints_the_admin_password_and_a_curl_line_that_works() 
     let start = text.find('{').expect("JSON");
     let body: Value = serde_json::from_str(text[start..].trim()).expect("JSON");
     assert_eq!(body["token_type"], "Bearer", "{line}: {text}");
-    let admin = server.admin().await;
+    let admin = server.client().with_access(body["access_token"].as_str().expect("a token"));
     assert_eq!(admin.check().await.header("x-auth-username"), "admin");
     assert_eq!(admin.check().await.header("x-auth-roles"), "admin");
+    assert!(!install.path("data/first-password").exists(), "it is told once");
+}
+
+#[tokio::test]
+async fn without_a_terminal_the_first_password_is_in_a_file_that_the_log_names() {
+    let install = Install::new();
+    let server = install.start().await;
+    let password = server.admin_password();
+    server.client().signed_in("admin", &password).await;
+    let path = install.path("data/first-password");
+    assert_eq!(fs::metadata(&path).expect("the file").permissions().mode() & 0o777, 0o600);
+    let named = || server.printed().contains(path.to_str().expect("UTF-8")).then_some(());
+    wait_for(named).unwrap_or_else(|| panic!("{}", server.printed()));
+    assert!(!server.printed().contains(&password), "no log collector reads it: {}", server.printed());
 }
 
 #[tokio::test]
 async fn a_second_start_prints_no_password() {
     let install = Install::new();
-    let server = install.start().await;
-    let password = server.admin_password();
+    let server = install.start_on_terminal().await;
+    let line = server.curl_line();
+    let password = line.split('"').nth(7).expect("the password in the curl line").to_owned();
     server.terminate();
-    let server = install.start().await;
+    let server = install.start_on_terminal().await;
     assert!(
         !server.printed().contains("curl ") && !server.printed().contains(&password),
         "{}",

@@ -1,0 +1,143 @@
+//! A connection from its first byte to its last: it takes a seat, is busy while a request is under way
+//! and until the answer's last byte, and is asked to close once the server is about to stop.
+
+use std::{
+    convert::Infallible,
+    future::{Future, Ready, ready},
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    http::{HeaderValue, Request, Version, header},
+    response::Response,
+};
+use axum_server::accept::Accept;
+use futures_util::future::Either;
+use http_body::{Frame, SizeHint};
+use tokio::net::TcpStream;
+use tower::Service;
+
+use super::{
+    seats::{Busy, Seat, Seats},
+    socket::Socket,
+};
+
+/// Seats connections, with `TCP_NODELAY`.
+#[derive(Clone)]
+pub struct Usher {
+    pub seats: Arc<Seats>,
+    /// Whether the server is about to stop.
+    pub draining: Arc<AtomicBool>,
+}
+
+impl<S> Accept<TcpStream, S> for Usher {
+    type Stream = Socket;
+    type Service = Seated<S>;
+    type Future = Ready<io::Result<(Socket, Seated<S>)>>;
+
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        ready(self.seat(stream, service))
+    }
+}
+
+impl Usher {
+    fn seat<S>(&self, stream: TcpStream, service: S) -> io::Result<(Socket, Seated<S>)> {
+        let Some((taken, told_to_go)) = self.seats.take(stream.peer_addr()?.ip()) else {
+            metrics::counter!("keyward_connections_refused_total").increment(1);
+            return Err(io::Error::other("too many connections"));
+        };
+        stream.set_nodelay(true)?;
+        let seat = Arc::clone(&taken.seat);
+        let seated = Seated { service, seat, draining: Arc::clone(&self.draining) };
+        Ok((Socket::of(stream, taken, told_to_go), seated))
+    }
+}
+
+/// The service of one connection.
+#[derive(Clone)]
+pub struct Seated<S> {
+    service: S,
+    seat: Arc<Seat>,
+    draining: Arc<AtomicBool>,
+}
+
+/// A request came on a connection that had been told to go: it is not begun.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is closing")]
+pub struct Closing;
+
+impl<B, S> Service<Request<B>> for Seated<S>
+where
+    S: Service<Request<B>, Response = Response, Error = Infallible>,
+    S::Future: Unpin,
+{
+    type Response = Response<Kept>;
+    type Error = Closing;
+    type Future = Either<Answering<S::Future>, Ready<Result<Response<Kept>, Closing>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Closing>> {
+        self.service.poll_ready(context).map(|Ok(())| Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Some(busy) = self.seat.begin() else { return Either::Right(ready(Err(Closing))) };
+        // HTTP/2 has no such header, and says it in a frame.
+        let draining = (request.version() < Version::HTTP_2).then(|| Arc::clone(&self.draining));
+        Either::Left(Answering { answer: self.service.call(request), busy: Some(busy), draining })
+    }
+}
+
+/// An answer that is being made.
+pub struct Answering<F> {
+    answer: F,
+    busy: Option<Busy>,
+    draining: Option<Arc<AtomicBool>>,
+}
+
+impl<F: Future<Output = Result<Response, Infallible>> + Unpin> Future for Answering<F> {
+    type Output = Result<Response<Kept>, Closing>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Poll::Ready(Ok(mut response)) = Pin::new(&mut self.answer).poll(context) else {
+            return Poll::Pending;
+        };
+        if self.draining.as_ref().is_some_and(|draining| draining.load(Ordering::Relaxed)) {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        let busy = self.busy.take();
+        Poll::Ready(Ok(response.map(|body| Kept { body, _busy: busy })))
+    }
+}
+
+/// An answer's body, which keeps its connection busy to its end.
+pub struct Kept {
+    body: Body,
+    _busy: Option<Busy>,
+}
+
+impl HttpBody for Kept {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
