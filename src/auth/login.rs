@@ -26,6 +26,9 @@ use crate::{
 
 /// An app of that name is not registered.
 pub(super) const NO_SUCH_APP: AuthError = AuthError::InvalidRequest(Cow::Borrowed("there is no such app"));
+/// The same, to whoever would sign in to it.
+const UNKNOWN_APP: AuthError =
+    AuthError::InvalidRequest(Cow::Borrowed("app: takes the name of a registered app"));
 
 /// What a sign-in says.
 #[derive(Debug)]
@@ -78,7 +81,7 @@ impl Auth {
         token: Option<&RefreshToken>,
     ) -> Result<(User, Granted), AuthError> {
         let app = login.app.clone().unwrap_or_else(AppName::default_app);
-        let registered = self.stores.apps.find(&app).await?.ok_or(NO_SUCH_APP)?;
+        let registered = self.stores.apps.find(&app).await?.ok_or(UNKNOWN_APP)?;
         let account = self.authenticate(&login).await?;
         let party = Party::of(login.username.key(), &network(login.device.ip));
         let (user, created_at) = (account.user.id, self.clock.now());
@@ -199,6 +202,6 @@ impl Auth {
         }
         let ending = Ending { session, owner: None, token: None, reason: EndReason::Admin };
         self.stores.sessions.end(&ending, self.clock.now()).await?;
-        Err(NO_SUCH_APP)
+        Err(UNKNOWN_APP)
     }
 }

@@ -7,28 +7,25 @@ use crate::{
     store::sessions::Ending,
 };
 
-/// What a client that signs out may hold.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Tokens<'a> {
-    /// An access token.
-    pub access: Option<&'a str>,
+/// A token that a client shows, to have its session ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Shown<'a> {
+    /// An access token, which may have expired.
+    Access(&'a str),
     /// A refresh token.
-    pub refresh: Option<&'a str>,
+    Refresh(&'a str),
     /// The token of a session that lives by its use.
-    pub session: Option<&'a str>,
+    Session(&'a str),
 }
 
 impl Auth {
-    /// Ends the session of the tokens, whichever of them came; an access token may have expired.
-    /// Where several came, one that is not genuine does not keep the others from their effect.
-    pub async fn logout(&self, tokens: Tokens<'_>) -> Result<(), AuthError> {
-        let access = tokens.access.map(|token| self.ending_by_access(token));
-        let refresh = tokens.refresh.map(|token| self.ending_by_refresh(token));
-        let session = tokens.session.map(|token| self.ending_by_session(token));
+    /// Ends the sessions that the tokens name. One that is not genuine does not keep the others from
+    /// their effect, and is the answer where it is the only one.
+    pub async fn logout(&self, shown: &[Shown<'_>]) -> Result<(), AuthError> {
         let mut refusal = AuthError::TokenMissing;
         let mut endings = Vec::new();
-        for ending in [session, refresh, access].into_iter().flatten() {
-            match ending {
+        for shown in shown {
+            match self.ending(*shown, EndReason::Logout) {
                 Ok(ending) => endings.push(ending),
                 Err(error) => refusal = error,
             }
@@ -49,6 +46,13 @@ impl Auth {
         Ok(())
     }
 
+    /// Ends the session that a browser had before it signed in anew.
+    pub async fn replace(&self, shown: Shown<'_>) -> Result<(), AuthError> {
+        let ending = self.ending(shown, EndReason::Replaced)?;
+        self.stores.sessions.end(&ending, self.clock.now()).await?;
+        Ok(())
+    }
+
     /// Ends every session of the caller; without this one, if `keep_current`. Returns how many.
     pub async fn logout_all(&self, caller: &Caller, keep_current: bool) -> Result<usize, AuthError> {
         let claims = caller.claims();
@@ -58,25 +62,26 @@ impl Auth {
         Ok(ended.len())
     }
 
-    fn ending_by_access(&self, token: &str) -> Result<Ending, AuthError> {
-        let claims = match self.keys.verify(token, self.clock.now()) {
-            Ok(claims) => claims,
-            Err(TokenError::Expired(claims)) => *claims,
-            Err(TokenError::Invalid) => return Err(AuthError::TokenInvalid),
+    fn ending(&self, shown: Shown<'_>, reason: EndReason) -> Result<Ending, AuthError> {
+        let secret = self.keys.refresh_secret();
+        let (session, token) = match shown {
+            Shown::Access(token) => {
+                let claims = match self.keys.verify(token, self.clock.now()) {
+                    Ok(claims) => claims,
+                    Err(TokenError::Expired(claims)) => *claims,
+                    Err(TokenError::Invalid) => return Err(AuthError::TokenInvalid),
+                };
+                (claims.session, Some((claims.id, claims.expires_at)))
+            }
+            Shown::Refresh(token) => {
+                let token = RefreshToken::parse(token, secret).map_err(|_| AuthError::RefreshInvalid)?;
+                (token.session(), None)
+            }
+            Shown::Session(token) => {
+                let token = SessionToken::parse(token, secret).map_err(|_| AuthError::TokenInvalid)?;
+                (token.session(), None)
+            }
         };
-        let token = Some((claims.id, claims.expires_at));
-        Ok(Ending { session: claims.session, owner: None, token, reason: EndReason::Logout })
-    }
-
-    fn ending_by_refresh(&self, token: &str) -> Result<Ending, AuthError> {
-        let token =
-            RefreshToken::parse(token, self.keys.refresh_secret()).map_err(|_| AuthError::RefreshInvalid)?;
-        Ok(Ending { session: token.session(), owner: None, token: None, reason: EndReason::Logout })
-    }
-
-    fn ending_by_session(&self, token: &str) -> Result<Ending, AuthError> {
-        let token = SessionToken::parse(token, self.keys.refresh_secret());
-        let session = token.map_err(|_| AuthError::TokenInvalid)?.session();
-        Ok(Ending { session, owner: None, token: None, reason: EndReason::Logout })
+        Ok(Ending { session, owner: None, token, reason })
     }
 }

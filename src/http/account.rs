@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Shared,
-    body::Json,
+    body::{Json, member},
     caller::{ClientAddress, SignedIn},
     problem::Problem,
 };
 use crate::{
-    auth::{accounts::NewAccount, error::AuthError},
+    auth::accounts::NewAccount,
     domain::{
         secret::Password,
         user::{Email, Role, User, Username},
@@ -34,9 +34,9 @@ pub async fn signup(
     Json(body): Json<SignupBody>,
 ) -> Result<Response, Problem> {
     let new = NewAccount {
-        username: Username::parse(&body.username).map_err(AuthError::from)?,
-        password: Password::parse(&body.password).map_err(AuthError::from)?,
-        email: body.email.as_deref().map(Email::parse).transpose().map_err(AuthError::from)?,
+        username: member("username", Username::parse(&body.username))?,
+        password: member("password", Password::parse(&body.password))?,
+        email: member("email", body.email.as_deref().map(Email::parse).transpose())?,
         roles: Vec::new(),
     };
     let user = http.auth.signup(new, address).await?;
@@ -60,8 +60,8 @@ pub async fn change_password(
     ClientAddress(address): ClientAddress,
     Json(body): Json<PasswordBody>,
 ) -> Result<StatusCode, Problem> {
-    let current = Password::parse(&body.current).map_err(AuthError::from)?;
-    let new = Password::parse(&body.new).map_err(AuthError::from)?;
+    let current = member("current", Password::parse(&body.current))?;
+    let new = member("new", Password::parse(&body.new))?;
     http.auth.change_password(&caller, &current, &new, address).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 use super::{
     account::{PasswordBody, SignupBody},
     body,
+    logout::LogoutBody,
     problem::Problem,
-    tokens::{LoginBody, LogoutBody, RefreshBody},
+    tokens::{LoginBody, RefreshBody},
 };
 
 /// What each route that takes a body would answer to one it cannot read.

@@ -1,7 +1,7 @@
-//! JSON bodies: bounded in size and time, then parsed once into a type. Says what is wrong and where
-//! in the text, never what stood there.
+//! JSON bodies: bounded in size and time, then parsed once into a type. Says which member is wrong and
+//! what it takes, never what stood there.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -20,6 +20,8 @@ pub const LIMIT: usize = 64 * 1024;
 const DISCARDED: u64 = 2 * 1024 * 1024;
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
+/// A member inside others is named up to this length: how it is called may be the client's choice.
+const PLACE_MAX_CHARS: usize = 64;
 
 /// A body that must be there.
 #[derive(Debug)]
@@ -62,14 +64,44 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
 /// invalid UTF-8 are all `invalid_request`.
 ///
 /// # Errors
-/// A problem that names the place, not the content.
+/// A problem that names the member or the place, not the content.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let what = match error.classify() {
-            serde_json::error::Category::Data => "the JSON body does not have the members asked for",
-            _ => "the body is not valid JSON",
-        };
-        Problem::invalid_request(format!("{what} (line {}, column {})", error.line(), error.column()))
+    let mut text = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut text)
+        .map_err(|error| refusal(&error.path().to_string(), error.inner()))?;
+    text.end().map_err(|error| refusal("", &error))?;
+    Ok(value)
+}
+
+/// A member's value, as the type it is to be.
+///
+/// # Errors
+/// A problem that names the member.
+pub fn member<T>(name: &str, parsed: Result<T, impl Display>) -> Result<T, Problem> {
+    parsed.map_err(|error| Problem::invalid_request(format!("{name}: {error}")))
+}
+
+fn refusal(place: &str, error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    if !error.is_data() {
+        let detail = format!("the body is not valid JSON (line {line}, column {column})");
+        return Problem::invalid_request(detail);
+    }
+    let text = error.to_string();
+    let text = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
+    let place: String = place.chars().take(PLACE_MAX_CHARS).collect();
+    let place = if place == "." { "the body" } else { &place };
+    // Of the library's words only those are repeated that come from our types: they stand last, after
+    // what came, or between the first quotes of a text that holds nothing else.
+    let named = |beginning| text.strip_prefix(beginning).and_then(|name| name.strip_suffix('`'));
+    Problem::invalid_request(match (named("missing field `"), named("duplicate field `")) {
+        (Some(name), _) => format!("{name}: is missing"),
+        (_, Some(name)) => format!("{name}: came more than once"),
+        _ => match text.rsplit_once(", expected ") {
+            Some((_, taken)) if taken.starts_with("struct ") => format!("{place}: takes a JSON object"),
+            Some((_, taken)) => format!("{place}: takes {}", taken.replace('`', "")),
+            None => format!("{place}: is not what is taken here"),
+        },
     })
 }
 
@@ -118,4 +150,52 @@ fn is_too_long(error: &axum::Error) -> bool {
         source = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "what is read does not matter here")]
+    struct Sample {
+        name: String,
+        count: Option<u8>,
+        kind: Option<Kind>,
+        within: Option<Within>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Kind {
+        One,
+        Two,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "what is read does not matter here")]
+    struct Within {
+        flag: bool,
+    }
+
+    #[test]
+    fn the_member_and_what_it_takes_are_named_and_its_value_is_not() {
+        for (body, detail) in [
+            ("{}", "name: is missing"),
+            (r#"{"name":"a","name":"b"}"#, "name: came more than once"),
+            (r#"{"name":"a","count":"SECRET"}"#, "count: takes u8"),
+            (r#"{"name":"a","count":"SECRET, expected SECRET"}"#, "count: takes u8"),
+            (r#"{"name":"a","kind":"SECRET"}"#, "kind: takes one or two"),
+            (r#"{"name":"a","kind":"missing field `SECRET`"}"#, "kind: takes one or two"),
+            (r#"{"name":"a","within":{"flag":"SECRET"}}"#, "within.flag: takes a boolean"),
+            (r#"{"name":{"SECRET":1}}"#, "name: takes a string"),
+            (r#""SECRET""#, "the body: takes a JSON object"),
+            (r#"{"name":SECRET}"#, "the body is not valid JSON (line 1, column 9)"),
+        ] {
+            let problem = parse::<Sample>(body.as_bytes()).expect_err(body);
+            assert_eq!(problem.detail(), detail, "{body}");
+        }
+    }
 }

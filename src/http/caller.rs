@@ -4,6 +4,7 @@
 use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
+    sync::Once,
 };
 
 use axum::{
@@ -108,8 +109,27 @@ impl FromRequestParts<Shared> for ClientAddress {
 
     async fn from_request_parts(parts: &mut Parts, http: &Shared) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        if let Some(peer) =
+            peer.filter(|peer| forwarded::is_unheard(*peer, &parts.headers, &http.trusted_proxies))
+        {
+            notice_unheard(peer);
+        }
         Ok(Self(peer.map(|peer| forwarded::client_address(peer, &parts.headers, &http.trusted_proxies))))
     }
+}
+
+/// Anybody can send such headers, so it is said once, and counted.
+fn notice_unheard(peer: IpAddr) {
+    static SAID: Once = Once::new();
+
+    metrics::counter!("keyward_forwarded_ignored_total").increment(1);
+    SAID.call_once(|| {
+        tracing::warn!(
+            client.address = %peer.to_canonical(),
+            "X-Forwarded-For or Forwarded came from a peer that is not in server.trusted_proxies, and was \
+             ignored: if that is your proxy, name it there, or all its clients count as one"
+        );
+    });
 }
 
 /// When the request reached the server: before anything of it was looked up, its body included.

@@ -29,12 +29,22 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     }
 }
 
+/// Whether a peer that is not trusted says for whom it asks.
+#[must_use]
+pub fn is_unheard(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> bool {
+    let says = headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded");
+    says && !is_trusted(peer.to_canonical(), trusted)
+}
+
+fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|net| net.contains(&address))
+}
+
 /// Follows hops, nearest first, as far as the proxies are trusted; `None` is one that is no address.
 fn walk(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));
     let mut client = peer;
     for hop in hops.iter().take(MAX_HOPS) {
-        let Some(address) = hop.filter(|_| is_trusted(client)) else { break };
+        let Some(address) = hop.filter(|_| is_trusted(client, trusted)) else { break };
         client = address;
     }
     client

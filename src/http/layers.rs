@@ -12,7 +12,7 @@ use axum::{
 };
 use metrics::Counter;
 use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 use uuid::Uuid;
 
 use super::{Shared, problem::Problem};
@@ -38,6 +38,11 @@ pub fn common(routes: Router<Shared>) -> Router<Shared> {
         ServiceBuilder::new()
             .layer(from_fn(identify))
             .layer(from_fn(count))
+            // Whoever may be told may not be who asks next; what is for everybody says so itself.
+            .layer(SetResponseHeaderLayer::if_not_present(
+                header::CACHE_CONTROL,
+                HeaderValue::from_static("no-store"),
+            ))
             .layer(CatchPanicLayer::custom(after_panic)),
     )
 }

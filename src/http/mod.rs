@@ -16,8 +16,10 @@ mod front;
 mod health;
 mod keys;
 mod layers;
+mod logout;
 mod oauth;
 mod origin;
+mod own;
 pub mod problem;
 mod rate;
 mod rest_sessions;
@@ -65,8 +67,8 @@ pub fn public(http: &Shared) -> Routes {
     let api = Router::new()
         .route("/v1/login", post(tokens::login))
         .route("/v1/refresh", post(tokens::refresh))
-        .route("/v1/logout", post(tokens::logout))
-        .route("/v1/logout/all", post(tokens::logout_all))
+        .route("/v1/logout", post(logout::logout))
+        .route("/v1/logout/all", post(logout::logout_all))
         .route("/v1/signup", post(account::signup))
         .route("/v1/me", get(account::me))
         .route("/v1/password", post(account::change_password))

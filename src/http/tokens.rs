@@ -1,27 +1,29 @@
-//! Sign in, refresh, sign out.
+//! Sign in and refresh.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use axum::{
-    extract::{Query, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::State,
+    http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, Unexpected, Visitor},
+};
 
 use super::{
     Shared, app_caller,
-    body::{Json, OptionalJson},
-    caller::{ArrivedAt, ClientAddress, Credential, SignedIn},
+    body::{Json, OptionalJson, member},
+    caller::{ArrivedAt, ClientAddress},
     origin,
+    own::{self, Browser},
     problem::Problem,
 };
 use crate::{
     auth::{
         error::AuthError,
         login::{Login, SessionGrant},
-        logout::Tokens,
         tokens::TokenSet,
     },
     domain::{app::AppName, secret::Password, session::Device, user::Username},
@@ -41,8 +43,7 @@ pub struct LoginBody {
 }
 
 /// How a client keeps its refresh token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Transport {
     /// It is in the body, and the client's own affair.
     #[default]
@@ -53,14 +54,40 @@ pub enum Transport {
     Session,
 }
 
+impl<'de> Deserialize<'de> for Transport {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_str(Word)
+    }
+}
+
+/// Says what a transport may be, whatever stood there.
+struct Word;
+
+impl Visitor<'_> for Word {
+    type Value = Transport;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("body, cookie or session")
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<Transport, E> {
+        match word {
+            "body" => Ok(Transport::Body),
+            "cookie" => Ok(Transport::Cookie),
+            "session" => Ok(Transport::Session),
+            _ => Err(E::invalid_value(Unexpected::Other("another word"), &self)),
+        }
+    }
+}
+
 pub async fn login(
     State(http): State<Shared>,
     ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     Json(body): Json<LoginBody>,
 ) -> Result<Response, Problem> {
-    let app =
-        body.app.as_deref().map_or(Ok(AppName::default_app()), AppName::parse).map_err(AuthError::from)?;
+    let app = body.app.as_deref().map_or(Ok(AppName::default_app()), AppName::parse);
+    let app = member("app", app)?;
     if body.transport != Transport::Body && headers.contains_key(header::ORIGIN) {
         // Else a stranger's page could sign its visitor in as somebody else.
         origin::require_own_page(&http, &headers, &app).await?;
@@ -68,8 +95,8 @@ pub async fn login(
     app_caller::require_secret(&http, &headers, &app).await?;
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let login = Login {
-        username: Username::known(&body.username).map_err(AuthError::from)?,
-        password: Password::parse(&body.password).map_err(AuthError::from)?,
+        username: member("username", Username::known(&body.username))?,
+        password: member("password", Password::parse(&body.password))?,
         app: Some(app),
         device: Device::new(body.device.as_deref(), address, user_agent),
         kept: http.cookies.kept(&headers),
@@ -81,14 +108,39 @@ pub async fn login(
         let issued = http.auth.login(login).await?;
         (issued.user, tokens(&http, &issued, body.transport))
     };
-    if body.transport != Transport::Body
-        && let Some(device) = http.auth.device_token(user, &http.cookies.kept(&headers))
-    {
-        response
-            .headers_mut()
-            .append(header::SET_COOKIE, http.cookies.device.keep(device.expose(), DEVICE_KEPT));
+    if body.transport == Transport::Body {
+        return Ok(response);
+    }
+    replace(&http, &headers, body.transport, &mut response).await;
+    if let Some(device) = http.auth.device_token(user, &http.cookies.kept(&headers)) {
+        let kept = http.cookies.device.keep(device.expose(), DEVICE_KEPT);
+        response.headers_mut().append(header::SET_COOKIE, kept);
     }
     Ok(response)
+}
+
+/// Ends what the browser was signed in to before, now that it has something else to keep. Where that
+/// fails the sign-in stands all the same: an error would leave the browser with its old session, and
+/// open one more at each try.
+async fn replace(http: &Shared, headers: &HeaderMap, transport: Transport, response: &mut Response) {
+    let Ok(browser) = Browser::of(http, headers).await else {
+        tracing::warn!("the session before a sign-in could not be ended: a store is away");
+        return;
+    };
+    for shown in browser.living() {
+        if let Err(error) = http.auth.replace(shown).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the session before a sign-in could not be ended");
+        }
+    }
+    // The cookie of the same transport has a new content already.
+    let (other, cookie) = match transport {
+        Transport::Session => (&browser.refresh, &http.cookies.refresh),
+        Transport::Body | Transport::Cookie => (&browser.session, &http.cookies.session),
+    };
+    if other.is_spent() {
+        response.headers_mut().append(header::SET_COOKIE, cookie.clear());
+    }
 }
 
 #[derive(Deserialize)]
@@ -107,7 +159,7 @@ pub async fn refresh(
     let has_body = body.is_some();
     let (token, transport) = match body.and_then(|body| body.refresh_token) {
         Some(token) => (token, Transport::Body),
-        None => match own_cookie(&http, &headers).await? {
+        None => match own::refresh(&http, &headers).await?.token()? {
             Some(token) => (token, Transport::Cookie),
             None if has_body => {
                 return Err(Problem::invalid_request("there is neither a refresh_token nor a cookie"));
@@ -121,75 +173,6 @@ pub async fn refresh(
     }
     let issued = http.auth.refresh(&token, arrived_at).await?;
     Ok(tokens(&http, &issued, transport))
-}
-
-#[derive(Deserialize)]
-pub struct LogoutBody {
-    refresh_token: Option<String>,
-}
-
-pub async fn logout(
-    State(http): State<Shared>,
-    headers: HeaderMap,
-    OptionalJson(body): OptionalJson<LogoutBody>,
-) -> Result<Response, Problem> {
-    let cookie = own_cookie(&http, &headers).await?;
-    let session = own_session_cookie(&http, &headers).await?;
-    let refresh = body.and_then(|body| body.refresh_token);
-    let access = match Credential::of(&headers) {
-        Credential::Bearer(token) => Some(token),
-        Credential::None => None,
-        Credential::Malformed => return Err(Problem::malformed_credential()),
-    };
-    let tokens =
-        Tokens { access, refresh: refresh.as_deref().or(cookie.as_deref()), session: session.as_deref() };
-    http.auth.logout(tokens).await?;
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    let cookies = [(cookie, &http.cookies.refresh), (session, &http.cookies.session)];
-    for (_, sent) in cookies.into_iter().filter(|(token, _)| token.is_some()) {
-        response.headers_mut().append(header::SET_COOKIE, sent.clear());
-    }
-    Ok(response)
-}
-
-/// The refresh token of the cookie, if there is one and the request comes from where it may.
-async fn own_cookie(http: &Shared, headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(token) = http.cookies.refresh.read(headers)? else { return Ok(None) };
-    // Where the session is over there is nothing left to guard, and the answer will say so.
-    if let Some(app) = http.auth.app_of_refresh_token(&token).await? {
-        origin::require_own(http, headers, &app).await?;
-    }
-    Ok(Some(token))
-}
-
-/// The session token of the cookie, likewise.
-async fn own_session_cookie(http: &Shared, headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(token) = http.cookies.session.read(headers)? else { return Ok(None) };
-    if let Some(app) = http.auth.app_of_session_token(&token).await? {
-        origin::require_own(http, headers, &app).await?;
-    }
-    Ok(Some(token))
-}
-
-#[derive(Deserialize)]
-pub struct LogoutAllQuery {
-    keep: Option<Keep>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Keep {
-    Current,
-}
-
-pub async fn logout_all(
-    State(http): State<Shared>,
-    SignedIn(caller): SignedIn,
-    query: Result<Query<LogoutAllQuery>, axum::extract::rejection::QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|_| Problem::invalid_request("keep takes only the value current"))?;
-    let ended = http.auth.logout_all(&caller, query.keep.is_some()).await?;
-    Ok(axum::Json(json!({ "ended": ended })).into_response())
 }
 
 /// The tokens of a sign-in or refresh, in the members of RFC 6749 section 5.1 and our own.

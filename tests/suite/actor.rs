@@ -11,7 +11,7 @@ use std::{
 use keyward::{
     auth::{
         Auth, Limit, Policy, Stores, accounts::NewAccount, check::Passed, error::AuthError, login::Login,
-        logout::Tokens, tokens::TokenSet,
+        logout::Shown, tokens::TokenSet,
     },
     domain::{
         algorithm::Algorithm,
@@ -152,7 +152,8 @@ impl Server {
     }
 
     pub async fn logout(&self, access: Option<&str>, refresh: Option<&str>) {
-        self.auth.logout(Tokens { access, refresh, session: None }).await.expect("signed out");
+        let shown = access.map(Shown::Access).into_iter().chain(refresh.map(Shown::Refresh));
+        self.auth.logout(&shown.collect::<Vec<_>>()).await.expect("signed out");
     }
 
     pub async fn logout_all(&self, token: &str) -> Result<usize, AuthError> {

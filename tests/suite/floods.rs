@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::future::join_all;
 use keyward::{
-    auth::{Auth, accounts::NewAccount, error::AuthError, login::Login, logout::Tokens},
+    auth::{Auth, accounts::NewAccount, error::AuthError, login::Login, logout::Shown},
     domain::{app::AppName, session::Device},
     store::revocations::Subject,
 };
@@ -206,8 +206,7 @@ async fn one_session_leaves_only_so_many_revoked_tokens_for_everybody_to_keep(
     }
     assert_eq!(refused, 40);
     for access in &others {
-        let tokens = Tokens { access: Some(access), refresh: None, session: None };
-        server.auth.logout(tokens).await.expect("signed out");
+        server.auth.logout(&[Shown::Access(access)]).await.expect("signed out");
         assert!(server.check(access).await.is_err());
     }
     assert!(server.check(&tokens.access_token).await.is_err(), "a sign-out is never refused");

@@ -12,7 +12,7 @@ use crate::{
     servers::redis,
 };
 use ::keyward::{
-    auth::{logout::Tokens, tokens::TokenSet},
+    auth::{logout::Shown, tokens::TokenSet},
     domain::session::EndReason,
     store::{redis::target::Mode, sessions::Ending},
 };
@@ -29,10 +29,10 @@ fn code<T>(answer: Result<T, AuthError>) -> Option<&'static str> {
 /// Everything but the check.
 async fn assert_all_else_is_unavailable(server: &Server, tokens: &TokenSet) {
     let away = Some("store_unavailable");
-    let access = Tokens { access: Some(&tokens.access_token), ..Tokens::default() };
+    let access = [Shown::Access(&tokens.access_token)];
     assert_eq!(code(server.try_login(USER, PASSWORD, None).await), away);
     assert_eq!(code(server.refresh(tokens.refresh_token.expose()).await), away);
-    assert_eq!(code(server.auth.logout(access).await), away);
+    assert_eq!(code(server.auth.logout(&access).await), away);
     assert_eq!(code(server.logout_all(&tokens.access_token).await), away);
 }
 

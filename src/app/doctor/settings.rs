@@ -1,7 +1,7 @@
 //! Settings that are allowed, and that an operator should know the price of.
 
 use super::finding::Finding;
-use crate::config::{RefreshKeys, Settings};
+use crate::config::{RefreshKeys, Server, Settings};
 
 pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
     let server = &settings.server;
@@ -22,6 +22,14 @@ pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
         !server.management_listen.ip().is_loopback(),
         format!("metrics are open to whoever reaches {}", server.management_listen),
     );
+    note(
+        server.trusted_proxies.is_empty() && has_proxy(server),
+        format!(
+            "server.public_url is {url}, which a proxy seems to answer, and server.trusted_proxies is empty: \
+             all its clients count as one address, so a few wrong passwords keep everybody out; name the \
+             proxy's address there"
+        ),
+    );
     let refresh_keys = settings.storage.redis.as_ref().map(|redis| redis.refresh_keys);
     note(
         refresh_keys == Some(RefreshKeys::Plain),
@@ -35,4 +43,13 @@ pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
         findings.push(Finding::good("settings", "nothing to remark"));
     }
     findings
+}
+
+/// Whether clients know the server by an address that it does not answer itself: it speaks no TLS, and
+/// has one port.
+fn has_proxy(server: &Server) -> bool {
+    let Some(url) = &server.public_url_set else { return false };
+    let Some(authority) = url.origin().strip_prefix("http://") else { return true };
+    let port = authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(80);
+    server.listen.port() != port
 }

@@ -172,3 +172,43 @@ async fn nothing_secret_is_logged() {
     assert!(!printed.contains(secret) && !printed.contains("$argon2"), "{printed}");
     assert_eq!(printed.matches(&password).count(), printed_first, "{printed}");
 }
+
+#[tokio::test]
+async fn a_400_names_the_member_and_what_it_takes_and_never_its_value() {
+    let install = Install::new().with("KEYWARD_ACCOUNTS_SIGNUP", "open");
+    let server = install.start().await;
+    let admin = server.admin().await;
+    let long = "SECRET".repeat(100);
+    for (path, body, detail) in [
+        ("/v1/login", json!({ "password": "SECRET" }), "username: is missing"),
+        ("/v1/login", json!({ "username": 1, "password": "SECRET" }), "username: takes a string"),
+        ("/v1/login", json!({ "username": "SECRET", "password": ["SECRET"] }), "password: takes a string"),
+        (
+            "/v1/login",
+            json!({ "username": "a", "password": "b", "transport": "SECRET" }),
+            "transport: takes body, cookie or session",
+        ),
+        (
+            "/v1/login",
+            json!({ "username": "a", "password": "b", "transport": null }),
+            "transport: takes body, cookie or session",
+        ),
+        ("/v1/login", json!({ "username": long, "password": "b" }), "username: a user name has at most"),
+        ("/v1/login", json!({ "username": "a", "password": long }), "password: a password has at most"),
+        ("/v1/login", json!({ "username": "a", "password": "" }), "password: a password must not be empty"),
+        ("/v1/login", json!({ "username": "a", "password": "b", "app": "SECRET?" }), "app: "),
+        ("/v1/login", json!({ "username": "a", "password": "b", "app": "nothing" }), "app: takes the name"),
+        ("/v1/login", json!({ "username": "a", "password": "b", "device": 7 }), "device: takes a string"),
+        ("/v1/refresh", json!({ "refresh_token": 7 }), "refresh_token: takes a string"),
+        ("/v1/logout", json!({ "refresh_token": {} }), "refresh_token: takes a string"),
+        ("/v1/signup", json!({ "username": "bob" }), "password: is missing"),
+        ("/v1/signup", json!({ "username": "bob", "password": long }), "password: a password has at most"),
+        ("/v1/signup", json!({ "username": "bob", "password": "b", "email": "SECRET" }), "email: "),
+        ("/v1/password", json!({ "current": "a" }), "new: is missing"),
+        ("/v1/password", json!({ "current": "", "new": "SECRET" }), "current: a password must not be empty"),
+    ] {
+        let problem = admin.post_authorized(path, &body).await.problem(400, "invalid_request");
+        let said = problem["detail"].as_str().expect("a text");
+        assert!(said.starts_with(detail) && !said.contains("SECRET"), "{path} {body}: {said}");
+    }
+}

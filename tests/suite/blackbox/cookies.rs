@@ -269,3 +269,100 @@ async fn behind_tls_what_is_kept_of_the_device_is_bound_to_the_host() {
     assert!(set.starts_with("__Host-keyward-device=kwd_"), "{set}");
     assert!(set.ends_with("; Path=/; HttpOnly; SameSite=Strict; Secure"), "{set}");
 }
+
+/// All that a browser is told to keep or to forget, but for what it keeps of the device.
+fn all(headers: &HeaderMap) -> Vec<String> {
+    set_cookies(headers).into_iter().filter(|set| !is_of_device(set)).collect()
+}
+
+#[tokio::test]
+async fn signing_in_anew_ends_the_browsers_own_session_and_nobody_elses() {
+    let (browser, first) = Browser::sign_in(&Install::new()).await;
+    let elsewhere = browser.server.client().signed_in("alice", PASSWORD).await;
+    let sign_in = |transport: &str, cookie: &str, origin: Option<&'static str>| {
+        let body = json!({ "username": "alice", "password": PASSWORD, "app": "web", "transport": transport });
+        let request =
+            browser.server.client().request("POST", "/v1/login").header("cookie", cookie).json(&body);
+        origin.map_or(request.try_clone().expect("a copy"), |origin| request.header("origin", origin))
+    };
+    let ended = |access: String| {
+        let actor = browser.server.client().with_access(&access);
+        async move { actor.get("/v1/me").await }
+    };
+    let access = |answer: &Answer| answer.json()["access_token"].as_str().expect("a token").to_owned();
+    let pair = |set: &str| set.split(';').next().expect("a pair").to_owned();
+
+    // Who may not use the cookie, or does not sign in, ends nothing.
+    let wrong = json!({ "username": "alice", "password": "wrong", "app": "web", "transport": "cookie" });
+    let failed = browser.post("/v1/login").header("origin", PAGE).json(&wrong);
+    send(failed).await.problem(401, "invalid_credentials");
+    assert_eq!(send(sign_in("cookie", &browser.cookie, None)).await.status, 200);
+    assert_eq!(send(sign_in("body", &browser.cookie, Some(PAGE))).await.status, 200);
+    assert_eq!(ended(access(&first)).await.status, 200);
+
+    let second = send(sign_in("cookie", &browser.cookie, Some(PAGE))).await;
+    assert_eq!(second.status, 200, "{second:?}");
+    ended(access(&first)).await.problem_with_reason(401, "token_revoked", "replaced");
+    assert_eq!(ended(access(&second)).await.status, 200);
+
+    // By the other transport: the browser keeps one cookie, and the other is taken from it.
+    let refresh = pair(&all(&second.headers)[0]);
+    let third = send(sign_in("session", &refresh, Some(PAGE))).await;
+    let set = all(&third.headers);
+    assert!(set[0].starts_with("keyward-session=kws_"), "{set:?}");
+    assert!(set[1].starts_with("keyward-refresh=; Max-Age=0"), "{set:?}");
+    ended(access(&second)).await.problem_with_reason(401, "token_revoked", "replaced");
+    let session = pair(&set[0]);
+    let fourth = send(sign_in("session", &session, Some(PAGE))).await;
+    assert_eq!(all(&fourth.headers).len(), 1, "{fourth:?}");
+    let old = browser.server.client().request("GET", "/v1/me").header("cookie", &session);
+    send(old).await.problem_with_reason(401, "session_ended", "replaced");
+
+    // One that is not genuine is no hindrance.
+    assert_eq!(send(sign_in("cookie", "keyward-refresh=kwr_A", Some(PAGE))).await.status, 200);
+    assert_eq!(elsewhere.check().await.status, 200);
+}
+
+#[tokio::test]
+async fn signing_out_is_not_hindered_by_a_cookie_that_is_not_genuine() {
+    let (browser, _) = Browser::sign_in(&Install::new()).await;
+    let client = browser.server.client();
+    for name in ["keyward-refresh", "keyward-session"] {
+        let alice = client.signed_in("alice", PASSWORD).await;
+        let planted = format!("{name}=kwr_planted");
+        let out = alice.authorized("POST", "/v1/logout").header("cookie", &planted).header("origin", PAGE);
+        let out = send(out).await;
+        assert_eq!(out.status, 204, "{out:?}");
+        let cleared = cookie(&out.headers).expect("it is taken from the browser");
+        assert!(cleared.starts_with(&format!("{name}=; Max-Age=0")), "{cleared}");
+        alice.check().await.refused(401, "token_revoked");
+        let alone = client.request("POST", "/v1/logout").header("cookie", &planted).header("origin", PAGE);
+        let alone = send(alone).await;
+        assert_eq!(alone.status, 401, "{alone:?}");
+        assert!(cookie(&alone.headers).expect("here too").starts_with(&format!("{name}=; Max-Age=0")));
+    }
+}
+
+#[tokio::test]
+async fn signing_out_ends_what_each_credential_names() {
+    let (browser, first) = Browser::sign_in(&Install::new()).await;
+    let client = browser.server.client();
+    let (by_access, by_body) =
+        (client.signed_in("alice", PASSWORD).await, client.signed_in("alice", PASSWORD).await);
+    let spared = client.signed_in("alice", PASSWORD).await;
+    let request = |origin: &'static str| {
+        let request = by_access.authorized("POST", "/v1/logout").header("cookie", &browser.cookie);
+        request.header("origin", origin).json(&json!({ "refresh_token": by_body.refresh }))
+    };
+    let by_cookie = client.with_access(first.json()["access_token"].as_str().expect("a token"));
+    // A page that may not use the cookie signs out of the rest, and the cookie stays.
+    let out = send(request("https://evil.example.com")).await;
+    assert_eq!((out.status, cookie(&out.headers)), (204, None), "{out:?}");
+    for gone in [&by_access, &by_body] {
+        gone.check().await.refused(401, "token_revoked");
+    }
+    assert_eq!(by_cookie.check().await.status, 200);
+    assert_eq!(send(request(PAGE)).await.status, 204);
+    by_cookie.check().await.refused(401, "token_revoked");
+    assert_eq!(spared.check().await.status, 200);
+}

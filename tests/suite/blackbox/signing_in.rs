@@ -5,7 +5,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     actor::{Actor, send},
-    install::{Install, Server},
+    install::{Install, Server, wait_for},
 };
 
 const PASSWORD: &str = "correct horse battery";
@@ -329,4 +329,56 @@ async fn a_name_with_what_cannot_be_seen_is_not_given_anew_and_still_signs_in() 
     assert_eq!(alice.get("/v1/me").await.json()["username"], old);
     install.good(&["user", "disable", old]);
     server.client().login("alice", PASSWORD).await.problem(401, "invalid_credentials");
+}
+
+#[tokio::test]
+async fn no_answer_that_tells_of_a_user_may_be_kept() {
+    let install = Install::new().with("KEYWARD_ACCOUNTS_SIGNUP", "open");
+    let server = install.start().await;
+    let body = json!({ "username": "carol", "password": PASSWORD });
+    let made = server.client().post("/v1/signup", &body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let carol = server.client().signed_in("carol", PASSWORD).await;
+    for answer in [made, carol.get("/v1/me").await, carol.get("/v1/sessions").await, carol.logout().await] {
+        assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
+    }
+    let keys = carol.get("/.well-known/jwks.json").await;
+    assert!(keys.header("cache-control").starts_with("public"), "what is for everybody is: {keys:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_trusted_is_noticed_once() {
+    let install = Install::new();
+    let server = with_alice(&install).await;
+    let body = json!({ "username": "alice", "password": PASSWORD });
+    let through = |header: &'static str, value: &'static str| {
+        send(server.client().request("POST", "/v1/login").header(header, value).json(&body))
+    };
+    let noticed = || server.stderr().matches("server.trusted_proxies").count();
+    server.client().signed_in("alice", PASSWORD).await;
+    assert_eq!(through("x-forwarded-for", "192.0.2.7").await.status, 200);
+    assert_eq!(through("forwarded", "for=192.0.2.7").await.status, 200);
+    wait_for(|| (noticed() > 0).then_some(())).expect("a line in the log");
+    assert_eq!(noticed(), 1, "{}", server.stderr());
+    assert!(!server.stderr().contains("192.0.2.7"), "the peer is named, not whom it named");
+    let page = server.client().at(&server.management_url).get("/metrics").await.text;
+    assert!(page.contains("keyward_forwarded_ignored_total 2"), "{page}");
+
+    server.terminate();
+    let install = install.with("KEYWARD_SERVER_TRUSTED_PROXIES", "127.0.0.0/8");
+    let server = install.start().await;
+    let request = server.client().request("POST", "/v1/login").header("x-forwarded-for", "192.0.2.7");
+    assert_eq!(send(request.json(&body)).await.status, 200);
+    server.ask_to_stop();
+    assert!(!server.stderr().contains("server.trusted_proxies"), "{}", server.stderr());
+}
+
+#[test]
+fn the_doctor_remarks_a_proxy_that_nobody_named() {
+    let install = Install::new();
+    let remarks = |install: &Install| install.run(&["doctor"]).stdout.contains("server.trusted_proxies");
+    assert!(!remarks(&install));
+    let install = install.with("KEYWARD_SERVER_PUBLIC_URL", "https://auth.example.com");
+    assert!(remarks(&install));
+    assert!(!remarks(&install.with("KEYWARD_SERVER_TRUSTED_PROXIES", "127.0.0.1")));
 }
