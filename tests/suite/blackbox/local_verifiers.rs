@@ -178,9 +178,10 @@ async fn haproxy_verifies_by_public_keys_through_a_rotation() {
     assert_eq!(status(&haproxy.url, &admin).await, 200, "the old key's tokens go on to their end");
 }
 
-#[test]
-fn a_key_that_is_not_there_has_no_public_half() {
+#[tokio::test]
+async fn a_key_that_is_not_there_has_no_public_half() {
     let install = Install::new();
+    install.start().await;
     let outcome = install.run(&["key", "public", "nobody"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(outcome.stdout.is_empty() && outcome.stderr.contains("nobody"), "{outcome:?}");
