@@ -125,11 +125,17 @@ impl Auth {
         if claims.generation == 0 {
             return Ok(true);
         }
+        if self.is_unconfirmed() {
+            return Ok(false);
+        }
         let confirmed = self.stores.sessions.confirm(claims.session, claims.generation, now);
         match self.ask_home(confirmed).await {
             Ok(Confirmation::Seen) => Ok(true),
             Ok(Confirmation::Ended(reason)) => Err(AuthError::TokenRevoked(reason)),
-            Err(error) => self.outlast(error).map(|()| false),
+            Err(error) => {
+                self.note_unconfirmed();
+                self.outlast(error).map(|()| false)
+            }
         }
     }
 

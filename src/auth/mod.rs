@@ -40,7 +40,7 @@ use self::{
     app_secrets::AppSecrets,
     error::AuthError,
     lane::{PasswordLane, Room},
-    outage::Silence,
+    outage::{Silence, Unconfirmed},
     refusals::Refusals,
     revocations::Watches,
     verified::VerifiedTokens,
@@ -133,6 +133,7 @@ pub struct Auth {
     verified: VerifiedTokens,
     app_secrets: AppSecrets,
     silence: Silence,
+    unconfirmed: Unconfirmed,
     refusals: Refusals,
     watches: Watches,
 }
@@ -160,6 +161,7 @@ impl Auth {
             verified: VerifiedTokens::new(),
             app_secrets: AppSecrets::new(),
             silence: Silence::default(),
+            unconfirmed: Unconfirmed::default(),
             refusals: Refusals::default(),
             watches: Watches::new(),
         })

@@ -13,11 +13,38 @@ use crate::store::error::StoreError;
 /// than this.
 const PAUSE: u64 = 250;
 
+/// How long confirmations wait after one that was not stored, in milliseconds: where replicas do not
+/// acknowledge, each try takes as long as they are waited for.
+const UNCONFIRMED: u64 = 5_000;
+
 /// Until when the home is left alone, in milliseconds that have passed, whatever the clock shows.
 #[derive(Debug, Default)]
 pub(super) struct Silence(AtomicU64);
 
+/// Until when confirmations wait, in milliseconds that have passed; and after how many breaks of the feed
+/// that was said, for a home that is back has them at once.
+#[derive(Debug, Default)]
+pub(super) struct Unconfirmed {
+    until: AtomicU64,
+    breaks: AtomicU64,
+}
+
 impl Auth {
+    /// Whether a confirmation was not stored a moment ago.
+    pub(super) fn is_unconfirmed(&self) -> bool {
+        self.millis_passed() < self.unconfirmed.until.load(Ordering::Relaxed)
+            && self.stores.revoked.breaks() == self.unconfirmed.breaks.load(Ordering::Relaxed)
+    }
+
+    /// Notes that one was not stored, although the home is there: a home that is away is noticed elsewhere.
+    pub(super) fn note_unconfirmed(&self) {
+        if !self.stores.revoked.is_following() {
+            return;
+        }
+        self.unconfirmed.breaks.store(self.stores.revoked.breaks(), Ordering::Relaxed);
+        self.unconfirmed.until.store(self.millis_passed() + UNCONFIRMED, Ordering::Relaxed);
+    }
+
     /// Asks the home, unless it did not answer a moment ago and has not been heard of since.
     pub(super) async fn ask_home<T>(
         &self,

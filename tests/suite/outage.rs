@@ -185,3 +185,28 @@ async fn what_redis_answered_while_the_feed_was_down_is_kept_when_it_hangs() {
     server.home.clock.advance(Duration::from_secs(10));
     assert_eq!(code(server.check(&unasked.access_token).await), Some("store_unavailable"));
 }
+
+#[tokio::test]
+async fn checks_do_not_wait_again_and_again_for_a_replica_that_is_away() {
+    let redis = redis::Server::start(&[]);
+    let replica = redis::Server::start(&["--replicaof", "127.0.0.1", &redis.port().to_string()]);
+    let mut keyspace = Keyspace::of(vec![redis.url()], Mode::Single);
+    keyspace.wait_for_replicas = 1;
+    eventually("the replica follows", || redis.ask::<i64>("WAIT 1 100") == 1).await;
+    let server = Server::with(Home::in_keyspace(keyspace).await, Options::default()).await;
+    let old = server.login().await;
+    let new = server.refresh(old.refresh_token.expose()).await.expect("granted");
+    let hung = replica.hang();
+    let begun = Instant::now();
+    for _ in 0..20 {
+        server.check(&new.access_token).await.expect("passes");
+    }
+    // One of them has waited.
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    drop(hung);
+    eventually("the replica follows", || redis.ask::<i64>("WAIT 1 100") == 1).await;
+    server.elapse(Duration::from_secs(5)).await;
+    server.check(&new.access_token).await.expect("passes");
+    server.elapse(Duration::from_secs(10)).await;
+    assert_eq!(code(server.refresh(old.refresh_token.expose()).await), Some("refresh_reused"));
+}
