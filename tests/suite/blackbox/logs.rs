@@ -61,7 +61,8 @@ async fn a_reader_that_has_gone_loses_log_lines_and_nothing_else() {
 async fn a_reader_that_sleeps_loses_log_lines_and_nothing_else() {
     let mut redis = redis::Server::start(&["--appendonly", "yes"]);
     let install = Install::new().with("REDIS_URL", redis.url());
-    let redirected = r#"mkfifo "$pid.log"; sleep 600 <"$pid.log" & "$@" 2>"$pid.log""#;
+    // The guard holds the reading end, and does not read.
+    let redirected = r#"mkfifo "$pid.log"; exec 9<>"$pid.log"; "$@" 2>"$pid.log" 9<&-"#;
     let server = start(&install, redirected).await;
     // That a store is away is told with each request that needed it.
     redis.kill();
