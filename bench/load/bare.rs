@@ -10,7 +10,7 @@ use axum::{
     serve::ListenerExt,
 };
 
-use super::{
+use crate::{
     common::guard::{Guard, free_address},
     connection::Answer,
     wrk::Target,

@@ -1,7 +1,7 @@
 //! A row of the table: Keyward, the bare handler and the peer in turn, in the same run, so that what else
 //! the machine does meets all three.
 
-use super::{
+use crate::{
     bare::Bare,
     express::Express,
     keyward::{Kept, Keyward, NO_LIMIT},

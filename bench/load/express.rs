@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, path::Path};
 
-use super::{
+use crate::{
     common::{
         guard::{Guard, free_address},
         redis::Redis,

@@ -3,7 +3,7 @@
 
 use std::{thread, time::Duration};
 
-use super::{
+use crate::{
     argon::raw_hashes,
     keyward::{Kept, Keyward, NO_LIMIT, PASSWORD},
     mint::Mint,

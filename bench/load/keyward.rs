@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{
+use crate::{
     common::{
         guard::{Guard, free_address},
         redis::Redis,

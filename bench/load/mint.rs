@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc, thread};
 
+use crate::keyward::{Keyward, USER};
 use futures_util::{StreamExt, stream};
 use keyward::{
     app::{self, Home},
@@ -18,8 +19,6 @@ use keyward::{
     },
     keys::ring::KeyRing,
 };
-
-use super::keyward::{Keyward, USER};
 
 const CALLERS: usize = 256;
 

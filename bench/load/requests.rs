@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
-use super::{
+use crate::{
     connection::{Answer, Connection},
     keyward::{APP, PASSWORD, USER},
 };

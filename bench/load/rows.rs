@@ -1,6 +1,6 @@
 //! The rows: what is measured, and what it is held to.
 
-use super::{
+use crate::{
     contest::Contest,
     keyward::Kept::{self, Embedded, InRedis},
     work::Work,

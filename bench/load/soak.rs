@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
+use crate::{
     keyward::{Kept, Keyward, NO_LIMIT},
     mint::Mint,
     options::Options,

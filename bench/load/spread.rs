@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
+use crate::{
     connection::Connection,
     keyward::{Kept, Keyward, NO_LIMIT},
     mint::Mint,

@@ -1,6 +1,6 @@
 //! The table, in Markdown, and the arithmetic of its figures.
 
-use super::wrk::Sample;
+use crate::wrk::Sample;
 
 /// A row.
 pub struct Line {

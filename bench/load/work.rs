@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use super::{connection::Connection, express::Express, keyward::Keyward, mint::Mint, requests::Request};
+use crate::{connection::Connection, express::Express, keyward::Keyward, mint::Mint, requests::Request};
 
 const MANY: usize = 10_000;
 /// More than are asked for in a second of what is good but once.

@@ -10,7 +10,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{common::cpu, requests::Request, table::ratio};
+use crate::{common::cpu, requests::Request, table::ratio};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/load/load.lua");
 

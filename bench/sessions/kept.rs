@@ -9,6 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::{
+    APP, IP, SESSIONS_A_USER, common::redis::Redis, data, median, millis, per_second, servers::used_memory,
+    user,
+};
 use keyward::{
     domain::{
         app::AppName,
@@ -21,15 +25,10 @@ use keyward::{
         app_sessions::{AppSessionStore, Listing},
         redis::{
             Keeping, RedisStore, Times,
+            connection::target::{Mode, RedisTarget},
             keys::RefreshKeys,
-            target::{Mode, RedisTarget},
         },
     },
-};
-
-use super::{
-    APP, IP, SESSIONS_A_USER, common::redis::Redis, data, median, millis, per_second, servers::used_memory,
-    user,
 };
 
 const CALLERS: usize = 256;

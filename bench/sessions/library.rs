@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
-use super::{
+use crate::{
     APP, IP, SESSIONS_A_USER,
     common::{cpu, redis::Redis},
     connection::Connection,

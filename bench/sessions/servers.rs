@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, process::Command, time::Duration};
 
-use super::{
+use crate::{
     APP,
     common::{
         cpu,

@@ -6,7 +6,7 @@ use crate::{
     auth::error::AuthError,
     config::{Database, Redis},
     keys::error::KeyError,
-    store::{error::StoreError, redis::target::InvalidTarget},
+    store::{error::StoreError, redis::connection::target::InvalidTarget},
     telemetry::TelemetryError,
 };
 

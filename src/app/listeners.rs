@@ -13,7 +13,7 @@ use crate::{
     config,
     http::{
         self, Http, Room, Routes,
-        server::{Listener, Speaks},
+        wire::server::{Listener, Speaks},
     },
 };
 

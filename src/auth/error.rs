@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use super::lane::{LaneError, Overloaded};
+use super::sign_in::hasher::{LaneError, Overloaded};
 use crate::{
     domain::{secret::InvalidPassword, session::EndReason, user::InvalidName},
     keys::error::KeyError,

@@ -2,33 +2,15 @@
 //! the stores, never a back end, and nothing of HTTP.
 
 pub mod accounts;
-mod app_secrets;
 pub mod app_sessions;
 pub mod apps;
-mod argon;
 pub mod check;
-mod client;
-mod device;
 pub mod error;
 pub mod health;
-mod introspect;
-pub mod lane;
-mod line;
-pub mod login;
-pub mod logout;
-mod outage;
-pub mod password;
-pub mod refresh;
-mod refusals;
 pub mod revocations;
-mod revoke;
-mod roles;
-mod session_cookie;
 pub mod sessions;
-pub mod signup;
-mod throttle;
+pub mod sign_in;
 pub mod tokens;
-mod verified;
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -37,13 +19,17 @@ use std::{
 };
 
 use self::{
-    app_secrets::AppSecrets,
+    apps::secrets::AppSecrets,
+    check::{
+        outage::{Silence, Unconfirmed},
+        verified::VerifiedTokens,
+    },
     error::AuthError,
-    lane::{PasswordLane, Room},
-    outage::{Silence, Unconfirmed},
-    refusals::Refusals,
     revocations::Watches,
-    verified::VerifiedTokens,
+    sign_in::{
+        hasher::{PasswordLane, Room},
+        refusals::Refusals,
+    },
 };
 use crate::{
     domain::{

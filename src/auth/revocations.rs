@@ -17,8 +17,8 @@ use crate::{
     },
     store::{
         apps::AppStore,
-        change_log::Position,
         revocations::{Change, Revocation, RevocationSet, Snapshot, Subject},
+        revoked::log::Position,
     },
 };
 

@@ -1,35 +1,11 @@
 //! How it is spoken: every route and every layer on this page. A handler extracts, calls one verb
 //! of `auth/`, and shapes the answer.
 
-mod account;
-mod app_caller;
+mod api;
 mod app_sessions;
-pub mod bodies;
-pub mod body;
-mod caller;
 mod check;
-mod connection;
-mod cookies;
-mod ext_authz;
-pub mod forwarded;
-mod front;
-mod health;
-mod keys;
-mod layers;
-mod logout;
 mod oauth;
-mod origin;
-mod own;
-pub mod problem;
-mod rate;
-mod rest_sessions;
-mod revocations;
-mod seats;
-pub mod server;
-mod sessions;
-mod socket;
-mod tokens;
-mod verdict;
+pub mod wire;
 
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -41,7 +17,14 @@ use axum::{
 };
 use ipnet::IpNet;
 
-pub use self::{cookies::Cookies, front::Routes, seats::Room};
+pub use self::check::front::Routes;
+pub use self::wire::{cookies::Cookies, seats::Room};
+use self::{
+    api::{account, health, keys, logout, revocations, sessions, tokens},
+    app_sessions::{native, rest},
+    check::ext_authz,
+    wire::{layers, origin},
+};
 use crate::auth::Auth;
 
 /// What handlers share.
@@ -77,7 +60,7 @@ pub fn public(http: &Shared) -> Routes {
         .route("/v1/sessions/{id}", delete(sessions::end))
         .route("/.well-known/jwks.json", get(keys::jwks))
         .merge(health::probes())
-        .merge(app_sessions())
+        .merge(native_sessions())
         .merge(rest_sessions());
     // Browsers are told who may read an answer, whatever it is; the check has rules of its own.
     let api = layers::problems(api).layer(from_fn_with_state(Arc::clone(http), origin::cors));
@@ -100,30 +83,30 @@ fn standards(http: &Shared) -> Router<Shared> {
 }
 
 /// Sessions of other app servers, in this server's own style.
-fn app_sessions() -> Router<Shared> {
-    let all = get(app_sessions::list).post(app_sessions::create).delete(app_sessions::end_all);
-    let data = patch(app_sessions::merge).put(app_sessions::replace);
+fn native_sessions() -> Router<Shared> {
+    let all = get(native::list).post(native::create).delete(native::end_all);
+    let data = patch(native::merge).put(native::replace);
     Router::new()
         .route("/v1/apps/{app}/sessions", all)
-        .route("/v1/apps/{app}/sessions/current", get(app_sessions::get).delete(app_sessions::end))
+        .route("/v1/apps/{app}/sessions/current", get(native::get).delete(native::end))
         .route("/v1/apps/{app}/sessions/current/data", data)
-        .route("/v1/apps/{app}/sessions/activity", get(app_sessions::activity))
-        .route("/v1/apps/{app}/sessions/{id}", delete(app_sessions::end_by_id))
+        .route("/v1/apps/{app}/sessions/activity", get(native::activity))
+        .route("/v1/apps/{app}/sessions/{id}", delete(native::end_by_id))
 }
 
 /// The same in the style of rest-sessions.
 fn rest_sessions() -> Router<Shared> {
     Router::new()
-        .route("/rest-sessions/ping", get(rest_sessions::ping))
-        .route("/rest-sessions/{app}/create/{id}", put(rest_sessions::create))
-        .route("/rest-sessions/{app}/get/{token}", get(rest_sessions::get))
-        .route("/rest-sessions/{app}/set/{token}", post(rest_sessions::set))
-        .route("/rest-sessions/{app}/kill/{token}", delete(rest_sessions::kill))
-        .route("/rest-sessions/{app}/killsoid/{id}", delete(rest_sessions::killsoid))
-        .route("/rest-sessions/{app}/killall", delete(rest_sessions::killall))
-        .route("/rest-sessions/{app}/soid/{id}", get(rest_sessions::soid))
-        .route("/rest-sessions/{app}/soapp", get(rest_sessions::soapp))
-        .route("/rest-sessions/{app}/activity", get(rest_sessions::activity))
+        .route("/rest-sessions/ping", get(rest::ping))
+        .route("/rest-sessions/{app}/create/{id}", put(rest::create))
+        .route("/rest-sessions/{app}/get/{token}", get(rest::get))
+        .route("/rest-sessions/{app}/set/{token}", post(rest::set))
+        .route("/rest-sessions/{app}/kill/{token}", delete(rest::kill))
+        .route("/rest-sessions/{app}/killsoid/{id}", delete(rest::killsoid))
+        .route("/rest-sessions/{app}/killall", delete(rest::killall))
+        .route("/rest-sessions/{app}/soid/{id}", get(rest::soid))
+        .route("/rest-sessions/{app}/soapp", get(rest::soapp))
+        .route("/rest-sessions/{app}/activity", get(rest::activity))
 }
 
 /// The management listener: probes and metrics.

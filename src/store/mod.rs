@@ -7,15 +7,14 @@
 pub mod accounts;
 pub mod app_sessions;
 pub mod apps;
-pub mod change_log;
 pub mod counters;
 pub mod error;
 pub mod installation;
 pub mod memory;
-pub mod outdated;
 pub mod postgres;
 pub mod redis;
 pub mod revocations;
+pub mod revoked;
 pub mod schema;
 pub mod sessions;
 pub mod sqlite;

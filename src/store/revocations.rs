@@ -16,9 +16,11 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::{
-    change_log::{self, ChangeLog, Position},
     error::StoreError,
-    outdated::{Outdated, OutdatedUsers},
+    revoked::{
+        log::{self, ChangeLog, Position},
+        outdated::{Outdated, OutdatedUsers},
+    },
 };
 use crate::domain::{
     claims::AccessClaims,
@@ -253,7 +255,7 @@ impl RevocationSet {
     pub fn shared_snapshot(&self, now: Timestamp) -> Arc<Snapshot> {
         let mut shared = lock(&self.snapshot);
         if let Some(snapshot) = shared.upgrade()
-            && lock(&self.log).behind(snapshot.at).is_some_and(|behind| behind < change_log::KEPT / 2)
+            && lock(&self.log).behind(snapshot.at).is_some_and(|behind| behind < log::KEPT / 2)
         {
             return snapshot;
         }

@@ -3,12 +3,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use crate::{
+    actor::{Options, PASSWORD, Server, USER, name, password},
+    backends::{Home, SessionsOn},
+};
 use keyward::{
     auth::{
         apps::{AppUpdate, NewApp},
         error::AuthError,
-        login::Login,
-        tokens::TokenSet,
+        sign_in::login::Login,
+        tokens::issue::TokenSet,
     },
     domain::{
         app::{AppKind, AppName},
@@ -19,11 +23,6 @@ use keyward::{
 };
 use rstest::rstest;
 use rusqlite::Connection;
-
-use crate::{
-    actor::{Options, PASSWORD, Server, USER, name, password},
-    backends::{Home, SessionsOn},
-};
 
 const OTHER: &str = "another passphrase of seven odd words";
 const SECOND: Duration = Duration::from_secs(1);

@@ -8,10 +8,14 @@ use std::{
     time::Duration,
 };
 
+use crate::{
+    backends::{FIRST_USE, Home, Node},
+    faults::{Cut, Faulty},
+};
 use keyward::{
     auth::{
-        Auth, Limit, Policy, Stores, accounts::NewAccount, check::Passed, error::AuthError, login::Login,
-        logout::Shown, tokens::TokenSet,
+        Auth, Limit, Policy, Stores, accounts::NewAccount, check::Passed, error::AuthError,
+        sessions::logout::Shown, sign_in::login::Login, tokens::issue::TokenSet,
     },
     domain::{
         algorithm::Algorithm,
@@ -25,11 +29,6 @@ use keyward::{
     store::{memory::MemoryCounters, revocations::RevocationSet, sqlite::SqliteStore},
 };
 use tempfile::TempDir;
-
-use crate::{
-    backends::{FIRST_USE, Home, Node},
-    faults::{Cut, Faulty},
-};
 
 /// The name of the user every server begins with.
 pub const USER: &str = "Ada";

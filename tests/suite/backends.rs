@@ -3,6 +3,10 @@
 
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
+use crate::{
+    keyspace::{Keyspace, RedisNode, SLACK},
+    servers,
+};
 use keyward::{
     domain::{
         app::AppName,
@@ -20,17 +24,13 @@ use keyward::{
         apps::AppStore,
         counters::CounterStore,
         memory::MemoryCounters,
-        redis::feed::Feed,
+        redis::revocations::feed::Feed,
         revocations::{Refusal, RevocationSet, RevocationStore},
         sessions::{Confirmation, Ended, Ending, Rotation, SessionStore},
         sqlite::SqliteStore,
     },
 };
 use tempfile::TempDir;
-
-use crate::keyspace::{Keyspace, RedisNode, SLACK};
-
-use crate::servers;
 
 /// Where accounts and apps can live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

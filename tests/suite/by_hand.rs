@@ -1,14 +1,15 @@
 //! What an operator writes into Redis by hand: a `blacklist:` key refuses all that leads to a session.
 
-use keyward::auth::{error::AuthError, login::Login};
-
 use crate::{
     actor::{PASSWORD, Server, USER, name, password},
     backends::{Home, SessionsOn, eventually},
 };
-use keyward::domain::{
-    session::{Device, EndReason},
-    session_token::SessionToken,
+use keyward::{
+    auth::{error::AuthError, sign_in::login::Login},
+    domain::{
+        session::{Device, EndReason},
+        session_token::SessionToken,
+    },
 };
 
 async fn server() -> Server {

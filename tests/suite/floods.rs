@@ -9,18 +9,17 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
-use keyward::{
-    auth::{Auth, accounts::NewAccount, error::AuthError, login::Login, logout::Shown},
-    domain::{app::AppName, session::Device},
-    store::revocations::Subject,
-};
-use rstest::rstest;
-
 use crate::{
     actor::{Options, PASSWORD, Server, USER, name, password},
     backends::{Home, SessionsOn},
 };
+use futures_util::future::join_all;
+use keyward::{
+    auth::{Auth, accounts::NewAccount, error::AuthError, sessions::logout::Shown, sign_in::login::Login},
+    domain::{app::AppName, session::Device},
+    store::revocations::Subject,
+};
+use rstest::rstest;
 
 fn code<T>(answer: Result<T, AuthError>) -> &'static str {
     answer.err().map_or("granted", |error| error.code())

@@ -2,21 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyward::{
-    auth::{
-        Auth,
-        error::AuthError,
-        login::{Login, SessionGrant},
-        tokens::TokenSet,
-    },
-    domain::session::Device,
-};
-use rstest::rstest;
-
 use crate::{
     actor::{Options, PASSWORD, Server, USER, name, password},
     backends::{Home, SessionsOn},
 };
+use keyward::{
+    auth::{
+        Auth,
+        error::AuthError,
+        sign_in::login::{Login, SessionGrant},
+        tokens::issue::TokenSet,
+    },
+    domain::session::Device,
+};
+use rstest::rstest;
 
 const HOME: &str = "192.0.2.1";
 const ELSEWHERE: &str = "198.51.100.7";

@@ -3,6 +3,13 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
+use crate::{
+    backends::eventually,
+    servers::{
+        redis::{self, Server},
+        redis_sets,
+    },
+};
 use ::redis::Connection;
 use keyward::{
     domain::{clock::ManualClock, ids::TokenId, limits::Lifetimes},
@@ -10,19 +17,11 @@ use keyward::{
         error::StoreError,
         redis::{
             Keeping, RedisStore, Times,
-            feed::Feed,
+            connection::target::{Mode, RedisTarget},
             keys::RefreshKeys,
-            target::{Mode, RedisTarget},
+            revocations::feed::Feed,
         },
         revocations::RevocationSet,
-    },
-};
-
-use crate::{
-    backends::eventually,
-    servers::{
-        redis::{self, Server},
-        redis_sets,
     },
 };
 

@@ -242,7 +242,7 @@ impl Trial {
         &mut self,
         session: usize,
         generation: u32,
-        tokens: &keyward::auth::tokens::TokenSet,
+        tokens: &keyward::auth::tokens::issue::TokenSet,
         now: Timestamp,
     ) {
         let text = tokens.refresh_token.expose().to_owned();
@@ -281,7 +281,7 @@ impl Trial {
         &mut self,
         token: &Refresh,
         expected: Expected,
-        answer: Result<keyward::auth::tokens::TokenSet, AuthError>,
+        answer: Result<keyward::auth::tokens::issue::TokenSet, AuthError>,
         lost: bool,
         now: Timestamp,
     ) -> Result<(), TestCaseError> {

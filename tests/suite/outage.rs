@@ -3,18 +3,16 @@
 
 use std::time::{Duration, Instant};
 
-use keyward::{auth::error::AuthError, domain::clock::Clock};
-
 use crate::{
     actor::{Options, PASSWORD, Server, USER},
     backends::{Home, eventually},
     keyspace::Keyspace,
     servers::redis,
 };
-use ::keyward::{
-    auth::{logout::Shown, tokens::TokenSet},
-    domain::session::EndReason,
-    store::{redis::target::Mode, sessions::Ending},
+use keyward::{
+    auth::{error::AuthError, sessions::logout::Shown, tokens::issue::TokenSet},
+    domain::{clock::Clock, session::EndReason},
+    store::{redis::connection::target::Mode, sessions::Ending},
 };
 
 async fn server_on(redis: &redis::Server, options: Options) -> Server {

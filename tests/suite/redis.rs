@@ -14,13 +14,12 @@ mod outage;
 mod proxy;
 mod tls;
 
-use keyward::{domain::clock::Timestamp, store::redis::target::Mode};
-
 use crate::{
     backends::{Home, SignedIn},
     keyspace::Keyspace,
     servers::redis::Server,
 };
+use keyward::{domain::clock::Timestamp, store::redis::connection::target::Mode};
 
 /// A home on a server of the test's own.
 async fn home_on(server: &Server) -> Home {

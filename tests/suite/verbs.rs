@@ -96,7 +96,7 @@ async fn attempts_that_wait_together_cannot_all_pass_on_one_count() {
     let calls = (0..40).map(|_| {
         let auth = Arc::clone(&server.auth);
         let device = keyward::domain::session::Device::new(None, "192.0.2.1".parse().ok(), None);
-        let login = keyward::auth::login::Login {
+        let login = keyward::auth::sign_in::login::Login {
             username: name(USER),
             password: password("wrong"),
             app: None,

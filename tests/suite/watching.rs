@@ -8,6 +8,10 @@ use std::{
     time::Duration,
 };
 
+use crate::{
+    actor::Server,
+    backends::{Home, START, SessionsOn, eventually},
+};
 use futures_util::FutureExt;
 use keyward::{
     auth::{
@@ -21,19 +25,13 @@ use keyward::{
         session::EndReason,
     },
     store::{
-        change_log::KEPT,
-        outdated::Outdated,
         revocations::{Change, Revocation, RevocationSet, Subject},
+        revoked::{log::KEPT, outdated::Outdated},
     },
 };
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
-};
-
-use crate::{
-    actor::Server,
-    backends::{Home, START, SessionsOn, eventually},
 };
 
 /// What happens. Indexes are into the subjects and users of the test.

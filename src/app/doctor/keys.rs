@@ -8,7 +8,7 @@ use super::{
     places::may_write,
 };
 use crate::{
-    app::{StartError, home::open_redis},
+    app::{StartError, back_ends::open_redis},
     config::{Database, Settings},
     domain::{
         clock::{Clock, Timestamp},

@@ -10,7 +10,7 @@ use super::{OAuthError, form::Params};
 use crate::{
     auth::error::AuthError,
     domain::app::AppName,
-    http::{Shared, app_caller},
+    http::{Shared, wire::app_caller},
 };
 
 /// What a client shows of itself.

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     auth::error::AuthError,
-    http::problem::{Challenge, Problem},
+    http::wire::problem::{Challenge, Problem},
 };
 
 /// An error answer.

@@ -10,7 +10,7 @@ use axum::{
 };
 
 use super::OAuthError;
-use crate::http::body;
+use crate::http::wire::body;
 
 /// A request whose body is a form, not yet read.
 pub struct Form {

@@ -10,8 +10,8 @@ use axum::{
 use super::{OAuthError, client, form::Form};
 use crate::http::{
     Shared,
-    caller::ArrivedAt,
-    tokens::{self, Transport},
+    api::tokens::{self, Transport},
+    wire::caller::ArrivedAt,
 };
 
 pub async fn token(

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
-use super::{PostgresStore, StoreError, rows};
+use super::{PostgresStore, StoreError, engine::rows};
 use crate::{
     domain::{
         clock::Timestamp,

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{PostgresStore, StoreError, errors, schema};
+use super::{
+    PostgresStore, StoreError,
+    engine::{errors, schema},
+};
 use crate::{
     domain::clock::{Clock, Timestamp},
     store::schema::Schema,

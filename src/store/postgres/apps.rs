@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{PostgresStore, StoreError, rows};
+use super::{PostgresStore, StoreError, engine::rows};
 use crate::{
     domain::app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
     store::apps::{AppStore, Registered},

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{PostgresStore, StoreError, errors};
+use super::{PostgresStore, StoreError, engine::errors};
 use crate::{
     domain::installation::SecretFingerprint,
     store::installation::{Claim, InstallationStore},

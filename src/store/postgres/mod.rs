@@ -4,19 +4,15 @@
 mod accounts;
 mod advice;
 mod apps;
-mod errors;
+mod engine;
 mod installation;
-mod pool;
-mod rows;
-mod schema;
-mod tls;
 
 use std::path::Path;
 
 use secrecy::SecretString;
 
+use self::engine::{pool::Pool, schema};
 use super::error::StoreError;
-use pool::Pool;
 
 /// What errors call this back end.
 const STORE: &str = "postgres";

@@ -1,37 +1,15 @@
 //! Sessions, revocations and counters in Redis (contract 4): a single server, one that sentinels
 //! watch over, or a Cluster. Accounts are not kept here.
 
-mod activity;
 pub mod advice;
-mod answer;
-mod app_activity;
-mod app_ending;
-mod app_index;
-mod app_record;
 mod app_sessions;
-mod cluster;
-mod condition;
+pub mod connection;
 mod counters;
-mod ending;
-mod error;
-pub mod feed;
-mod index;
 pub mod installation;
 pub mod keys;
-mod layout;
-mod link;
-mod masters;
-mod node;
-mod record;
-mod revocations;
-mod rights;
-mod rotate;
+pub mod revocations;
 mod script;
-mod sentinel;
 mod sessions;
-mod slots;
-mod tally;
-pub mod target;
 
 use std::{
     sync::{Arc, atomic::AtomicUsize},
@@ -41,13 +19,14 @@ use std::{
 use tokio::time::{Instant, sleep, timeout_at};
 
 use self::{
-    error::{away, may_pass, unreachable},
-    feed::Feed,
+    connection::{
+        error::{away, may_pass, unreachable},
+        link::Link,
+        target::RedisTarget,
+    },
+    counters::batch::Tally,
     keys::{Keys, RefreshKeys},
-    link::Link,
-    revocations::UserChanges,
-    tally::Tally,
-    target::RedisTarget,
+    revocations::{UserChanges, feed::Feed},
 };
 use super::{error::StoreError, revocations::RevocationSet};
 use crate::domain::{

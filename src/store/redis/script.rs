@@ -17,7 +17,7 @@ pub struct Script {
 /// The text of a script on a session's hash.
 macro_rules! of_session {
     ($file:literal) => {
-        concat!(include_str!("prelude.lua"), include_str!($file))
+        concat!(include_str!("sessions/prelude.lua"), include_str!(concat!("sessions/", $file)))
     };
 }
 
@@ -26,22 +26,27 @@ pub static ROTATE: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("
 pub static SLIDE: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("slide.lua")));
 pub static SEEN: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("seen.lua")));
 pub static END: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("end.lua")));
-pub static INDEX: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("index.lua")));
-pub static PAGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("page.lua")));
-pub static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("prune.lua")));
-pub static REFUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("refuse.lua")));
-pub static USER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("user.lua")));
-pub static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("count.lua")));
-pub static TAKE_BACK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("take_back.lua")));
+pub static INDEX: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sessions/index.lua")));
+pub static PAGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sessions/page.lua")));
+pub static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sessions/prune.lua")));
+pub static REFUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("revocations/refuse.lua")));
+pub static USER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("revocations/user.lua")));
+pub static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("counters/count.lua")));
+pub static TAKE_BACK: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("counters/take_back.lua")));
 pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("writable.lua")));
-pub static APP_GET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_get.lua")));
-pub static APP_SET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_set.lua")));
-pub static APP_END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_end.lua")));
-pub static APP_ENTER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_enter.lua")));
-pub static APP_USE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_use.lua")));
-pub static APP_LEAVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_leave.lua")));
-pub static APP_SETTLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_settle.lua")));
-pub static APP_ACTIVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_active.lua")));
+pub static APP_GET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/get.lua")));
+pub static APP_SET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/set.lua")));
+pub static APP_END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/end.lua")));
+pub static APP_ENTER: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("app_sessions/enter.lua")));
+pub static APP_USE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/use.lua")));
+pub static APP_LEAVE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("app_sessions/leave.lua")));
+pub static APP_SETTLE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("app_sessions/settle.lua")));
+pub static APP_ACTIVE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("app_sessions/active.lua")));
 
 static ALL: [&LazyLock<Script>; 21] = [
     &OPEN,

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-use super::{SqliteStore, rows, writer::Step};
+use super::{
+    SqliteStore,
+    engine::{rows, writer::Step},
+};
 use crate::{
     domain::{
         clock::Timestamp,

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::{SqliteStore, connection, schema};
+use super::{
+    SqliteStore,
+    engine::{connection, schema},
+};
 use crate::store::{error::StoreError, schema::Schema};
 
 impl SqliteStore {

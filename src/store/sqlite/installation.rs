@@ -5,7 +5,10 @@ use std::path::Path;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{SqliteStore, connection, writer::Step};
+use super::{
+    SqliteStore,
+    engine::{connection, writer::Step},
+};
 use crate::{
     domain::installation::SecretFingerprint,
     store::{

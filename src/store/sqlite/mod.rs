@@ -5,7 +5,10 @@ use std::{path::Path, sync::Arc};
 
 use rusqlite::Connection;
 
-use self::{follower::Follower, readers::Readers, writer::Writer};
+use self::{
+    engine::{connection, errors, readers::Readers, schema, writer::Writer},
+    revocations::follower::Follower,
+};
 use super::{
     error::StoreError,
     revocations::RevocationSet,
@@ -15,24 +18,12 @@ use crate::domain::{clock::Clock, limits::Lifetimes};
 
 mod accounts;
 mod advice;
-mod app_listing;
 mod app_sessions;
-mod app_users;
 mod apps;
-mod cleaner;
-mod connection;
-mod endings;
-mod errors;
-mod follower;
+mod engine;
 mod installation;
-mod listing;
-mod readers;
 mod revocations;
-mod rotation;
-mod rows;
-mod schema;
 mod sessions;
-mod writer;
 
 /// The database file, open. Where sessions live elsewhere, it is simply not used for them.
 ///

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::backends::{GRACE, Home, LIFETIMES, SessionsOn, eventually};
 use keyward::{
     domain::{
         claims::AccessClaims,
@@ -9,11 +10,9 @@ use keyward::{
         limits::{ACCESS_TTL_MAX, CLOCKS_APART, Lifetimes},
         session::EndReason,
     },
-    store::{outdated::Outdated, revocations::Refusal},
+    store::{revocations::Refusal, revoked::outdated::Outdated},
 };
 use rstest::rstest;
-
-use crate::backends::{GRACE, Home, LIFETIMES, SessionsOn, eventually};
 
 #[rstest]
 #[tokio::test]

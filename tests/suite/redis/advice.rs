@@ -2,22 +2,21 @@
 
 use std::sync::Arc;
 
-use keyward::{
-    domain::clock::{Clock, ManualClock, SystemClock},
-    store::{
-        error::StoreError,
-        redis::{Keeping, RedisStore, Times, advice::Advice, keys::RefreshKeys, target::Mode},
-    },
-};
-
-use rstest::rstest;
-
 use super::tls::rights;
 use crate::{
     backends::{LIFETIMES, START, eventually},
     keyspace::Keyspace,
     servers::{redis::Server, redis_sets::shared_cluster},
 };
+use keyward::{
+    domain::clock::{Clock, ManualClock, SystemClock},
+    store::{
+        error::StoreError,
+        redis::{Keeping, RedisStore, Times, advice::Advice, connection::target::Mode, keys::RefreshKeys},
+    },
+};
+
+use rstest::rstest;
 
 /// A server that nothing is wrong with.
 const GOOD: [&str; 2] = ["--appendonly", "yes"];

@@ -9,18 +9,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::join_all;
-use keyward::{
-    domain::{ids::SessionId, session::EndReason},
-    store::{redis::target::Mode, sessions::Rotation},
-};
-use tokio::task::JoinSet;
-
 use crate::{
     backends::{Home, eventually},
     keyspace::Keyspace,
     servers::{redis::Server, redis_sets::Cluster},
 };
+use futures_util::future::join_all;
+use keyward::{
+    domain::{ids::SessionId, session::EndReason},
+    store::{redis::connection::target::Mode, sessions::Rotation},
+};
+use tokio::task::JoinSet;
 
 /// As many as one node has at a busy moment.
 const CLIENTS: usize = 60;

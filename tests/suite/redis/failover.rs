@@ -2,19 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use keyward::{
-    domain::{app::AppName, ids::UserId, refresh_token::RefreshToken, session::EndReason},
-    store::{
-        error::StoreError,
-        redis::target::Mode,
-        sessions::{Ended, Rotation},
-    },
-};
-
 use crate::{
     backends::{FIRST_USE, Home, eventually},
     keyspace::Keyspace,
     servers::redis_sets::{Cluster, MASTER, Watched},
+};
+use keyward::{
+    domain::{app::AppName, ids::UserId, refresh_token::RefreshToken, session::EndReason},
+    store::{
+        error::StoreError,
+        redis::connection::target::Mode,
+        sessions::{Ended, Rotation},
+    },
 };
 
 /// Long enough for a failover on any machine.

@@ -5,6 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::{home, home_on};
+use crate::{
+    backends::{Home, LIFETIMES, START, SessionsOn, eventually},
+    keyspace::Keyspace,
+    servers::{redis::Server, redis_sets::Cluster},
+};
 use keyward::{
     domain::{
         clock::{Clock, ManualClock},
@@ -12,19 +18,12 @@ use keyward::{
         session::EndReason,
     },
     store::{
-        redis::target::Mode,
+        redis::connection::target::Mode,
         revocations::{RevocationStore, Subject},
         sessions::{Ending, SessionStore},
     },
 };
 use rstest::rstest;
-
-use super::{home, home_on};
-use crate::{
-    backends::{Home, LIFETIMES, START, SessionsOn, eventually},
-    keyspace::Keyspace,
-    servers::{redis::Server, redis_sets::Cluster},
-};
 
 impl Home {
     fn knows(&self, subject: Subject) -> bool {

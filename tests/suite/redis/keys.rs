@@ -3,6 +3,12 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::time::Duration;
 
+use super::{home, names, session_key, soon, with_prefix};
+use crate::{
+    backends::{GRACE, Home, LIFETIMES, SessionsOn, SignedIn},
+    keyspace::Keyspace,
+    servers::redis::{self, Server},
+};
 use keyward::{
     domain::{
         app::AppName,
@@ -12,16 +18,9 @@ use keyward::{
     },
     store::{
         counters::Counter,
-        redis::{keys::RefreshKeys, target::Mode},
+        redis::{connection::target::Mode, keys::RefreshKeys},
         sessions::{Ending, Rotation},
     },
-};
-
-use super::{home, names, session_key, soon, with_prefix};
-use crate::{
-    backends::{GRACE, Home, LIFETIMES, SessionsOn, SignedIn},
-    keyspace::Keyspace,
-    servers::redis::{self, Server},
 };
 
 fn refresh_key(token: &RefreshToken) -> String {

@@ -6,6 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::{home, home_on, session_key};
+use crate::{
+    backends::{FIRST_USE, Home, LIFETIMES, START, eventually},
+    keyspace::Keyspace,
+    servers::{redis::Server, redis_sets::Cluster},
+};
 use keyward::{
     domain::{
         app::AppName,
@@ -17,20 +23,13 @@ use keyward::{
     store::{
         counters::Counter,
         error::StoreError,
-        redis::target::Mode,
+        redis::connection::target::Mode,
         revocations::RevocationSet,
         sessions::{Ended, Ending, Rotation},
     },
 };
 
 use rstest::rstest;
-
-use super::{home, home_on, session_key};
-use crate::{
-    backends::{FIRST_USE, Home, LIFETIMES, START, eventually},
-    keyspace::Keyspace,
-    servers::{redis::Server, redis_sets::Cluster},
-};
 
 /// What is promised is "a few seconds".
 const BOUND: Duration = Duration::from_secs(8);

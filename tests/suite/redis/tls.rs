@@ -2,11 +2,6 @@
 
 use std::sync::Arc;
 
-use keyward::{
-    domain::{clock::ManualClock, session::EndReason},
-    store::{redis::target::Mode, revocations::RevocationSet, sessions::Ended},
-};
-
 use crate::{
     backends::{Home, LIFETIMES, START},
     keyspace::Keyspace,
@@ -15,6 +10,10 @@ use crate::{
         redis::{Server, free_port},
         redis_sets::{Cluster, MASTER},
     },
+};
+use keyward::{
+    domain::{clock::ManualClock, session::EndReason},
+    store::{redis::connection::target::Mode, revocations::RevocationSet, sessions::Ended},
 };
 
 /// All that Keyward needs where there are no sentinels and no Cluster.

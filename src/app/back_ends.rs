@@ -1,0 +1,193 @@
+//! Homes: which stores the settings ask for. Embedded is SQLite and memory; accounts move to
+//! PostgreSQL and sessions to Redis by setting.
+
+use std::{path::Path, sync::Arc};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{StartError, installation::Installation};
+use crate::{
+    auth::Stores,
+    config::{self, Database, RedisMode, Settings},
+    domain::{clock::Clock, limits::Lifetimes},
+    store::{
+        accounts::AccountStore,
+        apps::AppStore,
+        error::StoreError,
+        memory::MemoryCounters,
+        postgres::PostgresStore,
+        redis::{
+            Keeping, RedisStore, Times,
+            advice::Advice,
+            connection::target::{Mode, RedisTarget},
+            keys::RefreshKeys,
+            revocations::feed::Feed,
+        },
+        revocations::RevocationSet,
+        sqlite::SqliteStore,
+    },
+};
+
+/// The open stores of a server.
+#[derive(Clone)]
+pub struct Home {
+    stores: Stores,
+    redis: Option<Arc<RedisStore>>,
+    installation: Installation,
+}
+
+impl Home {
+    /// Opens what the settings ask for, bringing the tables up to date on the way.
+    ///
+    /// # Errors
+    /// When a store cannot be reached or used.
+    pub async fn open(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, StartError> {
+        let lifetimes = settings.tokens.lifetimes;
+        let database = &settings.storage.database;
+        match (database, &settings.storage.redis) {
+            (Database::Sqlite(path), None) => {
+                let revoked = Arc::default();
+                let sqlite = SqliteStore::open(path, lifetimes, Arc::clone(&revoked), Arc::clone(clock));
+                let sqlite = sqlite.map_err(|source| StartError::of_database(database, source))?;
+                Ok(Self::embedded(Arc::new(sqlite), revoked, database))
+            }
+            (Database::Postgres { .. }, None) => Err(StartError::PostgresAlone),
+            (Database::Sqlite(path), Some(redis)) => {
+                // Sessions live in Redis, so what this file says of revocations is of no interest.
+                let accounts = SqliteStore::open(path, lifetimes, Arc::default(), Arc::clone(clock));
+                let accounts = accounts.map_err(|source| StartError::of_database(database, source))?;
+                Self::distributed(Arc::new(accounts), redis, lifetimes, clock).await
+            }
+            (Database::Postgres { url, tls_ca }, Some(redis)) => {
+                let accounts = open_postgres(url, tls_ca.as_deref()).await;
+                let accounts =
+                    Arc::new(accounts.map_err(|source| StartError::of_database(database, source))?);
+                let home = Self::distributed(accounts.clone(), redis, lifetimes, clock).await?;
+                // It is shared as well, and forgets less.
+                Ok(Self { installation: Installation::in_database(accounts, database), ..home })
+            }
+        }
+    }
+
+    /// The stores, behind their promises.
+    #[must_use]
+    pub fn stores(&self) -> Stores {
+        self.stores.clone()
+    }
+
+    /// The Redis of a distributed home.
+    #[must_use]
+    pub const fn redis(&self) -> Option<&Arc<RedisStore>> {
+        self.redis.as_ref()
+    }
+
+    /// What all nodes must agree on.
+    #[must_use]
+    pub const fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// Begins to follow what other nodes revoke, until the feed is dropped; the embedded home does so
+    /// by itself.
+    #[must_use]
+    pub fn follow(&self) -> Option<Feed> {
+        self.redis.as_ref().map(|redis| redis.follow())
+    }
+
+    /// Logs what an operator should mend in the stores, as far as they can say it themselves.
+    pub async fn warn(&self) {
+        let Some(redis) = &self.redis else { return };
+        match redis.advice().await {
+            Ok(advice) => advice.iter().for_each(|advice| match advice {
+                Advice::Mend(_) => tracing::warn!("{advice}"),
+                Advice::Know(_) => tracing::info!("{advice}"),
+            }),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "Redis could not be examined");
+            }
+        }
+    }
+
+    fn embedded(sqlite: Arc<SqliteStore>, revoked: Arc<RevocationSet>, database: &Database) -> Self {
+        let installation = Installation::in_database(sqlite.clone(), database);
+        let counters = Arc::new(MemoryCounters::default());
+        let stores = Stores {
+            accounts: sqlite.clone(),
+            apps: sqlite.clone(),
+            sessions: sqlite.clone(),
+            app_sessions: sqlite.clone(),
+            revocations: sqlite,
+            revoked,
+            counters: counters.clone(),
+            local_counters: counters,
+        };
+        Self { stores, redis: None, installation }
+    }
+
+    async fn distributed<A: AccountStore + AppStore + 'static>(
+        accounts: Arc<A>,
+        settings: &config::Redis,
+        lifetimes: Lifetimes,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
+        let revoked = Arc::new(RevocationSet::default());
+        let redis = Arc::new(open_redis(settings, lifetimes, &revoked, clock).await?);
+        let stores = Stores {
+            accounts: accounts.clone(),
+            apps: accounts,
+            sessions: redis.clone(),
+            app_sessions: redis.clone(),
+            revocations: redis.clone(),
+            revoked,
+            counters: redis.clone(),
+            local_counters: Arc::new(MemoryCounters::default()),
+        };
+        let installation = Installation::in_redis(redis.clone(), settings);
+        Ok(Self { stores, redis: Some(redis), installation })
+    }
+}
+
+async fn open_postgres(url: &SecretString, tls_ca: Option<&Path>) -> Result<PostgresStore, StoreError> {
+    let store = PostgresStore::connect(url, tls_ca).await?;
+    store.migrate().await?;
+    Ok(store)
+}
+
+/// Connects to the home of sessions.
+pub(super) async fn open_redis(
+    settings: &config::Redis,
+    lifetimes: Lifetimes,
+    revoked: &Arc<RevocationSet>,
+    clock: &Arc<dyn Clock>,
+) -> Result<RedisStore, StartError> {
+    let keeping = Keeping {
+        lifetimes,
+        refresh_keys: match settings.refresh_keys {
+            config::RefreshKeys::Hashed => RefreshKeys::Hashed,
+            config::RefreshKeys::Plain => RefreshKeys::Plain,
+        },
+        wait_for_replicas: settings.wait,
+        times: Times::OfServer,
+    };
+    let target = target(settings)?;
+    let opened = RedisStore::connect(&target, keeping, Arc::clone(revoked), Arc::clone(clock)).await;
+    opened.map_err(|source| StartError::of_redis(settings, source))
+}
+
+fn target(settings: &config::Redis) -> Result<RedisTarget, StartError> {
+    let urls: Vec<String> = settings.urls.iter().map(|url| url.expose_secret().to_owned()).collect();
+    let mode = match &settings.mode {
+        RedisMode::Single => Mode::Single,
+        RedisMode::Sentinel(master) => Mode::Sentinel { master: master.clone() },
+        RedisMode::Cluster => Mode::Cluster,
+    };
+    let ca_pem = settings.tls_ca.as_ref().map(|path| {
+        let read = std::fs::read(path);
+        read.map_err(|source| StartError::File {
+            setting: "storage.redis_tls_ca",
+            path: path.clone(),
+            source,
+        })
+    });
+    Ok(RedisTarget::parse(&urls, mode, ca_pem.transpose()?, &settings.prefix)?)
+}

@@ -1,0 +1,135 @@
+//! Looks at everything the server stands on, changes none of it, and says what to mend.
+
+mod finding;
+mod keys;
+mod places;
+mod settings;
+
+use std::{path::Path, sync::Arc};
+
+use self::finding::with_causes;
+pub use self::finding::{Finding, Health};
+use super::back_ends::open_redis;
+use crate::{
+    config::{Database, Settings},
+    domain::clock::Clock,
+    store::{
+        error::StoreError,
+        postgres::PostgresStore,
+        redis::advice::Advice,
+        schema::{Schema, TooNew},
+        sqlite::SqliteStore,
+    },
+};
+
+/// Examines every part, in the order in which a start needs them.
+pub async fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
+    let now = clock.now();
+    let mut findings = settings::examine(settings);
+    findings.push(keys::of_clock(settings, now));
+    findings.extend(places::of_listeners(&settings.server));
+    findings.extend(places::of_data(settings));
+    // Each of them may have to wait for a store that is away.
+    let (keys, database, redis) = tokio::join!(
+        keys::examine(settings, clock),
+        of_database(&settings.storage.database, clock),
+        of_redis(settings, clock)
+    );
+    findings.extend(keys.into_iter().chain(database).chain(redis));
+    findings
+}
+
+async fn of_database(database: &Database, clock: &Arc<dyn Clock>) -> Vec<Finding> {
+    let place = database.place();
+    let examined = match database {
+        Database::Sqlite(path) if !path.exists() => {
+            let text = format!("{place} is not there yet: the first start makes it");
+            return vec![Finding::note("database", text)];
+        }
+        Database::Sqlite(path) => examine_sqlite(path),
+        Database::Postgres { url, tls_ca } => match PostgresStore::connect(url, tls_ca.as_deref()).await {
+            Ok(store) => examine_postgres(&store, clock).await,
+            Err(error) => Err(error),
+        },
+    };
+    match examined {
+        Ok((advice, pending)) => of_answer("database", &place, advice, &pending),
+        Err(error) => vec![Finding::wrong("database", format!("{place}: {}", with_causes(&error)))],
+    }
+}
+
+async fn of_redis(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
+    let Some(redis) = &settings.storage.redis else {
+        return vec![Finding::good("redis", "none: sessions are kept beside the accounts")];
+    };
+    let opened = open_redis(redis, settings.tokens.lifetimes, &Arc::default(), clock).await;
+    let advice = match &opened {
+        Ok(store) => store.advice().await.map_err(|error| with_causes(&error)),
+        Err(error) => Err(with_causes(error)),
+    };
+    match advice {
+        Ok(advice) if advice.is_empty() => of_answer("redis", &redis.place(), Vec::new(), &[]),
+        Ok(advice) => advice.into_iter().map(|advice| of_advice(&redis.place(), &advice)).collect(),
+        Err(error) => vec![Finding::wrong("redis", error)],
+    }
+}
+
+fn of_advice(place: &str, advice: &Advice) -> Finding {
+    let text = format!("{place}: {advice}");
+    match advice {
+        Advice::Mend(_) => Finding::wrong("redis", text),
+        Advice::Know(_) => Finding::note("redis", text),
+    }
+}
+
+/// What to mend, and which migrations are to come.
+type Examined = Result<(Vec<String>, Vec<String>), StoreError>;
+
+fn examine_sqlite(path: &Path) -> Examined {
+    let mut advice = SqliteStore::advice(path)?;
+    let pending = of_schema(SqliteStore::schema(path)?, &mut advice);
+    Ok((advice, pending))
+}
+
+async fn examine_postgres(store: &PostgresStore, clock: &Arc<dyn Clock>) -> Examined {
+    let mut advice = store.advice(clock.as_ref()).await?;
+    let schema = match store.schema().await {
+        // A role without rights has been told so.
+        Err(_) if !advice.is_empty() => Schema::Current,
+        schema => schema?,
+    };
+    let pending = of_schema(schema, &mut advice);
+    if pending.is_empty() || store.may_migrate().await? {
+        return Ok((advice, pending));
+    }
+    advice.push(PostgresStore::may_not(&pending));
+    Ok((advice, Vec::new()))
+}
+
+/// The steps to come; of a database that is ahead, that it is to be mended.
+fn of_schema(schema: Schema, advice: &mut Vec<String>) -> Vec<String> {
+    match schema {
+        Schema::Current => Vec::new(),
+        Schema::Missing(steps) | Schema::Behind(steps) => steps,
+        Schema::Ahead(steps) => {
+            advice.push(TooNew(steps).to_string());
+            Vec::new()
+        }
+    }
+}
+
+fn of_answer(part: &'static str, place: &str, advice: Vec<String>, pending: &[String]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        advice.into_iter().map(|line| Finding::wrong(part, format!("{place}: {line}"))).collect();
+    if !pending.is_empty() {
+        let steps = pending.join(", ");
+        findings.push(Finding::note(
+            part,
+            format!("{place}: the next start, or `keyward migrate`, takes {steps}"),
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::good(part, format!("{place} answers and is up to date")));
+    }
+    findings
+}

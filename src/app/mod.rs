@@ -1,0 +1,210 @@
+//! The composition root: the one place that names a back end. Opens what the settings ask for, puts
+//! the verbs on it, serves, and shuts down.
+
+mod back_ends;
+mod descriptors;
+pub mod doctor;
+mod error;
+mod installation;
+mod listeners;
+mod migrate;
+mod server;
+mod upkeep;
+
+use std::{
+    net::SocketAddr,
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::task::JoinSet;
+
+use self::migrate::expect_database;
+pub use self::{
+    back_ends::Home, error::StartError, installation::new_secret, listeners::Listeners, migrate::migrate,
+    server::Server,
+};
+use crate::{
+    auth::{Auth, Limit, Policy},
+    config::{PublicUrl, Settings, Signup},
+    domain::clock::Clock,
+    http::{self, Cookies, Http},
+    keys::{ring::KeyRing, settings::KeySettings},
+    telemetry::Metrics,
+};
+
+/// A server that is ready to serve, or an operator's tool that is ready to act.
+pub struct App {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    home: Home,
+    auth: Arc<Auth>,
+    public_url: PublicUrl,
+}
+
+impl App {
+    /// Opens the stores and the keys to serve, and makes them where there are none. `public` is where the
+    /// public listener is bound: the issuer of tokens depends on it where no `server.public_url` is set.
+    ///
+    /// # Errors
+    /// When one of them cannot be used, or the keys are not those of the other nodes; a store that is
+    /// away is given up after a few seconds.
+    pub async fn open(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        public: SocketAddr,
+    ) -> Result<Self, StartError> {
+        let home = Home::open(&settings, &clock).await?;
+        let keys = key_settings(&settings, public);
+        // Where the stores remember a secret, the keys are older than this folder, if it is empty.
+        let opened = if home.installation().has_begun().await? {
+            KeyRing::open_again(keys, Arc::clone(&clock))
+        } else {
+            KeyRing::open(keys, Arc::clone(&clock))
+        };
+        let keys = opened.map_err(StartError::Keys)?;
+        home.installation().join(&settings.keys.dir, keys.refresh_secret()).await?;
+        Self::on(settings, clock, public, home, keys)
+    }
+
+    /// Opens the stores alone, for a tool that is to act on them; makes nothing.
+    ///
+    /// # Errors
+    /// When they cannot be used, or are not there yet.
+    pub async fn open_existing(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        expect_database(&settings).await?;
+        let home = Home::open(&settings, &clock).await?;
+        let public = settings.server.listen;
+        let keys = KeyRing::without_keys(key_settings(&settings, public), Arc::clone(&clock));
+        Self::on(settings, clock, public, home, keys)
+    }
+
+    fn on(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        public: SocketAddr,
+        home: Home,
+        keys: KeyRing,
+    ) -> Result<Self, StartError> {
+        let public_url = settings.server.public_url(public);
+        let auth = Auth::new(home.stores(), Arc::new(keys), Arc::clone(&clock), policy(&settings));
+        let auth = Arc::new(auth.map_err(StartError::Verbs)?);
+        Ok(Self { settings, clock, home, auth, public_url })
+    }
+
+    /// The verbs.
+    #[must_use]
+    pub const fn auth(&self) -> &Arc<Auth> {
+        &self.auth
+    }
+
+    /// What is held in memory of revocations, and the stores behind it.
+    #[must_use]
+    pub const fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Serves until `stop` is over for the first time, says so for `server.drain_delay` or until it is
+    /// over once more, and then lets what is under way finish.
+    ///
+    /// # Errors
+    /// When a listener fails.
+    pub async fn serve(
+        self,
+        listeners: Listeners,
+        metrics: Metrics,
+        mut stop: impl AsyncFnMut(),
+    ) -> Result<(), StartError> {
+        let http = Arc::new(self.http(&metrics));
+        let _feed = self.home.follow();
+        self.home.warn().await;
+        let mut tasks = JoinSet::new();
+        upkeep::start(&mut tasks, &self, metrics);
+        let handle = axum_server::Handle::new();
+        let mut servers = JoinSet::new();
+        for listener in listeners.with_routes(&http, descriptors::raise()) {
+            servers.spawn(http::wire::server::serve(listener, Arc::clone(&http.draining), handle.clone()));
+        }
+        tokio::select! {
+            () = stop() => {}
+            Some(ended) = servers.join_next() => listeners::outcome(ended)?,
+        }
+        http.draining.store(true, Ordering::Relaxed);
+        drain(self.settings.server.drain_delay, stop).await;
+        self.auth.end_watches();
+        handle.graceful_shutdown(Some(self.settings.server.shutdown_grace));
+        while let Some(ended) = servers.join_next().await {
+            listeners::outcome(ended)?;
+        }
+        Ok(())
+    }
+
+    fn http(&self, metrics: &Metrics) -> Http {
+        let metrics = metrics.clone();
+        Http {
+            auth: Arc::clone(&self.auth),
+            trusted_proxies: self.settings.server.trusted_proxies.clone(),
+            cookies: Cookies::of(&self.public_url),
+            own_origin: self.public_url.origin().to_owned(),
+            metrics: Box::new(move || metrics.render()),
+            draining: Arc::new(AtomicBool::new(false)),
+        }
+    }
+}
+
+/// Gives balancers the time to see that this node is about to stop. Whoever asks it to stop once more
+/// does not want to wait.
+async fn drain(delay: Duration, mut stop: impl AsyncFnMut()) {
+    if delay.is_zero() {
+        return;
+    }
+    tracing::info!(seconds = delay.as_secs_f32(), "asked to stop: the listeners close after this delay");
+    tokio::select! {
+        () = stop() => {}
+        () = tokio::time::sleep(delay) => {}
+    }
+}
+
+/// Opens the signing keys alone; makes none.
+///
+/// # Errors
+/// When the folder or a file in it cannot be used, or there are no keys yet.
+pub fn open_keys(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    public: SocketAddr,
+) -> Result<KeyRing, StartError> {
+    let keys = key_settings(settings, public);
+    KeyRing::open_existing(keys, Arc::clone(clock)).map_err(StartError::Keys)
+}
+
+fn key_settings(settings: &Settings, public: SocketAddr) -> KeySettings {
+    KeySettings {
+        dir: settings.keys.dir.clone(),
+        algorithm: settings.tokens.algorithm,
+        access_ttl: settings.tokens.lifetimes.access,
+        issuer: settings.server.public_url(public).as_str().to_owned(),
+        audience: settings.tokens.audience.clone(),
+    }
+}
+
+fn policy(settings: &Settings) -> Policy {
+    let limits = &settings.rate_limit;
+    Policy {
+        lifetimes: settings.tokens.lifetimes,
+        reuse: settings.tokens.reuse,
+        sessions_per_user: settings.accounts.sessions_per_user,
+        session_limit: Limit { count: limits.session_requests.into(), window: limits.session_window },
+        login_limit: Limit { count: limits.login_failures.into(), window: limits.login_window },
+        signup_limit: Limit { count: limits.signups.into(), window: limits.signup_window },
+        outage: settings.outage.check,
+        signup_open: settings.accounts.signup == Signup::Open,
+        password_min_length: settings.accounts.password_min_length,
+        hash_threads: NonZeroUsize::new(settings.login.concurrency).unwrap_or(NonZeroUsize::MIN),
+        hash_queue: settings.login.queue,
+    }
+}

@@ -1,0 +1,198 @@
+//! Accounts: the owner's view of their own, and what an operator does with any.
+
+pub mod password;
+pub(super) mod roles;
+pub mod signup;
+
+use self::roles::too_many;
+use super::{Auth, check::Caller, error::AuthError, sign_in::hasher::Party};
+use crate::{
+    domain::{
+        clock::Timestamp,
+        ids::UserId,
+        secret::Password,
+        session::EndReason,
+        user::{Account, Email, ROLES_MAX, Role, User, UserStatus, Username},
+    },
+    store::accounts::Created,
+};
+
+/// An account to be made.
+#[derive(Debug)]
+pub struct NewAccount {
+    /// The name to sign in with.
+    pub username: Username,
+    /// The first password.
+    pub password: Password,
+    /// Where the user can be reached.
+    pub email: Option<Email>,
+    /// What the user may do.
+    pub roles: Vec<Role>,
+}
+
+impl Auth {
+    /// The caller, as the database knows them now.
+    pub async fn me(&self, caller: &Caller) -> Result<User, AuthError> {
+        let account = self.stores.accounts.by_id(caller.claims().user).await?;
+        account.map(|account| account.user).ok_or(AuthError::TokenRevoked(EndReason::AccountDisabled))
+    }
+
+    /// Makes an account with a password that is good enough.
+    pub async fn add_account(&self, new: NewAccount) -> Result<User, AuthError> {
+        self.make_account(new, Party::default()).await
+    }
+
+    /// The same on somebody's behalf.
+    pub(super) async fn make_account(&self, new: NewAccount, party: Party) -> Result<User, AuthError> {
+        let user = self.describe(&new);
+        if user.roles.len() > ROLES_MAX {
+            return Err(too_many());
+        }
+        // The name is asked first: a weak password must not cost a hash, nor a taken name.
+        if self.stores.accounts.by_name(&user.username).await?.is_some() {
+            return Err(AuthError::UsernameTaken);
+        }
+        let password_hash = self.accept_password(&user, &new.password, party).await?;
+        let account = Account { user, password_hash, pardons: 0 };
+        match self.stores.accounts.create(&account).await? {
+            Created::Yes => Ok(account.user),
+            Created::NameTaken => Err(AuthError::UsernameTaken),
+        }
+    }
+
+    /// Makes the account `admin` if there is no account at all; returns its password, which is
+    /// nowhere else.
+    pub async fn add_first_account(&self) -> Result<Option<Password>, AuthError> {
+        if !self.stores.accounts.list(None, 1).await?.is_empty() {
+            return Ok(None);
+        }
+        let new = NewAccount {
+            username: Username::parse(Role::ADMIN)?,
+            password: Password::random(),
+            email: None,
+            roles: vec![Role::parse(Role::ADMIN)?],
+        };
+        let (password_hash, _turn) = self.lane.turn(Party::default()).await?.hash(&new.password).await?;
+        let account = Account { user: self.describe(&new), password_hash, pardons: 0 };
+        let made = self.stores.accounts.create_first(&account).await?;
+        Ok(made.then_some(new.password))
+    }
+
+    /// Up to `limit` users after `after`.
+    pub async fn users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, AuthError> {
+        Ok(self.stores.accounts.list(after, limit).await?)
+    }
+
+    /// The user of that name.
+    pub async fn user(&self, username: &Username) -> Result<User, AuthError> {
+        let account = self.stores.accounts.by_name(username).await?;
+        account.map(|account| account.user).ok_or(AuthError::NotFound)
+    }
+
+    /// The user of that id, if there still is one.
+    pub async fn user_by_id(&self, id: UserId) -> Result<Option<User>, AuthError> {
+        Ok(self.stores.accounts.by_id(id).await?.map(|account| account.user))
+    }
+
+    /// Sets a password without knowing the old one, forgives the failures at it, and ends the user's
+    /// sessions.
+    pub async fn set_password(&self, user: &User, new: &Password) -> Result<(), AuthError> {
+        let hash = self.accept_password(user, new, Party::default()).await?;
+        // Before, so that nobody goes on where this is cut short; and after, for who signed in meanwhile.
+        self.end_sessions(user.id, EndReason::PasswordChanged).await?;
+        if !self.stores.accounts.set_password(user.id, None, &hash).await? {
+            return Err(AuthError::NotFound);
+        }
+        self.stores.accounts.pardon(user.id).await?;
+        self.end_sessions(user.id, EndReason::PasswordChanged).await
+    }
+
+    /// Forgives the failed sign-ins of an account: none of them counts any more, from wherever it was.
+    pub async fn unlock(&self, username: &Username) -> Result<(), AuthError> {
+        let user = self.user(username).await?;
+        if self.stores.accounts.pardon(user.id).await? { Ok(()) } else { Err(AuthError::NotFound) }
+    }
+
+    /// Disables an account: no sign-in, and no token passes from now on.
+    pub async fn disable(&self, user: UserId) -> Result<(), AuthError> {
+        // Wherever this is cut short, nobody who was signed in goes on.
+        self.end_sessions(user, EndReason::AccountDisabled).await?;
+        // The record first: from then on nothing new is issued, so what the next steps end is all
+        // there is. The user's entry before the sessions': it refuses them all at one stroke.
+        if !self.stores.accounts.set_status(user, UserStatus::Disabled).await? {
+            return Err(AuthError::NotFound);
+        }
+        let now = self.clock.now();
+        self.stores.revocations.refuse_user(user, EndReason::AccountDisabled, now).await?;
+        self.end_sessions(user, EndReason::AccountDisabled).await
+    }
+
+    /// Enables an account again. Its old sessions stay ended.
+    pub async fn enable(&self, user: UserId) -> Result<(), AuthError> {
+        // A disabling that was cut short has left them alive.
+        self.end_sessions(user, EndReason::AccountDisabled).await?;
+        // The record last: of a disabling beside this, either both steps stand or none does.
+        self.stores.revocations.admit_user(user).await?;
+        if self.stores.accounts.set_status(user, UserStatus::Active).await? {
+            Ok(())
+        } else {
+            Err(AuthError::NotFound)
+        }
+    }
+
+    /// Lets in a user whom the accounts call active, and who is refused as disabled all the same: the
+    /// accounts were restored from a copy of before.
+    pub(super) async fn readmit(&self, user: UserId) -> Result<(), AuthError> {
+        let refused = self.stores.revoked.reason_for(user, self.clock.now());
+        if refused != Some(EndReason::AccountDisabled) {
+            return Ok(());
+        }
+        self.stores.revocations.admit_user(user).await?;
+        // Once more, now that it is lifted: a disabling changes the record first, so one under way is seen
+        // here, or refuses the user after this.
+        let account = self.stores.accounts.by_id(user).await?;
+        if account.is_some_and(|account| account.user.status == UserStatus::Active) {
+            tracing::warn!(user.id = %user, "refused as disabled, and active as the accounts have it: let in");
+            return Ok(());
+        }
+        let now = self.clock.now();
+        self.stores.revocations.refuse_user(user, EndReason::AccountDisabled, now).await?;
+        self.end_sessions(user, EndReason::AccountDisabled).await?;
+        Err(AuthError::AccountDisabled)
+    }
+
+    /// Sets where a user can be reached, and whether that is known to be theirs.
+    pub async fn set_email(&self, user: UserId, email: &Email, verified: bool) -> Result<(), AuthError> {
+        let is_set = self.stores.accounts.set_email(user, email, verified).await?;
+        if is_set { Ok(()) } else { Err(AuthError::NotFound) }
+    }
+
+    /// Removes an account, after ending all that it had.
+    pub async fn delete(&self, user: UserId) -> Result<(), AuthError> {
+        self.disable(user).await?;
+        self.stores.accounts.delete(user).await?;
+        Ok(())
+    }
+
+    async fn end_sessions(&self, user: UserId, reason: EndReason) -> Result<(), AuthError> {
+        self.stores.sessions.end_of_user(user, None, reason, self.clock.now()).await?;
+        Ok(())
+    }
+
+    fn describe(&self, new: &NewAccount) -> User {
+        let now = self.clock.now();
+        let mut roles = new.roles.clone();
+        roles.sort();
+        roles.dedup();
+        User {
+            id: UserId::new(now),
+            username: new.username.clone(),
+            email: new.email.clone(),
+            email_verified: false,
+            roles,
+            roles_at: Timestamp::from_secs(0),
+            status: UserStatus::Active,
+            created_at: now,
+        }
+    }
+}

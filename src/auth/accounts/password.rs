@@ -1,0 +1,121 @@
+//! Passwords: what makes one good enough, and changing it.
+
+use std::net::IpAddr;
+
+use zxcvbn::{Score, zxcvbn};
+
+use crate::{
+    auth::{
+        Auth,
+        check::Caller,
+        error::AuthError,
+        sign_in::{
+            hasher::{Party, Turn},
+            throttle::Attempt,
+        },
+    },
+    domain::{
+        secret::{Password, PasswordHash},
+        session::EndReason,
+        user::{Email, User, Username},
+    },
+};
+
+/// The estimator's time grows with the square of the length; what it has not guessed in so many
+/// characters is not guessable.
+const ESTIMATED_CHARS: usize = 64;
+
+impl Auth {
+    /// Changes the caller's password and ends their other sessions.
+    pub async fn change_password(
+        &self,
+        caller: &Caller,
+        current: &Password,
+        new: &Password,
+        address: Option<IpAddr>,
+    ) -> Result<(), AuthError> {
+        let claims = caller.claims();
+        let account = self.stores.accounts.by_id(claims.user).await?.ok_or(AuthError::TokenInvalid)?;
+        let username = account.user.username.clone();
+        // Whoever holds a session of the account is no stranger to it.
+        let attempt = Attempt::new(&username, Some(&account), address, Some(claims.session.into()));
+        let proven = self.prove(&username, Some(account), current, &attempt).await;
+        let account = proven.map_err(|error| match error {
+            AuthError::InvalidCredentials => AuthError::WrongPassword,
+            other => other,
+        })?;
+        let hash = self.accept_password(&account.user, new, attempt.party(&username)).await?;
+        // Before, so that nobody goes on where this is cut short; and after, for who signed in meanwhile.
+        self.end_others(caller).await?;
+        let expected = Some(&account.password_hash);
+        if !self.stores.accounts.set_password(claims.user, expected, &hash).await? {
+            // Somebody else changed it in this moment: what was typed is no longer the current one.
+            return Err(AuthError::WrongPassword);
+        }
+        self.end_others(caller).await
+    }
+
+    async fn end_others(&self, caller: &Caller) -> Result<(), AuthError> {
+        let (claims, now) = (caller.claims(), self.clock.now());
+        let (keep, reason) = (Some(claims.session), EndReason::PasswordChanged);
+        self.stores.sessions.end_of_user(claims.user, keep, reason, now).await?;
+        Ok(())
+    }
+
+    /// Hashes a new password, if it is good enough for this user.
+    pub(in crate::auth) async fn accept_password(
+        &self,
+        user: &User,
+        new: &Password,
+        party: Party,
+    ) -> Result<PasswordHash, AuthError> {
+        let turn = self.lane.turn(party).await?;
+        let turn =
+            self.require_strength(new, &user.username, user.email.as_ref().map(Email::as_str), turn).await?;
+        Ok(turn.hash(new).await?.0)
+    }
+
+    async fn require_strength(
+        &self,
+        password: &Password,
+        username: &Username,
+        email: Option<&str>,
+        turn: Turn,
+    ) -> Result<Turn, AuthError> {
+        let least = self.policy.password_min_length;
+        if password.expose().chars().count() < least {
+            return Err(AuthError::WeakPassword(
+                format!("a password has at least {least} characters").into(),
+            ));
+        }
+        let judged = password.clone();
+        let hints: Vec<String> =
+            [username.shown(), username.key()].into_iter().chain(email).map(str::to_owned).collect();
+        let (score, turn) = turn.compute(move || strength(&judged, &hints)).await?;
+        if score < Score::Three {
+            return Err(AuthError::WeakPassword("the password is too easily guessed".into()));
+        }
+        Ok(turn)
+    }
+}
+
+/// zxcvbn's estimate, with the user's own names among what a guesser tries first.
+fn strength(password: &Password, hints: &[String]) -> Score {
+    let text: String = password.expose().chars().take(ESTIMATED_CHARS).collect();
+    let hints: Vec<&str> = hints.iter().map(String::as_str).collect();
+    zxcvbn(&text, &hints).score()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guessable_password_scores_below_three() {
+        let score = |text: &str| strength(&Password::parse(text).expect(text), &["margarethe".to_owned()]);
+        for weak in ["password", "qwertyuiop", "margarethe1", "12345678901"] {
+            assert!(score(weak) < Score::Three, "{weak}");
+        }
+        assert!(score("correct horse battery staple") >= Score::Three);
+    }
+}

@@ -1,0 +1,46 @@
+//! Roles: an operator gives and takes them, and it holds at once.
+
+use std::time::Duration;
+
+use crate::{
+    auth::{Auth, error::AuthError},
+    domain::{
+        clock::Timestamp,
+        ids::UserId,
+        user::{ROLES_MAX, RoleChange, User},
+    },
+    store::{accounts::RolesChanged, revoked::outdated::Outdated},
+};
+
+/// A change counts from the next second but this on. A node that has read the account before it may still
+/// issue a token, by a clock that is a little ahead; a verifier that sees only its `iat` must refuse that.
+const AHEAD: Duration = Duration::from_secs(1);
+
+impl Auth {
+    /// Gives and takes roles. No token of before passes any more; its session goes on, and a refresh brings
+    /// one with the roles of now.
+    pub async fn change_roles(&self, user: UserId, change: &RoleChange) -> Result<User, AuthError> {
+        if change.add.iter().any(|role| change.remove.contains(role)) {
+            return Err(AuthError::InvalidRequest("a role is to be added and to be removed".into()));
+        }
+        let now = self.clock.now();
+        let since = Timestamp::from_secs((now + AHEAD).secs() + 1);
+        let user = match self.stores.accounts.change_roles(user, change, since).await? {
+            RolesChanged::To(user) => user,
+            RolesChanged::TooMany => return Err(too_many()),
+            RolesChanged::NotFound => return Err(AuthError::NotFound),
+        };
+        // The record first: a token that is refused from here on is replaced by one with the new roles. And
+        // also where they were so already: the next try completes what was cut short here.
+        let outdated = Outdated { user: user.id, issued_before: user.roles_at };
+        if outdated.until() > now {
+            self.stores.revocations.outdate_user(outdated, now).await?;
+        }
+        Ok(user)
+    }
+}
+
+/// More roles than a user may have.
+pub(in crate::auth) fn too_many() -> AuthError {
+    AuthError::InvalidRequest(format!("a user has at most {ROLES_MAX} roles").into())
+}

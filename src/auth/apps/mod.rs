@@ -1,0 +1,165 @@
+//! The apps that use this server: the operator registers and removes them.
+
+pub(super) mod client;
+pub(super) mod secrets;
+
+use super::{Auth, error::AuthError, sign_in::login::NO_SUCH_APP};
+use crate::{
+    domain::{
+        app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
+        secret::AppSecret,
+        session::EndReason,
+    },
+    store::{
+        apps::Registered,
+        sessions::{Ended, Ending},
+    },
+};
+
+/// How many sessions are read at once to be ended.
+const PAGE: u32 = 500;
+
+/// An app to be registered.
+#[derive(Debug)]
+pub struct NewApp {
+    /// Its name.
+    pub name: AppName,
+    /// Whether it can keep a secret.
+    pub confidential: bool,
+    /// Where a browser gets it from.
+    pub origins: Vec<Origin>,
+}
+
+/// What is to become of an app; `None` = as it is.
+#[derive(Debug)]
+pub struct AppUpdate {
+    /// Where a browser gets it from, in the place of what was said before.
+    pub origins: Option<Vec<Origin>>,
+    /// Whether it can keep a secret.
+    pub confidential: Option<bool>,
+}
+
+/// An app that was registered or changed.
+#[derive(Debug)]
+pub struct AddedApp {
+    /// As it is kept.
+    pub app: App,
+    /// Its secret where that is new; it is nowhere else.
+    pub secret: Option<AppSecret>,
+}
+
+/// Each once, and in an order of its own.
+fn in_order(mut origins: Vec<Origin>) -> Vec<Origin> {
+    origins.sort();
+    origins.dedup();
+    origins
+}
+
+impl Auth {
+    /// Registers an app, with a secret of its own if it is confidential.
+    pub async fn add_app(&self, new: NewApp) -> Result<AddedApp, AuthError> {
+        let secret = new.confidential.then(AppSecret::random);
+        let kind = secret
+            .as_ref()
+            .map_or(AppKind::Public, |secret| AppKind::Confidential { secret_sha256: secret.sha256() });
+        let origins = in_order(new.origins);
+        let app = App { name: new.name, kind, origins, created_at: self.clock.now() };
+        // A node that had not noticed yet may have let a former app of that name in after its end.
+        if self.stores.apps.find(&app.name).await?.is_none() {
+            self.end_app_sessions(&app.name, None).await?;
+        }
+        match self.stores.apps.register(&app).await? {
+            Registered::Yes => Ok(AddedApp { app, secret }),
+            Registered::NameTaken => Err(AuthError::InvalidRequest(
+                "there is an app of that name already; it can be changed".into(),
+            )),
+        }
+    }
+
+    /// Changes an app; its sessions go on. One that becomes confidential is given a secret.
+    pub async fn update_app(&self, name: &AppName, update: AppUpdate) -> Result<AddedApp, AuthError> {
+        if *name == AppName::default_app() && update.confidential == Some(true) {
+            return Err(AuthError::InvalidRequest("the app default is always public".into()));
+        }
+        let secret = AppSecret::random();
+        let change = match update.confidential {
+            None => SecretChange::Keep,
+            Some(true) => SecretChange::Give(secret.sha256()),
+            Some(false) => SecretChange::Take,
+        };
+        let change = AppChange { origins: update.origins.map(in_order), secret: change };
+        let app = self.stores.apps.change(name, &change).await?.ok_or(NO_SUCH_APP)?;
+        self.app_secrets.forget(name);
+        let is_new = app.kind == AppKind::Confidential { secret_sha256: secret.sha256() };
+        Ok(AddedApp { app, secret: is_new.then_some(secret) })
+    }
+
+    /// Gives a confidential app another secret; the old one is good for a second more, elsewhere.
+    pub async fn renew_app_secret(&self, name: &AppName) -> Result<AddedApp, AuthError> {
+        let secret = AppSecret::random();
+        let change = AppChange { origins: None, secret: SecretChange::Renew(secret.sha256()) };
+        let Some(app) = self.stores.apps.change(name, &change).await? else {
+            let is_there = self.app(name).await?.is_some();
+            let public = AuthError::InvalidRequest("the app is public: it has no secret".into());
+            return Err(if is_there { public } else { NO_SUCH_APP });
+        };
+        self.app_secrets.forget(name);
+        Ok(AddedApp { app, secret: Some(secret) })
+    }
+
+    /// The app of that name.
+    pub async fn app(&self, name: &AppName) -> Result<Option<App>, AuthError> {
+        Ok(self.stores.apps.find(name).await?)
+    }
+
+    /// Every app, by name.
+    pub async fn apps(&self) -> Result<Vec<App>, AuthError> {
+        Ok(self.stores.apps.list().await?)
+    }
+
+    /// Removes an app and ends its sessions; returns how many.
+    pub async fn remove_app(&self, name: &AppName) -> Result<usize, AuthError> {
+        if *name == AppName::default_app() {
+            return Err(AuthError::InvalidRequest("the app default is always there".into()));
+        }
+        // First the app: a sign-in that can be found only later looks for it once more, and ends by itself.
+        let removed = self.stores.apps.remove(name).await?;
+        self.app_secrets.forget(name);
+        // Also where it was gone: the next try completes what was cut short here.
+        let kept = self.end_app_sessions(name, None).await?;
+        let ended = self.end_sign_ins(name).await? + usize::try_from(kept).unwrap_or(usize::MAX);
+        if removed || ended > 0 { Ok(ended) } else { Err(NO_SUCH_APP) }
+    }
+
+    /// Ends every sign-in to an app; returns how many. One that is refreshed meanwhile moves to where the
+    /// walk has been, so there is another walk until one finds nothing.
+    async fn end_sign_ins(&self, name: &AppName) -> Result<usize, AuthError> {
+        let mut ended = 0;
+        loop {
+            let found = self.end_sign_ins_once(name).await?;
+            if found == 0 {
+                return Ok(ended);
+            }
+            ended += found;
+        }
+    }
+
+    async fn end_sign_ins_once(&self, name: &AppName) -> Result<usize, AuthError> {
+        let now = self.clock.now();
+        let mut ended = 0;
+        let mut after = None;
+        loop {
+            let page = self.stores.sessions.of_app(name, after.as_ref(), PAGE, now).await?;
+            for session in page.sessions {
+                let ending =
+                    Ending { session: session.id, owner: None, token: None, reason: EndReason::Admin };
+                let became = self.stores.sessions.end(&ending, now).await?;
+                ended += usize::from(became == Ended::Now);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(ended);
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Tokens whose signature has been verified and whose generation is confirmed: what makes a check
+//! cheap. Bounded by size; a token's own end is asked at each look-up; void once the accepted keys have
+//! changed.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use aws_lc_rs::digest;
+use quick_cache::sync::Cache;
+
+use crate::domain::{claims::AccessClaims, clock::Timestamp, identity::Identity};
+
+/// How many tokens are remembered: some 96 MiB when full.
+const CAPACITY: usize = 100_000;
+/// How often a session's activity is noted, in milliseconds.
+const TOUCH_EVERY: i64 = 60_000;
+
+/// SHA-256 of a token.
+pub(in crate::auth) type Fingerprint = [u8; 32];
+
+/// A verified token.
+#[derive(Debug)]
+pub struct Verified {
+    claims: AccessClaims,
+    identity: Identity,
+    touched_at: AtomicI64,
+    /// How often the feed had been lost when its generation was last confirmed.
+    confirmed_after: AtomicU64,
+    /// Until when its session is known to be over its rate, in milliseconds since the epoch.
+    spent_until: AtomicI64,
+}
+
+impl Verified {
+    pub(in crate::auth) fn new(claims: AccessClaims, now: Timestamp) -> Arc<Self> {
+        let identity = Identity::of(&claims);
+        let touched_at = AtomicI64::new(now.millis());
+        let (confirmed_after, spent_until) = (AtomicU64::new(u64::MAX), AtomicI64::default());
+        Arc::new(Self { claims, identity, touched_at, confirmed_after, spent_until })
+    }
+
+    /// What it says.
+    pub const fn claims(&self) -> &AccessClaims {
+        &self.claims
+    }
+
+    /// What gateways are told of whom it says it of.
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Whether its generation was confirmed since the feed was lost for the last time.
+    pub(in crate::auth) fn is_confirmed(&self, breaks: u64) -> bool {
+        self.confirmed_after.load(Ordering::Relaxed) == breaks
+    }
+
+    /// Notes that it was, as of so many breaks.
+    pub(in crate::auth) fn note_confirmed(&self, breaks: u64) {
+        self.confirmed_after.store(breaks, Ordering::Relaxed);
+    }
+
+    /// How long its session is still known to be over its rate.
+    pub(in crate::auth) fn spent_for(&self, now: Timestamp) -> Option<Duration> {
+        let until = Timestamp::from_millis(self.spent_until.load(Ordering::Relaxed));
+        (until > now).then(|| now.until(until))
+    }
+
+    /// Notes that its session is over its rate until then.
+    pub(in crate::auth) fn note_spent(&self, until: Timestamp) {
+        self.spent_until.store(until.millis(), Ordering::Relaxed);
+    }
+
+    /// Whether the session's activity is due to be noted; `true` to one caller a minute.
+    pub(in crate::auth) fn touch_is_due(&self, now: Timestamp) -> bool {
+        let last = self.touched_at.load(Ordering::Relaxed);
+        now.millis() - last >= TOUCH_EVERY
+            && self
+                .touched_at
+                .compare_exchange(last, now.millis(), Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+}
+
+/// The cache. Each token is kept with the epoch of the keys that it was verified under, and is not there
+/// for those who ask under another: so nothing has to be emptied in time when keys change.
+pub(in crate::auth) struct VerifiedTokens(Cache<Fingerprint, (u64, Arc<Verified>)>);
+
+impl VerifiedTokens {
+    pub(in crate::auth) fn new() -> Self {
+        Self(Cache::new(CAPACITY))
+    }
+
+    /// The token, if it was verified under the keys of this epoch.
+    pub(in crate::auth) fn find(&self, fingerprint: &Fingerprint, keys_epoch: u64) -> Option<Arc<Verified>> {
+        let (verified_under, token) = self.0.get(fingerprint)?;
+        (verified_under == keys_epoch).then_some(token)
+    }
+
+    /// Remembers a token, verified under keys of `keys_epoch` or later ones.
+    pub(in crate::auth) fn insert(&self, fingerprint: Fingerprint, token: Arc<Verified>, keys_epoch: u64) {
+        self.0.insert(fingerprint, (keys_epoch, token));
+    }
+
+    pub(in crate::auth) fn remove(&self, fingerprint: &Fingerprint) {
+        self.0.remove(fingerprint);
+    }
+}
+
+/// What a token is remembered by.
+pub(in crate::auth) fn fingerprint(token: &str) -> Fingerprint {
+    let mut fingerprint = [0; 32];
+    fingerprint.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+    fingerprint
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::domain::{
+        app::AppName,
+        ids::{SessionId, TokenId, UserId},
+    };
+
+    fn token() -> Arc<Verified> {
+        let now = Timestamp::from_secs(1_000);
+        let claims = AccessClaims {
+            id: TokenId::random(),
+            user: UserId::new(now),
+            username: "ada".to_owned(),
+            session: SessionId::random(),
+            generation: 0,
+            app: AppName::default_app(),
+            roles: Vec::new(),
+            roles_at: Timestamp::from_secs(0),
+            issued_at: now,
+            expires_at: now + Duration::from_mins(15),
+        };
+        Verified::new(claims, now)
+    }
+
+    #[test]
+    fn a_token_verified_under_old_keys_is_never_found_under_new_ones() {
+        let (tokens, token, fingerprint) = (VerifiedTokens::new(), token(), fingerprint("a token"));
+        tokens.insert(fingerprint, Arc::clone(&token), 1);
+        assert!(tokens.find(&fingerprint, 1).is_some() && tokens.find(&fingerprint, 2).is_none());
+        // Those who began under the old keys end under the new ones, at any moment.
+        thread::scope(|scope| {
+            let late = scope.spawn(|| {
+                for _ in 0..200_000 {
+                    tokens.insert(fingerprint, Arc::clone(&token), 1);
+                }
+            });
+            while !late.is_finished() {
+                assert!(tokens.find(&fingerprint, 2).is_none());
+            }
+        });
+    }
+}

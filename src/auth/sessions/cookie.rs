@@ -1,0 +1,83 @@
+//! Sessions that live by their use: the cookie of a server-rendered page is all there is, and each
+//! sight of it lets the session go on.
+
+use crate::{
+    auth::{
+        Auth,
+        check::{Caller, verified::Verified},
+        error::AuthError,
+    },
+    domain::{
+        app::AppName,
+        claims::AccessClaims,
+        clock::Timestamp,
+        ids::{SessionId, TokenId},
+        session::EndReason,
+        session_token::SessionToken,
+        user::{User, UserStatus},
+    },
+    store::{
+        revocations::Refusal,
+        sessions::{Ending, Granted, Slide},
+    },
+};
+
+impl Auth {
+    /// Who a session token is of, if its session is alive; it goes on from now. The home is asked
+    /// each time, so nothing here can outlive an end.
+    pub async fn identify_session(&self, token: &str) -> Result<Caller, AuthError> {
+        let token = SessionToken::parse(token, self.keys.refresh_secret());
+        let session = token.map_err(|_| AuthError::TokenInvalid)?.session();
+        let now = self.clock.now();
+        let granted = match self.ask_home(self.stores.sessions.slide(session, now)).await? {
+            Slide::Alive(granted) => granted,
+            Slide::Ended(reason) => return Err(AuthError::SessionEnded(reason)),
+            Slide::Expired => return Err(AuthError::SessionEnded(EndReason::Expired)),
+        };
+        match self.stores.accounts.by_id(granted.user).await? {
+            Some(account) if account.user.status == UserStatus::Active => {
+                let claims = claims(session, &account.user, &granted);
+                self.require_not_revoked(&claims, now).await?;
+                Ok(Caller::new(Verified::new(claims, now)))
+            }
+            _ => self.end_as_disabled(session, now).await,
+        }
+    }
+
+    /// Ends a session that a `blacklist:` key refuses, whoever wrote that: its cookie and its refresh token
+    /// are good no more than its access tokens.
+    pub(in crate::auth) async fn require_not_revoked(
+        &self,
+        claims: &AccessClaims,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        let Some(Refusal::Revoked(reason)) = self.revoked(claims, now).await? else { return Ok(()) };
+        let ending = Ending { session: claims.session, owner: None, token: None, reason };
+        self.stores.sessions.end(&ending, now).await?;
+        Err(AuthError::SessionEnded(reason))
+    }
+
+    /// The app that a session token's session was opened for; `None` where the session is over.
+    pub async fn app_of_session_token(&self, token: &str) -> Result<Option<AppName>, AuthError> {
+        let token = SessionToken::parse(token, self.keys.refresh_secret());
+        let session = token.map_err(|_| AuthError::TokenInvalid)?.session();
+        let session = self.stores.sessions.find(session, self.clock.now()).await?;
+        Ok(session.map(|session| session.app))
+    }
+}
+
+/// What an access token of the session would say.
+pub(in crate::auth) fn claims(session: SessionId, user: &User, granted: &Granted) -> AccessClaims {
+    AccessClaims {
+        id: TokenId::random(),
+        user: user.id,
+        username: user.username.shown().to_owned(),
+        session,
+        generation: 0,
+        app: granted.app.clone(),
+        roles: user.roles.clone(),
+        roles_at: user.roles_at,
+        issued_at: granted.created_at,
+        expires_at: granted.expires_at,
+    }
+}

@@ -1,0 +1,74 @@
+//! A user's own sessions: see them, end one. And the operator's: see any, end any.
+
+pub(super) mod cookie;
+pub mod logout;
+
+use super::{Auth, check::Caller, error::AuthError};
+use crate::{
+    domain::{
+        app::AppName,
+        cursor::Cursor,
+        ids::{SessionId, UserId},
+        session::{EndReason, Session},
+    },
+    store::sessions::{Ended, Ending, Page},
+};
+
+impl Auth {
+    /// The caller's living sessions, the most recently active first, a page at a time.
+    pub async fn own_sessions(
+        &self,
+        caller: &Caller,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page, AuthError> {
+        self.sessions_of_user(caller.claims().user, after, limit).await
+    }
+
+    /// Ends one of the caller's sessions.
+    pub async fn end_own_session(&self, caller: &Caller, session: SessionId) -> Result<(), AuthError> {
+        let ending =
+            Ending { session, owner: Some(caller.claims().user), token: None, reason: EndReason::Logout };
+        match self.stores.sessions.end(&ending, self.clock.now()).await? {
+            Ended::Now | Ended::Before => Ok(()),
+            Ended::NotFound => Err(AuthError::NotFound),
+        }
+    }
+
+    /// A user's living sessions, for the operator, a page at a time.
+    pub async fn sessions_of_user(
+        &self,
+        user: UserId,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page, AuthError> {
+        Ok(self.stores.sessions.of_user(user, after, limit, self.clock.now()).await?)
+    }
+
+    /// A session that is alive, for the operator.
+    pub async fn session(&self, session: SessionId) -> Result<Option<Session>, AuthError> {
+        Ok(self.stores.sessions.find(session, self.clock.now()).await?)
+    }
+
+    /// An app's living sessions, for the operator, a page at a time.
+    pub async fn sessions_of_app(
+        &self,
+        app: &AppName,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page, AuthError> {
+        Ok(self.stores.sessions.of_app(app, after, limit, self.clock.now()).await?)
+    }
+
+    /// Ends a session, for the operator; `false` = it is not alive. Its tokens are refused anyway.
+    pub async fn revoke_session(&self, session: SessionId) -> Result<bool, AuthError> {
+        let ending = Ending { session, owner: None, token: None, reason: EndReason::Admin };
+        Ok(self.stores.sessions.end(&ending, self.clock.now()).await? == Ended::Now)
+    }
+
+    /// Ends every session of a user, for the operator; returns how many.
+    pub async fn revoke_user(&self, user: UserId) -> Result<usize, AuthError> {
+        let now = self.clock.now();
+        Ok(self.stores.sessions.end_of_user(user, None, EndReason::Admin, now).await?.len())
+    }
+}

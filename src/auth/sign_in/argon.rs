@@ -1,0 +1,187 @@
+//! argon2id on memory that is handed in: hash, verify, and tell whether a hash is out of date.
+//! Takes 19 MiB and some 12 ms of a core, so it is called by [`super::hasher`] alone.
+
+use argon2::{
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt},
+};
+
+use crate::domain::{
+    random,
+    secret::{Password, PasswordHash},
+};
+
+/// The parameters of new hashes: m = 19,456 KiB, t = 2, p = 1 (OWASP's first choice).
+const TODAY: Params = Params::DEFAULT;
+/// The most that a stored hash may ask for; one that asks for more was not made here.
+const MOST: (u32, u32, u32) = (64 * 1024, 10, 4);
+
+/// A stored hash that is not an argon2id PHC string within bounds.
+#[derive(Debug, thiserror::Error)]
+#[error("a stored password hash is not usable: {0}")]
+pub struct BadHash(String);
+
+/// What a comparison showed.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It is another password.
+    Wrong,
+    /// It is the password.
+    Right,
+    /// It is the password, and the hash was made with weaker parameters than today's.
+    Outdated,
+    /// The stored hash is of no kind that is known here, so no password is the right one.
+    Unusable(BadHash),
+}
+
+/// The memory of one hashing thread, kept from one hash to the next.
+#[derive(Default)]
+pub struct Memory(Vec<Block>);
+
+impl Memory {
+    fn blocks(&mut self, params: &Params) -> &mut [Block] {
+        let wanted = params.block_count();
+        if self.0.len() < wanted {
+            self.0.resize(wanted, Block::new());
+        }
+        &mut self.0[..wanted]
+    }
+
+    /// Gives the memory back to the system.
+    pub fn release(&mut self) {
+        self.0 = Vec::new();
+    }
+}
+
+/// Hashes with today's parameters and a new salt.
+pub fn hash(password: &Password, memory: &mut Memory) -> Result<PasswordHash, BadHash> {
+    let salt = random::bytes::<16>();
+    let output = compute(TODAY, password, &salt, Params::DEFAULT_OUTPUT_LEN, memory)?;
+    phc(&salt, output)
+}
+
+/// Compares in constant time. A hash that cannot be used takes the time of one that can, the `dummy`.
+pub fn verify(
+    password: &Password,
+    stored: &PasswordHash,
+    dummy: &PasswordHash,
+    memory: &mut Memory,
+) -> Result<Verdict, BadHash> {
+    match compare(password, stored, memory) {
+        Ok(verdict) => Ok(verdict),
+        Err(bad) => compare(password, dummy, memory).map(|_| Verdict::Unusable(bad)),
+    }
+}
+
+/// A hash of other parameters is compared under its own.
+fn compare(password: &Password, stored: &PasswordHash, memory: &mut Memory) -> Result<Verdict, BadHash> {
+    let phc = Phc::new(stored.phc()).map_err(bad)?;
+    if phc.algorithm != Algorithm::Argon2id.ident()
+        || phc.version.is_some_and(|v| v != u32::from(Version::V0x13))
+    {
+        return Err(BadHash("not argon2id version 19".to_owned()));
+    }
+    let params = Params::try_from(&phc).map_err(bad)?;
+    if params.m_cost() > MOST.0 || params.t_cost() > MOST.1 || params.p_cost() > MOST.2 {
+        return Err(BadHash("its cost is out of bounds".to_owned()));
+    }
+    let (Some(salt), Some(expected)) = (phc.salt, phc.hash) else {
+        return Err(BadHash("it has no salt or no output".to_owned()));
+    };
+    let outdated = params.m_cost() < TODAY.m_cost() || params.t_cost() < TODAY.t_cost();
+    let output = compute(params, password, &salt, expected.len(), memory)?;
+    // `Output` compares in constant time.
+    Ok(match output == expected {
+        false => Verdict::Wrong,
+        true if outdated => Verdict::Outdated,
+        true => Verdict::Right,
+    })
+}
+
+/// A hash that no password has, at the cost of a real one: what an unknown user is compared with.
+pub fn dummy() -> Result<PasswordHash, BadHash> {
+    let output = Output::new(&random::bytes::<{ Params::DEFAULT_OUTPUT_LEN }>()).map_err(bad)?;
+    phc(&random::bytes::<16>(), output)
+}
+
+fn compute(
+    params: Params,
+    password: &Password,
+    salt: &[u8],
+    length: usize,
+    memory: &mut Memory,
+) -> Result<Output, BadHash> {
+    let mut output = [0; Output::MAX_LENGTH];
+    let output = output.get_mut(..length).ok_or_else(|| BadHash("its output is too long".to_owned()))?;
+    let blocks = memory.blocks(&params);
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into_with_memory(password.expose().as_bytes(), salt, output, blocks)
+        .map_err(bad)?;
+    Output::new(output).map_err(bad)
+}
+
+fn phc(salt: &[u8], output: Output) -> Result<PasswordHash, BadHash> {
+    let phc = Phc {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&TODAY).map_err(bad)?,
+        salt: Some(Salt::new(salt).map_err(bad)?),
+        hash: Some(output),
+    };
+    Ok(PasswordHash::from_phc(phc.to_string()))
+}
+
+fn bad(error: impl std::fmt::Display) -> BadHash {
+    BadHash(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn password(text: &str) -> Password {
+        Password::parse(text).expect("valid")
+    }
+
+    fn judged(typed: &str, stored: &PasswordHash) -> Verdict {
+        let dummy = dummy().expect("makes");
+        verify(&password(typed), stored, &dummy, &mut Memory::default()).expect("compares")
+    }
+
+    #[test]
+    fn the_right_password_matches_and_no_other() {
+        let stored = hash(&password("one"), &mut Memory::default()).expect("hashes");
+        assert!(matches!(judged("one", &stored), Verdict::Right));
+        assert!(matches!(judged("two", &stored), Verdict::Wrong));
+        assert!(matches!(judged("one", &dummy().expect("makes")), Verdict::Wrong));
+    }
+
+    #[test]
+    fn a_hash_that_asks_for_gigabytes_is_not_computed() {
+        let greedy = "$argon2id$v=19$m=4194304,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let stored = PasswordHash::from_phc(greedy.to_owned());
+        assert!(matches!(judged("one", &stored), Verdict::Unusable(_)));
+    }
+
+    #[test]
+    fn a_hash_of_another_kind_is_told_apart_and_says_nothing_of_itself() {
+        let bcrypt = "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW";
+        for stored in [bcrypt, "", "swordfish", "$argon2id$v=19$m=1,t=1,p=1$$"] {
+            let Verdict::Unusable(bad) = judged("one", &PasswordHash::from_phc(stored.to_owned())) else {
+                panic!("{stored} was compared");
+            };
+            assert!(!bad.to_string().contains("R9h/cIPz") && !bad.to_string().contains("swordfish"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_weaker_hash_is_out_of_date() {
+        let memory = &mut Memory::default();
+        let params = Params::new(8 * 1024, 1, 1, None).expect("valid");
+        let output = compute(params.clone(), &password("one"), &[7; 16], 32, memory).expect("computes");
+        let weak = Phc::new(phc(&[7; 16], output).expect("makes").phc()).expect("reads");
+        let weak = Phc { params: ParamsString::try_from(&params).expect("valid"), ..weak };
+        let stored = PasswordHash::from_phc(weak.to_string());
+        assert!(matches!(judged("one", &stored), Verdict::Outdated));
+    }
+}

@@ -1,0 +1,9 @@
+//! Sign-in: who is it, and how is that proved.
+
+pub(super) mod argon;
+pub(super) mod device;
+pub mod hasher;
+pub mod login;
+pub(super) mod queue;
+pub(super) mod refusals;
+pub(super) mod throttle;

@@ -1,0 +1,85 @@
+//! Issuing: what a sign-in or a refresh hands out.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::{
+    auth::{Auth, error::AuthError},
+    domain::{
+        claims::AccessClaims,
+        clock::Timestamp,
+        ids::{SessionId, TokenId, UserId},
+        refresh_token::RefreshToken,
+        user::User,
+    },
+    store::sessions::Issue,
+};
+
+/// How far ahead the date of a change of roles may be to be waited for: some changes in one moment.
+const ROLES_AHEAD_MAX: Duration = Duration::from_secs(5);
+
+/// An access token and the refresh token it came with.
+pub struct TokenSet {
+    /// The JWT.
+    pub access_token: String,
+    /// How long it lives.
+    pub expires_in: Duration,
+    /// The refresh token.
+    pub refresh_token: RefreshToken,
+    /// How long it lives unless it is used.
+    pub refresh_expires_in: Duration,
+    /// Whose they are.
+    pub user: UserId,
+    /// The session of both.
+    pub session: SessionId,
+}
+
+impl Auth {
+    /// Signs an access token of the refresh token's generation. Roles and name are the user's of now.
+    ///
+    /// Just after a change of roles that takes a moment: the token must not look older than the change.
+    pub(in crate::auth) async fn issue(
+        &self,
+        user: &User,
+        issue: &Issue,
+        refresh_token: RefreshToken,
+    ) -> Result<TokenSet, AuthError> {
+        let Issue { session: granted, tokens_until, .. } = issue;
+        let issued_at = self.date_of_issue(user, issue.issued_at).await;
+        let claims = AccessClaims {
+            id: TokenId::random(),
+            user: user.id,
+            username: user.username.shown().to_owned(),
+            session: refresh_token.session(),
+            generation: refresh_token.generation(),
+            app: granted.app.clone(),
+            roles: user.roles.clone(),
+            roles_at: user.roles_at,
+            issued_at,
+            // Never later than its session, which a short refresh lifetime may end sooner; and never later
+            // than the session's record says, which is for how long its end refuses tokens.
+            expires_at: Timestamp::from_secs((*tokens_until).min(granted.expires_at).secs()),
+        };
+        Ok(TokenSet {
+            access_token: self.keys.sign(&claims)?,
+            expires_in: issued_at.until(claims.expires_at),
+            refresh_expires_in: issue.life,
+            user: user.id,
+            session: refresh_token.session(),
+            refresh_token,
+        })
+    }
+
+    /// The `iat`: the moment of the grant, or from when on the user's roles count where that is later. It
+    /// is waited for, since some verifiers take no token of the future; but not for a clock that was far
+    /// ahead when the roles were changed.
+    async fn date_of_issue(&self, user: &User, granted_at: Timestamp) -> Timestamp {
+        let ahead = granted_at.until(user.roles_at);
+        if ahead.is_zero() || ahead > ROLES_AHEAD_MAX {
+            return Timestamp::from_secs(granted_at.secs());
+        }
+        sleep(self.clock.now().until(user.roles_at)).await;
+        user.roles_at
+    }
+}

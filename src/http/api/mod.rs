@@ -1,0 +1,9 @@
+//! The API that clients, apps and probes call: one file a concern.
+
+pub(super) mod account;
+pub(super) mod health;
+pub(super) mod keys;
+pub(super) mod logout;
+pub(super) mod revocations;
+pub(super) mod sessions;
+pub(super) mod tokens;

@@ -1,0 +1,338 @@
+//! Errors as they are spoken: `application/problem+json` (RFC 9457), built from codes, never from
+//! an error's text. The one place where a failure below is logged.
+
+use std::{error::Error, time::Duration};
+
+use axum::{
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::rate::{RATE, RATE_POLICY, policy, whole_seconds};
+use crate::{
+    auth::error::{AuthError, RateState},
+    domain::session::EndReason,
+    http::api::health::Readiness,
+};
+
+/// When a client may come back after a 503, in seconds.
+const RETRY_SOON: u64 = 1;
+
+/// What a 401 challenges for (RFC 6750 section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Challenge {
+    /// Nothing was sent: no error is named.
+    Missing,
+    /// What was sent is not one bearer token.
+    Malformed,
+    /// The token does not pass.
+    Invalid,
+    /// The sign-in was too weak or is too long ago (RFC 9470 section 3).
+    SignIn,
+    /// An app must show its secret (RFC 7617).
+    App,
+}
+
+/// In the extensions of an answer that no page of another origin is to read.
+#[derive(Debug, Clone, Copy)]
+pub struct Hidden;
+
+/// An error answer.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    reason: Option<&'static str>,
+    version: Option<u64>,
+    challenge: Option<Challenge>,
+    retry_after: Option<Duration>,
+    rate: Option<Box<RateState>>,
+    hidden: Option<Hidden>,
+    readiness: Option<Readiness>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let (reason, version, challenge, hidden) = (None, None, None, None);
+        let (retry_after, rate, readiness) = (None, None, None);
+        Self { status, code, detail, reason, version, challenge, retry_after, rate, hidden, readiness }
+    }
+
+    /// 400: not understood.
+    pub fn invalid_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+    }
+
+    /// 401: more or less than one bearer token.
+    #[must_use]
+    pub fn malformed_credential() -> Self {
+        let detail = "exactly one Authorization header with one bearer token is expected";
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "token_invalid", detail);
+        Self { challenge: Some(Challenge::Malformed), ..problem }
+    }
+
+    /// 401: the session cannot show the sign-in that a gateway asks for.
+    #[must_use]
+    pub fn insufficient_user_authentication() -> Self {
+        let detail = "a stronger or more recent sign-in is needed";
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "insufficient_user_authentication", detail);
+        Self { challenge: Some(Challenge::SignIn), ..problem }
+    }
+
+    /// 403: a cookie came along from elsewhere.
+    #[must_use]
+    pub fn cross_site() -> Self {
+        let detail = "a request that uses a cookie must come from this server or an origin of the app";
+        Self::new(StatusCode::FORBIDDEN, "cross_site", detail)
+    }
+
+    /// 401: not a confidential app with its secret.
+    #[must_use]
+    pub fn app_credentials() -> Self {
+        let detail = "HTTP Basic with the name and the secret of a confidential app is expected";
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", detail);
+        Self { challenge: Some(Challenge::App), ..problem }
+    }
+
+    /// 404: no such path, or nothing there.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+    }
+
+    /// 405.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this method is not for this path")
+    }
+
+    /// 413.
+    #[must_use]
+    pub fn payload_too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "a body has at most 64 KiB")
+    }
+
+    /// 415.
+    #[must_use]
+    pub fn unsupported_media_type() -> Self {
+        let detail = "the body must be application/json";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    }
+
+    /// 503: to a probe, of a node that is about to stop.
+    #[must_use]
+    pub fn draining() -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "the server is about to stop");
+        Self { retry_after: Some(Duration::from_secs(RETRY_SOON)), ..problem }
+    }
+
+    /// 500: a defect here.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here")
+    }
+
+    /// The code, for a gateway that hands on headers only.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What is wrong, in a sentence.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// When to come back, in whole seconds, where that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        self.retry_after.map(whole_seconds)
+    }
+
+    /// The same, told to no page of another origin.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        Self { hidden: Some(Hidden), ..self }
+    }
+
+    /// The same, with what a probe wants to know.
+    #[must_use]
+    pub fn with_readiness(self, readiness: Readiness) -> Self {
+        Self { readiness: Some(readiness), ..self }
+    }
+
+    /// The same with another status, for gateways that know only some.
+    #[must_use]
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        log(&error);
+        let status = status(&error);
+        let detail = match &error {
+            AuthError::Store(_) if error.code() == "store_unavailable" => {
+                "a store is away; try again soon".to_owned()
+            }
+            AuthError::Store(_) | AuthError::Key(_) | AuthError::Lane(_) => {
+                "something went wrong here".to_owned()
+            }
+            told => told.to_string(),
+        };
+        let mut problem = Self::new(status, error.code(), detail);
+        problem.reason = error.reason().map(EndReason::as_str);
+        problem.challenge = match error {
+            AuthError::TokenMissing => Some(Challenge::Missing),
+            AuthError::TokenInvalid
+            | AuthError::TokenExpired
+            | AuthError::TokenRevoked(_)
+            | AuthError::TokenOutdated => Some(Challenge::Invalid),
+            _ => None,
+        };
+        match error {
+            AuthError::RateLimited(rate) => {
+                problem.rate = Some(Box::new(rate));
+                problem.retry_after = Some(rate.resets_in);
+            }
+            AuthError::VersionMismatch { version } => problem.version = Some(version),
+            AuthError::TooManyAttempts { retry_after } => problem.retry_after = Some(retry_after),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => {
+                problem.retry_after = Some(Duration::from_secs(RETRY_SOON));
+            }
+            _ => {}
+        }
+        problem
+    }
+}
+
+fn status(error: &AuthError) -> StatusCode {
+    match error {
+        AuthError::InvalidRequest(_) => StatusCode::BAD_REQUEST,
+        AuthError::InvalidCredentials
+        | AuthError::TokenMissing
+        | AuthError::TokenInvalid
+        | AuthError::TokenExpired
+        | AuthError::TokenRevoked(_)
+        | AuthError::TokenOutdated
+        | AuthError::RefreshInvalid
+        | AuthError::RefreshExpired
+        | AuthError::RefreshReused
+        | AuthError::SessionEnded(_) => StatusCode::UNAUTHORIZED,
+        AuthError::AccountDisabled | AuthError::SignupClosed | AuthError::InsufficientRole => {
+            StatusCode::FORBIDDEN
+        }
+        AuthError::NotFound => StatusCode::NOT_FOUND,
+        AuthError::UsernameTaken => StatusCode::CONFLICT,
+        AuthError::VersionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
+        AuthError::WeakPassword(_) | AuthError::WrongPassword => StatusCode::UNPROCESSABLE_ENTITY,
+        AuthError::RateLimited(_) | AuthError::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
+        AuthError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        AuthError::Store(error) if error.is_away() => StatusCode::SERVICE_UNAVAILABLE,
+        AuthError::Store(_) | AuthError::Key(_) | AuthError::Lane(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// An outage is a warning, a defect an error; what a client did wrong is no news.
+fn log(error: &AuthError) {
+    let source = error as &dyn Error;
+    match error {
+        AuthError::Store(store) if store.is_away() => tracing::warn!(error = source, "a store is away"),
+        AuthError::Store(_) | AuthError::Key(_) | AuthError::Lane(_) => {
+            tracing::error!(error = source, "a request failed");
+        }
+        _ => {}
+    }
+}
+
+/// The members of RFC 9457 section 3.1, and our own after them.
+#[derive(Serialize)]
+struct Shape<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    #[serde(flatten)]
+    readiness: Option<Readiness>,
+}
+
+impl Problem {
+    /// What is sent: the headers, and a body of JSON.
+    #[must_use]
+    pub fn spoken(self) -> (HeaderMap, Vec<u8>) {
+        let body = Shape {
+            kind: format!("urn:keyward:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            reason: self.reason,
+            version: self.version,
+            readiness: self.readiness,
+        };
+        let body = serde_json::to_vec(&body).unwrap_or_default();
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge.header());
+        }
+        if let Some(wait) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+        }
+        if let Some(rate) = self.rate {
+            headers.insert(RATE_POLICY, policy(rate.limit, rate.window));
+            headers.insert(RATE, super::rate::rate(&rate));
+        }
+        (headers, body)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, hidden) = (self.status, self.hidden);
+        let (headers, body) = self.spoken();
+        let mut response = (status, headers, body).into_response();
+        if let Some(hidden) = hidden {
+            response.extensions_mut().insert(hidden);
+        }
+        response
+    }
+}
+
+impl Challenge {
+    /// One header with one challenge: nginx passes on only the first.
+    #[must_use]
+    pub const fn header(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::App => r#"Basic realm="keyward""#,
+            Self::Missing => r#"Bearer realm="keyward""#,
+            Self::Malformed => {
+                r#"Bearer realm="keyward", error="invalid_request", error_description="one bearer token is expected""#
+            }
+            Self::SignIn => {
+                r#"Bearer realm="keyward", error="insufficient_user_authentication", error_description="a stronger or more recent sign-in is needed""#
+            }
+            Self::Invalid => {
+                r#"Bearer realm="keyward", error="invalid_token", error_description="the token is not valid now""#
+            }
+        })
+    }
+}

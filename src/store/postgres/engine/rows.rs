@@ -1,0 +1,103 @@
+//! From rows to domain types. A row this server would never write is an error that names table,
+//! column and id.
+
+use tokio_postgres::{Row, types::FromSql};
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        app::{App, AppKind, AppName, Origin},
+        clock::Timestamp,
+        ids::UserId,
+        secret::PasswordHash,
+        user::{Account, Email, Role, User, UserStatus, Username},
+    },
+    store::postgres::{STORE, StoreError},
+};
+
+/// A row, by the id it is named with in errors.
+struct Record<'a> {
+    row: &'a Row,
+    id: String,
+}
+
+impl Record<'_> {
+    /// The value of a column, given as `table.column`.
+    fn value<'r, T: FromSql<'r>>(&'r self, place: &'static str) -> Result<T, StoreError> {
+        let column = place.rsplit_once('.').map_or(place, |(_, column)| column);
+        self.row.try_get(column).map_err(|_| self.corrupt(place))
+    }
+
+    /// A text read into its type.
+    fn parsed<T>(&self, place: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
+        parse(self.value(place)?).ok_or_else(|| self.corrupt(place))
+    }
+
+    /// A list of texts, each read into its type.
+    fn list<T>(&self, place: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, StoreError> {
+        let texts: Vec<&str> = self.value(place)?;
+        texts.into_iter().map(parse).collect::<Option<_>>().ok_or_else(|| self.corrupt(place))
+    }
+
+    fn corrupt(&self, place: &'static str) -> StoreError {
+        StoreError::Corrupt { store: STORE, place, id: self.id.clone() }
+    }
+}
+
+/// A row of `users` with its hash.
+pub(in crate::store::postgres) fn account(row: &Row) -> Result<Account, StoreError> {
+    let user = user(row)?;
+    let record = Record { row, id: user.id.to_string() };
+    let password_hash = PasswordHash::from_phc(record.value("users.password_hash")?);
+    let pardons: i64 = record.value("users.pardons")?;
+    let pardons = u32::try_from(pardons).map_err(|_| record.corrupt("users.pardons"))?;
+    Ok(Account { user, password_hash, pardons })
+}
+
+/// A row of `users`.
+pub(in crate::store::postgres) fn user(row: &Row) -> Result<User, StoreError> {
+    let unnamed = Record { row, id: "a row".to_owned() };
+    let id: Uuid = unnamed.value("users.id")?;
+    let record = Record { row, id: id.to_string() };
+    let email: Option<&str> = record.value("users.email")?;
+    let email = email.map(|text| Email::known(text).map_err(|_| record.corrupt("users.email")));
+    Ok(User {
+        id: UserId::from_uuid(id),
+        username: record.parsed("users.username", |text| Username::known(text).ok())?,
+        email: email.transpose()?,
+        email_verified: record.value("users.email_verified")?,
+        roles: record.list("users.roles", |text| Role::parse(text).ok())?,
+        roles_at: Timestamp::from_secs(record.value("users.roles_at")?),
+        status: record.parsed("users.status", status_of)?,
+        created_at: Timestamp::from_millis(record.value("users.created_at")?),
+    })
+}
+
+/// A row of `apps`.
+pub(in crate::store::postgres) fn app(row: &Row) -> Result<App, StoreError> {
+    let unnamed = Record { row, id: "a row".to_owned() };
+    let record = Record { row, id: unnamed.value("apps.name")? };
+    let secret: Option<&[u8]> = record.value("apps.secret_sha256")?;
+    let secret = secret.map(|hash| hash.try_into().map_err(|_| record.corrupt("apps.secret_sha256")));
+    Ok(App {
+        name: record.parsed("apps.name", |text| AppName::parse(text).ok())?,
+        kind: match secret.transpose()? {
+            Some(secret_sha256) => AppKind::Confidential { secret_sha256 },
+            None => AppKind::Public,
+        },
+        origins: record.list("apps.origins", |text| Origin::parse(text).ok())?,
+        created_at: Timestamp::from_millis(record.value("apps.created_at")?),
+    })
+}
+
+/// How a status is written.
+pub(in crate::store::postgres) const fn status_text(status: UserStatus) -> &'static str {
+    match status {
+        UserStatus::Active => "active",
+        UserStatus::Disabled => "disabled",
+    }
+}
+
+fn status_of(text: &str) -> Option<UserStatus> {
+    [UserStatus::Active, UserStatus::Disabled].into_iter().find(|status| status_text(*status) == text)
+}

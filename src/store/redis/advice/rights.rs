@@ -1,0 +1,163 @@
+//! Which commands and keys our user of Redis lacks. Each is tried in a form that changes nothing, since
+//! few users may ask what their rights are: Redis looks at them before it looks at the arguments, so what
+//! would write is given some that it refuses.
+
+use redis::{Cmd, Pipeline, RedisResult, Value, aio::MultiplexedConnection};
+
+use super::Advice;
+use crate::store::redis::{connection::target::Mode, keys::Keys};
+
+/// By the name under which the right is given: what is tried, with `K` for a key.
+const ALWAYS: [(&str, &str); 32] = [
+    ("ping", "PING"),
+    ("client|tracking", "CLIENT TRACKING OFF"),
+    ("script|load", "SCRIPT LOAD )"),
+    ("evalsha", "EVALSHA none 1 K"),
+    ("eval", "EVAL return 1 K"),
+    ("get", "GET K"),
+    ("set", "SET K v none"),
+    ("setex", "SETEX K none v"),
+    ("exists", "EXISTS K"),
+    ("del", "DEL K"),
+    ("expire", "EXPIRE K none"),
+    ("pexpire", "PEXPIRE K none"),
+    ("pttl", "PTTL K"),
+    ("incrby", "INCRBY K none"),
+    ("hset", "HSET K f v f"),
+    ("hdel", "HDEL K f"),
+    ("hget", "HGET K f"),
+    ("hmget", "HMGET K f"),
+    ("hgetall", "HGETALL K"),
+    ("zadd", "ZADD K none m"),
+    ("zrem", "ZREM K m"),
+    ("zscore", "ZSCORE K m"),
+    ("zmscore", "ZMSCORE K m"),
+    ("zcount", "ZCOUNT K 0 0"),
+    ("zrange", "ZRANGE K 0 0"),
+    ("zrevrange", "ZREVRANGE K 0 0"),
+    ("zrangebyscore", "ZRANGEBYSCORE K 0 0"),
+    ("zrevrangebyscore", "ZREVRANGEBYSCORE K 0 0"),
+    ("scan", "SCAN 0 COUNT 1"),
+    ("wait", "WAIT 0 1"),
+    ("info", "INFO server"),
+    ("time", "TIME"),
+];
+const BEHIND_SENTINELS: [(&str, &str); 1] = [("role", "ROLE")];
+const IN_A_CLUSTER: [(&str, &str); 2] = [("cluster|nodes", "CLUSTER NODES"), ("asking", "ASKING")];
+
+/// What was refused.
+enum Refused {
+    Command,
+    Key,
+}
+
+/// What the user of that connection may not do, and needs to.
+pub async fn lacking(
+    connection: &MultiplexedConnection,
+    keys: &Keys,
+    mode: &Mode,
+) -> RedisResult<Vec<Advice>> {
+    let (probe, kinds) = (keys.probe(), keys.kinds());
+    let besides: &[(&str, &str)] = match mode {
+        Mode::Single => &[],
+        Mode::Sentinel { .. } => &BEHIND_SENTINELS,
+        Mode::Cluster => &IN_A_CLUSTER,
+    };
+    let rights: Vec<_> = ALWAYS.iter().chain(besides).collect();
+    let tried = refusals(connection, rights.iter().map(|(_, attempt)| command(attempt, &probe))).await?;
+    let commands: Vec<_> = (rights.iter().zip(tried))
+        .filter_map(|((name, _), refused)| matches!(refused, Some(Refused::Command)).then_some(*name))
+        .collect();
+    // One that reads and one that writes, of each kind of key: rights to them may differ.
+    let attempts = kinds
+        .iter()
+        .flat_map(|kind| ["EXISTS K", "DEL K"].map(|attempt| command(attempt, &format!("{kind}doctor"))));
+    let tried = refusals(connection, attempts).await?;
+    let closed: Vec<_> = (kinds.iter().zip(tried.chunks(2)))
+        .filter_map(|(kind, tried)| tried.iter().any(|t| matches!(t, Some(Refused::Key))).then_some(kind))
+        .collect();
+    Ok(of_commands(&commands).into_iter().chain(of_keys(&closed, keys.prefix())).collect())
+}
+
+fn of_commands(commands: &[&str]) -> Option<Advice> {
+    let rights: Vec<_> = commands.iter().map(|name| format!("+{name}")).collect();
+    let rights = rights.join(" ");
+    (!commands.is_empty())
+        .then(|| Advice::Mend(format!("its user may not run what is needed: give it {rights}")))
+}
+
+fn of_keys(closed: &[&String], prefix: &str) -> Option<Advice> {
+    let patterns: Vec<_> = closed.iter().map(|kind| format!("~{kind}*")).collect();
+    let patterns = patterns.join(" ");
+    let set = if prefix.is_empty() { "is not set".to_owned() } else { format!("is {prefix}") };
+    (!closed.is_empty()).then(|| {
+        Advice::Mend(format!(
+            "its user may not use our keys: give it {patterns}, or set storage.redis_prefix, which {set}, to \
+             the prefix of the keys that it has"
+        ))
+    })
+}
+
+/// Tries each in one go.
+async fn refusals(
+    connection: &MultiplexedConnection,
+    commands: impl Iterator<Item = Cmd>,
+) -> RedisResult<Vec<Option<Refused>>> {
+    let mut together = Pipeline::new();
+    for command in commands {
+        together.add_command(command);
+    }
+    let answers = connection.clone().send_packed_commands(&together, 0, together.len()).await?;
+    Ok(answers.into_iter().map(refusal).collect())
+}
+
+/// `NOPERM` is for both; its text says which.
+fn refusal(answer: Value) -> Option<Refused> {
+    let error = answer.extract_error().err().filter(|error| error.code() == Some("NOPERM"))?;
+    let names_a_key = error.detail().is_some_and(|text| text.contains("key"));
+    Some(if names_a_key { Refused::Key } else { Refused::Command })
+}
+
+fn command(attempt: &str, key: &str) -> Cmd {
+    let mut command = Cmd::new();
+    for word in attempt.split(' ') {
+        command.arg(if word == "K" { key } else { word });
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Those without which there is no connection, so that nothing need be tried.
+    const TO_CONNECT: [&str; 2] = ["hello", "select"];
+
+    #[test]
+    fn what_is_tried_is_what_the_page_asks_for() {
+        let page = include_str!("../../../../docs/operating.md");
+        let list = page.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a list");
+        let asked: BTreeSet<_> = list.split_whitespace().filter_map(|word| word.strip_prefix('+')).collect();
+        let tried = ALWAYS.iter().map(|(name, _)| *name).chain(TO_CONNECT).collect();
+        assert_eq!(asked, tried);
+        for (name, _) in BEHIND_SENTINELS.iter().chain(&IN_A_CLUSTER) {
+            assert!(page.contains(&format!("+{name}")), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_scripts_call_is_tried() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/redis");
+        for file in std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path()) {
+            let text = std::fs::read_to_string(&file).expect("a text");
+            let calls =
+                text.split("redis.call('").skip(1).filter(|_| file.extension().is_some_and(|e| e == "lua"));
+            for call in calls.filter_map(|rest| rest.split('\'').next()) {
+                let name = call.to_lowercase();
+                assert!(ALWAYS.iter().any(|(tried, _)| *tried == name), "{name} of {}", file.display());
+            }
+        }
+    }
+}

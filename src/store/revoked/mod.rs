@@ -1,0 +1,4 @@
+//! What is revoked, as each node holds it in memory.
+
+pub mod log;
+pub mod outdated;

@@ -1,0 +1,100 @@
+//! Frees what is over. Nothing depends on it: whoever reads looks at the time.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{
+    domain::clock::Timestamp,
+    store::{
+        error::StoreError,
+        sqlite::{app_sessions::users, revocations::follower::Follower},
+    },
+};
+
+const EVERY: Duration = Duration::from_mins(1);
+/// How many rows one step looks at, so that no write waits long for it.
+const ROWS: u32 = 500;
+
+/// A walk over the sessions by id, some rows at a time, begun anew every minute; and beside it one over
+/// those of other app servers.
+#[derive(Default)]
+pub(in crate::store::sqlite) struct Cleaner {
+    due: Option<Timestamp>,
+    walk: Walk,
+}
+
+/// Where the two go on; `None` = through.
+type Walk = (Option<Vec<u8>>, Option<Vec<u8>>);
+
+impl Cleaner {
+    /// Takes a step, if one is due.
+    pub(in crate::store::sqlite) fn clean(&mut self, db: &Connection, follower: &Follower) {
+        let now = follower.now();
+        if self.walk == (None, None) {
+            if self.due.is_some_and(|due| now < due) {
+                return;
+            }
+            self.due = Some(now + EVERY);
+            self.walk = (Some(Vec::new()), Some(Vec::new()));
+            follower.purge(now);
+        }
+        match step(db, std::mem::take(&mut self.walk), now) {
+            Ok(walk) => self.walk = walk,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "what is over was not cleaned up");
+            }
+        }
+    }
+}
+
+/// Looks at the rows after each place; returns where to go on.
+fn step(db: &Connection, (sign_ins, kept): Walk, now: Timestamp) -> Result<Walk, StoreError> {
+    let transaction = db.unchecked_transaction()?;
+    transaction
+        .prepare_cached(
+            "DELETE FROM revocations WHERE (kind, subject) IN
+                (SELECT kind, subject FROM revocations WHERE until <= ?1 ORDER BY until LIMIT ?2)",
+        )?
+        .execute(params![now.millis(), ROWS])?;
+    transaction
+        .prepare_cached(
+            "DELETE FROM outdated_users WHERE subject IN
+                (SELECT subject FROM outdated_users WHERE until <= ?1 ORDER BY until LIMIT ?2)",
+        )?
+        .execute(params![now.millis(), ROWS])?;
+    let sign_ins = sign_ins.map(|from| clean_sessions(&transaction, &from, now)).transpose()?.flatten();
+    let kept = kept.map(|from| clean_app_sessions(&transaction, &from, now)).transpose()?.flatten();
+    transaction.commit()?;
+    Ok((sign_ins, kept))
+}
+
+fn clean_sessions(db: &Connection, from: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+    let last: Option<Vec<u8>> = db
+        .prepare_cached("SELECT id FROM sessions WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2")?
+        .query_row(params![from, ROWS - 1], |row| row.get(0))
+        .optional()?;
+    db.prepare_cached(
+        "DELETE FROM sessions WHERE id > ?1 AND (?2 IS NULL OR id <= ?2) AND expires_at <= ?3",
+    )?
+    .execute(params![from, last, now.millis()])?;
+    Ok(last)
+}
+
+fn clean_app_sessions(db: &Connection, from: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+    let last: Option<Vec<u8>> = db
+        .prepare_cached("SELECT id FROM app_sessions WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2")?
+        .query_row(params![from, ROWS - 1], |row| row.get(0))
+        .optional()?;
+    let users: BTreeSet<(String, String)> = db
+        .prepare_cached(
+            "DELETE FROM app_sessions WHERE id > ?1 AND (?2 IS NULL OR id <= ?2) AND expires_at <= ?3
+             RETURNING app, user_id",
+        )?
+        .query_map(params![from, last, now.millis()], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (app, user) in users {
+        users::settle(db, &app, &user, now)?;
+    }
+    Ok(last)
+}

@@ -1,0 +1,111 @@
+//! Keeps the revocation set at one with the file: this process's writes go in when they are
+//! committed, those of another one (the command line beside a running server) soon after.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::{
+    domain::{
+        clock::{Clock, Timestamp},
+        ids::UserId,
+    },
+    store::{
+        error::StoreError,
+        revocations::{Revocation, RevocationSet, Subject},
+        revoked::outdated::Outdated,
+        sqlite::revocations,
+    },
+};
+
+/// What a committed write means for the set.
+pub(in crate::store::sqlite) enum News {
+    Refused(Revocation),
+    Outdated(Outdated),
+    Admitted(UserId),
+}
+
+pub(in crate::store::sqlite) struct Follower {
+    set: Arc<RevocationSet>,
+    clock: Arc<dyn Clock>,
+    /// SQLite's count of what others have committed, as of the last reload.
+    seen: i64,
+}
+
+impl Follower {
+    /// Fills the set for the first time.
+    pub(in crate::store::sqlite) fn start(
+        connection: &Connection,
+        set: Arc<RevocationSet>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let mut follower = Self { set, clock, seen: -1 };
+        follower.catch_up(connection)?;
+        Ok(follower)
+    }
+
+    /// Takes in what this process has just committed.
+    pub(in crate::store::sqlite) fn tell(&self, news: &[News]) {
+        for one in news {
+            match one {
+                News::Refused(revocation) => self.set.insert(revocation),
+                News::Outdated(outdated) => self.set.outdate(*outdated, self.now()),
+                News::Admitted(user) => self.set.lift(*user),
+            }
+        }
+        self.set.heard(self.clock.passed());
+    }
+
+    /// Takes in what others have committed, and says whether the set can be trusted.
+    pub(in crate::store::sqlite) fn look(&mut self, connection: &Connection) {
+        if let Err(error) = self.catch_up(connection)
+            && self.set.is_following()
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, "revocations cannot be read");
+            self.set.set_blind();
+        }
+    }
+
+    fn catch_up(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        // The time and the count come first: what is committed during the reload is seen again.
+        let (now, passed) = (self.now(), self.clock.passed());
+        let version = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        if version != self.seen {
+            self.reload(connection, now)?;
+            self.seen = version;
+        }
+        self.set.set_following(passed);
+        Ok(())
+    }
+
+    fn reload(&self, connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+        let living = revocations::living(connection, now)?;
+        for revocation in &living {
+            self.set.insert(revocation);
+        }
+        for outdated in revocations::outdated(connection, now)? {
+            self.set.outdate(outdated, now);
+        }
+        let users = living.iter().filter_map(|revocation| match revocation.subject {
+            Subject::User(user) => Some(user),
+            _ => None,
+        });
+        self.set.lift_users_except(&users.collect::<Vec<_>>());
+        Ok(())
+    }
+
+    pub(in crate::store::sqlite) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(in crate::store::sqlite) fn purge(&self, now: Timestamp) {
+        self.set.purge(now);
+    }
+}
+
+impl Drop for Follower {
+    /// Nobody follows any more, be it an orderly end or a defect.
+    fn drop(&mut self) {
+        self.set.set_blind();
+    }
+}
