@@ -32,13 +32,13 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["keys"]),
     ("metrics_exporter_prometheus", &["telemetry"]),
     ("pem", &["keys"]),
-    ("prost", &["http::ext_authz"]),
+    ("prost", &["http::check::ext_authz"]),
     ("redis", &["store::redis"]),
     ("refinery", &["store"]),
     ("rusqlite", &["store::sqlite"]),
     ("rustix", &["app", "keys"]),
     ("tokio_postgres", &["store::postgres"]),
-    ("tonic", &["http::ext_authz"]),
+    ("tonic", &["http::check::ext_authz"]),
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["telemetry"]),
 ];
@@ -227,7 +227,7 @@ fn a_use_of_a_room_that_is_not_below_is_seen() {
         ("http/me.rs", "fn me() {\n    crate::store::open();\n}"),
         ("http/me.rs", "use super::super::store::accounts::AccountStore;"),
         ("auth/mod.rs", "use crate::{domain::clock, http::problem::Problem};"),
-        ("config.rs", "use crate::keys;"),
+        ("config/mod.rs", "use crate::keys;"),
         ("keys/mod.rs", "pub(crate) use crate::auth;"),
         ("attic/mod.rs", "use crate::domain::clock;"),
     ] {
@@ -289,7 +289,7 @@ fn what_is_in_order_passes() {
 fn a_long_function_and_a_silent_file_are_seen() {
     let function =
         |lines| format!("impl A {{\n    pub async fn f() {{\n{}    }}\n}}\n", "        a();\n".repeat(lines));
-    assert_eq!(broken("app.rs", &function(58)), Vec::<String>::new());
-    assert_eq!(broken("app.rs", &function(59)), ["src/app/mod.rs:3: a function of 61 lines is too long"]);
-    assert_eq!(judge("app.rs", "use std::fmt;\n").len(), 1);
+    assert_eq!(broken("app/mod.rs", &function(58)), Vec::<String>::new());
+    assert_eq!(broken("app/mod.rs", &function(59)), ["src/app/mod.rs:3: a function of 61 lines is too long"]);
+    assert_eq!(judge("app/mod.rs", "use std::fmt;\n").len(), 1);
 }

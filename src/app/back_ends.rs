@@ -23,7 +23,7 @@ use crate::{
             keys::RefreshKeys,
             revocations::feed::Feed,
         },
-        revocations::RevocationSet,
+        revoked::set::RevocationSet,
         sqlite::SqliteStore,
     },
 };

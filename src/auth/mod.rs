@@ -39,12 +39,8 @@ use crate::{
     },
     keys::ring::KeyRing,
     store::{
-        accounts::AccountStore,
-        app_sessions::AppSessionStore,
-        apps::AppStore,
-        counters::CounterStore,
-        revocations::{RevocationSet, RevocationStore},
-        sessions::SessionStore,
+        accounts::AccountStore, app_sessions::AppSessionStore, apps::AppStore, counters::CounterStore,
+        revocations::RevocationStore, revoked::set::RevocationSet, sessions::SessionStore,
     },
 };
 

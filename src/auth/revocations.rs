@@ -17,8 +17,11 @@ use crate::{
     },
     store::{
         apps::AppStore,
-        revocations::{Change, Revocation, RevocationSet, Snapshot, Subject},
-        revoked::log::Position,
+        revocations::{Change, Revocation, Subject},
+        revoked::{
+            log::Position,
+            set::{RevocationSet, Snapshot},
+        },
     },
 };
 

@@ -122,7 +122,7 @@ pub struct Page {
 /// Keeps sessions.
 ///
 /// After [`end`](Self::end), [`end_of_user`](Self::end_of_user) or a rotation that answers
-/// [`Rotation::Reused`], this node's [`RevocationSet`](super::revocations::RevocationSet) refuses
+/// [`Rotation::Reused`], this node's [`RevocationSet`](super::revoked::set::RevocationSet) refuses
 /// the session's tokens before the call returns, and other nodes learn of it by their feed.
 #[async_trait]
 pub trait SessionStore: Send + Sync {

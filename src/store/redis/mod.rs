@@ -28,7 +28,7 @@ use self::{
     keys::{Keys, RefreshKeys},
     revocations::{UserChanges, feed::Feed},
 };
-use super::{error::StoreError, revocations::RevocationSet};
+use super::{error::StoreError, revoked::set::RevocationSet};
 use crate::domain::{
     clock::{Clock, Timestamp},
     limits::Lifetimes,

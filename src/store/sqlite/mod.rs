@@ -11,7 +11,7 @@ use self::{
 };
 use super::{
     error::StoreError,
-    revocations::RevocationSet,
+    revoked::set::RevocationSet,
     schema::{Schema, TooNew},
 };
 use crate::domain::{clock::Clock, limits::Lifetimes};

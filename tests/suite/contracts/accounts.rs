@@ -1,5 +1,6 @@
 //! Accounts.
 
+use crate::support::backends::{AccountHome, AccountsOn, START};
 use futures_util::future::join_all;
 use keyward::{
     domain::{
@@ -11,8 +12,6 @@ use keyward::{
     store::accounts::{Created, RolesChanged},
 };
 use rstest::rstest;
-
-use crate::backends::{AccountHome, AccountsOn, START};
 
 fn name(text: &str) -> Username {
     Username::parse(text).expect("a name")

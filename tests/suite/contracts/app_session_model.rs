@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::app_sessions::{of, user};
+use crate::support::backends::{Home, SessionsOn, TICK};
 use keyward::{
     domain::{
         app_session::{AppLife, AppSession},
@@ -18,9 +20,6 @@ use proptest::{
 };
 use rstest::rstest;
 use serde_json::{Map, Value, json};
-
-use super::app_sessions::{of, user};
-use crate::backends::{Home, SessionsOn, TICK};
 
 const USERS: [&str; 3] = ["ada", "bob", "eve"];
 

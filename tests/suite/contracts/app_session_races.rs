@@ -6,15 +6,14 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+use super::app_sessions::{MINUTE, app, merge, of, sliding, user};
+use crate::support::backends::{Home, SessionsOn};
 use keyward::{
     domain::{clock::Timestamp, ids::SessionId},
     store::app_sessions::{AppSessionStore, Listing, Saved},
 };
 use rstest::rstest;
 use serde_json::json;
-
-use super::app_sessions::{MINUTE, app, merge, of, sliding, user};
-use crate::backends::{Home, SessionsOn};
 
 const ROUNDS: usize = 24;
 

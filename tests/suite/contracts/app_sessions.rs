@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use crate::support::backends::{Home, SessionsOn, TICK};
 use keyward::{
     domain::{
         app::AppName,
@@ -16,8 +17,6 @@ use keyward::{
 };
 use rstest::rstest;
 use serde_json::{Map, Value, json};
-
-use crate::backends::{Home, SessionsOn, TICK};
 
 pub const MINUTE: Duration = Duration::from_mins(1);
 

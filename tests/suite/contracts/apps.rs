@@ -1,12 +1,11 @@
 //! Apps.
 
+use crate::support::backends::{AccountHome, AccountsOn, START};
 use keyward::{
     domain::app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
     store::apps::Registered,
 };
 use rstest::rstest;
-
-use crate::backends::{AccountHome, AccountsOn, START};
 
 fn name(text: &str) -> AppName {
     AppName::parse(text).expect("a name")

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
+use crate::support::backends::{CounterHome, CountersOn, TICK};
 use futures_util::future::join_all;
 use keyward::{
     domain::ids::SessionId,
     store::counters::{Count, Counter},
 };
 use rstest::rstest;
-
-use crate::backends::{CounterHome, CountersOn, TICK};
 
 const WINDOW: Duration = Duration::from_mins(1);
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::support::backends::{GRACE, Home, SessionsOn, SignedIn};
 use keyward::{
     domain::{
         app::AppName,
@@ -12,8 +13,6 @@ use keyward::{
     store::sessions::{Confirmation, Ended, Ending, Rotation},
 };
 use rstest::rstest;
-
-use crate::backends::{GRACE, Home, SessionsOn, SignedIn};
 
 impl Home {
     async fn end_of_user(

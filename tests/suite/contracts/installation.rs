@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::support::{
+    backends::{LIFETIMES, START},
+    keyspace::Keyspace,
+    servers::postgres,
+};
 use futures_util::future::join_all;
 use keyward::{
     domain::{clock::ManualClock, installation::SecretFingerprint, refresh_token::RefreshSecret},
@@ -12,12 +17,6 @@ use keyward::{
 };
 use rstest::rstest;
 use tempfile::TempDir;
-
-use crate::{
-    backends::{LIFETIMES, START},
-    keyspace::Keyspace,
-    servers::postgres,
-};
 
 /// What all nodes of an installation share.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +50,7 @@ impl Shared {
                 let path = folder.path().join("keyward.db");
                 Arc::new(SqliteStore::open(&path, LIFETIMES, Arc::default(), clock).expect("a database"))
             }
-            Self::Postgres(url) => Arc::new(crate::postgres::store_on(url).await),
+            Self::Postgres(url) => Arc::new(crate::backends::postgres::store_on(url).await),
             Self::Redis(space) => {
                 Arc::new(space.connect(LIFETIMES, &Arc::default(), &clock).await.expect("connected"))
             }

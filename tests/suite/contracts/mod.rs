@@ -8,6 +8,7 @@ mod apps;
 mod counters;
 mod endings;
 mod installation;
+mod model;
 mod revocations;
 mod rotation;
 mod session_races;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::backends::{GRACE, Home, LIFETIMES, SessionsOn, eventually};
+use crate::support::backends::{GRACE, Home, LIFETIMES, SessionsOn, eventually};
 use keyward::{
     domain::{
         claims::AccessClaims,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::support::backends::{FIRST_USE, GRACE, Home, SessionsOn, TICK, TIMER};
 use futures_util::future::join_all;
 use keyward::{
     domain::{
@@ -13,8 +14,6 @@ use keyward::{
     store::sessions::{Confirmation, Granted, Issue, Rotation},
 };
 use rstest::rstest;
-
-use crate::backends::{FIRST_USE, GRACE, Home, SessionsOn, TICK, TIMER};
 
 impl Home {
     async fn is_granted(&self, policy: &ReusePolicy, token: &RefreshToken) -> bool {

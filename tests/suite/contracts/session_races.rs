@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+use crate::support::backends::{FIRST_USE, Home, SessionsOn};
 use keyward::{
     domain::{
         app::AppName,
@@ -16,8 +17,6 @@ use keyward::{
     store::sessions::{Confirmation, Ended, Ending, Rotation, SessionStore},
 };
 use rstest::rstest;
-
-use crate::backends::{FIRST_USE, Home, SessionsOn};
 
 const ROUNDS: usize = 12;
 const USERS: usize = 8;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, num::NonZeroU32, time::Duration};
 
+use crate::support::backends::{Home, LIFETIMES, SessionsOn, SignedIn, TICK};
 use keyward::{
     domain::{
         app::AppName,
@@ -13,8 +14,6 @@ use keyward::{
     store::sessions::{Confirmation, Ended, Rotation},
 };
 use rstest::rstest;
-
-use crate::backends::{Home, LIFETIMES, SessionsOn, SignedIn, TICK};
 
 const DAY: Duration = Duration::from_hours(24);
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::support::backends::{Home, LIFETIMES, SessionsOn};
 use keyward::{
     domain::{
         app::AppName,
@@ -13,8 +14,6 @@ use keyward::{
     store::sessions::Slide,
 };
 use rstest::rstest;
-
-use crate::backends::{Home, LIFETIMES, SessionsOn};
 
 const HOUR: Duration = Duration::from_hours(1);
 

@@ -7,8 +7,8 @@ use super::{
     site::{PASSWORD, Site, USER},
 };
 use crate::{
-    blackbox::install::{Install, Outcome, free_addresses},
-    servers::certificates::Certificates,
+    api::install::{Install, Outcome, free_addresses},
+    support::servers::certificates::Certificates,
 };
 
 /// How many lines have each verdict, of those that hold, are weak, open and unseen.

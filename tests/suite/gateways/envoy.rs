@@ -9,7 +9,7 @@ use super::{
     gateway::Kind,
     site::{PASSWORD, Site},
 };
-use crate::blackbox::{
+use crate::api::{
     actor::{Actor, Answer},
     install::Install,
 };

@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::blackbox::{
+use crate::api::{
     install::{GUARD, Install, free_addresses, wait_for},
     raw::Raw,
 };

@@ -12,8 +12,8 @@ use super::{
     site::{PASSWORD, Site, USER},
 };
 use crate::{
-    blackbox::install::{Install, PATIENCE, free_addresses},
-    servers::redis,
+    api::install::{Install, PATIENCE, free_addresses},
+    support::servers::redis,
 };
 
 /// The lines of both files of Envoy.

@@ -9,8 +9,8 @@ use super::{
     site::{PASSWORD, Site, USER},
 };
 use crate::{
-    blackbox::{actor::Answer, install::Install},
-    servers::redis,
+    api::{actor::Answer, install::Install},
+    support::servers::redis,
 };
 
 fn get(gateway: &Gateway, path: &str, token: &str) -> RequestBuilder {

@@ -34,7 +34,8 @@ use crate::{
             },
             keys::Keys,
         },
-        revocations::{Revocation, RevocationSet, Subject},
+        revocations::{Revocation, Subject},
+        revoked::set::RevocationSet,
     },
 };
 

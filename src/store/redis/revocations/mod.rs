@@ -22,8 +22,8 @@ use crate::{
     },
     store::{
         error::StoreError,
-        revocations::{Refusal, Revocation, RevocationSet, RevocationStore, Subject},
-        revoked::outdated::Outdated,
+        revocations::{Refusal, Revocation, RevocationStore, Subject},
+        revoked::{outdated::Outdated, set::RevocationSet},
     },
 };
 
@@ -96,7 +96,7 @@ impl Said {
 
 /// What a key says of its subject.
 #[derive(Debug)]
-pub struct Found {
+pub(super) struct Found {
     pub subject: Subject,
     pub revocation: Option<Revocation>,
     pub outdated: Option<Outdated>,

@@ -12,8 +12,8 @@ use crate::{
     },
     store::{
         error::StoreError,
-        revocations::{Revocation, RevocationSet, Subject},
-        revoked::outdated::Outdated,
+        revocations::{Revocation, Subject},
+        revoked::{outdated::Outdated, set::RevocationSet},
         sqlite::revocations,
     },
 };

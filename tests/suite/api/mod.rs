@@ -1,0 +1,36 @@
+//! The server seen from outside: the real binary, its settings, what it prints and what it answers.
+//! The tests follow the contract chapter by chapter and know nothing of the code.
+
+pub mod actor;
+pub mod app_server;
+mod app_sessions;
+mod bad_input;
+mod browser;
+mod check;
+mod check_doors;
+mod connections;
+mod cookies;
+mod doctor;
+mod ext_authz;
+mod headers;
+pub mod homes;
+pub mod install;
+mod local_verifiers;
+mod logs;
+mod oauth;
+mod operators;
+mod process;
+pub mod raw;
+mod readiness;
+mod refresh;
+mod refusals;
+mod rest_sessions;
+mod revocations;
+mod secret;
+mod session_cookies;
+mod side_by_side;
+mod signing_in;
+mod startup_mistakes;
+mod tokens;
+mod two_nodes;
+mod verifiers;

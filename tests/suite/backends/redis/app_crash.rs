@@ -1,0 +1,137 @@
+//! Kept sessions when a node crashes between any two of its commands: what lives can be ended, what has
+//! ended stays so, and the retry leaves lists and counts right.
+
+use super::{
+    crash::{Doomed, wherever_it_crashes},
+    home, names, with_prefix,
+};
+use crate::{
+    contracts::app_sessions::{MINUTE, app, merge, object, of, sliding, user},
+    support::backends::Home,
+};
+use keyward::{
+    domain::{
+        app_session::{AppIp, AppToken, NewAppSession},
+        app_session_data::AppData,
+        ids::{SessionId, TokenId},
+    },
+    store::app_sessions::{AppSessionStore, Saved},
+};
+use serde_json::json;
+
+/// A user nobody else is, and a session of theirs.
+struct Theirs {
+    whose: String,
+    id: SessionId,
+}
+
+async fn theirs(home: &Home) -> Theirs {
+    let whose = TokenId::random().to_string();
+    let id = home.keep(&whose, sliding(MINUTE), json!({})).await;
+    Theirs { whose, id }
+}
+
+/// However it was left, one end of all leaves nothing that is found, listed or counted.
+async fn assert_can_be_ended(home: &Home, Theirs { whose, id }: Theirs) -> u64 {
+    let ended = home.end_all_kept(Some(&whose)).await;
+    assert_eq!(home.get(id).await, None);
+    assert!(home.ids_listed(&of(&whose), 9).await.is_empty());
+    assert_eq!(home.activity(MINUTE).await, 0);
+    ended
+}
+
+#[tokio::test]
+async fn a_creation_that_was_cut_short_leaves_nothing_that_cannot_be_ended() {
+    let home = home().await;
+    let prepare = async || {
+        let (whose, id) = (TokenId::random().to_string(), AppToken::random().session(&app("shop")));
+        Theirs { whose, id }
+    };
+    wherever_it_crashes(
+        &home,
+        prepare,
+        async |store, new| {
+            let new = NewAppSession {
+                id: new.id,
+                app: app("shop"),
+                user: user(&new.whose),
+                ip: AppIp::parse("192.0.2.7").expect("an address"),
+                data: AppData::default(),
+                life: sliding(MINUTE),
+                created_at: home.now(),
+            };
+            store.create(&new).await.is_ok()
+        },
+        async |new| {
+            let is_alive = home.get(new.id).await.is_some();
+            assert_eq!(assert_can_be_ended(&home, new).await, u64::from(is_alive));
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_use_that_was_cut_short_is_completed_by_the_next_one() {
+    let home = home().await;
+    wherever_it_crashes(
+        &home,
+        async || theirs(&home).await,
+        async |store, kept| {
+            let set = store.set(&app("shop"), kept.id, &merge(json!({"a": 1})), None, home.now()).await;
+            matches!(set, Ok(Saved::Now(_)))
+        },
+        async |kept| {
+            home.get(kept.id).await.expect("alive");
+            assert_eq!(home.ids_listed(&of(&kept.whose), 9).await, [kept.id]);
+            assert_eq!(home.activity(MINUTE).await, 1);
+            assert_eq!(assert_can_be_ended(&home, kept).await, 1);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_end_that_was_cut_short_anywhere_is_completed_by_the_retry() {
+    let home = home().await;
+    wherever_it_crashes(
+        &home,
+        async || theirs(&home).await,
+        async |store, kept| store.end(&app("shop"), kept.id, home.now()).await.is_ok(),
+        async |kept| {
+            home.end_kept(kept.id).await;
+            let index = format!("sessions:user:shop/{}", kept.whose);
+            assert_eq!(with_prefix(&names(&home), &index), [] as [String; 0]);
+            assert_eq!(assert_can_be_ended(&home, kept).await, 0);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
+    let home = home().await;
+    let shop = app("shop");
+    for commands in 1..8 {
+        let (node, kept) = (Doomed::beside(&home).await, theirs(&home).await);
+        let (lose_one, now) = (|| node.proxy.break_once_after(commands), home.now());
+        for (version, key) in [(1, "a"), (2, "b")] {
+            lose_one();
+            let set =
+                node.store.set(&shop, kept.id, &merge(json!({ key: version })), Some(version), now).await;
+            let Ok(Saved::Now(saved)) = set else { panic!("{commands}: {set:?}") };
+            assert_eq!((saved.version(), saved.last_seen_at), (version + 1, now));
+        }
+        lose_one();
+        let stale = node.store.set(&shop, kept.id, &merge(json!({"a": 9})), Some(2), now).await;
+        assert_eq!(stale.expect("an answer"), Saved::Conflict { version: 3 });
+        assert_eq!(home.get(kept.id).await.expect("alive").data.to_json(), object(json!({"a": 1, "b": 2})));
+        lose_one();
+        assert!(node.store.end(&shop, kept.id, now).await.expect("an answer"), "after {commands}");
+        assert!(!node.store.end(&shop, kept.id, now).await.expect("an answer"));
+
+        let Theirs { whose, .. } = theirs(&home).await;
+        lose_one();
+        let ended = node.store.end_all(&shop, Some(&user(&whose)), now).await;
+        assert_eq!(ended.expect("an answer"), 1, "after {commands}");
+    }
+}

@@ -1,0 +1,278 @@
+//! A Redis that is away, hangs, is full, refuses, or has forgotten what it was taught.
+
+use std::{
+    net::TcpListener,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{home, home_on, session_key};
+use crate::support::{
+    backends::{FIRST_USE, Home, LIFETIMES, START, eventually},
+    keyspace::Keyspace,
+    servers::{redis::Server, redis_sets::Cluster},
+};
+use keyward::{
+    domain::{
+        app::AppName,
+        clock::ManualClock,
+        ids::{SessionId, UserId},
+        refresh_token::{Chain, RefreshToken},
+        session::{Device, EndReason, NewSession},
+    },
+    store::{
+        counters::Counter,
+        error::StoreError,
+        redis::connection::target::Mode,
+        revoked::set::RevocationSet,
+        sessions::{Ended, Ending, Rotation},
+    },
+};
+
+use rstest::rstest;
+
+/// What is promised is "a few seconds".
+const BOUND: Duration = Duration::from_secs(8);
+const WINDOW: Duration = Duration::from_mins(1);
+
+impl Home {
+    pub(super) async fn try_sign_in(&self) -> Result<RefreshToken, StoreError> {
+        let (id, user) = (SessionId::random(), UserId::new(self.now()));
+        let (app, device) = (AppName::default_app(), Device::new(None, None, None));
+        let token = RefreshToken::first(id, &self.secret);
+        let new = NewSession { id, user, app, device, created_at: self.now() };
+        self.sessions.open(&new, Some(&token), None).await.map(|()| token)
+    }
+
+    pub(super) async fn try_refresh(&self, token: &RefreshToken) -> Result<Rotation, StoreError> {
+        self.sessions.rotate(&Chain::of(token.clone(), &self.secret), &FIRST_USE, self.now()).await
+    }
+
+    pub(super) async fn try_count(&self, session: SessionId) -> Result<u64, StoreError> {
+        let counter = Counter::Session(session);
+        self.counters.add(&counter, WINDOW, self.now()).await.map(|count| count.value)
+    }
+
+    pub(super) async fn try_end(&self, session: SessionId) -> Result<Ended, StoreError> {
+        self.sessions.end(&ending(session), self.now()).await
+    }
+
+    async fn count(&self) -> Result<u64, StoreError> {
+        let counter = Counter::LoginUser("x".into());
+        self.counters.add(&counter, WINDOW, self.now()).await.map(|count| count.value)
+    }
+
+    async fn is_back(&self) {
+        let since = Instant::now();
+        while let Err(error) = self.sessions.ping().await {
+            assert!(error.is_away(), "{error:?}");
+            assert!(since.elapsed() < BOUND, "not back");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+async fn start_at(url: &str, mode: Mode) -> StoreError {
+    let space = Keyspace::nowhere(url, mode);
+    let clock = Arc::new(ManualClock::at(START));
+    let since = Instant::now();
+    let error = space.connect(LIFETIMES, &Arc::new(RevocationSet::default()), &clock).await;
+    assert!(since.elapsed() < BOUND, "{:?}", since.elapsed());
+    error.err().expect("nobody is there")
+}
+
+#[rstest]
+#[case::single(Mode::Single)]
+#[case::sentinel(Mode::Sentinel { master: "keyward".to_owned() })]
+#[case::cluster(Mode::Cluster)]
+#[tokio::test]
+async fn a_start_without_redis_fails_in_a_few_seconds(#[case] mode: Mode) {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = crate::support::servers::redis::free_port();
+    for port in [nobody, silent.local_addr().expect("an address").port()] {
+        let error = start_at(&format!("redis://kw:s3cret@127.0.0.1:{port}"), mode.clone()).await;
+        assert!(error.is_away(), "{error:?}");
+        assert!(!format!("{error:?} {error}").contains("s3cret"));
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_restarts_is_away_and_comes_back() {
+    let mut server = Server::start(&[]);
+    let home = home_on(&server).await;
+    home.sign_in().await;
+    server.kill();
+    eventually("blind", || !home.set.is_following()).await;
+    for _ in 0..10 {
+        let since = Instant::now();
+        assert!(home.count().await.expect_err("nobody").is_away());
+        assert!(home.try_sign_in().await.expect_err("nobody").is_away());
+        assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+    }
+    server.restart();
+    home.is_back().await;
+    // Its scripts are gone, and nobody notices.
+    home.refreshed(&home.sign_in().await.token).await;
+    eventually("following", || home.set.is_following()).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_not_noticed() {
+    let server = Server::start(&[]);
+    let home = home_on(&server).await;
+    let mut token = home.sign_in().await.token;
+    for _ in 0..20 {
+        server.ask::<()>("CLIENT KILL TYPE normal");
+        token = home.refreshed(&token).await;
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_is_away_in_time_and_comes_back() {
+    let server = Server::start(&[]);
+    let home = home_on(&server).await;
+    let hung = server.hang();
+    for _ in 0..6 {
+        let since = Instant::now();
+        assert!(home.count().await.expect_err("it hangs").is_away());
+        assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+    }
+    drop(hung);
+    home.is_back().await;
+    home.count().await.expect("counted");
+}
+
+#[tokio::test]
+async fn forgotten_scripts_are_taught_again() {
+    let server = Server::start(&[]);
+    let home = home_on(&server).await;
+    let mut token = home.sign_in().await.token;
+    for _ in 0..3 {
+        server.ask::<()>("SCRIPT FLUSH");
+        token = home.refreshed(&token).await;
+        home.count().await.expect("counted");
+    }
+    server.ask::<()>("SCRIPT FLUSH");
+    home.sign_in().await;
+}
+
+#[tokio::test]
+async fn a_full_redis_is_away_for_what_writes_and_goes_on_answering() {
+    let server = Server::start(&[]);
+    let home = home_on(&server).await;
+    let client = home.sign_in().await;
+    let claims = home.claims(&client);
+    server.ask::<()>("CONFIG SET maxmemory 1");
+    for error in [
+        home.try_sign_in().await.expect_err("full"),
+        home.try_refresh(&client.token).await.expect_err("full"),
+        home.count().await.expect_err("full"),
+        home.sessions.ping().await.expect_err("full"),
+        home.sessions.end(&ending(client.session()), home.now()).await.expect_err("full"),
+    ] {
+        assert!(error.is_away(), "{error:?}");
+    }
+    assert_eq!(home.revocations.ask(&claims, home.now()).await.expect("an answer"), None);
+    assert!(home.find(client.session()).await.is_some());
+    server.ask::<()>("CONFIG SET maxmemory 0");
+    home.refreshed(&client.token).await;
+}
+
+#[tokio::test]
+async fn a_redis_with_a_full_disk_is_away_for_what_writes_and_goes_on_answering() {
+    let server = Server::start(&[]);
+    let home = home_on(&server).await;
+    let client = home.sign_in().await;
+    let claims = home.claims(&client);
+    server.fill_disk();
+    for error in [
+        home.try_sign_in().await.expect_err("full"),
+        home.try_refresh(&client.token).await.expect_err("full"),
+        home.count().await.expect_err("full"),
+        home.sessions.ping().await.expect_err("full"),
+    ] {
+        assert!(error.is_away(), "{error:?}");
+    }
+    // Longer than it takes to try the connections, and to follow anew.
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(3) {
+        assert!(home.set.is_following(), "what is revoked is still heard of");
+        assert_eq!(home.revocations.ask(&claims, home.now()).await.expect("an answer"), None);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server.ask::<()>("CONFIG SET appendonly no");
+    home.refreshed(&client.token).await;
+}
+
+fn ending(session: SessionId) -> Ending {
+    Ending { session, owner: None, token: None, reason: EndReason::Logout }
+}
+
+#[tokio::test]
+async fn what_another_hand_wrote_over_a_session_is_an_error_that_names_it() {
+    let home = home().await;
+    let client = home.sign_in().await;
+    home.keyspace().ask::<()>("HSET", &session_key(&client), "s soon");
+    let error = home.sessions.find(client.session(), home.now()).await.expect_err("not a time");
+    let text = format!("redis: session hash s of {} is not readable", client.session());
+    assert_eq!(error.to_string(), text);
+
+    home.keyspace().ask::<()>("DEL", &session_key(&client), "");
+    home.keyspace().ask::<()>("SET", &session_key(&client), "x EX 60");
+    let error = home.try_refresh(&client.token).await.expect_err("not a hash");
+    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_write_that_must_be_replicated_waits_for_it_or_is_away() {
+    let server = Server::start(&[]);
+    let port = server.port().to_string();
+    let replica = Server::start(&["--replicaof", "127.0.0.1", &port]);
+    let mut space = Keyspace::of(vec![server.url()], Mode::Single);
+    space.wait_for_replicas = 1;
+    let home = Home::in_keyspace(space).await;
+    let client = loop {
+        // The replica may still be on its way.
+        match home.try_sign_in().await {
+            Ok(token) => break token,
+            Err(error) => assert!(error.is_away(), "{error:?}"),
+        }
+    };
+    let child = home.refreshed(&client).await;
+
+    let hung = replica.hang();
+    let since = Instant::now();
+    assert!(home.try_refresh(&child).await.expect_err("no replica").is_away());
+    assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+    let counted = Instant::now();
+    home.count().await.expect("counts do not wait");
+    assert!(counted.elapsed() < Duration::from_millis(400), "{:?}", counted.elapsed());
+    assert!(home.sessions.end(&ending(child.session()), home.now()).await.expect_err("no replica").is_away());
+    drop(hung);
+    eventually_ends(&home, child.session()).await;
+    let ended: Rotation = home.try_refresh(&child).await.expect("an answer");
+    assert_eq!(ended, Rotation::Ended(EndReason::Logout));
+}
+
+async fn eventually_ends(home: &Home, session: SessionId) {
+    let since = Instant::now();
+    while let Err(error) = home.sessions.end(&ending(session), home.now()).await {
+        assert!(error.is_away() && since.elapsed() < BOUND, "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_cluster_each_write_waits_for_the_replica_of_its_own_master() {
+    let cluster = Cluster::start(3);
+    let mut space = Keyspace::of(cluster.urls(), Mode::Cluster);
+    space.wait_for_replicas = 1;
+    let home = Home::in_keyspace(space).await;
+    for _ in 0..10 {
+        let client = home.sign_in().await;
+        home.refreshed(&client.token).await;
+        home.end(client.session(), EndReason::Logout).await;
+    }
+    let hung: Vec<_> = cluster.nodes[3..].iter().map(Server::hang).collect();
+    assert!(home.try_sign_in().await.expect_err("no replicas").is_away());
+    drop(hung);
+}

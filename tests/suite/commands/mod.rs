@@ -1,0 +1,4 @@
+//! The commands and the settings they read.
+
+mod cli;
+mod config;

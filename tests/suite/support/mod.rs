@@ -1,0 +1,7 @@
+//! What tests stand on: real servers, back ends with a clock that stands still, actors that sign in.
+
+pub mod actor;
+pub mod backends;
+pub mod keyspace;
+pub mod proxy;
+pub mod servers;
