@@ -61,6 +61,9 @@ pub enum AuthError {
     /// The right password, of an account that may not sign in.
     #[error("the account is disabled")]
     AccountDisabled,
+    /// The password was right, and the app asks for more.
+    #[error("a second factor is to be proved")]
+    SecondFactorRequired,
     /// Accounts are made by the operator here.
     #[error("sign-up is closed")]
     SignupClosed,
@@ -125,6 +128,7 @@ impl AuthError {
             Self::RefreshReused => "refresh_reused",
             Self::SessionEnded(_) => "session_ended",
             Self::AccountDisabled => "account_disabled",
+            Self::SecondFactorRequired => "mfa_required",
             Self::SignupClosed => "signup_closed",
             Self::InsufficientRole => "insufficient_role",
             Self::NotFound => "not_found",

@@ -1,7 +1,7 @@
 //! An app that uses this server: a name, the browser origins it is served from, and for a
 //! confidential one (RFC 6749 section 2.1) a secret of which only the hash is kept.
 
-use super::{clock::Timestamp, user::InvalidName};
+use super::{clock::Timestamp, sign_in::SecondFactor, user::InvalidName};
 
 /// An app's name: 1 to 64 of `a-z 0-9 - _ .`, beginning with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -94,6 +94,14 @@ pub struct App {
     pub origins: Vec<Origin>,
     /// When it was registered.
     pub created_at: Timestamp,
+}
+
+impl App {
+    /// Whether it asks for a second factor.
+    #[must_use]
+    pub const fn second_factor(&self) -> SecondFactor {
+        SecondFactor::Off
+    }
 }
 
 /// What becomes of an app's secret.

@@ -19,4 +19,5 @@ pub mod rotation;
 pub mod secret;
 pub mod session;
 pub mod session_token;
+pub mod sign_in;
 pub mod user;

@@ -39,11 +39,12 @@ impl Auth {
         let username = account.user.username.clone();
         // Whoever holds a session of the account is no stranger to it.
         let attempt = Attempt::new(&username, Some(&account), address, Some(claims.session.into()));
-        let proven = self.prove(&username, Some(account), current, &attempt).await;
-        let account = proven.map_err(|error| match error {
+        let proof = self.prove_password(&username, Some(account), current, &attempt).await;
+        let proof = proof.map_err(|error| match error {
             AuthError::InvalidCredentials => AuthError::WrongPassword,
             other => other,
         })?;
+        let account = self.settle(proof, current).await?;
         let hash = self.accept_password(&account.user, new, attempt.party(&username)).await?;
         // Before, so that nobody goes on where this is cut short; and after, for who signed in meanwhile.
         self.end_others(caller).await?;

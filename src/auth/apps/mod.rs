@@ -3,7 +3,9 @@
 pub(super) mod client;
 pub(super) mod secrets;
 
-use super::{Auth, error::AuthError, sign_in::login::NO_SUCH_APP};
+use std::borrow::Cow;
+
+use super::{Auth, error::AuthError};
 use crate::{
     domain::{
         app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
@@ -15,6 +17,9 @@ use crate::{
         sessions::{Ended, Ending},
     },
 };
+
+/// An app of that name is not registered, to an operator.
+const NO_SUCH_APP: AuthError = AuthError::InvalidRequest(Cow::Borrowed("there is no such app"));
 
 /// How many sessions are read at once to be ended.
 const PAGE: u32 = 500;

@@ -1,53 +1,52 @@
-//! Sign in: throttle, compare, open a session, issue the first tokens.
+//! Signing in by name and password: prove, ask the policy whether that is enough, open a session.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
-use super::{
-    argon::Verdict,
-    hasher::{Party, Turn},
-    refusals::Refusal,
-    throttle::{Attempt, network},
-};
+use super::throttle::{Attempt, network};
 use crate::{
-    auth::{Auth, error::AuthError, tokens::issue::TokenSet},
+    auth::{
+        Auth,
+        error::AuthError,
+        sessions::open::{KnownBy, Opening, UNKNOWN_APP},
+        sign_in::hasher::Party,
+        tokens::issue::TokenSet,
+    },
     domain::{
         app::{App, AppName},
         ids::{SessionId, UserId},
         refresh_token::RefreshToken,
         secret::Password,
-        session::{Device, EndReason, NewSession},
+        session::Device,
         session_token::SessionToken,
-        user::{Account, User, UserStatus, Username},
+        sign_in::{Method, Methods, SignIn, Step},
+        user::{Account, User, Username},
     },
-    store::sessions::{Ending, Granted, Issue},
+    store::sessions::{Granted, Issue},
 };
-
-/// An app of that name is not registered.
-pub(in crate::auth) const NO_SUCH_APP: AuthError =
-    AuthError::InvalidRequest(Cow::Borrowed("there is no such app"));
-/// The same, to whoever would sign in to it.
-const UNKNOWN_APP: AuthError =
-    AuthError::InvalidRequest(Cow::Borrowed("app: takes the name of a registered app"));
 
 /// What a sign-in says.
 #[derive(Debug)]
 pub struct Login {
-    /// Who.
     pub username: Username,
-    /// The proof.
     pub password: Password,
-    /// For which app; `None` = `default`.
+    /// `None` = `default`.
     pub app: Option<AppName>,
-    /// Where from.
     pub device: Device,
     /// Tokens of earlier sign-ins that came along, of whatever kind: they may speak for the owner.
     pub kept: Vec<String>,
 }
 
+/// What became of a sign-in that proved what it said.
+#[derive(Debug)]
+pub enum LoginOutcome<T> {
+    SignedIn(T),
+    /// One of these is to be proved besides; nothing is open yet.
+    Needs(Methods),
+}
+
 /// A session that was opened without tokens.
 #[derive(Debug)]
 pub struct SessionGrant {
-    /// Whose it is.
     pub user: UserId,
     /// What its cookie holds.
     pub token: SessionToken,
@@ -56,21 +55,29 @@ pub struct SessionGrant {
 }
 
 impl Auth {
-    /// Signs in. An unknown user and a wrong password get the same answer after the same work.
-    pub async fn login(&self, login: Login) -> Result<TokenSet, AuthError> {
+    /// Signs in.
+    pub async fn login(&self, login: Login) -> Result<LoginOutcome<TokenSet>, AuthError> {
         let token = RefreshToken::first(SessionId::random(), self.keys.refresh_secret());
-        let (user, session) = self.sign_in(login, token.session(), Some(&token)).await?;
+        let (user, session) = match self.sign_in(login, token.session(), Some(&token)).await? {
+            LoginOutcome::SignedIn(signed_in) => signed_in,
+            LoginOutcome::Needs(methods) => return Ok(LoginOutcome::Needs(methods)),
+        };
         let tokens_until = self.policy.lifetimes.access_expiry(session.created_at, session.created_at);
         let (issued_at, life) = (session.created_at, session.created_at.until(session.expires_at));
         let issue = Issue { session, generation: 0, issued_at, life, tokens_until, reissue: None };
-        self.issue(&user, &issue, token).await
+        Ok(LoginOutcome::SignedIn(self.issue(&user, &issue, token).await?))
     }
 
     /// Signs in to a session that lives by its use: no access token, no refresh token, one cookie.
-    pub async fn login_to_session(&self, login: Login) -> Result<SessionGrant, AuthError> {
+    pub async fn login_to_session(&self, login: Login) -> Result<LoginOutcome<SessionGrant>, AuthError> {
         let token = SessionToken::new(SessionId::random(), self.keys.refresh_secret());
-        let (user, granted) = self.sign_in(login, token.session(), None).await?;
-        Ok(SessionGrant { user: user.id, token, expires_in: granted.created_at.until(granted.expires_at) })
+        Ok(match self.sign_in(login, token.session(), None).await? {
+            LoginOutcome::SignedIn((user, granted)) => {
+                let expires_in = granted.created_at.until(granted.expires_at);
+                LoginOutcome::SignedIn(SessionGrant { user: user.id, token, expires_in })
+            }
+            LoginOutcome::Needs(methods) => LoginOutcome::Needs(methods),
+        })
     }
 
     async fn sign_in(
@@ -78,129 +85,35 @@ impl Auth {
         login: Login,
         id: SessionId,
         token: Option<&RefreshToken>,
-    ) -> Result<(User, Granted), AuthError> {
-        let app = login.app.clone().unwrap_or_else(AppName::default_app);
-        let registered = self.stores.apps.find(&app).await?.ok_or(UNKNOWN_APP)?;
-        let account = self.authenticate(&login).await?;
+    ) -> Result<LoginOutcome<(User, Granted)>, AuthError> {
+        let name = login.app.clone().unwrap_or_else(AppName::default_app);
+        let app = self.stores.apps.find(&name).await?.ok_or(UNKNOWN_APP)?;
+        let account = match self.authenticate(&login, &app).await? {
+            LoginOutcome::SignedIn(account) => account,
+            LoginOutcome::Needs(methods) => return Ok(LoginOutcome::Needs(methods)),
+        };
         let party = Party::of(login.username.key(), &network(login.device.ip));
-        let (user, created_at) = (account.user.id, self.clock.now());
-        let session = NewSession { id, user, app: app.clone(), device: login.device, created_at };
-        self.stores.sessions.open(&session, token, self.policy.sessions_per_user).await?;
-        self.stand_by(&account, &login.password, id, party).await?;
-        self.stand_by_app(&registered, id).await?;
-        self.readmit(user).await?;
-        tracing::info!(user.id = %user, session.id = %id, "signed in");
-        let expires_at = self.policy.lifetimes.session_expiry(created_at, created_at);
-        Ok((account.user, Granted { user, app, created_at, expires_at }))
+        let known_by = KnownBy::Password { password: &login.password, party };
+        let opening = Opening { id, account, app: &app, device: login.device, token, known_by };
+        Ok(LoginOutcome::SignedIn(self.open_session(opening).await?))
     }
 
-    /// The account whose name and password these are.
-    async fn authenticate(&self, login: &Login) -> Result<Account, AuthError> {
+    /// The account whose name and password these are, or what the app asks for besides.
+    async fn authenticate(&self, login: &Login, app: &App) -> Result<LoginOutcome<Account>, AuthError> {
         let account = self.stores.accounts.by_name(&login.username).await?;
         let device = match &account {
             Some(account) => self.device_of(account, &login.kept).await?,
             None => None,
         };
         let attempt = Attempt::new(&login.username, account.as_ref(), login.device.ip, device);
-        self.prove(&login.username, account, &login.password, &attempt).await
-    }
-
-    /// The account, if the password is its own and it may sign in.
-    pub(in crate::auth) async fn prove(
-        &self,
-        username: &Username,
-        account: Option<Account>,
-        password: &Password,
-        attempt: &Attempt,
-    ) -> Result<Account, AuthError> {
-        // Asked before the queue, so that a flood of refused attempts takes no places in it, and
-        // counted in turn, so that attempts that waited together cannot all pass on one count.
-        let bars = self.throttle(attempt).await?;
-        let turn = self.lane.turn(attempt.party(username)).await?;
-        self.reserve(attempt, &bars).await?;
-        let stored = account.as_ref().map(|account| &account.password_hash);
-        let (verdict, turn) = turn.verify(password, stored).await?;
-        let Some(account) = account.filter(|_| matches!(verdict, Verdict::Right | Verdict::Outdated)) else {
-            self.note_failure(attempt, &verdict);
-            return Err(AuthError::InvalidCredentials);
-        };
-        self.note_success(attempt, &bars).await?;
-        if account.user.status == UserStatus::Disabled {
-            self.refuse(Refusal::AccountDisabled, attempt);
-            return Err(AuthError::AccountDisabled);
-        }
-        if matches!(verdict, Verdict::Outdated) {
-            return self.renew_hash(account, password, turn).await;
-        }
-        Ok(account)
-    }
-
-    fn note_failure(&self, attempt: &Attempt, verdict: &Verdict) {
-        if let (Some(user), Verdict::Unusable(bad)) = (attempt.user, verdict) {
-            tracing::error!(
-                user.id = %user,
-                error = bad as &dyn std::error::Error,
-                "a stored password hash cannot be used; set the password anew"
-            );
-        }
-        let known = attempt.user.map_or(Refusal::UnknownUser, |_| Refusal::WrongPassword);
-        self.refuse(known, attempt);
-    }
-
-    /// Replaces a hash of weaker parameters, now that the password is at hand.
-    async fn renew_hash(
-        &self,
-        mut account: Account,
-        password: &Password,
-        turn: Turn,
-    ) -> Result<Account, AuthError> {
-        let (hash, _turn) = turn.hash(password).await?;
-        let replaced =
-            self.stores.accounts.set_password(account.user.id, Some(&account.password_hash), &hash).await?;
-        if replaced {
-            account.password_hash = hash;
-        }
-        Ok(account)
-    }
-
-    /// Looks once more, now that the session can be found: a password change or a disabling that ran
-    /// beside this sign-in has ended every session it could see, and this one must not survive it.
-    async fn stand_by(
-        &self,
-        account: &Account,
-        password: &Password,
-        session: SessionId,
-        party: Party,
-    ) -> Result<(), AuthError> {
-        let reason = match self.stores.accounts.by_id(account.user.id).await? {
-            Some(current) if current.user.status == UserStatus::Active => {
-                // Another sign-in may have renewed the hash of the same password.
-                if current.password_hash == account.password_hash {
-                    return Ok(());
-                }
-                let turn = self.lane.turn(party).await?;
-                let (verdict, _turn) = turn.verify(password, Some(&current.password_hash)).await?;
-                if matches!(verdict, Verdict::Right | Verdict::Outdated) {
-                    return Ok(());
-                }
-                EndReason::PasswordChanged
+        let proof = self.prove_password(&login.username, account, &login.password, &attempt).await?;
+        let sign_in = SignIn::new(proof.account().methods(), app.second_factor());
+        match sign_in.prove(Method::Password).map_err(|_| AuthError::InvalidCredentials)?.step() {
+            Step::Done(_) => Ok(LoginOutcome::SignedIn(self.settle(proof, &login.password).await?)),
+            Step::Needs(methods) => {
+                self.suspend(proof).await?;
+                Ok(LoginOutcome::Needs(methods))
             }
-            _ => EndReason::AccountDisabled,
-        };
-        let ending = Ending { session, owner: None, token: None, reason };
-        self.stores.sessions.end(&ending, self.clock.now()).await?;
-        Err(AuthError::InvalidCredentials)
-    }
-
-    /// Looks once more for the app: a removal that ran beside this sign-in has ended every session it
-    /// could see. Another one of the same name is not the one that was signed in to.
-    async fn stand_by_app(&self, app: &App, session: SessionId) -> Result<(), AuthError> {
-        let current = self.stores.apps.find(&app.name).await?;
-        if current.is_some_and(|current| current.created_at == app.created_at) {
-            return Ok(());
         }
-        let ending = Ending { session, owner: None, token: None, reason: EndReason::Admin };
-        self.stores.sessions.end(&ending, self.clock.now()).await?;
-        Err(UNKNOWN_APP)
     }
 }

@@ -4,6 +4,7 @@ pub(super) mod argon;
 pub(super) mod device;
 pub mod hasher;
 pub mod login;
+pub(super) mod password;
 pub(super) mod queue;
 pub(super) mod refusals;
 pub(super) mod throttle;

@@ -161,7 +161,7 @@ impl Auth {
         for (place, bar) in bars.0.iter().enumerate() {
             let count = self.stores.counters.add(bar.counter, self.policy.login_limit.window, now).await?;
             if count.value > bar.most {
-                self.take_back(&bars.0[..=place]).await?;
+                self.take_back_each(&bars.0[..=place]).await?;
                 return Err(self.locked_out(attempt, bar.which, count.resets_in));
             }
         }
@@ -177,11 +177,16 @@ impl Auth {
     ) -> Result<(), AuthError> {
         let Some((own, others)) = bars.0.split_first() else { return Ok(()) };
         self.stores.counters.clear(own.counter).await?;
-        self.take_back(others).await?;
+        self.take_back_each(others).await?;
         self.remember_address(attempt).await
     }
 
-    async fn take_back(&self, bars: &[Bar<'_>]) -> Result<(), AuthError> {
+    /// It was no failure.
+    pub(in crate::auth) async fn take_back(&self, bars: &Bars<'_>) -> Result<(), AuthError> {
+        self.take_back_each(&bars.0).await
+    }
+
+    async fn take_back_each(&self, bars: &[Bar<'_>]) -> Result<(), AuthError> {
         let now = self.clock.now();
         try_join_all(bars.iter().map(|bar| self.stores.counters.take_back(bar.counter, now))).await?;
         Ok(())

@@ -15,10 +15,10 @@ use serde::{
 use crate::{
     auth::{
         error::AuthError,
-        sign_in::login::{Login, SessionGrant},
+        sign_in::login::{Login, LoginOutcome, SessionGrant},
         tokens::issue::TokenSet,
     },
-    domain::{app::AppName, secret::Password, session::Device, user::Username},
+    domain::{app::AppName, ids::UserId, secret::Password, session::Device, user::Username},
     http::{
         Shared,
         wire::{
@@ -104,13 +104,7 @@ pub async fn login(
         device: Device::new(body.device.as_deref(), address, user_agent),
         kept: http.cookies.kept(&headers),
     };
-    let (user, mut response) = if body.transport == Transport::Session {
-        let granted = http.auth.login_to_session(login).await?;
-        (granted.user, session(&http, &granted))
-    } else {
-        let issued = http.auth.login(login).await?;
-        (issued.user, tokens(&http, &issued, body.transport))
-    };
+    let (user, mut response) = sign_in(&http, login, body.transport).await?;
     if body.transport == Transport::Body {
         return Ok(response);
     }
@@ -120,6 +114,23 @@ pub async fn login(
         response.headers_mut().append(header::SET_COOKIE, kept);
     }
     Ok(response)
+}
+
+/// Whose sign-in it was, and its answer in the transport that was asked for.
+async fn sign_in(http: &Shared, login: Login, transport: Transport) -> Result<(UserId, Response), Problem> {
+    if transport == Transport::Session {
+        let granted = signed_in(http.auth.login_to_session(login).await?)?;
+        return Ok((granted.user, session(http, &granted)));
+    }
+    let issued = signed_in(http.auth.login(login).await?)?;
+    Ok((issued.user, tokens(http, &issued, transport)))
+}
+
+fn signed_in<T>(outcome: LoginOutcome<T>) -> Result<T, Problem> {
+    match outcome {
+        LoginOutcome::SignedIn(opened) => Ok(opened),
+        LoginOutcome::Needs(_) => Err(AuthError::SecondFactorRequired.into()),
+    }
 }
 
 /// Ends what the browser was signed in to before, now that it has something else to keep. Where that

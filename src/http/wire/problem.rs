@@ -230,9 +230,10 @@ fn status(error: &AuthError) -> StatusCode {
         | AuthError::RefreshExpired
         | AuthError::RefreshReused
         | AuthError::SessionEnded(_) => StatusCode::UNAUTHORIZED,
-        AuthError::AccountDisabled | AuthError::SignupClosed | AuthError::InsufficientRole => {
-            StatusCode::FORBIDDEN
-        }
+        AuthError::AccountDisabled
+        | AuthError::SecondFactorRequired
+        | AuthError::SignupClosed
+        | AuthError::InsufficientRole => StatusCode::FORBIDDEN,
         AuthError::NotFound => StatusCode::NOT_FOUND,
         AuthError::UsernameTaken => StatusCode::CONFLICT,
         AuthError::VersionMismatch { .. } => StatusCode::PRECONDITION_FAILED,

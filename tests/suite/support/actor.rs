@@ -12,8 +12,13 @@ use super::backends::{FIRST_USE, Home, Node};
 use crate::verbs::faults::{Cut, Faulty};
 use keyward::{
     auth::{
-        Auth, Limit, Policy, Stores, accounts::NewAccount, check::Passed, error::AuthError,
-        sessions::logout::Shown, sign_in::login::Login, tokens::issue::TokenSet,
+        Auth, Limit, Policy, Stores,
+        accounts::NewAccount,
+        check::Passed,
+        error::AuthError,
+        sessions::logout::Shown,
+        sign_in::login::{Login, LoginOutcome},
+        tokens::issue::TokenSet,
     },
     domain::{
         algorithm::Algorithm,
@@ -128,7 +133,7 @@ impl Server {
             device,
             kept: Vec::new(),
         };
-        self.auth.login(login).await
+        self.auth.login(login).await.map(signed_in)
     }
 
     pub async fn refresh(&self, token: &str) -> Result<TokenSet, AuthError> {
@@ -170,6 +175,14 @@ pub async fn at_once(auth: &Arc<Auth>, token: &str, callers: usize) -> Vec<Resul
         answers.push(call.await.expect("no caller panics"));
     }
     answers
+}
+
+/// What a sign-in opened that needed no second factor.
+pub fn signed_in<T>(outcome: LoginOutcome<T>) -> T {
+    match outcome {
+        LoginOutcome::SignedIn(opened) => opened,
+        LoginOutcome::Needs(methods) => panic!("{methods:?} are asked for"),
+    }
 }
 
 pub fn name(text: &str) -> Username {

@@ -4,14 +4,14 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::support::{
-    actor::{Options, PASSWORD, Server, USER, name, password},
+    actor::{Options, PASSWORD, Server, USER, name, password, signed_in},
     backends::{Home, SessionsOn},
 };
 use keyward::{
     auth::{
         apps::{AppUpdate, NewApp},
         error::AuthError,
-        sign_in::login::Login,
+        sign_in::login::{Login, LoginOutcome},
         tokens::issue::TokenSet,
     },
     domain::{
@@ -131,7 +131,7 @@ async fn changes_in_one_second_outdate_what_was_issued_between_them() {
 #[tokio::test]
 async fn a_session_cookie_has_the_roles_of_now_and_is_never_outdated() {
     let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
-    let granted = server.auth.login_to_session(login_to(None)).await.expect("signed in");
+    let granted = signed_in(server.auth.login_to_session(login_to(None)).await.expect("an answer"));
     server.auth.change_roles(server.user.id, &change(&["editor"], &["reader"])).await.expect("changed");
     let caller = server.auth.identify_session(granted.token.expose()).await.expect("alive");
     assert_eq!(caller.claims().roles, change(&["editor"], &[]).add);
@@ -260,7 +260,9 @@ async fn a_removed_app_leaves_nobody_in_who_signed_in_beside_it(
         tokio::time::sleep(Duration::from_millis(round * 5)).await;
         server.auth.remove_app(&shop).await.expect("removed");
         for sign_in in sign_ins {
-            if let Ok(TokenSet { access_token, .. }) = sign_in.await.expect("no caller panics") {
+            if let Ok(LoginOutcome::SignedIn(TokenSet { access_token, .. })) =
+                sign_in.await.expect("no caller panics")
+            {
                 assert_eq!(code(server.check(&access_token).await), Some("token_revoked"), "{round}");
             }
         }
@@ -273,7 +275,7 @@ async fn a_removed_app_leaves_nobody_in_who_signed_in_beside_it(
 async fn an_app_is_changed_and_no_session_ends_by_it() {
     let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
     let shop = app(&server, "shop", false).await;
-    let tokens = server.auth.login(login_to(Some(&shop))).await.expect("signed in");
+    let tokens = signed_in(server.auth.login(login_to(Some(&shop))).await.expect("an answer"));
     let to = |confidential| AppUpdate { origins: None, confidential: Some(confidential) };
     let secret = server.auth.update_app(&shop, to(true)).await.expect("changed").secret.expect("its first");
     assert!(server.auth.update_app(&shop, to(true)).await.expect("so already").secret.is_none());

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::support::{
-    actor::{Options, PASSWORD, Server, USER, name, password},
+    actor::{Options, PASSWORD, Server, USER, name, password, signed_in},
     backends::{Home, SessionsOn},
 };
 use keyward::{
@@ -31,7 +31,7 @@ fn login(user: &str, typed: &str, from: &str, kept: &[&str]) -> Login {
 }
 
 async fn try_with(server: &Server, typed: &str, from: &str, kept: &[&str]) -> Result<TokenSet, AuthError> {
-    server.auth.login(login(USER, typed, from, kept)).await
+    server.auth.login(login(USER, typed, from, kept)).await.map(signed_in)
 }
 
 fn code<T>(answer: Result<T, AuthError>) -> &'static str {
@@ -174,7 +174,7 @@ async fn a_living_session_of_the_account_speaks_for_its_browser(
     let server = Server::on(Home::on(on).await).await;
     let tokens = try_with(&server, PASSWORD, HOME, &[]).await.expect("signed in");
     let SessionGrant { token, .. } =
-        server.auth.login_to_session(login(USER, PASSWORD, HOME, &[])).await.expect("signed in");
+        signed_in(server.auth.login_to_session(login(USER, PASSWORD, HOME, &[])).await.expect("an answer"));
     lock(&server).await;
     for kept in [tokens.refresh_token.expose(), token.expose()] {
         try_with(&server, PASSWORD, ELSEWHERE, &[kept]).await.expect("a browser of theirs");

@@ -1,0 +1,104 @@
+//! Opening a session, however its owner proved who they are: written, and then looked at once more, since a
+//! change that ran beside it has ended every session it could see, and this one must not survive it.
+
+use std::borrow::Cow;
+
+use crate::{
+    auth::{
+        Auth,
+        error::AuthError,
+        sign_in::{argon::Verdict, hasher::Party},
+    },
+    domain::{
+        app::App,
+        ids::SessionId,
+        refresh_token::RefreshToken,
+        secret::Password,
+        session::{Device, EndReason, NewSession},
+        user::{Account, User, UserStatus},
+    },
+    store::sessions::{Ending, Granted},
+};
+
+/// An app of that name is not registered, to whoever would sign in to it.
+pub(in crate::auth) const UNKNOWN_APP: AuthError =
+    AuthError::InvalidRequest(Cow::Borrowed("app: takes the name of a registered app"));
+
+/// A session to be opened, for somebody who has proved who they are.
+pub(in crate::auth) struct Opening<'a> {
+    pub id: SessionId,
+    pub account: Account,
+    pub app: &'a App,
+    pub device: Device,
+    /// The first refresh token; a session without lives by its use.
+    pub token: Option<&'a RefreshToken>,
+    pub known_by: KnownBy<'a>,
+}
+
+/// By what its owner is known again where the account has changed meanwhile.
+pub(in crate::auth) enum KnownBy<'a> {
+    /// The hash may have been renewed beside this sign-in: the same password is good all the same.
+    Password { password: &'a Password, party: Party },
+}
+
+impl Auth {
+    /// Opens a session and makes sure that it may stay.
+    pub(in crate::auth) async fn open_session(
+        &self,
+        opening: Opening<'_>,
+    ) -> Result<(User, Granted), AuthError> {
+        let Opening { id, account, app, device, token, known_by } = opening;
+        let (user, created_at) = (account.user.id, self.clock.now());
+        let session = NewSession { id, user, app: app.name.clone(), device, created_at };
+        self.stores.sessions.open(&session, token, self.policy.sessions_per_user).await?;
+        self.recheck_account(&account, &known_by, id).await?;
+        self.recheck_app(app, id).await?;
+        self.readmit(user).await?;
+        tracing::info!(user.id = %user, session.id = %id, "signed in");
+        let expires_at = self.policy.lifetimes.session_expiry(created_at, created_at);
+        Ok((account.user, Granted { user, app: session.app, created_at, expires_at }))
+    }
+
+    async fn recheck_account(
+        &self,
+        account: &Account,
+        known_by: &KnownBy<'_>,
+        session: SessionId,
+    ) -> Result<(), AuthError> {
+        let reason = match self.stores.accounts.by_id(account.user.id).await? {
+            Some(current) if current.user.status == UserStatus::Active => {
+                let is_same = current.password_hash == account.password_hash;
+                if is_same || self.is_still_known(&current, known_by).await? {
+                    return Ok(());
+                }
+                EndReason::PasswordChanged
+            }
+            _ => EndReason::AccountDisabled,
+        };
+        self.take_back_session(session, reason).await?;
+        Err(AuthError::InvalidCredentials)
+    }
+
+    async fn is_still_known(&self, current: &Account, known_by: &KnownBy<'_>) -> Result<bool, AuthError> {
+        let KnownBy::Password { password, party } = known_by;
+        let turn = self.lane.turn(party.clone()).await?;
+        let (verdict, _turn) = turn.verify(password, Some(&current.password_hash)).await?;
+        Ok(matches!(verdict, Verdict::Right | Verdict::Outdated))
+    }
+
+    /// Another app of the same name is not the one that was signed in to.
+    async fn recheck_app(&self, app: &App, session: SessionId) -> Result<(), AuthError> {
+        let current = self.stores.apps.find(&app.name).await?;
+        if current.is_some_and(|current| current.created_at == app.created_at) {
+            return Ok(());
+        }
+        self.take_back_session(session, EndReason::Admin).await?;
+        Err(UNKNOWN_APP)
+    }
+
+    async fn take_back_session(&self, session: SessionId, reason: EndReason) -> Result<(), AuthError> {
+        let ending = Ending { session, owner: None, token: None, reason };
+        self.stores.sessions.end(&ending, self.clock.now()).await?;
+        Ok(())
+    }
+}

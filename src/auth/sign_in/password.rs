@@ -1,0 +1,114 @@
+//! The proof by password: throttled, compared in the hashers' time, and settled by whoever asked for it. What
+//! follows from it (a session, a second factor, another password) is theirs to decide.
+
+use super::{
+    argon::Verdict,
+    hasher::Turn,
+    refusals::Refusal,
+    throttle::{Attempt, Bars},
+};
+use crate::{
+    auth::{Auth, error::AuthError},
+    domain::{
+        secret::Password,
+        user::{Account, UserStatus, Username},
+    },
+};
+
+/// An account whose password came. It counts as a failure until it is settled: dropped instead, it has
+/// guessed once, which is on the safe side.
+#[must_use = "an attempt that is not settled counts as a failure"]
+pub(in crate::auth) struct PasswordProof<'a> {
+    account: Account,
+    attempt: &'a Attempt,
+    bars: Bars<'a>,
+    /// Held for as long as the hash may have to be renewed.
+    turn: Turn,
+    is_outdated: bool,
+}
+
+impl PasswordProof<'_> {
+    pub(in crate::auth) const fn account(&self) -> &Account {
+        &self.account
+    }
+}
+
+impl Auth {
+    /// Compares a password with the account's. An unknown user and a wrong password get the same answer
+    /// after the same work.
+    pub(in crate::auth) async fn prove_password<'a>(
+        &self,
+        username: &Username,
+        account: Option<Account>,
+        password: &Password,
+        attempt: &'a Attempt,
+    ) -> Result<PasswordProof<'a>, AuthError> {
+        // Asked before the queue, so that a flood of refused attempts takes no places in it, and
+        // counted in turn, so that attempts that waited together cannot all pass on one count.
+        let bars = self.throttle(attempt).await?;
+        let turn = self.lane.turn(attempt.party(username)).await?;
+        self.reserve(attempt, &bars).await?;
+        let stored = account.as_ref().map(|account| &account.password_hash);
+        let (verdict, turn) = turn.verify(password, stored).await?;
+        let is_outdated = matches!(verdict, Verdict::Outdated);
+        match account {
+            Some(account) if is_outdated || matches!(verdict, Verdict::Right) => {
+                Ok(PasswordProof { account, attempt, bars, turn, is_outdated })
+            }
+            _ => {
+                self.note_failure(attempt, &verdict);
+                Err(AuthError::InvalidCredentials)
+            }
+        }
+    }
+
+    fn note_failure(&self, attempt: &Attempt, verdict: &Verdict) {
+        if let (Some(user), Verdict::Unusable(bad)) = (attempt.user, verdict) {
+            tracing::error!(
+                user.id = %user,
+                error = bad as &dyn std::error::Error,
+                "a stored password hash cannot be used; set the password anew"
+            );
+        }
+        let known = attempt.user.map_or(Refusal::UnknownUser, |_| Refusal::WrongPassword);
+        self.refuse(known, attempt);
+    }
+
+    /// The password was all that was asked for: the account, if it may sign in. The owner was there, so their
+    /// earlier failures are forgotten.
+    pub(in crate::auth) async fn settle(
+        &self,
+        proof: PasswordProof<'_>,
+        password: &Password,
+    ) -> Result<Account, AuthError> {
+        let PasswordProof { account, attempt, bars, turn, is_outdated } = proof;
+        self.note_success(attempt, &bars).await?;
+        if account.user.status == UserStatus::Disabled {
+            self.refuse(Refusal::AccountDisabled, attempt);
+            return Err(AuthError::AccountDisabled);
+        }
+        if is_outdated { self.renew_hash(account, password, turn).await } else { Ok(account) }
+    }
+
+    /// The password was right and is not enough: this was no failure, and those before stay counted, since
+    /// whoever has only the password goes on guessing.
+    pub(in crate::auth) async fn suspend(&self, proof: PasswordProof<'_>) -> Result<(), AuthError> {
+        self.take_back(&proof.bars).await
+    }
+
+    /// Replaces a hash of weaker parameters, now that the password is at hand.
+    async fn renew_hash(
+        &self,
+        mut account: Account,
+        password: &Password,
+        turn: Turn,
+    ) -> Result<Account, AuthError> {
+        let (hash, _turn) = turn.hash(password).await?;
+        let replaced =
+            self.stores.accounts.set_password(account.user.id, Some(&account.password_hash), &hash).await?;
+        if replaced {
+            account.password_hash = hash;
+        }
+        Ok(account)
+    }
+}

@@ -1,0 +1,226 @@
+//! A sign-in as a state machine: what has been proved so far, what the account has set up and what the app
+//! asks for say whether it is done, or what is still to be proved. How a proof is checked is not known here.
+
+/// A way to prove who one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    Password,
+    /// A code of an authenticator app (RFC 6238).
+    Totp,
+    /// One of the codes that stand in for a lost second factor.
+    RecoveryCode,
+    /// A `WebAuthn` credential with user verification: two factors by itself.
+    Passkey,
+}
+
+/// A set of methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Methods(u8);
+
+/// Whether an app asks for a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SecondFactor {
+    /// Never, even of those who have set one up.
+    #[default]
+    Off,
+    /// Of those who have set one up.
+    Optional,
+    /// Of everybody: who has set up none does not get in.
+    Required,
+}
+
+/// Where a sign-in stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Enough is proved, by these methods.
+    Done(Methods),
+    /// One of these is to be proved next. Empty where the account has set up nothing that would do.
+    Needs(Methods),
+}
+
+/// That method was not asked for, or not any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this sign-in did not ask for that")]
+pub struct NotAsked;
+
+/// A sign-in under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignIn {
+    set_up: Methods,
+    second_factor: SecondFactor,
+    proved: Methods,
+}
+
+impl Method {
+    pub const ALL: [Self; 4] = [Self::Password, Self::Totp, Self::RecoveryCode, Self::Passkey];
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl Methods {
+    /// What may come first.
+    const FIRST: Self = Self::of(&[Method::Password, Method::Passkey]);
+    /// What may come after a password.
+    const SECOND: Self = Self::of(&[Method::Totp, Method::RecoveryCode, Method::Passkey]);
+    /// What makes an account one with a second factor. A recovery code stands in for another factor: codes
+    /// that are left over when that one is gone ask for nothing.
+    const OWN_FACTOR: Self = Self::of(&[Method::Totp, Method::Passkey]);
+
+    #[must_use]
+    pub const fn of(methods: &[Method]) -> Self {
+        let (mut bits, mut place) = (0, 0);
+        while place < methods.len() {
+            bits |= methods[place].bit();
+            place += 1;
+        }
+        Self(bits)
+    }
+
+    #[must_use]
+    pub const fn contains(self, method: Method) -> bool {
+        self.0 & method.bit() != 0
+    }
+
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// In the order in which they are offered.
+    pub fn iter(self) -> impl Iterator<Item = Method> {
+        Method::ALL.into_iter().filter(move |method| self.contains(*method))
+    }
+
+    #[must_use]
+    const fn with(self, method: Method) -> Self {
+        Self(self.0 | method.bit())
+    }
+
+    const fn and(self, others: Self) -> Self {
+        Self(self.0 & others.0)
+    }
+}
+
+impl SignIn {
+    /// Nothing is proved yet. `set_up` is what the account can prove at all.
+    #[must_use]
+    pub const fn new(set_up: Methods, second_factor: SecondFactor) -> Self {
+        Self { set_up, second_factor, proved: Methods::of(&[]) }
+    }
+
+    /// Notes a proof, whose check has succeeded.
+    pub const fn prove(self, method: Method) -> Result<Self, NotAsked> {
+        match self.step() {
+            Step::Needs(asked) if asked.contains(method) => {
+                Ok(Self { proved: self.proved.with(method), ..self })
+            }
+            _ => Err(NotAsked),
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn step(self) -> Step {
+        if self.proved.is_empty() {
+            return Step::Needs(self.set_up.and(Methods::FIRST));
+        }
+        let is_enough = match self.second_factor {
+            SecondFactor::Off => true,
+            SecondFactor::Optional => self.set_up.and(Methods::OWN_FACTOR).is_empty(),
+            SecondFactor::Required => false,
+        };
+        if is_enough || !self.proved.and(Methods::SECOND).is_empty() {
+            Step::Done(self.proved)
+        } else {
+            Step::Needs(self.set_up.and(Methods::SECOND))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Method::{Passkey, Password, RecoveryCode, Totp},
+        *,
+    };
+
+    const POLICIES: [SecondFactor; 3] = [SecondFactor::Off, SecondFactor::Optional, SecondFactor::Required];
+
+    fn after(set_up: &[Method], policy: SecondFactor, proved: &[Method]) -> Step {
+        let begun = SignIn::new(Methods::of(set_up), policy);
+        proved.iter().fold(begun, |sign_in, method| sign_in.prove(*method).expect("asked for")).step()
+    }
+
+    #[test]
+    fn a_password_is_enough_where_no_more_is_asked() {
+        for policy in [SecondFactor::Off, SecondFactor::Optional] {
+            let done = Step::Done(Methods::of(&[Password]));
+            assert_eq!(after(&[Password], policy, &[Password]), done);
+            assert_eq!(after(&[Password, RecoveryCode], policy, &[Password]), done, "left-over codes");
+        }
+        let done = Step::Done(Methods::of(&[Password]));
+        assert_eq!(after(&[Password, Totp], SecondFactor::Off, &[Password]), done);
+    }
+
+    #[test]
+    fn a_second_factor_is_asked_of_who_has_one_and_of_everybody_where_required() {
+        let needs = Step::Needs(Methods::of(&[Totp, RecoveryCode]));
+        for policy in [SecondFactor::Optional, SecondFactor::Required] {
+            assert_eq!(after(&[Password, Totp, RecoveryCode], policy, &[Password]), needs);
+        }
+        let nothing = Step::Needs(Methods::default());
+        assert_eq!(after(&[Password], SecondFactor::Required, &[Password]), nothing);
+    }
+
+    #[test]
+    fn a_passkey_is_two_factors() {
+        for policy in POLICIES {
+            let done = Step::Done(Methods::of(&[Passkey]));
+            assert_eq!(after(&[Password, Totp, Passkey], policy, &[Passkey]), done);
+        }
+    }
+
+    #[test]
+    fn what_is_not_asked_for_proves_nothing() {
+        let begun = SignIn::new(Methods::of(&[Password, Totp]), SecondFactor::Required);
+        assert_eq!(begun.prove(Totp), Err(NotAsked), "a second factor comes second");
+        assert_eq!(begun.prove(Passkey), Err(NotAsked), "there is none");
+        let first = begun.prove(Password).expect("asked for");
+        assert_eq!(first.prove(Password), Err(NotAsked), "once is enough");
+        let done = first.prove(Totp).expect("asked for");
+        assert_eq!(done.prove(Totp), Err(NotAsked), "it is done");
+    }
+
+    /// Every account under every policy, and every order of proofs.
+    #[test]
+    fn nobody_is_done_without_what_the_policy_asks_for() {
+        for bits in 0..16 {
+            for policy in POLICIES {
+                explore(SignIn::new(Methods(bits), policy));
+            }
+        }
+    }
+
+    fn explore(sign_in: SignIn) {
+        if let Step::Done(proved) = sign_in.step() {
+            assert_eq!(proved.and(sign_in.set_up), proved, "{sign_in:?}: what was never set up");
+            assert!(!proved.and(Methods::FIRST).is_empty(), "{sign_in:?}: no first factor");
+            let has_second = proved.contains(Passkey) || proved.iter().count() == 2;
+            let owns = !sign_in.set_up.and(Methods::OWN_FACTOR).is_empty();
+            let asked = match sign_in.second_factor {
+                SecondFactor::Off => false,
+                SecondFactor::Optional => owns,
+                SecondFactor::Required => true,
+            };
+            assert!(has_second || !asked, "{sign_in:?}: one factor");
+        }
+        for method in Method::ALL {
+            if let Ok(next) = sign_in.prove(method) {
+                assert_ne!(next, sign_in, "no proof counts twice");
+                explore(next);
+            }
+        }
+    }
+}
