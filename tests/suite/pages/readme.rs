@@ -1,7 +1,7 @@
 //! The README is true: what it shows is run against the real binary, and what comes out has the shape
-//! of what it shows; the endpoints that it lists are there.
+//! of what it shows; the endpoints that it lists are there, and so are the keys of the pages that it leads to.
 
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use serde_json::json;
 
@@ -139,9 +139,8 @@ async fn two_variables_are_all_that_several_nodes_need() {
     assert_eq!(admin.logout().await.status, 204);
     server.admin().await;
 
-    let table = readme.split("## Keys in Redis").nth(1).expect("the table");
-    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
-    let names: Vec<&str> = rows.flat_map(|cell| cell.split('`').step_by(2)).collect();
+    let page = fs::read_to_string(root().join("docs/operating.md")).expect("the page");
+    let names = names_in(&page, "### Keys in Redis");
     let is_of = |key: &str, name: &str| match name.split_once('<') {
         Some((prefix, _)) => key.starts_with(prefix),
         None => key == name,
@@ -151,6 +150,22 @@ async fn two_variables_are_all_that_several_nodes_need() {
     for key in keys {
         assert!(names.iter().any(|name| is_of(&key, name)), "{key} is in no row");
     }
+}
+
+/// What the first cells name in the table below a heading.
+fn names_in<'a>(page: &'a str, heading: &str) -> BTreeSet<&'a str> {
+    let section = page.split(heading).nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a section");
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    rows.flat_map(|cell| cell.split('`').step_by(2)).collect()
+}
+
+#[test]
+fn the_contract_and_the_page_for_operators_name_the_same_keys() {
+    let [contract, operating] = ["contract.md", "operating.md"]
+        .map(|name| fs::read_to_string(root().join("docs").join(name)).expect("the page"));
+    let names = names_in(&operating, "### Keys in Redis");
+    assert!(names.len() > 10, "too few keys are seen: {names:?}");
+    assert_eq!(names_in(&contract, "## 4. Redis"), names);
 }
 
 #[tokio::test]
