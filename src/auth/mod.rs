@@ -51,7 +51,6 @@ const AT_ONCE: usize = 4;
 /// The stores a server runs on, each behind its promise.
 #[derive(Clone)]
 pub struct Stores {
-    /// Who exists.
     pub accounts: Arc<dyn AccountStore>,
     /// Which apps use this server.
     pub apps: Arc<dyn AppStore>,
@@ -63,7 +62,6 @@ pub struct Stores {
     pub revocations: Arc<dyn RevocationStore>,
     /// What is revoked, in memory.
     pub revoked: Arc<RevocationSet>,
-    /// What is counted.
     pub counters: Arc<dyn CounterStore>,
     /// Counters of this node alone, for while `counters` is away.
     pub local_counters: Arc<dyn CounterStore>,
@@ -99,9 +97,7 @@ pub struct Policy {
 /// So many in a window.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
-    /// How many.
     pub count: u64,
-    /// In how long.
     pub window: Duration,
 }
 

@@ -48,9 +48,7 @@ pub enum News {
         /// On the last part: from where to go on.
         at: Option<String>,
     },
-    /// A change.
     Change {
-        /// Of what.
         entry: Entry,
         /// From where to go on.
         at: String,
@@ -69,11 +67,9 @@ pub enum News {
 pub struct Entry {
     /// The claim that names them.
     pub claim: &'static str,
-    /// What it says.
     pub value: String,
     /// Until when they are refused, in seconds since the epoch; 0 = they are not.
     pub until: i64,
-    /// Why they are.
     pub reason: Option<EndReason>,
     /// Only those with an earlier `iat`, in seconds since the epoch.
     pub issued_before: Option<i64>,
@@ -124,7 +120,6 @@ impl Auth {
     }
 }
 
-/// One verifier's watch.
 pub struct Watch {
     set: Arc<RevocationSet>,
     clock: Arc<dyn Clock>,

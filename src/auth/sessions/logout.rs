@@ -12,7 +12,6 @@ use crate::{
 pub enum Shown<'a> {
     /// An access token, which may have expired.
     Access(&'a str),
-    /// A refresh token.
     Refresh(&'a str),
     /// The token of a session that lives by its use.
     Session(&'a str),

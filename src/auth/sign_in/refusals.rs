@@ -89,7 +89,6 @@ impl Ration {
 }
 
 impl Refusals {
-    /// Logs one.
     pub(in crate::auth) fn note(
         &self,
         kind: Refusal,

@@ -49,7 +49,6 @@ pub(in crate::auth) struct Attempt {
 /// What speaks for whoever tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
-    /// Nothing.
     Stranger,
     /// The account has signed in from this address.
     Address,
