@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 
 pub use super::line::{Party, Room};
 use super::{
-    argon::{self, BadHash, Memory, Verdict},
+    argon::{self, BadHash, Verdict},
+    argon2id::Memory,
     line::{Line, Place},
 };
 use crate::domain::secret::{Password, PasswordHash};

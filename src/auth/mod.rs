@@ -6,6 +6,7 @@ mod app_secrets;
 pub mod app_sessions;
 pub mod apps;
 mod argon;
+mod argon2id;
 pub mod check;
 mod client;
 mod device;
