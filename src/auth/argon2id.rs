@@ -28,7 +28,7 @@ mod simd {
 
     /// The blocks of one hashing thread. They are zero between two hashes: the crate wipes what a hash has
     /// written before it returns. From the blocks of a finished hash one can compute back to the first, against
-    /// which a password is guessed at the price of a few BLAKE2b, and not of 19 MiB.
+    /// which a password is guessed at the price of a few short hashes, and not of 19 MiB.
     pub struct Memory(Hasher);
 
     impl Default for Memory {

@@ -6,7 +6,7 @@ use super::{
     Auth,
     argon::Verdict,
     error::AuthError,
-    lane::{Party, Turn},
+    lane::{Party, Permit},
     refusals::Refusal,
     throttle::{Attempt, network},
     tokens::TokenSet,
@@ -117,10 +117,10 @@ impl Auth {
         // Asked before the queue, so that a flood of refused attempts takes no places in it, and
         // counted in turn, so that attempts that waited together cannot all pass on one count.
         let bars = self.throttle(attempt).await?;
-        let turn = self.lane.turn(attempt.party(username)).await?;
+        let permit = self.hasher.permit(attempt.party(username)).await?;
         self.reserve(attempt, &bars).await?;
         let stored = account.as_ref().map(|account| &account.password_hash);
-        let (verdict, turn) = turn.verify(password, stored).await?;
+        let (verdict, permit) = permit.verify(password, stored).await?;
         let Some(account) = account.filter(|_| matches!(verdict, Verdict::Right | Verdict::Outdated)) else {
             self.note_failure(attempt, &verdict);
             return Err(AuthError::InvalidCredentials);
@@ -131,7 +131,7 @@ impl Auth {
             return Err(AuthError::AccountDisabled);
         }
         if matches!(verdict, Verdict::Outdated) {
-            return self.renew_hash(account, password, turn).await;
+            return self.renew_hash(account, password, permit).await;
         }
         Ok(account)
     }
@@ -153,9 +153,9 @@ impl Auth {
         &self,
         mut account: Account,
         password: &Password,
-        turn: Turn,
+        permit: Permit,
     ) -> Result<Account, AuthError> {
-        let (hash, _turn) = turn.hash(password).await?;
+        let (hash, _permit) = permit.hash(password).await?;
         let replaced =
             self.stores.accounts.set_password(account.user.id, Some(&account.password_hash), &hash).await?;
         if replaced {
@@ -179,8 +179,8 @@ impl Auth {
                 if current.password_hash == account.password_hash {
                     return Ok(());
                 }
-                let turn = self.lane.turn(party).await?;
-                let (verdict, _turn) = turn.verify(password, Some(&current.password_hash)).await?;
+                let permit = self.hasher.permit(party).await?;
+                let (verdict, _permit) = permit.verify(password, Some(&current.password_hash)).await?;
                 if matches!(verdict, Verdict::Right | Verdict::Outdated) {
                     return Ok(());
                 }
