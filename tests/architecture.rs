@@ -24,6 +24,7 @@ const BACK_ENDS: &[&str] = &["memory", "postgres", "redis", "sqlite"];
 /// Crates that are at home in some modules only.
 const HOMES: &[(&str, &[&str])] = &[
     ("argon2", &["auth"]),
+    ("argon2_rust", &["auth"]),
     ("axum", &["gateway::echo", "http"]),
     ("axum_server", &["app", "http"]),
     ("clap", &["cli"]),

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use super::sign_in::hasher::{LaneError, Overloaded};
+use super::sign_in::hasher::{HasherError, Overloaded};
 use crate::{
     domain::{secret::InvalidPassword, session::EndReason, user::InvalidName},
     keys::error::KeyError,
@@ -108,7 +108,7 @@ pub enum AuthError {
     Key(#[from] KeyError),
     /// Hashing failed.
     #[error(transparent)]
-    Lane(#[from] LaneError),
+    Hasher(#[from] HasherError),
 }
 
 impl AuthError {
@@ -140,7 +140,7 @@ impl AuthError {
             Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::Overloaded => "overloaded",
             Self::Store(error) if error.is_away() => "store_unavailable",
-            Self::Store(_) | Self::Key(_) | Self::Lane(_) => "internal",
+            Self::Store(_) | Self::Key(_) | Self::Hasher(_) => "internal",
         }
     }
 

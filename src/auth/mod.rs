@@ -27,7 +27,7 @@ use self::{
     error::AuthError,
     revocations::Watches,
     sign_in::{
-        hasher::{PasswordLane, Room},
+        hasher::{Capacity, PasswordHasher},
         refusals::Refusals,
     },
 };
@@ -107,7 +107,7 @@ pub struct Auth {
     keys: Arc<KeyRing>,
     clock: Arc<dyn Clock>,
     policy: Policy,
-    lane: PasswordLane,
+    hasher: PasswordHasher,
     verified: VerifiedTokens,
     app_secrets: AppSecrets,
     silence: Silence,
@@ -124,18 +124,19 @@ impl Auth {
         clock: Arc<dyn Clock>,
         policy: Policy,
     ) -> Result<Self, AuthError> {
-        let room = Room {
-            threads: policy.hash_threads.get(),
-            places: policy.hash_queue,
-            of_one_account: usize::try_from(policy.login_limit.count).unwrap_or(usize::MAX).min(AT_ONCE),
+        let threads = policy.hash_threads.get();
+        let capacity = Capacity {
+            permits: threads,
+            waiting: policy.hash_queue,
+            per_account: usize::try_from(policy.login_limit.count).unwrap_or(usize::MAX).min(AT_ONCE),
         };
-        let lane = PasswordLane::start(room)?;
+        let hasher = PasswordHasher::start(threads, capacity)?;
         Ok(Self {
             stores,
             keys,
             clock,
             policy,
-            lane,
+            hasher,
             verified: VerifiedTokens::new(),
             app_secrets: AppSecrets::new(),
             silence: Silence::default(),

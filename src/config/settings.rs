@@ -19,7 +19,7 @@ pub struct Settings {
     pub tokens: Tokens,
     /// How much is let through.
     pub rate_limit: RateLimit,
-    /// The lane of password hashing.
+    /// The password hasher.
     pub login: Login,
     /// Signing keys.
     pub keys: Keys,

@@ -71,7 +71,8 @@ impl Auth {
             email: None,
             roles: vec![Role::parse(Role::ADMIN)?],
         };
-        let (password_hash, _turn) = self.lane.turn(Party::default()).await?.hash(&new.password).await?;
+        let permit = self.hasher.permit(Party::default()).await?;
+        let (password_hash, _permit) = permit.hash(&new.password).await?;
         let account = Account { user: self.describe(&new), password_hash, pardons: 0 };
         let made = self.stores.accounts.create_first(&account).await?;
         Ok(made.then_some(new.password))

@@ -10,7 +10,7 @@ use crate::{
         check::Caller,
         error::AuthError,
         sign_in::{
-            hasher::{Party, Turn},
+            hasher::{Party, Permit},
             throttle::Attempt,
         },
     },
@@ -70,10 +70,11 @@ impl Auth {
         new: &Password,
         party: Party,
     ) -> Result<PasswordHash, AuthError> {
-        let turn = self.lane.turn(party).await?;
-        let turn =
-            self.require_strength(new, &user.username, user.email.as_ref().map(Email::as_str), turn).await?;
-        Ok(turn.hash(new).await?.0)
+        let permit = self.hasher.permit(party).await?;
+        let permit = self
+            .require_strength(new, &user.username, user.email.as_ref().map(Email::as_str), permit)
+            .await?;
+        Ok(permit.hash(new).await?.0)
     }
 
     async fn require_strength(
@@ -81,8 +82,8 @@ impl Auth {
         password: &Password,
         username: &Username,
         email: Option<&str>,
-        turn: Turn,
-    ) -> Result<Turn, AuthError> {
+        permit: Permit,
+    ) -> Result<Permit, AuthError> {
         let least = self.policy.password_min_length;
         if password.expose().chars().count() < least {
             return Err(AuthError::WeakPassword(
@@ -92,11 +93,11 @@ impl Auth {
         let judged = password.clone();
         let hints: Vec<String> =
             [username.shown(), username.key()].into_iter().chain(email).map(str::to_owned).collect();
-        let (score, turn) = turn.compute(move || strength(&judged, &hints)).await?;
+        let (score, permit) = permit.compute(move || strength(&judged, &hints)).await?;
         if score < Score::Three {
             return Err(AuthError::WeakPassword("the password is too easily guessed".into()));
         }
-        Ok(turn)
+        Ok(permit)
     }
 }
 

@@ -81,8 +81,8 @@ impl Auth {
 
     async fn is_still_known(&self, current: &Account, known_by: &KnownBy<'_>) -> Result<bool, AuthError> {
         let KnownBy::Password { password, party } = known_by;
-        let turn = self.lane.turn(party.clone()).await?;
-        let (verdict, _turn) = turn.verify(password, Some(&current.password_hash)).await?;
+        let permit = self.hasher.permit(party.clone()).await?;
+        let (verdict, _permit) = permit.verify(password, Some(&current.password_hash)).await?;
         Ok(matches!(verdict, Verdict::Right | Verdict::Outdated))
     }
 

@@ -1,136 +1,142 @@
-//! Password hashing has a lane of its own: a fixed set of threads, a bounded queue before them,
-//! memory reused. A flood of sign-ins fills the queue and is turned away at once; everything else
-//! goes on as before.
+//! Password hashing has threads of its own, as many as cores, with memory that is reused and a bounded queue
+//! before them. A flood of sign-ins fills the queue and is refused at once; everything else goes on as before.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
-    },
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
 
 use tokio::sync::oneshot;
 
-pub use super::queue::{Party, Room};
+pub use super::queue::{Capacity, Party};
 use super::{
-    argon::{self, BadHash, Memory, Verdict},
-    queue::{Line, Place},
+    argon::{self, BadHash, Verdict},
+    argon2id::Memory,
+    queue::{Position, Queue},
 };
 use crate::domain::secret::{Password, PasswordHash};
 
 /// How long a thread keeps the 19 MiB of its last hash before it gives them back.
 const MEMORY_KEPT: Duration = Duration::from_secs(5);
 
-/// The queue is full, somebody who holds less of it came, or the lane is closing.
+/// The queue is full, somebody who holds less of it came, or the hasher is closing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overloaded;
 
-/// What can go wrong once a turn has come.
+/// What can go wrong once there is a permit.
 #[derive(Debug, thiserror::Error)]
-pub enum LaneError {
+pub enum HasherError {
     /// A hash could not be made.
     #[error(transparent)]
     BadHash(#[from] BadHash),
-    /// A hashing thread is gone.
+    /// The hashing threads have ended, or one of them could not be started.
     #[error("the hashing threads are gone")]
     Closed,
 }
 
-/// The lane.
-pub struct PasswordLane(Arc<Shared>);
+/// Hashes and compares passwords, for whoever has a permit.
+pub struct PasswordHasher(Arc<Shared>);
 
 struct Shared {
-    line: Mutex<Line<oneshot::Sender<Turn>>>,
-    work: Sender<Job>,
+    queue: Mutex<Queue<oneshot::Sender<Permit>>>,
+    jobs: Arc<Jobs>,
     dummy: PasswordHash,
 }
 
-/// The right to one hash after another on one thread. Whoever holds it is the only one that does;
-/// it travels with the hash, so a client that hangs up frees nothing early.
-pub struct Turn {
-    lane: Arc<Shared>,
+/// The right to one hash after another. It travels with the hash to the thread and back, so that a client that
+/// hangs up frees nothing before the thread is free.
+pub struct Permit {
+    hasher: Arc<Shared>,
     party: Party,
 }
 
-/// A place in the line, given up by whoever waits no longer.
+/// A place in the queue, given up by whoever waits no longer.
 struct Waiting<'a> {
-    lane: &'a Arc<Shared>,
-    place: Place,
+    hasher: &'a Arc<Shared>,
+    position: Position,
 }
 
-type Job = Box<dyn FnOnce(&mut Memory) + Send>;
-
-impl PasswordLane {
-    /// Starts the hashing threads, with room for those who wait.
+impl PasswordHasher {
+    /// Starts the hashing threads.
     ///
     /// # Errors
     /// When a thread cannot be started.
-    pub fn start(room: Room) -> Result<Self, LaneError> {
-        let (work, jobs) = channel::<Job>();
-        let jobs = Arc::new(Mutex::new(jobs));
-        for number in 0..room.threads {
+    pub fn start(threads: usize, capacity: Capacity) -> Result<Self, HasherError> {
+        let jobs = Arc::new(Jobs::default());
+        // Made first: when it is dropped, the threads that were started so far end.
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(Queue::new(capacity)),
+            jobs: Arc::clone(&jobs),
+            dummy: argon::dummy()?,
+        });
+        for number in 0..threads {
             let jobs = Arc::clone(&jobs);
             let thread = thread::Builder::new().name(format!("argon2-{number}"));
-            thread.spawn(move || run(&jobs)).map_err(|_| LaneError::Closed)?;
+            thread.spawn(move || run(&jobs)).map_err(|_| HasherError::Closed)?;
         }
-        let line = Mutex::new(Line::new(room));
-        Ok(Self(Arc::new(Shared { line, work, dummy: argon::dummy()? })))
+        Ok(Self(shared))
     }
 
-    /// Waits for a thread; refuses at once when the queue is full of those who hold no more of it.
-    pub async fn turn(&self, party: Party) -> Result<Turn, Overloaded> {
-        let (ticket, called) = oneshot::channel();
-        let place = self.0.change(|line| line.enter(party, ticket));
-        let _waiting = Waiting { lane: &self.0, place };
-        called.await.map_err(|_| Overloaded)
+    /// Waits for a permit; refuses at once when the queue is full of those who hold no more of it.
+    pub async fn permit(&self, party: Party) -> Result<Permit, Overloaded> {
+        let (ticket, granted) = oneshot::channel();
+        let position = self.0.change(|queue| queue.enter(party, ticket));
+        let _waiting = Waiting { hasher: &self.0, position };
+        granted.await.map_err(|_| Overloaded)
     }
 }
 
 impl Shared {
-    /// Changes the line, and calls those whose turn has come by that.
-    fn change<R>(self: &Arc<Self>, change: impl FnOnce(&mut Line<oneshot::Sender<Turn>>) -> R) -> R {
+    /// Changes the queue, and hands out the permits that are free by that.
+    fn change<R>(self: &Arc<Self>, change: impl FnOnce(&mut Queue<oneshot::Sender<Permit>>) -> R) -> R {
         // No change is left half done by a panic.
-        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = change(&mut line);
-        let called = line.call();
-        // Whoever hung up in this moment gives the turn back, which changes the line once more.
-        drop(line);
-        for (party, ticket) in called {
-            drop(ticket.send(Turn { lane: Arc::clone(self), party }));
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = change(&mut queue);
+        let granted = queue.grant();
+        // Unlocked first: the permit of whoever hung up in this moment is dropped below, and its drop locks again.
+        drop(queue);
+        for (party, ticket) in granted {
+            drop(ticket.send(Permit { hasher: Arc::clone(self), party }));
         }
         changed
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.jobs.close();
+    }
+}
+
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.lane.change(|line| line.abandon(self.place));
+        self.hasher.change(|queue| queue.abandon(self.position));
     }
 }
 
-impl Drop for Turn {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.lane.change(|line| line.leave(&self.party));
+        self.hasher.change(|queue| queue.release(&self.party));
     }
 }
 
-impl Turn {
-    /// Compares a password with a stored hash; without one, in the same time, with one that no password
-    /// has.
+impl Permit {
+    /// Compares a password with a stored hash; without one, in the same time, with one that no password has.
     pub async fn verify(
         self,
         password: &Password,
         stored: Option<&PasswordHash>,
-    ) -> Result<(Verdict, Self), LaneError> {
-        let dummy = self.lane.dummy.clone();
+    ) -> Result<(Verdict, Self), HasherError> {
+        let dummy = self.hasher.dummy.clone();
         let (password, stored) = (password.clone(), stored.cloned().unwrap_or_else(|| dummy.clone()));
         self.run(move |memory| argon::verify(&password, &stored, &dummy, memory)).await
     }
 
     /// Hashes a password.
-    pub async fn hash(self, password: &Password) -> Result<(PasswordHash, Self), LaneError> {
+    pub async fn hash(self, password: &Password) -> Result<(PasswordHash, Self), HasherError> {
         let password = password.clone();
         self.run(move |memory| argon::hash(&password, memory)).await
     }
@@ -139,39 +145,149 @@ impl Turn {
     pub async fn compute<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<(T, Self), LaneError> {
+    ) -> Result<(T, Self), HasherError> {
         self.run(move |_| Ok(work())).await
     }
 
     async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce(&mut Memory) -> Result<T, BadHash> + Send + 'static,
-    ) -> Result<(T, Self), LaneError> {
+    ) -> Result<(T, Self), HasherError> {
         let (answer, answered) = oneshot::channel();
-        let queue = self.lane.work.clone();
-        let job: Job = Box::new(move |memory| {
+        let jobs = Arc::clone(&self.hasher.jobs);
+        jobs.push(Box::new(move |memory| {
             let result = work(memory);
-            // Where the caller is gone, the turn ends here, after the hash.
+            // Where the caller is gone, the permit ends here, after the hash.
             drop(answer.send((result, self)));
-        });
-        queue.send(job).map_err(|_| LaneError::Closed)?;
-        let (result, turn) = answered.await.map_err(|_| LaneError::Closed)?;
-        Ok((result?, turn))
+        }));
+        let (result, permit) = answered.await.map_err(|_| HasherError::Closed)?;
+        Ok((result?, permit))
     }
 }
 
-fn run(jobs: &Mutex<Receiver<Job>>) {
+type Job = Box<dyn FnOnce(&mut Memory) + Send>;
+
+/// What the hashing threads have to do, oldest first. There is never more of it than there are permits.
+#[derive(Default)]
+struct Jobs {
+    state: Mutex<JobState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct JobState {
+    waiting: VecDeque<Job>,
+    closed: bool,
+}
+
+/// What a thread finds.
+enum Next {
+    Job(Job),
+    /// For so long there was nothing to do.
+    Idle,
+    Closed,
+}
+
+impl Jobs {
+    fn state(&self) -> MutexGuard<'_, JobState> {
+        // Nothing that can panic is done under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, job: Job) {
+        self.state().waiting.push_back(job);
+        self.changed.notify_one();
+    }
+
+    fn close(&self) {
+        self.state().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for a job. Each thread by its own clock: where one waited for the lock that another holds while it
+    /// waits for a job, the other's patience would come before its own.
+    fn next(&self, patience: Duration) -> Next {
+        let idle = |state: &mut JobState| state.waiting.is_empty() && !state.closed;
+        let waited = self.changed.wait_timeout_while(self.state(), patience, idle);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match state.waiting.pop_front() {
+            Some(job) => Next::Job(job),
+            None if state.closed => Next::Closed,
+            None => Next::Idle,
+        }
+    }
+}
+
+fn run(jobs: &Jobs) {
     let mut memory = Memory::default();
     loop {
-        // The lock is held while waiting: the others wait for the lock instead, which is the same.
-        let job = match jobs.lock() {
-            Ok(jobs) => jobs.recv_timeout(MEMORY_KEPT),
-            Err(_) => return,
-        };
-        match job {
-            Ok(job) => job(&mut memory),
-            Err(RecvTimeoutError::Timeout) => memory.release(),
-            Err(RecvTimeoutError::Disconnected) => return,
+        match jobs.next(MEMORY_KEPT) {
+            // A panic ends one hash. Were it to end the thread, the callers of later ones would wait for ever.
+            Next::Job(job) => drop(catch_unwind(AssertUnwindSafe(|| job(&mut memory)))),
+            Next::Idle => memory.release(),
+            Next::Closed => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn hasher(threads: usize, waiting: usize) -> PasswordHasher {
+        let capacity = Capacity { permits: threads, waiting, per_account: threads };
+        PasswordHasher::start(threads, capacity).expect("starts")
+    }
+
+    #[tokio::test]
+    async fn a_permit_travels_with_the_hash_and_back() {
+        let hasher = hasher(1, 0);
+        let permit = hasher.permit(Party::default()).await.expect("free");
+        let password = Password::parse("one").expect("valid");
+        let (stored, permit) = permit.hash(&password).await.expect("hashes");
+        assert_eq!(hasher.permit(Party::default()).await.err(), Some(Overloaded));
+        let (verdict, permit) = permit.verify(&password, Some(&stored)).await.expect("compares");
+        assert!(matches!(verdict, Verdict::Right));
+        let (verdict, permit) = permit.verify(&password, None).await.expect("compares");
+        assert!(matches!(verdict, Verdict::Wrong));
+        drop(permit);
+        hasher.permit(Party::default()).await.expect("free again");
+    }
+
+    #[tokio::test]
+    async fn whoever_hangs_up_keeps_the_permit_until_the_thread_is_free() {
+        let hasher = hasher(1, 1);
+        let permit = hasher.permit(Party::default()).await.expect("free");
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let hung_up = tokio::time::timeout(Duration::ZERO, permit.compute(move || gone.recv())).await;
+        assert!(hung_up.is_err());
+        let mut next = std::pin::pin!(hasher.permit(Party::default()));
+        assert!(tokio::time::timeout(Duration::ZERO, &mut next).await.is_err());
+        go.send(()).expect("the thread is still at it");
+        next.await.expect("a permit");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_of_one_caller() {
+        let hasher = hasher(1, 1);
+        let permit = hasher.permit(Party::default()).await.expect("free");
+        let failed = permit.compute(|| panic!("on purpose")).await;
+        assert!(matches!(failed.err(), Some(HasherError::Closed)));
+        let permit = hasher.permit(Party::default()).await.expect("free again");
+        assert_eq!(permit.compute(|| 1).await.ok().map(|(one, _)| one), Some(1));
+    }
+
+    #[test]
+    fn idle_threads_notice_it_at_the_same_time() {
+        let (jobs, patience) = (Jobs::default(), Duration::from_millis(200));
+        let begun = Instant::now();
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| assert!(matches!(jobs.next(patience), Next::Idle)));
+            }
+        });
+        assert!(begun.elapsed() < patience * 4, "one after another: {:?}", begun.elapsed());
     }
 }

@@ -1,6 +1,7 @@
 //! Sign-in: who is it, and how is that proved.
 
 pub(super) mod argon;
+pub(super) mod argon2id;
 pub(super) mod device;
 pub mod hasher;
 pub mod login;

@@ -3,7 +3,7 @@
 
 use super::{
     argon::Verdict,
-    hasher::Turn,
+    hasher::Permit,
     refusals::Refusal,
     throttle::{Attempt, Bars},
 };
@@ -23,7 +23,7 @@ pub(in crate::auth) struct PasswordProof<'a> {
     attempt: &'a Attempt,
     bars: Bars<'a>,
     /// Held for as long as the hash may have to be renewed.
-    turn: Turn,
+    permit: Permit,
     is_outdated: bool,
 }
 
@@ -44,16 +44,16 @@ impl Auth {
         attempt: &'a Attempt,
     ) -> Result<PasswordProof<'a>, AuthError> {
         // Asked before the queue, so that a flood of refused attempts takes no places in it, and
-        // counted in turn, so that attempts that waited together cannot all pass on one count.
+        // counted in permit, so that attempts that waited together cannot all pass on one count.
         let bars = self.throttle(attempt).await?;
-        let turn = self.lane.turn(attempt.party(username)).await?;
+        let permit = self.hasher.permit(attempt.party(username)).await?;
         self.reserve(attempt, &bars).await?;
         let stored = account.as_ref().map(|account| &account.password_hash);
-        let (verdict, turn) = turn.verify(password, stored).await?;
+        let (verdict, permit) = permit.verify(password, stored).await?;
         let is_outdated = matches!(verdict, Verdict::Outdated);
         match account {
             Some(account) if is_outdated || matches!(verdict, Verdict::Right) => {
-                Ok(PasswordProof { account, attempt, bars, turn, is_outdated })
+                Ok(PasswordProof { account, attempt, bars, permit, is_outdated })
             }
             _ => {
                 self.note_failure(attempt, &verdict);
@@ -81,13 +81,13 @@ impl Auth {
         proof: PasswordProof<'_>,
         password: &Password,
     ) -> Result<Account, AuthError> {
-        let PasswordProof { account, attempt, bars, turn, is_outdated } = proof;
+        let PasswordProof { account, attempt, bars, permit, is_outdated } = proof;
         self.note_success(attempt, &bars).await?;
         if account.user.status == UserStatus::Disabled {
             self.refuse(Refusal::AccountDisabled, attempt);
             return Err(AuthError::AccountDisabled);
         }
-        if is_outdated { self.renew_hash(account, password, turn).await } else { Ok(account) }
+        if is_outdated { self.renew_hash(account, password, permit).await } else { Ok(account) }
     }
 
     /// The password was right and is not enough: this was no failure, and those before stay counted, since
@@ -101,9 +101,9 @@ impl Auth {
         &self,
         mut account: Account,
         password: &Password,
-        turn: Turn,
+        permit: Permit,
     ) -> Result<Account, AuthError> {
-        let (hash, _turn) = turn.hash(password).await?;
+        let (hash, _permit) = permit.hash(password).await?;
         let replaced =
             self.stores.accounts.set_password(account.user.id, Some(&account.password_hash), &hash).await?;
         if replaced {

@@ -1,10 +1,10 @@
-//! Who is hashed next: a bounded line in which the places of one account, or of one address, are far
-//! apart. Whoever comes alone goes ahead of whoever holds many places, and where there is no room the
-//! last place goes. Knows nothing of threads or time.
+//! Who gets the next permit: a bounded queue that is fair to accounts and to addresses (start-time fair
+//! queueing). What one of them asks for is spread out, so that whoever comes alone goes ahead of whoever asks for
+//! much; where the queue is full, the last one is refused. Knows nothing of threads or time.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// How far apart the places of one holder are: while others wait, one holder has one turn in so many.
+/// How far apart the places of one holder are: while others wait, one holder gets one permit in so many.
 const APART: u64 = 8;
 
 /// On whose behalf somebody waits; by default, whoever runs the server.
@@ -14,7 +14,7 @@ pub struct Party {
     network: Option<Holder>,
 }
 
-/// What holds places.
+/// What permits and places are counted by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Holder {
     /// An account, by the key of its name; whether there is one is not known yet.
@@ -38,107 +38,113 @@ impl Party {
     }
 }
 
-/// How much of it there is.
+/// How many are let in.
 #[derive(Debug, Clone, Copy)]
-pub struct Room {
-    /// Turns at once.
-    pub threads: usize,
-    /// Places to wait in.
-    pub places: usize,
-    /// Turns of one account at once.
-    pub of_one_account: usize,
+pub struct Capacity {
+    /// Permits at once.
+    pub permits: usize,
+    /// Those who may wait for one.
+    pub waiting: usize,
+    /// Permits of one account at once.
+    pub per_account: usize,
 }
 
-/// Where somebody waits: by turn, then by arrival.
+/// A place in the queue. The least comes first: by the count of permits at which its turn is due, and among those
+/// due at once by arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    turn: u64,
+pub struct Position {
+    due: u64,
     arrival: u64,
 }
 
-/// The line. A ticket is how somebody is called; one that is dropped tells them that there is no room.
+/// The queue. A ticket is how somebody gets a permit; one that is dropped tells them that they get none.
 #[derive(Debug)]
-pub struct Line<T> {
-    room: Room,
-    waiting: BTreeMap<Place, (Party, T)>,
+pub struct Queue<T> {
+    capacity: Capacity,
+    waiting: BTreeMap<Position, (Party, T)>,
     held: HashMap<Holder, Held>,
-    running: usize,
-    begun: u64,
+    /// Permits that are out.
+    out: usize,
+    /// Permits given since the start.
+    granted: u64,
     arrived: u64,
 }
 
 #[derive(Debug, Default)]
 struct Held {
-    /// Waiting or running.
+    /// Permits, and places in the queue.
     in_all: u64,
-    running: usize,
+    permits: usize,
 }
 
-impl<T> Line<T> {
-    pub fn new(room: Room) -> Self {
+impl<T> Queue<T> {
+    pub fn new(capacity: Capacity) -> Self {
         let (waiting, held) = (BTreeMap::new(), HashMap::new());
-        Self { room, waiting, held, running: 0, begun: 0, arrived: 0 }
+        Self { capacity, waiting, held, out: 0, granted: 0, arrived: 0 }
     }
 
-    /// Takes a place: the further back, the more of them the party's account and address hold.
-    pub fn enter(&mut self, party: Party, ticket: T) -> Place {
+    /// Takes a place: the further back, the more the party's account and address hold already. Where the queue is
+    /// too long by that, [`Queue::grant`] shortens it.
+    pub fn enter(&mut self, party: Party, ticket: T) -> Position {
         let ahead: u64 =
             party.holders().filter_map(|holder| self.held.get(holder)).map(|held| held.in_all).sum();
-        let place = Place { turn: self.begun + ahead * APART, arrival: self.arrived };
+        let position = Position { due: self.granted + ahead * APART, arrival: self.arrived };
         self.arrived += 1;
         for holder in party.holders() {
             self.held.entry(holder.clone()).or_default().in_all += 1;
         }
-        self.waiting.insert(place, (party, ticket));
-        place
+        self.waiting.insert(position, (party, ticket));
+        position
     }
 
-    /// Those whose turn has come. Whoever is then too many loses the last place.
-    pub fn call(&mut self) -> Vec<(Party, T)> {
-        let mut called = Vec::new();
-        while self.running < self.room.threads
-            && let Some(place) = self.next()
-            && let Some((party, ticket)) = self.waiting.remove(&place)
+    /// Those who get a permit now. Whoever is then too many loses the last place.
+    pub fn grant(&mut self) -> Vec<(Party, T)> {
+        let mut granted = Vec::new();
+        while self.out < self.capacity.permits
+            && let Some(position) = self.next()
+            && let Some((party, ticket)) = self.waiting.remove(&position)
         {
-            self.running += 1;
-            self.begun += 1;
+            self.out += 1;
+            self.granted += 1;
             for holder in party.holders() {
-                self.held.entry(holder.clone()).or_default().running += 1;
+                self.held.entry(holder.clone()).or_default().permits += 1;
             }
-            called.push((party, ticket));
+            granted.push((party, ticket));
         }
-        while self.waiting.len() > self.room.places {
+        // Only now, so that an empty queue without places still hands out the permits that are free.
+        while self.waiting.len() > self.capacity.waiting {
             if let Some((_, (party, _))) = self.waiting.pop_last() {
                 self.give_up(&party);
             }
         }
-        called
+        granted
     }
 
-    /// Whoever was called is done.
-    pub fn leave(&mut self, party: &Party) {
-        self.running = self.running.saturating_sub(1);
+    /// A permit comes back.
+    pub fn release(&mut self, party: &Party) {
+        self.out = self.out.saturating_sub(1);
         for holder in party.holders() {
             if let Some(held) = self.held.get_mut(holder) {
-                held.running = held.running.saturating_sub(1);
+                held.permits = held.permits.saturating_sub(1);
             }
         }
         self.give_up(party);
     }
 
-    /// Whoever waited does so no longer; nothing where the turn had come.
-    pub fn abandon(&mut self, place: Place) {
-        if let Some((party, _)) = self.waiting.remove(&place) {
+    /// Whoever waited does so no longer; changes nothing where they got their permit.
+    pub fn abandon(&mut self, position: Position) {
+        if let Some((party, _)) = self.waiting.remove(&position) {
             self.give_up(&party);
         }
     }
 
-    fn next(&self) -> Option<Place> {
-        let may_run = |party: &Party| {
+    /// The first one whose account has not as many permits as it may have: the others go by.
+    fn next(&self) -> Option<Position> {
+        let may_have = |party: &Party| {
             let held = party.account.as_ref().and_then(|account| self.held.get(account));
-            held.is_none_or(|held| held.running < self.room.of_one_account)
+            held.is_none_or(|held| held.permits < self.capacity.per_account)
         };
-        self.waiting.iter().find(|(_, (party, _))| may_run(party)).map(|(place, _)| *place)
+        self.waiting.iter().find(|(_, (party, _))| may_have(party)).map(|(position, _)| *position)
     }
 
     fn give_up(&mut self, party: &Party) {
@@ -157,121 +163,121 @@ impl<T> Line<T> {
 mod tests {
     use super::*;
 
-    const ROOM: Room = Room { threads: 2, places: 64, of_one_account: 4 };
+    const CAPACITY: Capacity = Capacity { permits: 2, waiting: 64, per_account: 4 };
 
-    /// A line in which everybody has a number, and who of them is told that there is no room.
-    struct Hall {
-        line: Line<usize>,
+    /// A queue in which everybody has a number.
+    struct Numbered {
+        queue: Queue<usize>,
         numbers: usize,
     }
 
-    impl Hall {
-        fn new(room: Room) -> Self {
-            Self { line: Line::new(room), numbers: 0 }
+    impl Numbered {
+        fn new(capacity: Capacity) -> Self {
+            Self { queue: Queue::new(capacity), numbers: 0 }
         }
 
-        /// The number that was given, and who is called.
+        /// The number that was given, and who gets a permit.
         fn enter(&mut self, account: &str, network: &str) -> (usize, Vec<(Party, usize)>) {
             self.numbers += 1;
-            self.line.enter(Party::of(account, network), self.numbers);
-            (self.numbers, self.line.call())
+            self.queue.enter(Party::of(account, network), self.numbers);
+            (self.numbers, self.queue.grant())
         }
 
         fn waits(&self, number: usize) -> bool {
-            self.line.waiting.values().any(|(_, ticket)| *ticket == number)
+            self.queue.waiting.values().any(|(_, ticket)| *ticket == number)
         }
 
-        /// Everybody who waits, in the order in which they are called, given that one runs.
-        fn order(mut self, mut running: Vec<Party>) -> Vec<usize> {
+        /// Everybody who waits, in the order in which they get a permit.
+        fn order(mut self, mut out: Vec<Party>) -> Vec<usize> {
             let mut order = Vec::new();
-            while let Some(party) = running.pop() {
-                self.line.leave(&party);
-                for (party, number) in self.line.call() {
+            while let Some(party) = out.pop() {
+                self.queue.release(&party);
+                for (party, number) in self.queue.grant() {
                     order.push(number);
-                    running.push(party);
+                    out.push(party);
                 }
             }
-            assert!(self.line.held.is_empty(), "{:?}", self.line.held);
+            assert!(self.queue.held.is_empty(), "{:?}", self.queue.held);
             order
         }
     }
 
-    fn flooded() -> (Hall, Vec<Party>) {
-        let mut hall = Hall::new(ROOM);
-        let called = (0..100).flat_map(|_| hall.enter("mallory", "192.0.2.66").1);
-        let running = called.map(|(party, _)| party).collect();
-        (hall, running)
+    fn flooded() -> (Numbered, Vec<Party>) {
+        let mut queue = Numbered::new(CAPACITY);
+        let granted = (0..100).flat_map(|_| queue.enter("mallory", "192.0.2.66").1);
+        let out = granted.map(|(party, _)| party).collect();
+        (queue, out)
     }
 
     #[test]
-    fn a_lone_burst_fills_the_whole_line() {
-        let (hall, running) = flooded();
-        assert_eq!((running.len(), hall.line.waiting.len()), (2, 64));
-        assert_eq!(hall.order(running).len(), 64, "and each of them has its turn");
+    fn a_lone_burst_fills_the_whole_queue() {
+        let (queue, out) = flooded();
+        assert_eq!((out.len(), queue.queue.waiting.len()), (2, 64));
+        assert_eq!(queue.order(out).len(), 64, "and each of them gets a permit");
     }
 
     #[test]
     fn whoever_comes_alone_goes_ahead_of_a_flood_and_the_flood_gives_way() {
-        let (mut hall, running) = flooded();
-        let (alice, _) = hall.enter("alice", "192.0.2.1");
-        assert!(hall.waits(alice) && hall.line.waiting.len() == 64);
-        assert_eq!(hall.order(running)[0], alice);
+        let (mut queue, out) = flooded();
+        let (alice, _) = queue.enter("alice", "192.0.2.1");
+        assert!(queue.waits(alice) && queue.queue.waiting.len() == 64);
+        assert_eq!(queue.order(out)[0], alice);
     }
 
     #[test]
     fn another_account_behind_the_address_of_a_flood_gets_in_too() {
-        let (mut hall, running) = flooded();
+        let (mut queue, out) = flooded();
         let others: Vec<usize> =
-            (0..30).map(|user| hall.enter(&format!("user{user}"), "192.0.2.66").0).collect();
-        assert!(others.iter().all(|other| hall.waits(*other)), "{others:?}");
-        assert_eq!(hall.order(running).len(), 64);
+            (0..30).map(|user| queue.enter(&format!("user{user}"), "192.0.2.66").0).collect();
+        assert!(others.iter().all(|other| queue.waits(*other)), "{others:?}");
+        assert_eq!(queue.order(out).len(), 64);
     }
 
     #[test]
     fn an_account_that_is_tried_from_everywhere_keeps_nobody_else_out() {
-        let mut hall = Hall::new(ROOM);
-        let mut running = Vec::new();
+        let mut queue = Numbered::new(CAPACITY);
+        let mut out = Vec::new();
         for address in 0..100 {
-            running.extend(hall.enter("mallory", &format!("10.0.0.{address}")).1);
+            out.extend(queue.enter("mallory", &format!("10.0.0.{address}")).1);
         }
-        let (alice, _) = hall.enter("alice", "192.0.2.1");
-        assert!(hall.waits(alice));
-        assert_eq!(hall.order(running.into_iter().map(|(party, _)| party).collect())[0], alice);
+        let (alice, _) = queue.enter("alice", "192.0.2.1");
+        assert!(queue.waits(alice));
+        assert_eq!(queue.order(out.into_iter().map(|(party, _)| party).collect())[0], alice);
     }
 
     #[test]
     fn while_others_wait_a_flood_holds_no_more_than_a_small_share() {
-        let (mut hall, mut running) = flooded();
+        let (mut queue, mut out) = flooded();
         for user in 0..2_000 {
-            let (_, called) =
-                hall.enter(&format!("user{user}"), &format!("10.0.{}.{}", user / 250, user % 250));
-            running.extend(called.into_iter().map(|(party, _)| party));
-            hall.enter("mallory", "192.0.2.66");
-            let done = running.remove(0);
-            hall.line.leave(&done);
-            running.extend(hall.line.call().into_iter().map(|(party, _)| party));
+            let (_, granted) =
+                queue.enter(&format!("user{user}"), &format!("10.0.{}.{}", user / 250, user % 250));
+            out.extend(granted.into_iter().map(|(party, _)| party));
+            queue.enter("mallory", "192.0.2.66");
+            let done = out.remove(0);
+            queue.queue.release(&done);
+            out.extend(queue.queue.grant().into_iter().map(|(party, _)| party));
         }
         let mallory = Party::of("mallory", "192.0.2.66");
-        let held = hall.line.waiting.values().filter(|(party, _)| *party == mallory).count();
-        assert!(held <= 8, "{held} of {}", hall.line.waiting.len());
+        let held = queue.queue.waiting.values().filter(|(party, _)| *party == mallory).count();
+        assert!(held <= 8, "{held} of {}", queue.queue.waiting.len());
     }
 
     #[test]
-    fn of_one_account_only_so_many_run_at_once_and_the_others_go_by() {
-        let mut hall = Hall::new(Room { threads: 8, ..ROOM });
-        let called: usize = (0..8).map(|_| hall.enter("mallory", "192.0.2.66").1.len()).sum();
-        assert_eq!(called, 4);
-        assert_eq!(hall.enter("alice", "192.0.2.1").1.len(), 1);
+    fn one_account_has_only_so_many_permits_and_the_others_go_by() {
+        let mut queue = Numbered::new(Capacity { permits: 8, ..CAPACITY });
+        let granted: usize = (0..8).map(|_| queue.enter("mallory", "192.0.2.66").1.len()).sum();
+        assert_eq!(granted, 4);
+        assert_eq!(queue.enter("alice", "192.0.2.1").1.len(), 1);
     }
 
     #[test]
     fn a_place_that_is_given_up_is_free() {
-        let mut hall = Hall::new(Room { threads: 1, places: 1, of_one_account: 1 });
-        hall.enter("alice", "192.0.2.1");
-        let place = hall.line.enter(Party::default(), 2);
-        hall.line.abandon(place);
-        hall.line.abandon(place);
-        let (bob, _) = hall.enter("bob", "192.0.2.2");
-        assert!(hall.waits(bob));
+        let mut queue = Numbered::new(Capacity { permits: 1, waiting: 1, per_account: 1 });
+        queue.enter("alice", "192.0.2.1");
+        let position = queue.queue.enter(Party::default(), 2);
+        queue.queue.abandon(position);
+        queue.queue.abandon(position);
+        let (bob, _) = queue.enter("bob", "192.0.2.2");
+        assert!(queue.waits(bob));
     }
 }

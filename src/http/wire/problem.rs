@@ -186,7 +186,7 @@ impl From<AuthError> for Problem {
             AuthError::Store(_) if error.code() == "store_unavailable" => {
                 "a store is away; try again soon".to_owned()
             }
-            AuthError::Store(_) | AuthError::Key(_) | AuthError::Lane(_) => {
+            AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_) => {
                 "something went wrong here".to_owned()
             }
             told => told.to_string(),
@@ -241,7 +241,7 @@ fn status(error: &AuthError) -> StatusCode {
         AuthError::RateLimited(_) | AuthError::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         AuthError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         AuthError::Store(error) if error.is_away() => StatusCode::SERVICE_UNAVAILABLE,
-        AuthError::Store(_) | AuthError::Key(_) | AuthError::Lane(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -250,7 +250,7 @@ fn log(error: &AuthError) {
     let source = error as &dyn Error;
     match error {
         AuthError::Store(store) if store.is_away() => tracing::warn!(error = source, "a store is away"),
-        AuthError::Store(_) | AuthError::Key(_) | AuthError::Lane(_) => {
+        AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_) => {
             tracing::error!(error = source, "a request failed");
         }
         _ => {}
