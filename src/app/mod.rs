@@ -25,7 +25,11 @@ use tokio::task::JoinSet;
 
 use self::migrate::expect_database;
 pub use self::{
-    back_ends::Home, error::StartError, installation::new_secret, listeners::Listeners, migrate::migrate,
+    back_ends::Home,
+    error::StartError,
+    installation::{new_secret, retire_sealing_key},
+    listeners::Listeners,
+    migrate::migrate,
     server::Server,
 };
 use crate::{
@@ -67,7 +71,9 @@ impl App {
             KeyRing::open(keys, Arc::clone(&clock))
         };
         let keys = opened.map_err(StartError::Keys)?;
-        home.installation().join(&settings.keys.dir, keys.refresh_secret()).await?;
+        let installation = home.installation();
+        installation.join(&settings.keys.dir, keys.refresh_secret()).await?;
+        installation.join_sealing(&settings.keys.dir, keys.sealer()).await?;
         Self::on(settings, clock, public, home, keys)
     }
 
