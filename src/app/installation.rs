@@ -12,7 +12,7 @@ use crate::{
     domain::{
         clock::Clock, ids::SealingKeyId, installation::SecretFingerprint, refresh_token::RefreshSecret,
     },
-    keys::{error::KeyError, folder::Folder, operate::Retirement, ring::KeyRing, sealer::Sealer},
+    keys::{folder::Folder, ring::KeyRing, sealer::Sealer},
     store::{
         error::StoreError,
         installation::{Claim, InstallationStore},
@@ -108,6 +108,21 @@ impl Installation {
         }
     }
 
+    /// Whether that is the sealing key in use.
+    pub(super) async fn seals_with(&self, id: SealingKeyId) -> Result<bool, StartError> {
+        Ok(self.sealing_key().await? == Some(id))
+    }
+
+    /// Has `new` in use in place of `old`, which is retired.
+    pub(super) async fn give_up_sealing_key(
+        &self,
+        old: SealingKeyId,
+        new: SealingKeyId,
+    ) -> Result<(), StartError> {
+        let agreed = self.store.agree_on_sealing(Some(old), new).await;
+        agreed.map(drop).map_err(|error| self.failed(error))
+    }
+
     async fn replace(&self, secret: &RefreshSecret) -> Result<(), StartError> {
         let replaced = self.store.replace_secret(&SecretFingerprint::of(secret)).await;
         replaced.map_err(|error| self.failed(error))
@@ -133,35 +148,6 @@ pub async fn new_secret(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(
     // The file first: cut short here, the next start says that it is not the one in use.
     let secret = made().map_err(StartError::Keys)?;
     home.installation().replace(&secret).await
-}
-
-/// Retires a sealing key: what it sealed opens no more, on this node at once and on the others when they next
-/// read the folder. Also one that is lost, which keeps the nodes from starting.
-///
-/// # Errors
-/// When there is no such key, it still seals, or the stores or the keys folder cannot be used.
-pub async fn retire_sealing_key(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-    id: SealingKeyId,
-    how: Retirement,
-) -> Result<(), StartError> {
-    expect_database(settings).await?;
-    let home = Home::open(settings, clock).await?;
-    let keys = super::open_keys(settings, clock, settings.server.listen)?;
-    let (sealer, installation) = (keys.sealer(), home.installation());
-    let is_known = installation.sealing_key().await? == Some(id);
-    if !is_known && !sealer.holds(id) {
-        let folder = settings.keys.dir.clone();
-        return Err(StartError::Keys(KeyError::NoSuchKey { kid: id.to_string(), folder }));
-    }
-    // The file first: cut short here, the next start says which key it lacks, and this again completes it.
-    sealer.retire(id, how).map_err(StartError::Keys)?;
-    if let (true, Some(ours)) = (is_known, sealer.sealing()) {
-        let agreed = installation.store.agree_on_sealing(Some(id), ours).await;
-        agreed.map_err(|error| installation.failed(error))?;
-    }
-    Ok(())
 }
 
 /// Reminds the stores of the secret, and of the keys that seal and sign, for as long as the node runs.

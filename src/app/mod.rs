@@ -8,6 +8,7 @@ mod error;
 mod installation;
 mod listeners;
 mod migrate;
+mod sealing_keys;
 mod server;
 mod upkeep;
 
@@ -25,12 +26,8 @@ use tokio::task::JoinSet;
 
 use self::migrate::expect_database;
 pub use self::{
-    back_ends::Home,
-    error::StartError,
-    installation::{new_secret, retire_sealing_key},
-    listeners::Listeners,
-    migrate::migrate,
-    server::Server,
+    back_ends::Home, error::StartError, installation::new_secret, listeners::Listeners, migrate::migrate,
+    sealing_keys::retire_sealing_key, server::Server,
 };
 use crate::{
     auth::{Auth, Limit, Policy},

@@ -11,10 +11,7 @@ use super::{
 use crate::{
     app,
     domain::{clock::Timestamp, ids::InvalidId},
-    keys::{
-        operate::{KeyInfo, Retirement},
-        sealing::SealingKeyInfo,
-    },
+    keys::{operate::KeyInfo, schedule::Retirement, sealing::SealingKeyInfo},
 };
 
 #[derive(Debug, Subcommand)]

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::{
     error::KeyError,
     folder::Folder,
-    operate::Retirement,
+    schedule::Retirement,
     sealing::{SealingKeyInfo, SealingKeys},
 };
 use crate::domain::{

@@ -13,9 +13,8 @@ use keyward::{
     domain::{algorithm::Algorithm, ids::SealingKeyId},
     keys::{
         error::KeyError,
-        operate::Retirement,
         ring::KeyRing,
-        schedule::PUBLISH_LEAD,
+        schedule::{PUBLISH_LEAD, Retirement},
         sealer::{CannotOpen, Purpose, Sealer},
         sealing::SealingState,
     },
