@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use crate::{
     auth::error::AuthError,
     config::{Database, Redis},
+    domain::ids::SealingKeyId,
     keys::error::KeyError,
     store::{error::StoreError, redis::connection::target::InvalidTarget},
     telemetry::TelemetryError,
@@ -50,6 +51,18 @@ pub enum StartError {
         /// The file.
         file: PathBuf,
         /// Where the one in use is remembered.
+        place: String,
+    },
+    /// This node cannot open what the others seal.
+    #[error(
+        "{id}, with which data is sealed at {place}, is not in {}: all nodes need the same keys folder; take that \
+         of another node or a backup, or give the key up with `keyward key retire --sealing {id}`, after which \
+         nothing that it sealed can be opened", file.display()
+    )]
+    LacksSealingKey {
+        id: SealingKeyId,
+        file: PathBuf,
+        /// Where it is remembered.
         place: String,
     },
     /// Sessions have no home.

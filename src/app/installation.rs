@@ -1,5 +1,6 @@
-//! What makes several nodes one installation: the secret behind refresh tokens. The store that they share
-//! remembers its fingerprint, so that a node with another secret is found out before it serves.
+//! What makes several nodes one installation: the secret behind refresh tokens, and the keys that seal data.
+//! The store that they share remembers the fingerprint of the one and which of the others is in use, so that a
+//! node that lacks them is found out before it serves.
 
 use std::{error::Error, path::Path, sync::Arc, time::Duration};
 
@@ -8,8 +9,10 @@ use tokio::time::interval;
 use super::{Home, StartError, migrate::expect_database};
 use crate::{
     config::{Database, Redis, Settings},
-    domain::{clock::Clock, installation::SecretFingerprint, refresh_token::RefreshSecret},
-    keys::{folder::Folder, ring::KeyRing},
+    domain::{
+        clock::Clock, ids::SealingKeyId, installation::SecretFingerprint, refresh_token::RefreshSecret,
+    },
+    keys::{folder::Folder, ring::KeyRing, sealer::Sealer},
     store::{
         error::StoreError,
         installation::{Claim, InstallationStore},
@@ -64,6 +67,62 @@ impl Installation {
         claimed.map_err(|error| self.failed(error))
     }
 
+    /// Makes the first sealing key where the installation has none yet, or fails where it has one that this
+    /// node lacks. A folder that cannot be written to, as of an installation of before there were such keys,
+    /// is no reason not to serve: nothing can be sealed until the operator makes a key.
+    pub(super) async fn join_sealing(&self, keys: &Path, sealer: &Sealer) -> Result<(), StartError> {
+        let known = self.sealing_key().await?;
+        if known.is_none()
+            && let Err(error) = sealer.begin()
+        {
+            tracing::warn!(error = &error as &dyn Error, "no sealing key could be made");
+        }
+        match self.agree_on_sealing(sealer).await? {
+            None => Ok(()),
+            Some(id) => {
+                let file = keys.join(Folder::SEALING);
+                Err(StartError::LacksSealingKey { id, file, place: self.place.clone() })
+            }
+        }
+    }
+
+    async fn sealing_key(&self) -> Result<Option<SealingKeyId>, StartError> {
+        self.store.sealing_key().await.map_err(|error| self.failed(error))
+    }
+
+    /// Has the store remember the youngest key that is sealed with; says the one that it remembers where this
+    /// node does not have it. A node that has not heard of the youngest key yet does not take it back.
+    async fn agree_on_sealing(&self, sealer: &Sealer) -> Result<Option<SealingKeyId>, StartError> {
+        loop {
+            let known = self.sealing_key().await?;
+            let lacking = known.filter(|known| !sealer.holds(*known));
+            let Some(ours) = sealer.sealing().filter(|_| lacking.is_none()) else { return Ok(lacking) };
+            if known.is_some_and(|known| sealer.is_older(ours, known)) {
+                return Ok(None);
+            }
+            let agreed = self.store.agree_on_sealing(known, ours).await;
+            // Where another node was faster, what it wrote is looked at; each change is to a younger key.
+            if agreed.map_err(|error| self.failed(error))? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Whether that is the sealing key in use.
+    pub(super) async fn seals_with(&self, id: SealingKeyId) -> Result<bool, StartError> {
+        Ok(self.sealing_key().await? == Some(id))
+    }
+
+    /// Has `new` in use in place of `old`, which is retired.
+    pub(super) async fn give_up_sealing_key(
+        &self,
+        old: SealingKeyId,
+        new: SealingKeyId,
+    ) -> Result<(), StartError> {
+        let agreed = self.store.agree_on_sealing(Some(old), new).await;
+        agreed.map(drop).map_err(|error| self.failed(error))
+    }
+
     async fn replace(&self, secret: &RefreshSecret) -> Result<(), StartError> {
         let replaced = self.store.replace_secret(&SecretFingerprint::of(secret)).await;
         replaced.map_err(|error| self.failed(error))
@@ -91,7 +150,7 @@ pub async fn new_secret(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(
     home.installation().replace(&secret).await
 }
 
-/// Reminds the stores of the secret, and of the key that signs, for as long as the node runs.
+/// Reminds the stores of the secret, and of the keys that seal and sign, for as long as the node runs.
 pub(super) async fn keep(home: Home, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) {
     let mut ticks = interval(REMIND);
     loop {
@@ -104,6 +163,16 @@ pub(super) async fn keep(home: Home, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) 
             ),
             // Whoever needs the store meanwhile says so.
             Err(error) => tracing::debug!(error = &error as &dyn Error, "the secret could not be compared"),
+        }
+        match home.installation().agree_on_sealing(keys.sealer()).await {
+            Ok(None) => {}
+            Ok(Some(id)) => tracing::error!(
+                key = %id,
+                "the others seal with a key that this node lacks: it needs their sealing.secret"
+            ),
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn Error, "the sealing key could not be compared")
+            }
         }
         if let (Some(redis), Some(kid)) = (home.redis(), keys.signer())
             && let Err(error) = redis.note_signer(&kid, clock.now()).await

@@ -8,6 +8,7 @@ mod error;
 mod installation;
 mod listeners;
 mod migrate;
+mod sealing_keys;
 mod server;
 mod upkeep;
 
@@ -26,7 +27,7 @@ use tokio::task::JoinSet;
 use self::migrate::expect_database;
 pub use self::{
     back_ends::Home, error::StartError, installation::new_secret, listeners::Listeners, migrate::migrate,
-    server::Server,
+    sealing_keys::retire_sealing_key, server::Server,
 };
 use crate::{
     auth::{Auth, Limit, Policy},
@@ -67,7 +68,9 @@ impl App {
             KeyRing::open(keys, Arc::clone(&clock))
         };
         let keys = opened.map_err(StartError::Keys)?;
-        home.installation().join(&settings.keys.dir, keys.refresh_secret()).await?;
+        let installation = home.installation();
+        installation.join(&settings.keys.dir, keys.refresh_secret()).await?;
+        installation.join_sealing(&settings.keys.dir, keys.sealer()).await?;
         Self::on(settings, clock, public, home, keys)
     }
 

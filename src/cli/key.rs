@@ -10,14 +10,17 @@ use super::{
 };
 use crate::{
     app,
-    domain::clock::Timestamp,
-    keys::operate::{KeyInfo, Retirement},
+    domain::{clock::Timestamp, ids::InvalidId},
+    keys::{operate::KeyInfo, schedule::Retirement, sealing::SealingKeyInfo},
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show all keys: what each does now, and until when
     List {
+        /// Those that seal data, in the place of those that sign
+        #[arg(long)]
+        sealing: bool,
         /// Print an array of objects
         #[arg(long)]
         json: bool,
@@ -32,17 +35,23 @@ pub(super) enum Command {
     },
     /// Make a new key: published now, signing once every verifier can know it
     Rotate {
+        /// One that seals data, once every node can have read it
+        #[arg(long)]
+        sealing: bool,
         #[command(flatten)]
         format: Format,
     },
     /// Take a key out of service: it signs no more, and verifies what it signed to the end
     Retire {
-        /// The key's name, its `kid`
+        /// The key's name: its `kid`, or its id where it seals
         #[arg(allow_hyphen_values = true)]
         kid: String,
         /// Somebody else may have it: delete it, and take none of its tokens any more
         #[arg(long)]
         compromised: bool,
+        /// One that seals data: what it sealed can be opened no more
+        #[arg(long)]
+        sealing: bool,
         #[command(flatten)]
         format: Format,
     },
@@ -59,17 +68,31 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
     let (settings, _) = context.settings()?;
     let keys = || app::open_keys(&settings, &clock(), settings.server.listen);
     match command {
-        Command::List { json } => output::listing(&keys()?.list(), json),
+        Command::List { sealing: true, json } => output::listing(&keys()?.sealer().list(), json),
+        Command::List { sealing: false, json } => output::listing(&keys()?.list(), json),
         Command::Public { kid, format } => {
             let pem = keys()?.public_pem(&kid)?;
             format.say(&json!({ "kid": kid, "pem": pem }), pem.trim_end())
         }
-        Command::Rotate { format } => {
+        Command::Rotate { sealing: true, format } => {
+            let key = keys()?.sealer().rotate()?;
+            let seals = relative(key.seals_from, clock().now());
+            format.say(&key.object(), &format!("{} is made; it seals {seals}.", key.id))
+        }
+        Command::Rotate { sealing: false, format } => {
             let key = keys()?.rotate()?;
             let signs = relative(key.signs_from, clock().now());
             format.say(&key.object(), &format!("{} is made; it signs {signs}.", key.kid))
         }
-        Command::Retire { kid, compromised, format } => {
+        Command::Retire { kid, compromised, sealing: true, format } => {
+            let id =
+                kid.parse().map_err(|error: InvalidId| CliError::Refused(format!("{kid:?} is {error}")))?;
+            let how = if compromised { Retirement::Compromised } else { Retirement::Orderly };
+            app::retire_sealing_key(&settings, &clock(), id, how).await?;
+            let sentence = format!("{kid} is deleted; nothing that it sealed can be opened.");
+            format.say(&json!({ "id": kid, "compromised": compromised }), &sentence)
+        }
+        Command::Retire { kid, compromised, sealing: false, format } => {
             let (retirement, sentence) = if compromised {
                 let follow = "running servers refuse its tokens within a minute, or at once on SIGHUP";
                 (Retirement::Compromised, format!("{kid} is deleted; {follow}."))
@@ -111,6 +134,28 @@ impl Row for KeyInfo {
             "created_at": self.born.rfc3339(),
             "signs_from": self.signs_from.rfc3339(),
             "ends_at": self.ends.map(Timestamp::rfc3339),
+        })
+    }
+}
+
+impl Row for SealingKeyInfo {
+    const COLUMNS: &'static [&'static str] = &["id", "state", "created", "seals from"];
+
+    fn cells(&self, now: Timestamp) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.state.as_str().to_owned(),
+            relative(self.born, now),
+            relative(self.seals_from, now),
+        ]
+    }
+
+    fn object(&self) -> Value {
+        json!({
+            "id": self.id.to_string(),
+            "state": self.state.as_str(),
+            "created_at": self.born.rfc3339(),
+            "seals_from": self.seals_from.rfc3339(),
         })
     }
 }

@@ -115,6 +115,50 @@ impl fmt::Debug for TokenId {
     }
 }
 
+/// A key that seals data: 64 bits that follow from it, written as 11 characters of base64url.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SealingKeyId([u8; Self::BYTES]);
+
+impl SealingKeyId {
+    pub const BYTES: usize = 8;
+
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+}
+
+impl FromStr for SealingKeyId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        // The decoder wants room for a whole last group.
+        let mut room = [0; 9];
+        let decoded = URL_SAFE_NO_PAD.decode_slice(text, &mut room);
+        match (decoded, room) {
+            (Ok(Self::BYTES), [bytes @ .., _]) => Ok(Self(bytes)),
+            _ => Err(InvalidId("sealing key id")),
+        }
+    }
+}
+
+impl fmt::Display for SealingKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for SealingKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealingKeyId({self})")
+    }
+}
+
 /// A user: a version 7 UUID, so that ids sort by age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(Uuid);

@@ -3,7 +3,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::domain::claims::AccessClaims;
+use crate::domain::{claims::AccessClaims, ids::SealingKeyId};
 
 /// The keys folder, or something in it, cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,17 @@ pub enum KeyError {
         /// Where.
         folder: PathBuf,
     },
+    /// There is nothing to seal with.
+    #[error("{} holds no key: `keyward serve` or `keyward key rotate --sealing` makes one", path.display())]
+    NoSealingKey { path: PathBuf },
+    /// The file was there and is not any more.
+    #[error("{} is gone: put it back from another node or a backup", path.display())]
+    SealingKeysLost { path: PathBuf },
+    /// The key cannot be retired yet.
+    #[error(
+        "{id} seals: let another take over (`keyward key rotate --sealing`), or retire it as --compromised"
+    )]
+    StillSeals { id: SealingKeyId },
     /// The claims do not fit into [`super::header::TOKEN_MAX_BYTES`]: mostly too many roles.
     #[error("the access token would be {bytes} bytes long, more than any verifier takes")]
     TokenTooLong {

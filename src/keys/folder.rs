@@ -17,6 +17,7 @@ use super::{
     error::KeyError,
     key_file::{self, KeyFile},
     schedule::Life,
+    sealing::SealingKeys,
 };
 use crate::domain::{clock::Timestamp, random};
 
@@ -42,6 +43,8 @@ pub struct Locked<'a> {
 impl Folder {
     /// The file of the secret behind refresh tokens.
     pub const SECRET: &str = "refresh.secret";
+    /// The file of the keys that seal data.
+    pub const SEALING: &str = "sealing.secret";
 
     /// The folder at `path`, made with mode 0700 if there is none.
     ///
@@ -86,6 +89,11 @@ impl Folder {
         self.path.join(Self::SECRET)
     }
 
+    #[must_use]
+    pub fn sealing_path(&self) -> PathBuf {
+        self.path.join(Self::SEALING)
+    }
+
     /// All keys, in order of birth; those born together by name, so that every node has one order.
     ///
     /// # Errors
@@ -120,6 +128,16 @@ impl Folder {
             _ => return Err(KeyError::Unusable { path, reason: "not 32 bytes in base64" }),
         }
         Ok(Some(bytes))
+    }
+
+    /// The keys that seal data; none where there is no file of them.
+    ///
+    /// # Errors
+    /// When it cannot be read, is of another form, or is open to others.
+    pub fn sealing_keys(&self) -> Result<SealingKeys, KeyError> {
+        let path = self.sealing_path();
+        let Some((text, _)) = self.read_private(&path)? else { return Ok(SealingKeys::default()) };
+        SealingKeys::parse(&text).map_err(|reason| KeyError::Unusable { path, reason })
     }
 
     /// Waits until no other process writes here.
@@ -224,6 +242,14 @@ impl Locked<'_> {
         let text = Zeroizing::new(format!("{}\n", STANDARD.encode(*bytes)));
         self.write(&self.folder.secret_path(), text.as_bytes())?;
         Ok(bytes)
+    }
+
+    /// Writes the keys that seal data, all of them anew.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn write_sealing_keys(&self, keys: &SealingKeys) -> Result<(), KeyError> {
+        self.write(&self.folder.sealing_path(), keys.render().as_bytes())
     }
 
     /// Whole or not at all, even if the power fails: written aside, synced, renamed, folder synced.

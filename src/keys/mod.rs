@@ -1,7 +1,8 @@
 //! Signing keys and their lives: what is in the folder, which key signs when, and what a token must
 //! look like to be believed. Nothing in a token's header is ever fetched, trusted or used as a path.
 //!
-//! [`ring`] is the door, [`operate`] the operator's. Behind them: [`folder`] and [`key_file`] keep the keys,
+//! [`ring`] is the door, [`operate`] the operator's, [`sealer`] the one for data at rest. Behind them:
+//! [`folder`] and [`key_file`] keep the keys, [`sealing`] those that seal,
 //! `access` says who else could get at them, [`schedule`] says what
 //! each may do at a moment, [`signing_key`] and [`public_key`] do the arithmetic, [`header`] and
 //! [`claims`] read what a token says.
@@ -17,6 +18,8 @@ mod prepare;
 pub mod public_key;
 pub mod ring;
 pub mod schedule;
+pub mod sealer;
+pub mod sealing;
 pub mod settings;
 pub mod signing_key;
 mod snapshot;

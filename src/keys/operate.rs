@@ -6,7 +6,7 @@ use super::{
     folder::Locked,
     prepare::add_key,
     ring::KeyRing,
-    schedule::{KeyState, Life},
+    schedule::{KeyState, Life, Retirement},
     snapshot::{Entry, Snapshot},
 };
 use crate::domain::{algorithm::Algorithm, clock::Timestamp};
@@ -26,16 +26,6 @@ pub struct KeyInfo {
     pub signs_from: Timestamp,
     /// When the last token it signed is over, once that is known.
     pub ends: Option<Timestamp>,
-}
-
-/// How a key is taken out of service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retirement {
-    /// It signs no more; what it signed is good until it is over.
-    Orderly,
-    /// Somebody else may have it: its file is deleted and none of its tokens is taken any more, by this
-    /// ring at once and by others when they next read the folder, within a minute.
-    Compromised,
 }
 
 impl KeyRing {

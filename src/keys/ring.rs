@@ -16,6 +16,8 @@ use super::{
     folder::Folder,
     header::{self, Parts, TOKEN_MAX_BYTES},
     prepare::{Making, add_key, no_keys, prepare},
+    sealer::Sealer,
+    sealing::SealingKeys,
     settings::KeySettings,
     snapshot::Snapshot,
 };
@@ -35,13 +37,14 @@ const UNKNOWN_KID_PAUSE: Duration = Duration::from_secs(1);
 /// The length of every `kid`: a SHA-256 in base64url.
 const KID_LENGTH: usize = 43;
 
-/// The signing keys of this server, and the secret behind its refresh tokens.
+/// The signing keys of this server, the secret behind its refresh tokens, and its sealing keys.
 pub struct KeyRing {
-    pub(super) folder: Folder,
+    pub(super) folder: Arc<Folder>,
     pub(super) algorithm: Algorithm,
     pub(super) clock: Arc<dyn Clock>,
     expected: Expected,
     secret: RefreshSecret,
+    sealer: Sealer,
     keys: ArcSwap<Snapshot>,
     /// When the folder was last read; held while it is read, so that the newest reading stays.
     read_at: Mutex<Timestamp>,
@@ -82,7 +85,8 @@ impl KeyRing {
         };
         let secret = prepare(&folder, settings.algorithm, now, making)?;
         let keys = Snapshot::read(&folder, settings.access_ttl, now)?;
-        Ok(Self::of(folder, &secret, keys, settings, clock))
+        let sealing = folder.sealing_keys()?;
+        Ok(Self::of(folder, &secret, keys, sealing, settings, clock))
     }
 
     /// A ring that signs nothing and believes nothing, for tools that need neither: they work where the
@@ -92,18 +96,21 @@ impl KeyRing {
         let folder = Folder::unread(settings.dir.clone());
         // Nobody else ever has this secret, so it makes nothing genuine.
         let secret = Zeroizing::new(random::bytes());
-        Self::of(folder, &secret, Snapshot::empty(), settings, clock)
+        Self::of(folder, &secret, Snapshot::empty(), SealingKeys::default(), settings, clock)
     }
 
     fn of(
         folder: Folder,
         secret: &[u8; 32],
         keys: Snapshot,
+        sealing: SealingKeys,
         settings: KeySettings,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let KeySettings { dir: _, algorithm, access_ttl, issuer, audience } = settings;
+        let folder = Arc::new(folder);
         Self {
+            sealer: Sealer::new(Arc::clone(&folder), sealing, Arc::clone(&clock)),
             folder,
             algorithm,
             read_at: Mutex::new(clock.now()),
@@ -120,7 +127,9 @@ impl KeyRing {
     /// # Errors
     /// As [`KeyRing::open`]; the keys read before stay in force.
     pub fn reload(&self) -> Result<(), KeyError> {
-        self.read_folder(&mut self.reading())
+        // Each is read whatever becomes of the other.
+        let (signing, sealing) = (self.read_folder(&mut self.reading()), self.sealer.reload());
+        signing.and(sealing)
     }
 
     /// The token that says `claims`, signed with the key whose turn it is.
@@ -197,6 +206,12 @@ impl KeyRing {
     #[must_use]
     pub const fn refresh_secret(&self) -> &RefreshSecret {
         &self.secret
+    }
+
+    /// Seals and opens data.
+    #[must_use]
+    pub const fn sealer(&self) -> &Sealer {
+        &self.sealer
     }
 
     pub(super) fn keys(&self) -> Guard<Arc<Snapshot>> {

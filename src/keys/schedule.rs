@@ -13,6 +13,16 @@ pub const PUBLISH_LEAD: Duration = Duration::from_mins(15);
 /// a minute.
 pub const NOTICE: Duration = Duration::from_mins(1);
 
+/// How a key is taken out of service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retirement {
+    /// It signs no more; what it signed is good until it is over.
+    Orderly,
+    /// Somebody else may have it: its file is deleted and none of its tokens is taken any more, by this
+    /// ring at once and by others when they next read the folder, within a minute.
+    Compromised,
+}
+
 /// What is known of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Life {

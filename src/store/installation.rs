@@ -1,10 +1,10 @@
-//! The promise of what all nodes of an installation must agree on: the secret behind refresh tokens.
-//! Only its fingerprint is kept; the secret itself is in no store.
+//! The promise of what all nodes of an installation must agree on: the secret behind refresh tokens, and
+//! which key data is sealed with. Only a fingerprint and a name are kept; the secrets are in no store.
 
 use async_trait::async_trait;
 
 use super::error::StoreError;
-use crate::domain::installation::SecretFingerprint;
+use crate::domain::{ids::SealingKeyId, installation::SecretFingerprint};
 
 /// Whose secret the installation has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Claim {
     Anothers,
 }
 
-/// Remembers which secret is in use.
+/// Remembers which secret and which sealing key are in use.
 #[async_trait]
 pub trait InstallationStore: Send + Sync {
     /// The fingerprint of the secret in use; `None` where the installation has not begun.
@@ -27,4 +27,15 @@ pub trait InstallationStore: Send + Sync {
 
     /// Remembers `new` in place of whatever was remembered.
     async fn replace_secret(&self, new: &SecretFingerprint) -> Result<(), StoreError>;
+
+    /// The youngest key that any node seals with; `None` where none has sealed yet.
+    async fn sealing_key(&self) -> Result<Option<SealingKeyId>, StoreError>;
+
+    /// Remembers `new`, unless a key is remembered that is neither `old` nor `new`: `false`, and it stays. Of
+    /// nodes that know the same and want different ones, one wins.
+    async fn agree_on_sealing(
+        &self,
+        old: Option<SealingKeyId>,
+        new: SealingKeyId,
+    ) -> Result<bool, StoreError>;
 }

@@ -12,6 +12,7 @@ use crate::{
     config::{Database, Settings},
     domain::{
         clock::{Clock, Timestamp},
+        ids::SealingKeyId,
         installation::SecretFingerprint,
         refresh_token::RefreshSecret,
     },
@@ -20,6 +21,7 @@ use crate::{
         folder::Folder,
         key_file::KeyFile,
         schedule::{self, NOTICE},
+        sealing::SealingKeys,
     },
     store::{
         installation::InstallationStore,
@@ -34,7 +36,15 @@ use crate::{
 struct Remembered {
     place: String,
     secret: Option<SecretFingerprint>,
+    sealing: Option<SealingKeyId>,
     signers: Vec<Signer>,
+}
+
+impl Remembered {
+    async fn remember(&mut self, store: &dyn InstallationStore) {
+        self.secret = store.secret().await.ok().flatten();
+        self.sealing = store.sealing_key().await.ok().flatten();
+    }
 }
 
 pub(super) async fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
@@ -43,23 +53,25 @@ pub(super) async fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<
     let place = dir.display();
     let read = || -> Result<_, KeyError> {
         let folder = Folder::open(dir)?;
-        Ok((folder.secret()?, folder.keys()?))
+        Ok((folder.secret()?, folder.keys()?, folder.sealing_keys()?))
     };
-    let (secret, keys) = match dir.exists().then(read).transpose() {
+    let (secret, keys, sealing) = match dir.exists().then(read).transpose() {
         Ok(read) => read.unwrap_or_default(),
         Err(error) => return vec![Finding::wrong("keys", with_causes(&error))],
     };
     let lost = || Finding::wrong("keys", KeyError::SecretLost { path: dir.join(Folder::SECRET) }.to_string());
-    let findings = match (secret, remembered.secret) {
+    let mut findings = match (secret, &remembered.secret) {
         (None, None) if keys.is_empty() => vec![of_empty(dir)],
         (None, _) => vec![lost()],
-        (Some(ours), Some(known)) if SecretFingerprint::of(&RefreshSecret::new(&ours)) != known => {
-            let error = StartError::OtherSecret { file: dir.join(Folder::SECRET), place: remembered.place };
+        (Some(ours), Some(known)) if SecretFingerprint::of(&RefreshSecret::new(&ours)) != *known => {
+            let (file, place) = (dir.join(Folder::SECRET), remembered.place.clone());
+            let error = StartError::OtherSecret { file, place };
             vec![Finding::wrong("keys", error.to_string())]
         }
         (Some(_), _) if keys.is_empty() => vec![of_empty(dir)],
         (Some(_), _) => of_signers(dir, &keys, &remembered.signers, settings),
     };
+    findings.extend(if keys.is_empty() { None } else { of_sealing(dir, &sealing, &remembered) });
     if findings.is_empty() {
         return vec![Finding::good("keys", format!("{} in {place}", keys.len()))];
     }
@@ -74,6 +86,27 @@ fn of_empty(dir: &Path) -> Finding {
         let text =
             format!("{place} holds no key, and none can be made there: put those of another node there");
         Finding::wrong("keys", text)
+    }
+}
+
+/// Nodes open what the others seal, or do not start.
+fn of_sealing(dir: &Path, keys: &SealingKeys, remembered: &Remembered) -> Option<Finding> {
+    let file = dir.join(Folder::SEALING);
+    match remembered.sealing {
+        Some(id) if !keys.holds(id) => {
+            let error = StartError::LacksSealingKey { id, file, place: remembered.place.clone() };
+            Some(Finding::wrong("keys", error.to_string()))
+        }
+        None if keys.is_empty() && may_write(dir) => Some(Finding::note(
+            "keys",
+            format!("{} is not there yet: the next start makes it", file.display()),
+        )),
+        None if keys.is_empty() => {
+            let text = "is not there, and cannot be made there: nothing can be sealed until `keyward key rotate \
+                        --sealing` makes it where the keys come from";
+            Some(Finding::note("keys", format!("{} {text}", file.display())))
+        }
+        _ => None,
     }
 }
 
@@ -104,23 +137,24 @@ async fn recall(settings: &Settings, clock: &Arc<dyn Clock>) -> Remembered {
     let database = &settings.storage.database;
     let Some(redis) = &settings.storage.redis else {
         let Database::Sqlite(path) = database else { return Remembered::default() };
-        let secret = if path.exists() { SqliteStore::secret_in(path).ok().flatten() } else { None };
-        return Remembered { place: database.place(), secret, signers: Vec::new() };
+        let found = path.exists().then(|| SqliteStore::installation_in(path).ok()).flatten();
+        let (secret, sealing) = found.unwrap_or_default();
+        return Remembered { place: database.place(), secret, sealing, signers: Vec::new() };
     };
     let store = open_redis(redis, settings.tokens.lifetimes, &Arc::default(), clock).await.ok();
-    let (mut place, mut secret, mut signers) = (redis.place(), None, Vec::new());
+    let mut found = Remembered { place: redis.place(), ..Remembered::default() };
     if let Some(store) = &store {
-        secret = store.secret().await.ok().flatten();
-        signers = store.signers(clock.now()).await.unwrap_or_default();
+        found.remember(store).await;
+        found.signers = store.signers(clock.now()).await.unwrap_or_default();
     }
     if let Database::Postgres { url, tls_ca } = database {
-        place = database.place();
-        secret = match PostgresStore::connect(url, tls_ca.as_deref()).await {
-            Ok(store) => store.secret().await.ok().flatten(),
-            Err(_) => None,
-        };
+        // It is what nodes go by, so nothing is known where it cannot be asked.
+        found = Remembered { place: database.place(), signers: found.signers, ..Remembered::default() };
+        if let Ok(store) = PostgresStore::connect(url, tls_ca.as_deref()).await {
+            found.remember(&store).await;
+        }
     }
-    Remembered { place, secret, signers }
+    found
 }
 
 /// Every expiry is wrong where the clock is; a key that is not born yet shows it.

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 
-use super::{PostgresStore, StoreError, engine::errors};
+use super::{PostgresStore, STORE, StoreError, engine::errors};
 use crate::{
-    domain::installation::SecretFingerprint,
+    domain::{ids::SealingKeyId, installation::SecretFingerprint},
     store::installation::{Claim, InstallationStore},
 };
 
-const SECRET: &str = "SELECT value FROM installation WHERE name = 'refresh_secret'";
+const VALUE: &str = "SELECT value FROM installation WHERE name = $1";
 
 const CLAIM: &str = "\
     INSERT INTO installation (name, value) VALUES ('refresh_secret', $1) ON CONFLICT (name) DO NOTHING";
@@ -17,12 +17,14 @@ const REPLACE: &str = "\
     INSERT INTO installation (name, value) VALUES ('refresh_secret', $1) \
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
+const AGREE: &str = "\
+    INSERT INTO installation (name, value) VALUES ('sealing_key', $2) \
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE installation.value IN ($1::text, $2)";
+
 #[async_trait]
 impl InstallationStore for PostgresStore {
     async fn secret(&self) -> Result<Option<SecretFingerprint>, StoreError> {
-        let rows = self.pool.query(SECRET, &[]).await?;
-        let value = rows.first().map(|row| row.try_get(0)).transpose().map_err(errors::of_statement)?;
-        Ok(value.map(SecretFingerprint::remembered))
+        Ok(self.remembered("refresh_secret").await?.map(SecretFingerprint::remembered))
     }
 
     async fn claim_secret(&self, ours: &SecretFingerprint) -> Result<Claim, StoreError> {
@@ -33,5 +35,31 @@ impl InstallationStore for PostgresStore {
 
     async fn replace_secret(&self, new: &SecretFingerprint) -> Result<(), StoreError> {
         self.pool.execute(REPLACE, &[&new.as_str()]).await.map(drop)
+    }
+
+    async fn sealing_key(&self) -> Result<Option<SealingKeyId>, StoreError> {
+        let id = self.remembered("sealing_key").await?;
+        let unreadable = || StoreError::Corrupt {
+            store: STORE,
+            place: "installation.value",
+            id: "sealing_key".to_owned(),
+        };
+        id.map(|id| id.parse().map_err(|_| unreadable())).transpose()
+    }
+
+    async fn agree_on_sealing(
+        &self,
+        old: Option<SealingKeyId>,
+        new: SealingKeyId,
+    ) -> Result<bool, StoreError> {
+        let (old, new) = (old.map(|id| id.to_string()), new.to_string());
+        Ok(self.pool.execute(AGREE, &[&old, &new]).await? == 1)
+    }
+}
+
+impl PostgresStore {
+    async fn remembered(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let rows = self.pool.query(VALUE, &[&name]).await?;
+        rows.first().map(|row| row.try_get(0)).transpose().map_err(errors::of_statement)
     }
 }

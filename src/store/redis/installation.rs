@@ -1,16 +1,19 @@
 //! [`InstallationStore`] in Redis, for nodes that share it and have accounts of their own; and which
 //! keys nodes sign with, so that one that lacks a key of the others can be told so.
 //!
-//! No key here is without an end (contract 4): nodes renew both while they run, and what lapses when
+//! No key here is without an end (contract 4): nodes renew all of them while they run, and what lapses when
 //! none has run for so long guards no session any more.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{RedisStore, millis, script::INDEX};
+use super::{
+    RedisStore, millis,
+    script::{AGREE, INDEX},
+};
 use crate::{
-    domain::{clock::Timestamp, installation::SecretFingerprint},
+    domain::{clock::Timestamp, ids::SealingKeyId, installation::SecretFingerprint},
     store::{
         error::StoreError,
         installation::{Claim, InstallationStore},
@@ -61,6 +64,25 @@ impl InstallationStore for RedisStore {
         let mut set = redis::cmd("SET");
         set.arg(&key).arg(new.as_str()).arg("EX").arg(REMEMBERED.as_secs());
         self.durable.write(&key, &set).await
+    }
+
+    async fn sealing_key(&self) -> Result<Option<SealingKeyId>, StoreError> {
+        let key = self.keys.sealing_key();
+        let id: Option<String> = self.link.run(&redis::Cmd::get(&key)).await?;
+        let unreadable =
+            || StoreError::Corrupt { store: "redis", place: "installation:sealing", id: key.clone() };
+        id.map(|id| id.parse().map_err(|_| unreadable())).transpose()
+    }
+
+    async fn agree_on_sealing(
+        &self,
+        old: Option<SealingKeyId>,
+        new: SealingKeyId,
+    ) -> Result<bool, StoreError> {
+        let old = old.map(|id| id.to_string()).unwrap_or_default();
+        let key = self.keys.sealing_key();
+        let agree = AGREE.on(&key).arg(old).arg(new.to_string()).arg(REMEMBERED.as_secs());
+        self.durable.call_durably(&agree).await
     }
 }
 

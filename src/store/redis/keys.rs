@@ -129,9 +129,14 @@ impl Keys {
         }
     }
 
-    /// The fingerprint of the secret in use; the one key that speaks of no session.
+    /// The fingerprint of the secret in use; it speaks of no session, like the two that follow.
     pub(super) fn installation(&self) -> String {
         self.name(format_args!("installation"))
+    }
+
+    /// The name of the sealing key in use.
+    pub(super) fn sealing_key(&self) -> String {
+        self.name(format_args!("installation:sealing"))
     }
 
     /// The signing keys in use, by when each was last noted.

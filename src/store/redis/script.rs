@@ -34,6 +34,7 @@ pub static USER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("r
 pub static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("counters/count.lua")));
 pub static TAKE_BACK: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("counters/take_back.lua")));
+pub static AGREE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("agree.lua")));
 pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("writable.lua")));
 pub static APP_GET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/get.lua")));
 pub static APP_SET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/set.lua")));
@@ -48,7 +49,7 @@ pub static APP_SETTLE: LazyLock<Script> =
 pub static APP_ACTIVE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("app_sessions/active.lua")));
 
-static ALL: [&LazyLock<Script>; 21] = [
+static ALL: [&LazyLock<Script>; 22] = [
     &OPEN,
     &ROTATE,
     &SEEN,
@@ -61,6 +62,7 @@ static ALL: [&LazyLock<Script>; 21] = [
     &USER,
     &COUNT,
     &TAKE_BACK,
+    &AGREE,
     &WRITABLE,
     &APP_GET,
     &APP_SET,

@@ -3,24 +3,26 @@
 use std::path::Path;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     SqliteStore,
-    engine::{connection, writer::Step},
+    engine::{connection, errors::corrupt, writer::Step},
 };
 use crate::{
-    domain::installation::SecretFingerprint,
+    domain::{ids::SealingKeyId, installation::SecretFingerprint},
     store::{
         error::StoreError,
         installation::{Claim, InstallationStore},
     },
 };
 
-const SECRET: &str = "SELECT value FROM installation WHERE name = 'refresh_secret'";
+const VALUE: &str = "SELECT value FROM installation WHERE name = ?1";
 const CLAIM: &str =
     "INSERT INTO installation (name, value) VALUES ('refresh_secret', ?1) ON CONFLICT (name) DO NOTHING";
 const REPLACE: &str = "INSERT OR REPLACE INTO installation (name, value) VALUES ('refresh_secret', ?1)";
+const AGREE: &str = "INSERT INTO installation (name, value) VALUES ('sealing_key', ?2)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value IN (?1, ?2)";
 const IS_KEPT: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'installation')";
 
 #[async_trait]
@@ -38,20 +40,45 @@ impl InstallationStore for SqliteStore {
         let new = new.clone();
         self.writer.write(move |step| Ok(step.db.execute(REPLACE, [new.as_str()]).map(drop)?)).await
     }
+
+    async fn sealing_key(&self) -> Result<Option<SealingKeyId>, StoreError> {
+        self.readers.read(sealing_key).await
+    }
+
+    async fn agree_on_sealing(
+        &self,
+        old: Option<SealingKeyId>,
+        new: SealingKeyId,
+    ) -> Result<bool, StoreError> {
+        let (old, new) = (old.map(|id| id.to_string()), new.to_string());
+        self.writer.write(move |step| Ok(step.db.execute(AGREE, params![old, new])? == 1)).await
+    }
 }
 
 impl SqliteStore {
-    /// The fingerprint that a file remembers, which is only looked at: it may be one of an older server.
-    /// Blocks.
-    pub fn secret_in(path: &Path) -> Result<Option<SecretFingerprint>, StoreError> {
+    /// What a file remembers of the secret and the sealing key. It is only looked at: it may be one of an
+    /// older server. Blocks.
+    pub fn installation_in(
+        path: &Path,
+    ) -> Result<(Option<SecretFingerprint>, Option<SealingKeyId>), StoreError> {
         let db = connection::read_only(path)?;
-        if db.query_row(IS_KEPT, [], |row| row.get(0))? { secret(&db) } else { Ok(None) }
+        let is_kept = db.query_row(IS_KEPT, [], |row| row.get(0))?;
+        if is_kept { Ok((secret(&db)?, sealing_key(&db)?)) } else { Ok((None, None)) }
     }
 }
 
 fn secret(db: &Connection) -> Result<Option<SecretFingerprint>, StoreError> {
-    let value = db.query_row(SECRET, [], |row| row.get(0)).optional()?;
-    Ok(value.map(SecretFingerprint::remembered))
+    Ok(value(db, "refresh_secret")?.map(SecretFingerprint::remembered))
+}
+
+fn sealing_key(db: &Connection) -> Result<Option<SealingKeyId>, StoreError> {
+    let id = value(db, "sealing_key")?;
+    let unreadable = || corrupt("installation.value", "sealing_key".to_owned());
+    id.map(|id| id.parse().map_err(|_| unreadable())).transpose()
+}
+
+fn value(db: &Connection, name: &str) -> Result<Option<String>, StoreError> {
+    Ok(db.query_row(VALUE, [name], |row| row.get(0)).optional()?)
 }
 
 fn claim(step: &mut Step<'_>, ours: &SecretFingerprint) -> Result<Claim, StoreError> {

@@ -26,6 +26,7 @@ mod refresh;
 mod refusals;
 mod rest_sessions;
 mod revocations;
+mod sealing_keys;
 mod secret;
 mod session_cookies;
 mod side_by_side;

@@ -1,4 +1,4 @@
-//! Which secret an installation goes by.
+//! Which secret and which sealing key an installation goes by.
 
 use std::sync::Arc;
 
@@ -9,7 +9,9 @@ use crate::support::{
 };
 use futures_util::future::join_all;
 use keyward::{
-    domain::{clock::ManualClock, installation::SecretFingerprint, refresh_token::RefreshSecret},
+    domain::{
+        clock::ManualClock, ids::SealingKeyId, installation::SecretFingerprint, refresh_token::RefreshSecret,
+    },
     store::{
         installation::{Claim, InstallationStore},
         sqlite::SqliteStore,
@@ -98,4 +100,55 @@ async fn a_secret_stays_in_use_until_it_is_replaced(
     assert_eq!(node.claim_secret(&secret(1)).await.expect("an answer"), Claim::Anothers);
     assert_eq!(other.claim_secret(&secret(2)).await.expect("an answer"), Claim::Ours);
     assert_eq!(node.secret().await.expect("an answer"), Some(secret(2)));
+}
+
+const fn key(number: u8) -> SealingKeyId {
+    SealingKeyId::from_bytes([number; SealingKeyId::BYTES])
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_sealing_key_gives_way_only_to_who_knows_it(
+    #[values(On::Sqlite, On::Postgres, On::Redis, On::Cluster)] on: On,
+) {
+    let shared = Shared::on(on);
+    let (node, other) = (shared.node().await, shared.node().await);
+    assert_eq!(node.sealing_key().await.expect("an answer"), None);
+    for (known, wanted, agreed) in [
+        (None, key(1), true),
+        // Again, as after an answer that was lost.
+        (None, key(1), true),
+        (None, key(2), false),
+        (Some(key(3)), key(2), false),
+        (Some(key(1)), key(1), true),
+        (Some(key(1)), key(2), true),
+        (Some(key(1)), key(2), true),
+        (Some(key(1)), key(3), false),
+    ] {
+        let before = node.sealing_key().await.expect("an answer");
+        assert_eq!(other.agree_on_sealing(known, wanted).await.expect("an answer"), agreed, "{wanted:?}");
+        let expected = if agreed { Some(wanted) } else { before };
+        assert_eq!(node.sealing_key().await.expect("an answer"), expected);
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn of_many_nodes_that_want_a_sealing_key_of_their_own_at_once_one_wins(
+    #[values(On::Sqlite, On::Postgres, On::Redis, On::Cluster)] on: On,
+) {
+    let shared = Shared::on(on);
+    let nodes = [shared.node().await, shared.node().await];
+    // First where there is none, then where all know the one that won.
+    for round in [0, 16] {
+        let known = nodes[0].sealing_key().await.expect("an answer");
+        let wishes = (0..16_u8).map(|number| {
+            let node = Arc::clone(&nodes[usize::from(number % 2)]);
+            async move { node.agree_on_sealing(known, key(round + number)).await.expect("an answer") }
+        });
+        let agreed = join_all(wishes).await;
+        let won: Vec<u8> = (0..16).filter(|number| agreed[usize::from(*number)]).collect();
+        assert_eq!(won.len(), 1, "{agreed:?}");
+        assert_eq!(nodes[1].sealing_key().await.expect("an answer"), Some(key(round + won[0])));
+    }
 }

@@ -337,7 +337,7 @@ fn a_key_brought_without_dates_was_born_when_its_file_was_written() {
     assert_eq!((ring.list().len(), ring.list()[0].born), (1, born));
     // Retiring it writes the date down, which the new time of the file would otherwise change.
     let kid = ring.list()[0].kid.clone();
-    ring.retire(&kid, keyward::keys::operate::Retirement::Orderly).expect("retired");
+    ring.retire(&kid, keyward::keys::schedule::Retirement::Orderly).expect("retired");
     let text = fs::read_to_string(&path).expect("text");
     assert!(
         text.starts_with("born: 2030-03-17T17:46:40Z\nretired: 2033-05-18T03:33:20Z\n-----BEGIN"),
@@ -397,7 +397,7 @@ fn readers_never_see_half_a_key() {
         let writer = scope.spawn(|| {
             for _ in 0..20 {
                 let kid = ring.rotate().expect("rotated").kid;
-                ring.retire(&kid, keyward::keys::operate::Retirement::Orderly).expect("retired");
+                ring.retire(&kid, keyward::keys::schedule::Retirement::Orderly).expect("retired");
             }
         });
         while !writer.is_finished() {

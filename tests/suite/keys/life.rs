@@ -7,9 +7,8 @@ use keyward::{
     keys::{
         error::{KeyError, TokenError},
         folder::Folder,
-        operate::Retirement,
         ring::{JWKS_MAX_AGE, KeyRing},
-        schedule::{KeyState, Life, NOTICE, PUBLISH_LEAD, Span, spans},
+        schedule::{KeyState, Life, NOTICE, PUBLISH_LEAD, Retirement, Span, spans},
     },
 };
 use proptest::prelude::*;

@@ -3,6 +3,7 @@
 mod attacks;
 mod folder;
 mod life;
+mod sealing;
 mod thumbprints;
 mod wycheproof;
 

@@ -9,7 +9,7 @@ use aws_lc_rs::{
 };
 use keyward::{
     domain::algorithm::Algorithm,
-    keys::{key_file, operate::Retirement},
+    keys::{key_file, schedule::Retirement},
 };
 use rstest::rstest;
 use serde_json::{Value, json};
