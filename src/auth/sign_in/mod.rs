@@ -7,3 +7,18 @@ pub mod login;
 pub(super) mod queue;
 pub(super) mod refusals;
 pub(super) mod throttle;
+
+use self::hasher::{LaneError, Overloaded};
+use super::error::AuthError;
+
+impl From<Overloaded> for AuthError {
+    fn from(Overloaded: Overloaded) -> Self {
+        Self::Overloaded
+    }
+}
+
+impl From<LaneError> for AuthError {
+    fn from(error: LaneError) -> Self {
+        Self::Lane(Box::new(error))
+    }
+}

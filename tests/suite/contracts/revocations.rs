@@ -10,7 +10,7 @@ use keyward::{
         limits::{ACCESS_TTL_MAX, CLOCKS_APART, Lifetimes},
         session::EndReason,
     },
-    store::{revocations::Refusal, revoked::outdated::Outdated},
+    store::revocations::{Outdated, Refusal},
 };
 use rstest_reuse::apply;
 
