@@ -13,7 +13,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Health {
     /// Whether accounts can be read and written.
     pub accounts: Result<(), AuthError>,
-    /// Whether sessions can.
     pub sessions: Result<(), AuthError>,
     /// Whether a check can tell what is revoked.
     pub revocations: Result<Knowledge, AuthError>,

@@ -22,7 +22,6 @@ use crate::{
 pub struct NewAccount {
     /// The name to sign in with.
     pub username: Username,
-    /// The first password.
     pub password: Password,
     /// Where the user can be reached.
     pub email: Option<Email>,

@@ -21,15 +21,12 @@ const ROLES_AHEAD_MAX: Duration = Duration::from_secs(5);
 
 /// An access token and the refresh token it came with.
 pub struct TokenSet {
-    /// The JWT.
     pub access_token: String,
     /// How long it lives.
     pub expires_in: Duration,
-    /// The refresh token.
     pub refresh_token: RefreshToken,
     /// How long it lives unless it is used.
     pub refresh_expires_in: Duration,
-    /// Whose they are.
     pub user: UserId,
     /// The session of both.
     pub session: SessionId,

@@ -37,9 +37,7 @@ use tempfile::TempDir;
 /// Where accounts and apps can live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountsOn {
-    /// One SQLite file.
     Sqlite,
-    /// A PostgreSQL database.
     Postgres,
 }
 
@@ -51,9 +49,7 @@ fn account_back_ends(#[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: Acc
 /// Where sessions and revocations can live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionsOn {
-    /// One SQLite file.
     Sqlite,
-    /// A single Redis.
     Redis,
     /// A Redis Cluster of three masters.
     Cluster,
@@ -67,9 +63,7 @@ fn session_back_ends(#[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn:
 /// Where counters can live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountersOn {
-    /// This process.
     Memory,
-    /// A single Redis.
     Redis,
     /// A Redis Cluster of three masters.
     Cluster,
