@@ -1,4 +1,4 @@
-//! Sessions and tokens by the thousand, in a home that a server is using: a sign-in would hash a password
+//! Sessions and tokens by the thousand, in stores that a server is using: a sign-in would hash a password
 //! for each. They are what sign-ins make, put there by the same verbs.
 
 use std::{net::SocketAddr, sync::Arc, thread};
@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc, thread};
 use crate::keyward::{Keyward, USER};
 use futures_util::{StreamExt, stream};
 use keyward::{
-    app::{self, Home},
+    app::{self, BackEnds},
     config::{Settings, Sources},
     domain::{
         app::AppName,
@@ -24,7 +24,7 @@ const CALLERS: usize = 256;
 
 pub struct Mint {
     runtime: tokio::runtime::Runtime,
-    home: Home,
+    back_ends: BackEnds,
     keys: KeyRing,
     user: User,
     settings: Settings,
@@ -39,15 +39,15 @@ impl Mint {
         let unused = SocketAddr::from(([127, 0, 0, 1], 0));
         let keys = app::open_keys(&settings, &clock, unused).expect("keys");
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let home = runtime.block_on(Home::open(&settings, &clock)).expect("a home");
+        let back_ends = runtime.block_on(BackEnds::open(&settings, &clock)).expect("open stores");
         let name = Username::parse(USER).expect("a name");
-        let account = runtime.block_on(home.stores().accounts.by_name(&name)).expect("an answer");
-        Self { user: account.expect("an account").user, runtime, home, keys, settings }
+        let account = runtime.block_on(back_ends.stores().accounts.by_name(&name)).expect("an answer");
+        Self { user: account.expect("an account").user, runtime, back_ends, keys, settings }
     }
 
     /// The first refresh token of as many new sessions.
     pub fn sessions(&self, count: usize) -> Vec<RefreshToken> {
-        let sessions = self.home.stores().sessions;
+        let sessions = self.back_ends.stores().sessions;
         let open = |_| {
             let sessions = Arc::clone(&sessions);
             let id = SessionId::random();
@@ -74,7 +74,7 @@ impl Mint {
 
     /// The second one of each, as the first refresh brings it.
     pub fn next_access_tokens(&self, count: usize) -> Vec<String> {
-        let sessions = self.home.stores().sessions;
+        let sessions = self.back_ends.stores().sessions;
         let rotate = |first| {
             let sessions = Arc::clone(&sessions);
             let chain = Chain::of(first, self.keys.refresh_secret());

@@ -1,4 +1,4 @@
-//! Homes: which stores the settings ask for. Embedded is SQLite and memory; accounts move to
+//! Which stores the settings ask for. Embedded is SQLite and memory; accounts move to
 //! PostgreSQL and sessions to Redis by setting.
 
 use std::{path::Path, sync::Arc};
@@ -30,13 +30,13 @@ use crate::{
 
 /// The open stores of a server.
 #[derive(Clone)]
-pub struct Home {
+pub struct BackEnds {
     stores: Stores,
     redis: Option<Arc<RedisStore>>,
     installation: Installation,
 }
 
-impl Home {
+impl BackEnds {
     /// Opens what the settings ask for, bringing the tables up to date on the way.
     ///
     /// # Errors
@@ -62,9 +62,9 @@ impl Home {
                 let accounts = open_postgres(url, tls_ca.as_deref()).await;
                 let accounts =
                     Arc::new(accounts.map_err(|source| StartError::of_database(database, source))?);
-                let home = Self::distributed(accounts.clone(), redis, lifetimes, clock).await?;
+                let distributed = Self::distributed(accounts.clone(), redis, lifetimes, clock).await?;
                 // It is shared as well, and forgets less.
-                Ok(Self { installation: Installation::in_database(accounts, database), ..home })
+                Ok(Self { installation: Installation::in_database(accounts, database), ..distributed })
             }
         }
     }
@@ -75,7 +75,7 @@ impl Home {
         self.stores.clone()
     }
 
-    /// The Redis of a distributed home.
+    /// The Redis that sessions are in, if they are.
     #[must_use]
     pub const fn redis(&self) -> Option<&Arc<RedisStore>> {
         self.redis.as_ref()
@@ -87,7 +87,7 @@ impl Home {
         &self.installation
     }
 
-    /// Begins to follow what other nodes revoke, until the feed is dropped; the embedded home does so
+    /// Begins to follow what other nodes revoke, until the feed is dropped; SQLite does so
     /// by itself.
     #[must_use]
     pub fn follow(&self) -> Option<Feed> {
@@ -153,7 +153,7 @@ async fn open_postgres(url: &SecretString, tls_ca: Option<&Path>) -> Result<Post
     Ok(store)
 }
 
-/// Connects to the home of sessions.
+/// Connects to the Redis that keeps sessions.
 pub(super) async fn open_redis(
     settings: &config::Redis,
     lifetimes: Lifetimes,

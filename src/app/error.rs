@@ -24,7 +24,6 @@ pub enum StartError {
         setting: &'static str,
         /// Where that is, passwords masked.
         place: String,
-        /// What is wrong.
         source: StoreError,
     },
     /// There is no database, and it is not for this command to make one.
@@ -35,12 +34,7 @@ pub enum StartError {
     },
     /// The database is that of an older version, and it is not for this command to change it.
     #[error("the database {place} is of an older version: `keyward serve` or `keyward migrate` takes {}", steps.join(", "))]
-    OldDatabase {
-        /// Where.
-        place: String,
-        /// What is missing.
-        steps: Vec<String>,
-    },
+    OldDatabase { place: String, steps: Vec<String> },
     /// This node has a secret that the others would take no token of.
     #[error(
         "{} is not the secret that is in use at {place}: all nodes need the same keys folder; take that of \
@@ -48,7 +42,6 @@ pub enum StartError {
          anew", file.display()
     )]
     OtherSecret {
-        /// The file.
         file: PathBuf,
         /// Where the one in use is remembered.
         place: String,
@@ -65,7 +58,7 @@ pub enum StartError {
         /// Where it is remembered.
         place: String,
     },
-    /// Sessions have no home.
+    /// Nothing is set that sessions could be kept in.
     #[error("storage.database_url: accounts in PostgreSQL need sessions in Redis; set storage.redis_url")]
     PostgresAlone,
     /// The Redis settings do not fit together; the text holds no part of a URL.
@@ -74,9 +67,7 @@ pub enum StartError {
     /// A file that a setting names cannot be read.
     #[error("{setting} {}: {source}", path.display())]
     File {
-        /// The setting.
         setting: &'static str,
-        /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -87,9 +78,7 @@ pub enum StartError {
     /// A listener's address cannot be used.
     #[error("{setting} {address}: {source}")]
     Listen {
-        /// The setting.
         setting: &'static str,
-        /// The address.
         address: SocketAddr,
         /// What the system said.
         source: io::Error,
@@ -103,12 +92,12 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// An error of the home of accounts.
+    /// An error of the accounts' store.
     pub(super) fn of_database(database: &Database, source: StoreError) -> Self {
         Self::Store { setting: "storage.database_url", place: database.place(), source }
     }
 
-    /// An error of the home of sessions.
+    /// An error of the sessions' store.
     pub(super) fn of_redis(redis: &Redis, source: StoreError) -> Self {
         Self::Store { setting: "storage.redis_url", place: redis.place(), source }
     }

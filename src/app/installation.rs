@@ -2,25 +2,18 @@
 //! The store that they share remembers the fingerprint of the one and which of the others is in use, so that a
 //! node that lacks them is found out before it serves.
 
-use std::{error::Error, path::Path, sync::Arc, time::Duration};
+use std::{error::Error, path::Path, sync::Arc};
 
-use tokio::time::interval;
-
-use super::{Home, StartError, migrate::expect_database};
+use super::StartError;
 use crate::{
-    config::{Database, Redis, Settings},
-    domain::{
-        clock::Clock, ids::SealingKeyId, installation::SecretFingerprint, refresh_token::RefreshSecret,
-    },
-    keys::{folder::Folder, ring::KeyRing, sealer::Sealer},
+    config::{Database, Redis},
+    domain::{ids::SealingKeyId, installation::SecretFingerprint, refresh_token::RefreshSecret},
+    keys::{folder::Folder, sealer::Sealer},
     store::{
         error::StoreError,
         installation::{Claim, InstallationStore},
     },
 };
-
-/// How often a node says again what it has, so that no store forgets it while one runs.
-const REMIND: Duration = Duration::from_mins(5);
 
 /// The store that remembers: the database, or the Redis of nodes that have a database each.
 #[derive(Clone)]
@@ -36,7 +29,6 @@ impl Installation {
         Self { store, setting: "storage.database_url", place: database.place() }
     }
 
-    /// Remembered in Redis.
     pub(super) fn in_redis(store: Arc<dyn InstallationStore>, redis: &Redis) -> Self {
         Self { store, setting: "storage.redis_url", place: redis.place() }
     }
@@ -92,7 +84,7 @@ impl Installation {
 
     /// Has the store remember the youngest key that is sealed with; says the one that it remembers where this
     /// node does not have it. A node that has not heard of the youngest key yet does not take it back.
-    async fn agree_on_sealing(&self, sealer: &Sealer) -> Result<Option<SealingKeyId>, StartError> {
+    pub(super) async fn agree_on_sealing(&self, sealer: &Sealer) -> Result<Option<SealingKeyId>, StartError> {
         loop {
             let known = self.sealing_key().await?;
             let lacking = known.filter(|known| !sealer.holds(*known));
@@ -123,61 +115,13 @@ impl Installation {
         agreed.map(drop).map_err(|error| self.failed(error))
     }
 
-    async fn replace(&self, secret: &RefreshSecret) -> Result<(), StartError> {
+    /// Makes `secret` the one in use, whatever it was before.
+    pub(super) async fn replace(&self, secret: &RefreshSecret) -> Result<(), StartError> {
         let replaced = self.store.replace_secret(&SecretFingerprint::of(secret)).await;
         replaced.map_err(|error| self.failed(error))
     }
 
     fn failed(&self, source: StoreError) -> StartError {
         StartError::Store { setting: self.setting, place: self.place.clone(), source }
-    }
-}
-
-/// Makes a new secret, and has the installation go by it from the next start of each node on.
-///
-/// # Errors
-/// When the stores cannot be used, or the keys folder cannot be written to.
-pub async fn new_secret(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(), StartError> {
-    expect_database(settings).await?;
-    let home = Home::open(settings, clock).await?;
-    let made = || {
-        let folder = Folder::make(&settings.keys.dir)?;
-        let secret = folder.lock()?.make_secret()?;
-        Ok(RefreshSecret::new(&secret))
-    };
-    // The file first: cut short here, the next start says that it is not the one in use.
-    let secret = made().map_err(StartError::Keys)?;
-    home.installation().replace(&secret).await
-}
-
-/// Reminds the stores of the secret, and of the keys that seal and sign, for as long as the node runs.
-pub(super) async fn keep(home: Home, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) {
-    let mut ticks = interval(REMIND);
-    loop {
-        ticks.tick().await;
-        match home.installation().claim(keys.refresh_secret()).await {
-            Ok(Claim::Ours) => {}
-            Ok(Claim::Anothers) => tracing::error!(
-                "another refresh.secret is in use by now: start this node anew with the keys of the others, \
-                 which take none of its refresh tokens"
-            ),
-            // Whoever needs the store meanwhile says so.
-            Err(error) => tracing::debug!(error = &error as &dyn Error, "the secret could not be compared"),
-        }
-        match home.installation().agree_on_sealing(keys.sealer()).await {
-            Ok(None) => {}
-            Ok(Some(id)) => tracing::error!(
-                key = %id,
-                "the others seal with a key that this node lacks: it needs their sealing.secret"
-            ),
-            Err(error) => {
-                tracing::debug!(error = &error as &dyn Error, "the sealing key could not be compared")
-            }
-        }
-        if let (Some(redis), Some(kid)) = (home.redis(), keys.signer())
-            && let Err(error) = redis.note_signer(&kid, clock.now()).await
-        {
-            tracing::debug!(error = &error as &dyn Error, "the signing key could not be noted");
-        }
     }
 }

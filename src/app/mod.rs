@@ -8,6 +8,7 @@ mod error;
 mod installation;
 mod listeners;
 mod migrate;
+mod new_secret;
 mod sealing_keys;
 mod server;
 mod upkeep;
@@ -26,7 +27,7 @@ use tokio::task::JoinSet;
 
 use self::migrate::expect_database;
 pub use self::{
-    back_ends::Home, error::StartError, installation::new_secret, listeners::Listeners, migrate::migrate,
+    back_ends::BackEnds, error::StartError, listeners::Listeners, migrate::migrate, new_secret::new_secret,
     sealing_keys::retire_sealing_key, server::Server,
 };
 use crate::{
@@ -39,15 +40,15 @@ use crate::{
 };
 
 /// A server that is ready to serve, or an operator's tool that is ready to act.
-pub struct App {
+pub struct Keyward {
     settings: Settings,
     clock: Arc<dyn Clock>,
-    home: Home,
+    back_ends: BackEnds,
     auth: Arc<Auth>,
     public_url: PublicUrl,
 }
 
-impl App {
+impl Keyward {
     /// Opens the stores and the keys to serve, and makes them where there are none. `public` is where the
     /// public listener is bound: the issuer of tokens depends on it where no `server.public_url` is set.
     ///
@@ -59,19 +60,19 @@ impl App {
         clock: Arc<dyn Clock>,
         public: SocketAddr,
     ) -> Result<Self, StartError> {
-        let home = Home::open(&settings, &clock).await?;
+        let back_ends = BackEnds::open(&settings, &clock).await?;
         let keys = key_settings(&settings, public);
         // Where the stores remember a secret, the keys are older than this folder, if it is empty.
-        let opened = if home.installation().has_begun().await? {
+        let opened = if back_ends.installation().has_begun().await? {
             KeyRing::open_again(keys, Arc::clone(&clock))
         } else {
             KeyRing::open(keys, Arc::clone(&clock))
         };
         let keys = opened.map_err(StartError::Keys)?;
-        let installation = home.installation();
+        let installation = back_ends.installation();
         installation.join(&settings.keys.dir, keys.refresh_secret()).await?;
         installation.join_sealing(&settings.keys.dir, keys.sealer()).await?;
-        Self::on(settings, clock, public, home, keys)
+        Self::on(settings, clock, public, back_ends, keys)
     }
 
     /// Opens the stores alone, for a tool that is to act on them; makes nothing.
@@ -80,35 +81,28 @@ impl App {
     /// When they cannot be used, or are not there yet.
     pub async fn open_existing(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         expect_database(&settings).await?;
-        let home = Home::open(&settings, &clock).await?;
+        let back_ends = BackEnds::open(&settings, &clock).await?;
         let public = settings.server.listen;
         let keys = KeyRing::without_keys(key_settings(&settings, public), Arc::clone(&clock));
-        Self::on(settings, clock, public, home, keys)
+        Self::on(settings, clock, public, back_ends, keys)
     }
 
     fn on(
         settings: Settings,
         clock: Arc<dyn Clock>,
         public: SocketAddr,
-        home: Home,
+        back_ends: BackEnds,
         keys: KeyRing,
     ) -> Result<Self, StartError> {
         let public_url = settings.server.public_url(public);
-        let auth = Auth::new(home.stores(), Arc::new(keys), Arc::clone(&clock), policy(&settings));
+        let auth = Auth::new(back_ends.stores(), Arc::new(keys), Arc::clone(&clock), policy(&settings));
         let auth = Arc::new(auth.map_err(StartError::Verbs)?);
-        Ok(Self { settings, clock, home, auth, public_url })
+        Ok(Self { settings, clock, back_ends, auth, public_url })
     }
 
-    /// The verbs.
     #[must_use]
     pub const fn auth(&self) -> &Arc<Auth> {
         &self.auth
-    }
-
-    /// What is held in memory of revocations, and the stores behind it.
-    #[must_use]
-    pub const fn home(&self) -> &Home {
-        &self.home
     }
 
     /// Serves until `stop` is over for the first time, says so for `server.drain_delay` or until it is
@@ -123,8 +117,8 @@ impl App {
         mut stop: impl AsyncFnMut(),
     ) -> Result<(), StartError> {
         let http = Arc::new(self.http(&metrics));
-        let _feed = self.home.follow();
-        self.home.warn().await;
+        let _feed = self.back_ends.follow();
+        self.back_ends.warn().await;
         let mut tasks = JoinSet::new();
         upkeep::start(&mut tasks, &self, metrics);
         let handle = axum_server::Handle::new();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Home, StartError, migrate::expect_database, open_keys};
+use super::{BackEnds, StartError, migrate::expect_database, open_keys};
 use crate::{
     config::Settings,
     domain::{clock::Clock, ids::SealingKeyId},
@@ -21,9 +21,9 @@ pub async fn retire_sealing_key(
     how: Retirement,
 ) -> Result<(), StartError> {
     expect_database(settings).await?;
-    let home = Home::open(settings, clock).await?;
+    let back_ends = BackEnds::open(settings, clock).await?;
     let keys = open_keys(settings, clock, settings.server.listen)?;
-    let (sealer, installation) = (keys.sealer(), home.installation());
+    let (sealer, installation) = (keys.sealer(), back_ends.installation());
     let is_known = installation.seals_with(id).await?;
     if !is_known && !sealer.holds(id) {
         let folder = settings.keys.dir.clone();

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use super::{App, Listeners, StartError};
+use super::{Keyward, Listeners, StartError};
 use crate::{
     config::{PublicUrl, Settings},
     domain::{clock::Clock, secret::Password},
@@ -11,7 +11,7 @@ use crate::{
 
 /// A server that is ready and listens, but does not answer yet.
 pub struct Server {
-    app: App,
+    app: Keyward,
     listeners: Listeners,
     metrics: Metrics,
     public_url: PublicUrl,
@@ -33,7 +33,7 @@ impl Server {
         let listeners = Listeners::bind(&settings.server)?;
         let public = listeners.public_address()?;
         let public_url = settings.server.public_url(public);
-        let app = App::open(settings, clock, public).await?;
+        let app = Keyward::open(settings, clock, public).await?;
         let first_password = app.auth().add_first_account().await.map_err(StartError::Verbs)?;
         Ok((Self { app, listeners, metrics, public_url, last_lines }, first_password))
     }

@@ -1,6 +1,6 @@
 //! What goes on beside the requests: keys re-read every minute and on SIGHUP, metrics kept small.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -8,8 +8,8 @@ use tokio::{
     time::interval,
 };
 
-use super::{App, installation};
-use crate::{keys::ring::KeyRing, telemetry::Metrics};
+use super::{Keyward, back_ends::BackEnds};
+use crate::{domain::clock::Clock, keys::ring::KeyRing, store::installation::Claim, telemetry::Metrics};
 
 /// How often the keys folder is read again: nodes that share it agree within that time.
 const KEYS_REREAD: Duration = Duration::from_mins(1);
@@ -17,12 +17,13 @@ const KEYS_REREAD: Duration = Duration::from_mins(1);
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// How often revocations that no longer matter are forgotten.
 const PURGE: Duration = Duration::from_mins(1);
-
+/// How often a node says again which secret it has, so that no store forgets it while one runs.
+const REMIND: Duration = Duration::from_mins(5);
 /// How often what a flood kept out of the log is summed up.
 const SUM_UP: Duration = Duration::from_secs(5);
 
 /// Starts it all; it ends with the set.
-pub(super) fn start(tasks: &mut JoinSet<()>, app: &App, metrics: Metrics) {
+pub(super) fn start(tasks: &mut JoinSet<()>, app: &Keyward, metrics: Metrics) {
     tasks.spawn(reread_keys(Arc::clone(app.auth.keys())));
     tasks.spawn(async move {
         let mut ticks = interval(METRICS_UPKEEP);
@@ -39,8 +40,8 @@ pub(super) fn start(tasks: &mut JoinSet<()>, app: &App, metrics: Metrics) {
             auth.sum_up();
         }
     });
-    tasks.spawn(installation::keep(app.home.clone(), Arc::clone(app.auth.keys()), Arc::clone(&app.clock)));
-    let (revoked, clock) = (app.home.stores().revoked, Arc::clone(&app.clock));
+    tasks.spawn(remind(app.back_ends.clone(), Arc::clone(app.auth.keys()), Arc::clone(&app.clock)));
+    let (revoked, clock) = (app.back_ends.stores().revoked, Arc::clone(&app.clock));
     tasks.spawn(async move {
         let mut ticks = interval(PURGE);
         loop {
@@ -66,9 +67,41 @@ async fn reread_keys(keys: Arc<KeyRing>) {
         match tokio::task::spawn_blocking(move || ring.reload()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the keys could not be read again");
+                tracing::error!(error = &error as &dyn Error, "the keys could not be read again");
             }
             Err(_) => tracing::error!("reading the keys again panicked"),
+        }
+    }
+}
+
+/// Reminds the stores of the secret, and of the keys that seal and sign, for as long as the node runs.
+async fn remind(back_ends: BackEnds, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) {
+    let mut ticks = interval(REMIND);
+    loop {
+        ticks.tick().await;
+        match back_ends.installation().claim(keys.refresh_secret()).await {
+            Ok(Claim::Ours) => {}
+            Ok(Claim::Anothers) => tracing::error!(
+                "another refresh.secret is in use by now: start this node anew with the keys of the others, \
+                 which take none of its refresh tokens"
+            ),
+            // Whoever needs the store meanwhile says so.
+            Err(error) => tracing::debug!(error = &error as &dyn Error, "the secret could not be compared"),
+        }
+        match back_ends.installation().agree_on_sealing(keys.sealer()).await {
+            Ok(None) => {}
+            Ok(Some(id)) => tracing::error!(
+                key = %id,
+                "the others seal with a key that this node lacks: it needs their sealing.secret"
+            ),
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn Error, "the sealing key could not be compared")
+            }
+        }
+        if let (Some(redis), Some(kid)) = (back_ends.redis(), keys.signer())
+            && let Err(error) = redis.note_signer(&kid, clock.now()).await
+        {
+            tracing::debug!(error = &error as &dyn Error, "the signing key could not be noted");
         }
     }
 }

@@ -24,7 +24,6 @@ pub struct AppSessionWanted {
     pub user: AppUser,
     /// Where the user came from.
     pub ip: AppIp,
-    /// Its first data.
     pub data: AppData,
     /// How long it lives.
     pub life: AppLife,

@@ -1,8 +1,7 @@
 //! What a verb can answer instead of success: one enum, with the contract's stable codes.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, error::Error, time::Duration};
 
-use super::sign_in::hasher::{HasherError, Overloaded};
 use crate::{
     domain::{secret::InvalidPassword, session::EndReason, user::InvalidName},
     keys::error::KeyError,
@@ -14,7 +13,6 @@ use crate::{
 pub struct RateState {
     /// Requests allowed in a window.
     pub limit: u64,
-    /// The window's length.
     pub window: Duration,
     /// Requests left in the present window.
     pub remaining: u64,
@@ -100,15 +98,12 @@ pub enum AuthError {
     /// More sign-ins at once than there is room for.
     #[error("too busy to check passwords")]
     Overloaded,
-    /// A store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Signing failed.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// Hashing failed.
     #[error(transparent)]
-    Hasher(#[from] HasherError),
+    Hasher(Box<dyn Error + Send + Sync>),
 }
 
 impl AuthError {
@@ -172,11 +167,5 @@ impl From<InvalidName> for AuthError {
 impl From<InvalidPassword> for AuthError {
     fn from(error: InvalidPassword) -> Self {
         Self::InvalidRequest(Cow::Owned(error.to_string()))
-    }
-}
-
-impl From<Overloaded> for AuthError {
-    fn from(Overloaded: Overloaded) -> Self {
-        Self::Overloaded
     }
 }

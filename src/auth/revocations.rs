@@ -20,7 +20,7 @@ use crate::{
         revocations::{Change, Revocation, Subject},
         revoked::{
             log::Position,
-            set::{RevocationSet, Snapshot},
+            set::{RevocationSet, SetSnapshot},
         },
     },
 };
@@ -44,12 +44,12 @@ pub enum News {
         /// Whether it is the first part.
         first: bool,
         /// In the order in which they apply.
-        entries: Vec<Entry>,
+        entries: Vec<Notice>,
         /// On the last part: from where to go on.
         at: Option<String>,
     },
     Change {
-        entry: Entry,
+        entry: Notice,
         /// From where to go on.
         at: String,
     },
@@ -64,7 +64,7 @@ pub enum News {
 
 /// Tokens that are refused, or no longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct Notice {
     /// The claim that names them.
     pub claim: &'static str,
     pub value: String,
@@ -142,7 +142,7 @@ enum Stage {
     /// It knows nothing that could be built on.
     Nowhere,
     /// It has had so much of a snapshot, and of the changes since.
-    Catching { snapshot: Arc<Snapshot>, sent: usize, at: Position },
+    Catching { snapshot: Arc<SetSnapshot>, sent: usize, at: Position },
     /// It knows everything up to here.
     Level(Position),
 }
@@ -199,7 +199,7 @@ impl Watch {
     fn queue(&mut self, changes: &[Change], mut at: Position) -> Position {
         for change in changes {
             at = at.next();
-            self.waiting.push_back(News::Change { entry: Entry::of(change), at: at.to_string() });
+            self.waiting.push_back(News::Change { entry: Notice::of(change), at: at.to_string() });
         }
         at
     }
@@ -215,12 +215,12 @@ impl Watch {
             (snapshot, 0, at, true)
         };
         let listed = snapshot.entries.iter().skip(sent).take(PART);
-        let mut entries: Vec<_> = listed.map(Entry::of).collect();
+        let mut entries: Vec<_> = listed.map(Notice::of).collect();
         let sent = sent + entries.len();
         // Slower than the changes: it begins again, from a newer list.
         let Some(changes) = self.set.changes(at, PART - entries.len()) else { return self.part() };
         let at = changes.iter().fold(at, |at, _| at.next());
-        entries.extend(changes.iter().map(Entry::of));
+        entries.extend(changes.iter().map(Notice::of));
         if entries.len() == PART {
             self.stage = Stage::Catching { snapshot, sent, at };
             return News::Snapshot { first, entries, at: None };
@@ -253,7 +253,7 @@ impl Watch {
     }
 }
 
-impl Entry {
+impl Notice {
     fn of(change: &Change) -> Self {
         match change {
             Change::Refused(Revocation { subject, reason, until }) => {

@@ -9,7 +9,7 @@ use super::{
     output::{self, Row},
 };
 use crate::{
-    app::doctor::{self, Finding, Health},
+    app::doctor::{self, Finding, PartHealth},
     domain::clock::Timestamp,
 };
 
@@ -26,7 +26,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<(), CliError> 
         Err(error) => vec![Finding::wrong("settings", error.in_one_line())],
     };
     output::listing(&findings, args.json)?;
-    let unwell = findings.iter().any(|finding| finding.health == Health::Wrong);
+    let unwell = findings.iter().any(|finding| finding.health == PartHealth::Wrong);
     if unwell { Err(CliError::Unwell) } else { Ok(()) }
 }
 

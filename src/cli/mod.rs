@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 
 use self::error::CliError;
 use crate::{
-    app::App,
+    app::Keyward,
     config::{Listing, Settings},
     domain::clock::{Clock, SystemClock},
 };
@@ -119,9 +119,9 @@ impl Context {
     }
 
     /// The verbs on the stores of the settings, which must be there.
-    async fn open(&self) -> Result<App, CliError> {
+    async fn open(&self) -> Result<Keyward, CliError> {
         let (settings, _) = self.settings()?;
-        Ok(App::open_existing(settings, clock()).await?)
+        Ok(Keyward::open_existing(settings, clock()).await?)
     }
 }
 

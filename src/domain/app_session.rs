@@ -20,7 +20,6 @@ pub const TOKEN_CHARS: usize = 64;
 pub const APP_USER_MAX_CHARS: usize = 128;
 /// The longest address, in characters: that of an IPv6 address.
 pub const APP_IP_MAX_CHARS: usize = 39;
-/// The shortest life.
 pub const APP_TTL_MIN: Duration = Duration::from_secs(10);
 /// The longest life; far beyond any use, it keeps sums of times in bounds.
 pub const APP_TTL_MAX: Duration = Duration::from_hours(10 * 365 * 24);
@@ -96,7 +95,6 @@ impl AppUser {
         bounded(text, APP_USER_MAX_CHARS, "user id").map(Self)
     }
 
-    /// The id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -116,7 +114,6 @@ impl AppIp {
         bounded(text, APP_IP_MAX_CHARS, "ip").map(Self)
     }
 
-    /// The address.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -186,15 +183,11 @@ pub struct NewAppSession {
     pub id: SessionId,
     /// The app that keeps it.
     pub app: AppName,
-    /// Whose it is.
     pub user: AppUser,
-    /// Where from.
     pub ip: AppIp,
-    /// Its first data.
     pub data: AppData,
     /// How long it lives.
     pub life: AppLife,
-    /// Now.
     pub created_at: Timestamp,
 }
 
@@ -205,11 +198,8 @@ pub struct AppSession {
     pub id: SessionId,
     /// The app that keeps it.
     pub app: AppName,
-    /// Whose it is.
     pub user: AppUser,
-    /// Where from.
     pub ip: AppIp,
-    /// Its data.
     pub data: AppData,
     /// 1 at the creation, one more after each get; a get tells what it was before.
     pub reads: u64,

@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 
 /// The most a session's data may take, in bytes of JSON.
 pub const DATA_MAX_BYTES: usize = 64 * 1024;
-/// The most keys.
 pub const DATA_MAX_KEYS: usize = 256;
 /// The longest key, in characters.
 pub const DATA_KEY_MAX_CHARS: usize = 64;

@@ -94,7 +94,6 @@ impl fmt::Display for Timestamp {
 
 /// Where `now` comes from.
 pub trait Clock: Send + Sync {
-    /// The present moment.
     fn now(&self) -> Timestamp;
 
     /// How much time has passed since a moment that never changes, whatever the clock is set to
@@ -134,7 +133,6 @@ impl ManualClock {
         Self { shown: AtomicI64::new(start.0), passed: AtomicU64::new(0) }
     }
 
-    /// Lets time pass.
     pub fn advance(&self, span: Duration) {
         self.shown.fetch_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
         self.passed.fetch_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);

@@ -26,7 +26,6 @@ const LENGTH: usize = PREFIX.len() + (BYTES * 4).div_ceil(3);
 pub struct DeviceId([u8; 16]);
 
 impl DeviceId {
-    /// As text.
     #[must_use]
     pub fn encoded(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)

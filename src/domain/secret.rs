@@ -19,7 +19,6 @@ pub struct Password(Zeroizing<String>);
 /// A password that cannot be taken at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPassword {
-    /// Nothing was given.
     #[error("a password must not be empty")]
     Empty,
     /// More than [`PASSWORD_MAX_CHARS`].
@@ -72,7 +71,6 @@ impl PasswordHash {
         Self(phc)
     }
 
-    /// The PHC string.
     #[must_use]
     pub fn phc(&self) -> &str {
         &self.0
@@ -90,7 +88,6 @@ impl fmt::Debug for PasswordHash {
 pub struct AppSecret(Zeroizing<String>);
 
 impl AppSecret {
-    /// A new one.
     #[must_use]
     pub fn random() -> Self {
         let bytes = Zeroizing::new(random::bytes::<32>());

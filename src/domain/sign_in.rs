@@ -31,7 +31,7 @@ pub enum SecondFactor {
 
 /// Where a sign-in stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum NextStep {
     /// Enough is proved, by these methods.
     Done(Methods),
     /// One of these is to be proved next. Empty where the account has set up nothing that would do.
@@ -45,7 +45,7 @@ pub struct NotAsked;
 
 /// A sign-in under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SignIn {
+pub struct SignInState {
     set_up: Methods,
     second_factor: SecondFactor,
     proved: Methods,
@@ -103,7 +103,7 @@ impl Methods {
     }
 }
 
-impl SignIn {
+impl SignInState {
     /// Nothing is proved yet. `set_up` is what the account can prove at all.
     #[must_use]
     pub const fn new(set_up: Methods, second_factor: SecondFactor) -> Self {
@@ -113,7 +113,7 @@ impl SignIn {
     /// Notes a proof, whose check has succeeded.
     pub const fn prove(self, method: Method) -> Result<Self, NotAsked> {
         match self.step() {
-            Step::Needs(asked) if asked.contains(method) => {
+            NextStep::Needs(asked) if asked.contains(method) => {
                 Ok(Self { proved: self.proved.with(method), ..self })
             }
             _ => Err(NotAsked),
@@ -122,9 +122,9 @@ impl SignIn {
 
     /// Where it stands.
     #[must_use]
-    pub const fn step(self) -> Step {
+    pub const fn step(self) -> NextStep {
         if self.proved.is_empty() {
-            return Step::Needs(self.set_up.and(Methods::FIRST));
+            return NextStep::Needs(self.set_up.and(Methods::FIRST));
         }
         let is_enough = match self.second_factor {
             SecondFactor::Off => true,
@@ -132,9 +132,9 @@ impl SignIn {
             SecondFactor::Required => false,
         };
         if is_enough || !self.proved.and(Methods::SECOND).is_empty() {
-            Step::Done(self.proved)
+            NextStep::Done(self.proved)
         } else {
-            Step::Needs(self.set_up.and(Methods::SECOND))
+            NextStep::Needs(self.set_up.and(Methods::SECOND))
         }
     }
 }
@@ -148,43 +148,43 @@ mod tests {
 
     const POLICIES: [SecondFactor; 3] = [SecondFactor::Off, SecondFactor::Optional, SecondFactor::Required];
 
-    fn after(set_up: &[Method], policy: SecondFactor, proved: &[Method]) -> Step {
-        let begun = SignIn::new(Methods::of(set_up), policy);
+    fn after(set_up: &[Method], policy: SecondFactor, proved: &[Method]) -> NextStep {
+        let begun = SignInState::new(Methods::of(set_up), policy);
         proved.iter().fold(begun, |sign_in, method| sign_in.prove(*method).expect("asked for")).step()
     }
 
     #[test]
     fn a_password_is_enough_where_no_more_is_asked() {
         for policy in [SecondFactor::Off, SecondFactor::Optional] {
-            let done = Step::Done(Methods::of(&[Password]));
+            let done = NextStep::Done(Methods::of(&[Password]));
             assert_eq!(after(&[Password], policy, &[Password]), done);
             assert_eq!(after(&[Password, RecoveryCode], policy, &[Password]), done, "left-over codes");
         }
-        let done = Step::Done(Methods::of(&[Password]));
+        let done = NextStep::Done(Methods::of(&[Password]));
         assert_eq!(after(&[Password, Totp], SecondFactor::Off, &[Password]), done);
     }
 
     #[test]
     fn a_second_factor_is_asked_of_who_has_one_and_of_everybody_where_required() {
-        let needs = Step::Needs(Methods::of(&[Totp, RecoveryCode]));
+        let needs = NextStep::Needs(Methods::of(&[Totp, RecoveryCode]));
         for policy in [SecondFactor::Optional, SecondFactor::Required] {
             assert_eq!(after(&[Password, Totp, RecoveryCode], policy, &[Password]), needs);
         }
-        let nothing = Step::Needs(Methods::default());
+        let nothing = NextStep::Needs(Methods::default());
         assert_eq!(after(&[Password], SecondFactor::Required, &[Password]), nothing);
     }
 
     #[test]
     fn a_passkey_is_two_factors() {
         for policy in POLICIES {
-            let done = Step::Done(Methods::of(&[Passkey]));
+            let done = NextStep::Done(Methods::of(&[Passkey]));
             assert_eq!(after(&[Password, Totp, Passkey], policy, &[Passkey]), done);
         }
     }
 
     #[test]
     fn what_is_not_asked_for_proves_nothing() {
-        let begun = SignIn::new(Methods::of(&[Password, Totp]), SecondFactor::Required);
+        let begun = SignInState::new(Methods::of(&[Password, Totp]), SecondFactor::Required);
         assert_eq!(begun.prove(Totp), Err(NotAsked), "a second factor comes second");
         assert_eq!(begun.prove(Passkey), Err(NotAsked), "there is none");
         let first = begun.prove(Password).expect("asked for");
@@ -198,13 +198,13 @@ mod tests {
     fn nobody_is_done_without_what_the_policy_asks_for() {
         for bits in 0..16 {
             for policy in POLICIES {
-                explore(SignIn::new(Methods(bits), policy));
+                explore(SignInState::new(Methods(bits), policy));
             }
         }
     }
 
-    fn explore(sign_in: SignIn) {
-        if let Step::Done(proved) = sign_in.step() {
+    fn explore(sign_in: SignInState) {
+        if let NextStep::Done(proved) = sign_in.step() {
             assert_eq!(proved.and(sign_in.set_up), proved, "{sign_in:?}: what was never set up");
             assert!(!proved.and(Methods::FIRST).is_empty(), "{sign_in:?}: no first factor");
             let has_second = proved.contains(Passkey) || proved.iter().count() == 2;

@@ -130,7 +130,6 @@ impl Role {
         Ok(Self(text.to_owned()))
     }
 
-    /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -192,7 +191,6 @@ impl Email {
         }
     }
 
-    /// The address.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -202,7 +200,6 @@ impl Email {
 /// Whether a user may sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserStatus {
-    /// May sign in.
     Active,
     /// May not, and no token of theirs passes.
     Disabled,
@@ -233,7 +230,6 @@ pub struct User {
 /// A user with what proves them.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// Who.
     pub user: User,
     /// What their password is checked against.
     pub password_hash: PasswordHash,

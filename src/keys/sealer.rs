@@ -70,7 +70,7 @@ impl fmt::Debug for Opened {
 
 /// A text that does not open. From a client it is simply not good; in a store it says what to mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CannotOpen {
+pub enum OpenError {
     /// Of a form that this server does not know: a later one may have sealed it.
     #[error("sealed in a form that is not known here")]
     Version,
@@ -119,12 +119,12 @@ impl Sealer {
     ///
     /// # Errors
     /// Says whether the text is bad, or this node lacks what it would need.
-    pub fn open(&self, purpose: Purpose<'_>, text: &str) -> Result<Opened, CannotOpen> {
-        let mut bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).map_err(|_| CannotOpen::Invalid)?);
+    pub fn open(&self, purpose: Purpose<'_>, text: &str) -> Result<Opened, OpenError> {
+        let mut bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).map_err(|_| OpenError::Invalid)?);
         match bytes.first() {
             Some(&VERSION) if bytes.len() > HEAD + NONCE_LEN => {}
-            Some(&VERSION) | None => return Err(CannotOpen::Invalid),
-            Some(_) => return Err(CannotOpen::Version),
+            Some(&VERSION) | None => return Err(OpenError::Invalid),
+            Some(_) => return Err(OpenError::Version),
         }
         let (head, rest) = bytes.split_at_mut(HEAD);
         let (nonce, sealed) = rest.split_at_mut(NONCE_LEN);
@@ -132,9 +132,9 @@ impl Sealer {
         id.copy_from_slice(&head[1..]);
         let id = SealingKeyId::from_bytes(id);
         let keys = self.keys_with(id);
-        let key = keys.find(id).ok_or(CannotOpen::Key(id))?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| CannotOpen::Invalid)?;
-        let content = key.open(&purpose.bind(head), nonce, sealed).ok_or(CannotOpen::Invalid)?;
+        let key = keys.find(id).ok_or(OpenError::Key(id))?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| OpenError::Invalid)?;
+        let content = key.open(&purpose.bind(head), nonce, sealed).ok_or(OpenError::Invalid)?;
         Ok(Opened(Zeroizing::new(content.to_vec())))
     }
 

@@ -18,20 +18,17 @@ pub enum RolesChanged {
     To(User),
     /// It would be more than a user may have.
     TooMany,
-    /// No such account.
     NotFound,
 }
 
 /// What became of a new account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// It is there.
     Yes,
     /// Somebody has that name, whatever its case.
     NameTaken,
 }
 
-/// Keeps accounts.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
     /// Makes an account. Names are unique by [`Username::key`].

@@ -8,16 +8,13 @@ use crate::domain::app::{App, AppChange, AppName};
 /// What became of a new app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registered {
-    /// It is there.
     Yes,
     /// There is one of that name.
     NameTaken,
 }
 
-/// Keeps apps.
 #[async_trait]
 pub trait AppStore: Send + Sync {
-    /// Registers an app.
     async fn register(&self, app: &App) -> Result<Registered, StoreError>;
 
     /// The app with that name.

@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use super::error::StoreError;
 use crate::domain::{clock::Timestamp, ids::SessionId};
 
-/// What is counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Counter {
     /// Checks of one session.
@@ -36,7 +35,6 @@ pub struct Count {
     pub resets_in: Duration,
 }
 
-/// Keeps counters.
 #[async_trait]
 pub trait CounterStore: Send + Sync {
     /// Counts one, and begins a window of that length when there is none. Returns the count with
@@ -49,6 +47,5 @@ pub trait CounterStore: Send + Sync {
     /// Counts one less, where a window runs; one without counts is over.
     async fn take_back(&self, counter: &Counter, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Forgets a counter.
     async fn clear(&self, counter: &Counter) -> Result<(), StoreError>;
 }

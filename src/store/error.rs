@@ -19,7 +19,6 @@ pub enum StoreError {
     /// It answered that the request itself is wrong: a defect here, or a schema that is not ours.
     #[error("{store} refused")]
     Refused {
-        /// Which one.
         store: &'static str,
         /// What its client library said.
         source: Source,
@@ -27,7 +26,6 @@ pub enum StoreError {
     /// It holds what this server never writes.
     #[error("{store}: {place} of {id} is not readable")]
     Corrupt {
-        /// Which one.
         store: &'static str,
         /// Table and column, or key family and field.
         place: &'static str,

@@ -2,18 +2,18 @@
 
 use async_trait::async_trait;
 
-use super::{error::StoreError, revoked::outdated::Outdated};
+use super::error::StoreError;
 use crate::domain::{
     claims::AccessClaims,
     clock::Timestamp,
     ids::{SessionId, TokenId, UserId},
+    limits::{ACCESS_TTL_MAX, CLOCK_SKEW},
     session::EndReason,
 };
 
 /// What a revocation is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
-    /// One access token.
     Token(TokenId),
     /// Every token of a session.
     Session(SessionId),
@@ -42,12 +42,26 @@ impl Subject {
 /// A subject that is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revocation {
-    /// What.
     pub subject: Subject,
-    /// Why.
     pub reason: EndReason,
     /// Until no token it is about can still be alive.
     pub until: Timestamp,
+}
+
+/// A user's tokens of before a change of roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outdated {
+    pub user: UserId,
+    /// In whole seconds: see [`AccessClaims::is_outdated`].
+    pub issued_before: Timestamp,
+}
+
+impl Outdated {
+    /// When the last of them is over.
+    #[must_use]
+    pub fn until(&self) -> Timestamp {
+        self.issued_before + CLOCK_SKEW + ACCESS_TTL_MAX
+    }
 }
 
 /// Why a token is refused.
@@ -81,10 +95,10 @@ pub enum Change {
     Admitted(UserId),
 }
 
-/// The home of revocations, asked only where the set cannot be trusted or an account changes.
+/// Keeps revocations. It is asked only where the set cannot be trusted or an account changes.
 #[async_trait]
 pub trait RevocationStore: Send + Sync {
-    /// Why a token is refused: the home's own answer.
+    /// Why a token is refused: what is stored, and not what memory holds.
     async fn ask(&self, claims: &AccessClaims, now: Timestamp) -> Result<Option<Refusal>, StoreError>;
 
     /// Refuses one access token by name until it is over, which it must not be yet. On this node from the

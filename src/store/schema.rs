@@ -3,7 +3,7 @@
 
 /// A step of `migrations/`, or one that a database says it has taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct SchemaStep {
     /// Its number, by which steps are told apart.
     pub version: i32,
     /// `V1__accounts_and_apps`.
@@ -26,7 +26,7 @@ pub enum Schema {
 impl Schema {
     /// What `taken` says to a server that knows the steps `known`.
     #[must_use]
-    pub fn of(known: &[Step], taken: &[Step]) -> Self {
+    pub fn of(known: &[SchemaStep], taken: &[SchemaStep]) -> Self {
         let beyond = names_missing(taken, known);
         let lacking = names_missing(known, taken);
         match (taken, beyond.is_empty(), lacking.is_empty()) {
@@ -43,8 +43,8 @@ impl Schema {
 #[error("it is of a later version of Keyward, which took {}: run that one, or restore a backup from before", .0.join(", "))]
 pub struct TooNew(pub Vec<String>);
 
-fn names_missing(steps: &[Step], among: &[Step]) -> Vec<String> {
-    let is_there = |step: &&Step| among.iter().any(|other| other.version == step.version);
+fn names_missing(steps: &[SchemaStep], among: &[SchemaStep]) -> Vec<String> {
+    let is_there = |step: &&SchemaStep| among.iter().any(|other| other.version == step.version);
     steps.iter().filter(|step| !is_there(step)).map(|step| step.name.clone()).collect()
 }
 
@@ -52,8 +52,8 @@ fn names_missing(steps: &[Step], among: &[Step]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn steps(versions: &[i32]) -> Vec<Step> {
-        versions.iter().map(|&version| Step { version, name: format!("V{version}__x") }).collect()
+    fn steps(versions: &[i32]) -> Vec<SchemaStep> {
+        versions.iter().map(|&version| SchemaStep { version, name: format!("V{version}__x") }).collect()
     }
 
     #[test]

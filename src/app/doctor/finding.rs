@@ -4,16 +4,15 @@ use std::error::Error;
 
 /// How a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
+pub enum PartHealth {
     /// As it should be.
     Good,
     /// Good, with something to know.
     Note,
-    /// To be mended.
     Wrong,
 }
 
-impl Health {
+impl PartHealth {
     /// The word for it in listings.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -30,25 +29,24 @@ impl Health {
 pub struct Finding {
     /// `settings`, `clock`, `listen`, `data`, `keys`, `database` or `redis`.
     pub part: &'static str,
-    /// How it is.
-    pub health: Health,
+    pub health: PartHealth,
     /// What was found, and what to do about it.
     pub text: String,
 }
 
 impl Finding {
     pub(super) fn good(part: &'static str, text: impl Into<String>) -> Self {
-        Self { part, health: Health::Good, text: text.into() }
+        Self { part, health: PartHealth::Good, text: text.into() }
     }
 
     pub(super) fn note(part: &'static str, text: impl Into<String>) -> Self {
-        Self { part, health: Health::Note, text: text.into() }
+        Self { part, health: PartHealth::Note, text: text.into() }
     }
 
     /// Something to be mended.
     #[must_use]
     pub fn wrong(part: &'static str, text: impl Into<String>) -> Self {
-        Self { part, health: Health::Wrong, text: text.into() }
+        Self { part, health: PartHealth::Wrong, text: text.into() }
     }
 }
 

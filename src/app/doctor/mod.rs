@@ -8,7 +8,7 @@ mod settings;
 use std::{path::Path, sync::Arc};
 
 use self::finding::with_causes;
-pub use self::finding::{Finding, Health};
+pub use self::finding::{Finding, PartHealth};
 use super::back_ends::open_redis;
 use crate::{
     config::{Database, Settings},

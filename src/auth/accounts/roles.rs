@@ -9,7 +9,7 @@ use crate::{
         ids::UserId,
         user::{ROLES_MAX, RoleChange, User},
     },
-    store::{accounts::RolesChanged, revoked::outdated::Outdated},
+    store::{accounts::RolesChanged, revocations::Outdated},
 };
 
 /// A change counts from the next second but this on. A node that has read the account before it may still

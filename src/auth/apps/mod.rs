@@ -27,7 +27,6 @@ const PAGE: u32 = 500;
 /// An app to be registered.
 #[derive(Debug)]
 pub struct NewApp {
-    /// Its name.
     pub name: AppName,
     /// Whether it can keep a secret.
     pub confidential: bool,

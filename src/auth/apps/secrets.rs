@@ -20,7 +20,6 @@ struct Proof {
     learned_at: Timestamp,
 }
 
-/// The cache.
 pub(in crate::auth) struct AppSecrets(Cache<AppName, Proof>);
 
 impl AppSecrets {

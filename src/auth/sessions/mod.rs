@@ -2,7 +2,6 @@
 
 pub(super) mod cookie;
 pub mod logout;
-pub(super) mod open;
 
 use super::{Auth, check::Caller, error::AuthError};
 use crate::{

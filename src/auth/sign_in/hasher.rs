@@ -15,7 +15,7 @@ pub use super::queue::{Capacity, Party};
 use super::{
     argon::{self, BadHash, Verdict},
     argon2id::Memory,
-    queue::{Position, Queue},
+    queue::{HashQueue, Place},
 };
 use crate::domain::secret::{Password, PasswordHash};
 
@@ -41,7 +41,7 @@ pub enum HasherError {
 pub struct PasswordHasher(Arc<Shared>);
 
 struct Shared {
-    queue: Mutex<Queue<oneshot::Sender<Permit>>>,
+    queue: Mutex<HashQueue<oneshot::Sender<Permit>>>,
     jobs: Arc<Jobs>,
     dummy: PasswordHash,
 }
@@ -56,7 +56,7 @@ pub struct Permit {
 /// A place in the queue, given up by whoever waits no longer.
 struct Waiting<'a> {
     hasher: &'a Arc<Shared>,
-    position: Position,
+    position: Place,
 }
 
 impl PasswordHasher {
@@ -68,7 +68,7 @@ impl PasswordHasher {
         let jobs = Arc::new(Jobs::default());
         // Made first: when it is dropped, the threads that were started so far end.
         let shared = Arc::new(Shared {
-            queue: Mutex::new(Queue::new(capacity)),
+            queue: Mutex::new(HashQueue::new(capacity)),
             jobs: Arc::clone(&jobs),
             dummy: argon::dummy()?,
         });
@@ -91,7 +91,7 @@ impl PasswordHasher {
 
 impl Shared {
     /// Changes the queue, and hands out the permits that are free by that.
-    fn change<R>(self: &Arc<Self>, change: impl FnOnce(&mut Queue<oneshot::Sender<Permit>>) -> R) -> R {
+    fn change<R>(self: &Arc<Self>, change: impl FnOnce(&mut HashQueue<oneshot::Sender<Permit>>) -> R) -> R {
         // No change is left half done by a panic.
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = change(&mut queue);

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use super::throttle::{Attempt, network};
+use super::{
+    hasher::Party,
+    open::{KnownBy, Opening, UNKNOWN_APP},
+    throttle::{Attempt, network},
+};
 use crate::{
-    auth::{
-        Auth,
-        error::AuthError,
-        sessions::open::{KnownBy, Opening, UNKNOWN_APP},
-        sign_in::hasher::Party,
-        tokens::issue::TokenSet,
-    },
+    auth::{Auth, error::AuthError, tokens::issue::TokenSet},
     domain::{
         app::{App, AppName},
         ids::{SessionId, UserId},
@@ -18,7 +16,7 @@ use crate::{
         secret::Password,
         session::Device,
         session_token::SessionToken,
-        sign_in::{Method, Methods, SignIn, Step},
+        sign_in::{Method, Methods, NextStep, SignInState},
         user::{Account, User, Username},
     },
     store::sessions::{Granted, Issue},
@@ -107,10 +105,10 @@ impl Auth {
         };
         let attempt = Attempt::new(&login.username, account.as_ref(), login.device.ip, device);
         let proof = self.prove_password(&login.username, account, &login.password, &attempt).await?;
-        let sign_in = SignIn::new(proof.account().methods(), app.second_factor());
+        let sign_in = SignInState::new(proof.account().methods(), app.second_factor());
         match sign_in.prove(Method::Password).map_err(|_| AuthError::InvalidCredentials)?.step() {
-            Step::Done(_) => Ok(LoginOutcome::SignedIn(self.settle(proof, &login.password).await?)),
-            Step::Needs(methods) => {
+            NextStep::Done(_) => Ok(LoginOutcome::SignedIn(self.settle(proof, &login.password).await?)),
+            NextStep::Needs(methods) => {
                 self.suspend(proof).await?;
                 Ok(LoginOutcome::Needs(methods))
             }

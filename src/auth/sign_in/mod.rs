@@ -5,7 +5,23 @@ pub(super) mod argon2id;
 pub(super) mod device;
 pub mod hasher;
 pub mod login;
+pub(super) mod open;
 pub(super) mod password;
 pub(super) mod queue;
 pub(super) mod refusals;
 pub(super) mod throttle;
+
+use self::hasher::{HasherError, Overloaded};
+use super::error::AuthError;
+
+impl From<Overloaded> for AuthError {
+    fn from(Overloaded: Overloaded) -> Self {
+        Self::Overloaded
+    }
+}
+
+impl From<HasherError> for AuthError {
+    fn from(error: HasherError) -> Self {
+        Self::Hasher(Box::new(error))
+    }
+}

@@ -52,16 +52,16 @@ pub struct Capacity {
 /// A place in the queue. The least comes first: by the count of permits at which its turn is due, and among those
 /// due at once by arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
+pub struct Place {
     due: u64,
     arrival: u64,
 }
 
 /// The queue. A ticket is how somebody gets a permit; one that is dropped tells them that they get none.
 #[derive(Debug)]
-pub struct Queue<T> {
+pub struct HashQueue<T> {
     capacity: Capacity,
-    waiting: BTreeMap<Position, (Party, T)>,
+    waiting: BTreeMap<Place, (Party, T)>,
     held: HashMap<Holder, Held>,
     /// Permits that are out.
     out: usize,
@@ -77,18 +77,18 @@ struct Held {
     permits: usize,
 }
 
-impl<T> Queue<T> {
+impl<T> HashQueue<T> {
     pub fn new(capacity: Capacity) -> Self {
         let (waiting, held) = (BTreeMap::new(), HashMap::new());
         Self { capacity, waiting, held, out: 0, granted: 0, arrived: 0 }
     }
 
     /// Takes a place: the further back, the more the party's account and address hold already. Where the queue is
-    /// too long by that, [`Queue::grant`] shortens it.
-    pub fn enter(&mut self, party: Party, ticket: T) -> Position {
+    /// too long by that, [`HashQueue::grant`] shortens it.
+    pub fn enter(&mut self, party: Party, ticket: T) -> Place {
         let ahead: u64 =
             party.holders().filter_map(|holder| self.held.get(holder)).map(|held| held.in_all).sum();
-        let position = Position { due: self.granted + ahead * APART, arrival: self.arrived };
+        let position = Place { due: self.granted + ahead * APART, arrival: self.arrived };
         self.arrived += 1;
         for holder in party.holders() {
             self.held.entry(holder.clone()).or_default().in_all += 1;
@@ -132,14 +132,14 @@ impl<T> Queue<T> {
     }
 
     /// Whoever waited does so no longer; changes nothing where they got their permit.
-    pub fn abandon(&mut self, position: Position) {
+    pub fn abandon(&mut self, position: Place) {
         if let Some((party, _)) = self.waiting.remove(&position) {
             self.give_up(&party);
         }
     }
 
     /// The first one whose account has not as many permits as it may have: the others go by.
-    fn next(&self) -> Option<Position> {
+    fn next(&self) -> Option<Place> {
         let may_have = |party: &Party| {
             let held = party.account.as_ref().and_then(|account| self.held.get(account));
             held.is_none_or(|held| held.permits < self.capacity.per_account)
@@ -167,13 +167,13 @@ mod tests {
 
     /// A queue in which everybody has a number.
     struct Numbered {
-        queue: Queue<usize>,
+        queue: HashQueue<usize>,
         numbers: usize,
     }
 
     impl Numbered {
         fn new(capacity: Capacity) -> Self {
-            Self { queue: Queue::new(capacity), numbers: 0 }
+            Self { queue: HashQueue::new(capacity), numbers: 0 }
         }
 
         /// The number that was given, and who gets a permit.

@@ -25,7 +25,7 @@ pub fn probes() -> Router<Shared> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Purpose {
+struct Probe {
     #[serde(rename = "for")]
     purpose: Option<For>,
 }
@@ -68,9 +68,9 @@ struct Parts {
 
 async fn ready(
     State(http): State<Shared>,
-    query: Result<Query<Purpose>, QueryRejection>,
+    query: Result<Query<Probe>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(Purpose { purpose }) =
+    let Query(Probe { purpose }) =
         query.map_err(|_| Problem::invalid_request("for: takes only the value check"))?;
     let health = http.auth.health().await;
     let parts = Parts::of(&health);

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    auth::revocations::{Entry, HEARTBEAT, News},
+    auth::revocations::{HEARTBEAT, News, Notice},
     domain::session::EndReason,
     http::{
         Shared,
@@ -77,8 +77,8 @@ struct Shape<'a> {
 }
 
 impl<'a> Shape<'a> {
-    fn of(entry: &'a Entry) -> Self {
-        let Entry { claim, value, until, reason, issued_before } = entry;
+    fn of(entry: &'a Notice) -> Self {
+        let Notice { claim, value, until, reason, issued_before } = entry;
         let reason = reason.map(EndReason::as_str);
         Self { claim, value, until: *until, reason, issued_before: *issued_before }
     }

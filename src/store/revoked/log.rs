@@ -17,7 +17,6 @@ pub struct Position {
 }
 
 impl Position {
-    /// One change further.
     #[must_use]
     pub const fn next(self) -> Self {
         Self { number: self.number.saturating_add(1), ..self }
@@ -41,7 +40,6 @@ impl FromStr for Position {
     }
 }
 
-/// The log.
 #[derive(Debug)]
 pub struct ChangeLog<T> {
     end: Position,

@@ -1,29 +1,10 @@
-//! Tokens that say what their users may no longer do: whose they are, and up to when they were issued.
-//! Held in memory beside the revocations, and never taken back: such tokens are replaced, not restored.
+//! Whose tokens say what their users may no longer do, held in memory beside the revocations. Never taken
+//! back: such tokens are replaced, not restored.
 
-use crate::domain::{
-    claims::AccessClaims,
-    clock::Timestamp,
-    ids::UserId,
-    limits::{ACCESS_TTL_MAX, CLOCK_SKEW},
+use crate::{
+    domain::{claims::AccessClaims, clock::Timestamp, ids::UserId},
+    store::revocations::Outdated,
 };
-
-/// A user's tokens of before a change of roles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outdated {
-    /// Whose.
-    pub user: UserId,
-    /// In whole seconds: see [`AccessClaims::is_outdated`].
-    pub issued_before: Timestamp,
-}
-
-impl Outdated {
-    /// When the last of them is over.
-    #[must_use]
-    pub fn until(&self) -> Timestamp {
-        self.issued_before + CLOCK_SKEW + ACCESS_TTL_MAX
-    }
-}
 
 /// The latest change of each user.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! What is revoked, held in memory: the check's three look-ups, and whether they can be trusted.
 //!
-//! A home's feed fills a [`RevocationSet`] and keeps saying that it still follows. While it does,
+//! A back end's feed fills a [`RevocationSet`] and keeps saying that it still follows. While it does,
 //! the set is the truth; while it does not, the set is only the last that was known.
 //! Looking never waits; changes do, for each other, and are logged for those who keep a copy.
 
@@ -16,25 +16,24 @@ use tokio::sync::watch;
 
 use super::{
     log::{self, ChangeLog, Position},
-    outdated::{Outdated, OutdatedUsers},
+    outdated::OutdatedUsers,
 };
 use crate::{
     domain::{claims::AccessClaims, clock::Timestamp, ids::UserId, session::EndReason},
-    store::revocations::{Change, Refusal, Revocation, Subject},
+    store::revocations::{Change, Outdated, Refusal, Revocation, Subject},
 };
 
 /// All there was at a moment, to be followed by the changes after it. One that came while the set
 /// was walked may be in it already: taken in once more, it says the same.
 #[derive(Debug)]
-pub struct Snapshot {
+pub struct SetSnapshot {
     /// Where the log was.
     pub at: Position,
-    /// What was refused.
     pub entries: Vec<Change>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+struct RevokedUntil {
     reason: EndReason,
     until: Timestamp,
     /// The end that the log has told: never earlier, and later by a second or two, so that a second
@@ -45,12 +44,12 @@ struct Entry {
 /// The revocations that still matter, a few dozen bytes each.
 #[derive(Debug, Default)]
 pub struct RevocationSet {
-    entries: papaya::HashMap<Subject, Entry>,
+    entries: papaya::HashMap<Subject, RevokedUntil>,
     outdated: OutdatedUsers,
     following: AtomicBool,
     /// How often it ceased to be the truth.
     breaks: AtomicU64,
-    /// One more than the milliseconds that had passed ([`Clock::passed`]) when the home was last heard
+    /// One more than the milliseconds that had passed ([`Clock::passed`]) when the back end was last heard
     /// of: a clock that is set says nothing about that. 0 = never.
     ///
     /// [`Clock::passed`]: crate::domain::clock::Clock::passed
@@ -59,7 +58,7 @@ pub struct RevocationSet {
     log: Mutex<ChangeLog<Change>>,
     news: watch::Sender<()>,
     /// The snapshot that somebody is still busy with.
-    snapshot: Mutex<Weak<Snapshot>>,
+    snapshot: Mutex<Weak<SetSnapshot>>,
 }
 
 impl RevocationSet {
@@ -69,7 +68,7 @@ impl RevocationSet {
         let mut log = lock(&self.log);
         let entries = self.entries.pin();
         let told = Timestamp::from_millis(i64::MIN);
-        let mut entry = entries.get(&subject).copied().unwrap_or(Entry { reason, until, told });
+        let mut entry = entries.get(&subject).copied().unwrap_or(RevokedUntil { reason, until, told });
         entry.until = entry.until.max(until);
         let is_news = entry.until > entry.told;
         if is_news {
@@ -175,7 +174,7 @@ impl RevocationSet {
     /// All there is, with the ends that the log tells. Those who ask at about the same time, say after
     /// a restart, are given the same one.
     #[must_use]
-    pub fn shared_snapshot(&self, now: Timestamp) -> Arc<Snapshot> {
+    pub fn shared_snapshot(&self, now: Timestamp) -> Arc<SetSnapshot> {
         let mut shared = lock(&self.snapshot);
         if let Some(snapshot) = shared.upgrade()
             && lock(&self.log).behind(snapshot.at).is_some_and(|behind| behind < log::KEPT / 2)
@@ -190,7 +189,7 @@ impl RevocationSet {
         let outdated = self.outdated.living(now).into_iter();
         let outdated = outdated.filter(|outdated| self.reason_for(outdated.user, now).is_none());
         let entries = live.chain(outdated.map(Change::Outdated)).collect();
-        let snapshot = Arc::new(Snapshot { at, entries });
+        let snapshot = Arc::new(SetSnapshot { at, entries });
         *shared = Arc::downgrade(&snapshot);
         snapshot
     }
@@ -223,7 +222,7 @@ impl RevocationSet {
         }
     }
 
-    /// The home has answered, so what was known then is known to be so.
+    /// The back end has answered, so what was known then is known to be so.
     pub fn heard(&self, passed: Duration) {
         let heard = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
         self.last_heard.fetch_max(heard, Ordering::AcqRel);
@@ -242,7 +241,7 @@ impl RevocationSet {
         self.following.load(Ordering::Acquire)
     }
 
-    /// For how long the home has not been heard of.
+    /// For how long the back end has not been heard of.
     #[must_use]
     pub fn unheard(&self, passed: Duration) -> Duration {
         let last = self.last_heard.load(Ordering::Acquire).checked_sub(1);
@@ -250,7 +249,7 @@ impl RevocationSet {
     }
 }
 
-impl Entry {
+impl RevokedUntil {
     const fn as_told(&self, subject: Subject) -> Revocation {
         Revocation { subject, reason: self.reason, until: self.told }
     }

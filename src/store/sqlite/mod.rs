@@ -1,4 +1,4 @@
-//! The embedded home: accounts, apps, sessions and revocations in one SQLite file. All writes go
+//! The embedded back end: accounts, apps, sessions and revocations in one SQLite file. All writes go
 //! through one thread that commits in groups; reads run beside it on connections of their own.
 
 use std::{path::Path, sync::Arc};
@@ -6,11 +6,18 @@ use std::{path::Path, sync::Arc};
 use rusqlite::Connection;
 
 use self::{
-    engine::{connection, errors, readers::Readers, schema, writer::Writer},
-    revocations::follower::Follower,
+    cleaner::Cleaner,
+    engine::{
+        connection, errors,
+        readers::Readers,
+        schema,
+        writer::{Upkeep, Writer},
+    },
+    revocations::sync::RevocationSync,
 };
 use super::{
     error::StoreError,
+    revocations::Change,
     revoked::set::RevocationSet,
     schema::{Schema, TooNew},
 };
@@ -20,6 +27,7 @@ mod accounts;
 mod advice;
 mod app_sessions;
 mod apps;
+mod cleaner;
 mod engine;
 mod installation;
 mod revocations;
@@ -46,8 +54,9 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         let mut connection = connection::create(path)?;
         bring_up(path, &mut connection)?;
-        let follower = Follower::start(&connection, revocations, clock)?;
-        let writer = Writer::start(connection, follower).map_err(|error| errors::cannot_open(path, error))?;
+        let sync = RevocationSync::start(&connection, revocations, clock)?;
+        let upkeep = FileUpkeep { sync, cleaner: Cleaner::default() };
+        let writer = Writer::start(connection, upkeep).map_err(|error| errors::cannot_open(path, error))?;
         Ok(Self { writer, readers: Arc::new(Readers::of(path)), lifetimes })
     }
 
@@ -55,6 +64,23 @@ impl SqliteStore {
     /// names of the migrations that were needed. Blocks.
     pub fn migrate(path: &Path) -> Result<Vec<String>, StoreError> {
         bring_up(path, &mut connection::create(path)?)
+    }
+}
+
+/// What the thread that writes does beside the writes.
+struct FileUpkeep {
+    sync: RevocationSync,
+    cleaner: Cleaner,
+}
+
+impl Upkeep for FileUpkeep {
+    fn committed(&mut self, changes: &[Change]) {
+        self.sync.take_in(changes);
+    }
+
+    fn tick(&mut self, connection: &Connection) {
+        self.sync.check(connection);
+        self.cleaner.clean(connection, self.sync.now());
     }
 }
 

@@ -17,7 +17,6 @@ pub struct AppServer {
 }
 
 impl AppServer {
-    /// Registers the app.
     pub fn register(install: &Install, server: &Server, name: &str) -> Self {
         let secret = install.good(&["app", "add", name, "--confidential"]).trim_end().to_owned();
         Self { client: server.client(), name: name.to_owned(), secret }

@@ -1,6 +1,6 @@
 //! Sessions of other app servers, `/v1/apps/{app}/sessions`.
 
-use rstest::rstest;
+use rstest_reuse::apply;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -10,7 +10,7 @@ use super::{
     install::{Install, Server},
 };
 use crate::support::{
-    backends::SessionsOn,
+    backends::{SessionsOn, session_back_ends},
     servers::{redis, redis_sets},
 };
 
@@ -187,11 +187,9 @@ async fn a_life_slides_unless_it_is_fixed_and_never_past_its_age() {
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_cursor_that_no_page_gave_is_refused(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_cursor_that_no_page_gave_is_refused(on: SessionsOn) {
     let (_install, _server, shop) = shop_on(on).await;
     for number in 0..3 {
         shop.created(&json!({ "user": "anna", "ip": "10.0.0.1", "data": { "n": number } })).await;

@@ -112,7 +112,6 @@ impl Question {
     }
 }
 
-/// A gateway.
 struct Gateway(AuthorizationClient<Channel>);
 
 impl Gateway {

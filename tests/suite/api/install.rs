@@ -141,7 +141,6 @@ impl Install {
         outcome.stdout
     }
 
-    /// Makes an account.
     pub fn add_user(&self, name: &str, password: &str, more: &[&str]) {
         self.migrate();
         let arguments = [&["user", "add", name, "--password-stdin"], more].concat();

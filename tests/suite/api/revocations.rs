@@ -38,7 +38,6 @@ fn subject(entry: &Value) -> (String, String) {
     (text("claim"), text("value"))
 }
 
-/// Somebody who listens.
 struct Listener {
     response: Response,
     unread: String,
@@ -88,14 +87,12 @@ impl Listener {
         }
     }
 
-    /// The next status.
     async fn status(&mut self) -> Value {
         let event = self.read().await.expect("no end");
         assert_eq!((event.name.as_str(), event.id.as_str()), ("status", ""), "{event:?}");
         event.data
     }
 
-    /// A whole snapshot.
     async fn snapshot(&mut self) -> BTreeMap<(String, String), Value> {
         let mut all = BTreeMap::new();
         loop {

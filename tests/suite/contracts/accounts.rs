@@ -1,6 +1,6 @@
 //! Accounts.
 
-use crate::support::backends::{AccountHome, AccountsOn, START};
+use crate::support::backends::{AccountHome, AccountsOn, START, account_back_ends};
 use futures_util::future::join_all;
 use keyward::{
     domain::{
@@ -11,7 +11,7 @@ use keyward::{
     },
     store::accounts::{Created, RolesChanged},
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
 fn name(text: &str) -> Username {
     Username::parse(text).expect("a name")
@@ -40,11 +40,9 @@ async fn hash_of(home: &AccountHome, id: UserId) -> PasswordHash {
     found.expect("an account").password_hash
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn an_account_is_read_back_as_it_was_made(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn an_account_is_read_back_as_it_was_made(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let full = account("Ålice of ﬁrst Street");
     let mut bare = account("bob");
@@ -62,11 +60,9 @@ async fn an_account_is_read_back_as_it_was_made(
     }
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn nobody_is_found_who_was_not_made(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn nobody_is_found_who_was_not_made(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let nobody = UserId::new(START);
     assert!(home.accounts.by_id(nobody).await.unwrap().is_none());
@@ -77,13 +73,13 @@ async fn nobody_is_found_who_was_not_made(
     assert!(home.accounts.list(None, 10).await.unwrap().is_empty());
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[case("alice", "ALICE")]
 #[case("Ålice", "a\u{30a}LICE")]
 #[case("ﬁona", "Fiona")]
 #[tokio::test]
 async fn a_name_is_taken_and_found_whatever_its_case(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
+    on: AccountsOn,
     #[case] first: &str,
     #[case] second: &str,
 ) {
@@ -95,22 +91,18 @@ async fn a_name_is_taken_and_found_whatever_its_case(
     assert_eq!(home.accounts.list(None, 10).await.unwrap().len(), 1);
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_take_one_name_at_once_one_gets_it(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn of_many_who_take_one_name_at_once_one_gets_it(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let takers: Vec<_> = (0..20).map(|_| account("alice")).collect();
     let taken = join_all(takers.iter().map(|taker| home.accounts.create(taker))).await;
     assert_eq!(taken.into_iter().filter(|created| *created.as_ref().unwrap() == Created::Yes).count(), 1);
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_nodes_that_start_at_once_one_makes_the_first_account(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn of_many_nodes_that_start_at_once_one_makes_the_first_account(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let nodes = join_all((0..8).map(|_| home.another_node())).await;
     let make = nodes.iter().enumerate().map(|(number, (accounts, _))| async move {
@@ -120,22 +112,18 @@ async fn of_many_nodes_that_start_at_once_one_makes_the_first_account(
     assert_eq!(home.accounts.list(None, 10).await.unwrap().len(), 1);
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn the_first_account_is_not_made_where_there_is_one(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn the_first_account_is_not_made_where_there_is_one(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     home.accounts.create(&account("alice")).await.unwrap();
     assert!(!home.accounts.create_first(&account("admin")).await.unwrap());
     assert!(home.accounts.by_name(&name("admin")).await.unwrap().is_none());
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn a_password_is_replaced_only_where_it_is_the_expected_one(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn a_password_is_replaced_only_where_it_is_the_expected_one(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let account = account("alice");
     let (id, accounts) = (account.user.id, &home.accounts);
@@ -148,11 +136,9 @@ async fn a_password_is_replaced_only_where_it_is_the_expected_one(
     assert!(hash_of(&home, id).await == hash("third"));
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn an_account_is_disabled_and_enabled(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn an_account_is_disabled_and_enabled(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let account = account("alice");
     home.accounts.create(&account).await.unwrap();
@@ -163,11 +149,9 @@ async fn an_account_is_disabled_and_enabled(
     }
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn a_deleted_account_is_gone_and_its_name_is_free(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn a_deleted_account_is_gone_and_its_name_is_free(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let first = account("alice");
     home.accounts.create(&first).await.unwrap();
@@ -182,11 +166,9 @@ async fn a_deleted_account_is_gone_and_its_name_is_free(
     assert_eq!(read.user, second.user, "and nothing of the first is left");
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn accounts_are_listed_by_id_page_by_page(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn accounts_are_listed_by_id_page_by_page(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let mut made: Vec<_> = (0..5).map(|number| account(&format!("user-{number}")).user).collect();
     for user in &made {
@@ -208,17 +190,15 @@ async fn accounts_are_listed_by_id_page_by_page(
     assert_eq!(listed, made);
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn a_database_that_works_says_so(#[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn) {
+async fn a_database_that_works_says_so(on: AccountsOn) {
     AccountHome::on(on).await.accounts.ping().await.expect("it answers");
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn pardons_are_counted_and_change_nothing_else(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn pardons_are_counted_and_change_nothing_else(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let (ada, bob) = (account("ada"), account("bob"));
     for made in [&ada, &bob] {
@@ -245,11 +225,9 @@ fn change(add: &[&str], remove: &[&str]) -> RoleChange {
     RoleChange { add: roles(add), remove: roles(remove) }
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn a_change_of_roles_has_a_date_of_its_own_and_none_where_nothing_changes(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn a_change_of_roles_has_a_date_of_its_own_and_none_where_nothing_changes(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let made = account("alice");
     home.accounts.create(&made).await.unwrap();
@@ -272,11 +250,9 @@ async fn a_change_of_roles_has_a_date_of_its_own_and_none_where_nothing_changes(
     assert_eq!(nobody, RolesChanged::NotFound);
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test(flavor = "multi_thread")]
-async fn of_changes_of_roles_at_once_none_undoes_another(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn of_changes_of_roles_at_once_none_undoes_another(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let (accounts, _) = home.another_node().await;
     let made = account("alice");
@@ -298,11 +274,9 @@ async fn of_changes_of_roles_at_once_none_undoes_another(
     assert_eq!((user.roles.len(), user.roles_at), (14, *dates.last().expect("a date")));
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn an_address_is_set_with_whether_it_is_verified(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn an_address_is_set_with_whether_it_is_verified(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let made = account("alice");
     home.accounts.create(&made).await.unwrap();

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::app_sessions::{of, user};
-use crate::support::backends::{Home, SessionsOn, TICK};
+use crate::support::backends::{Home, SessionsOn, TICK, session_back_ends};
 use keyward::{
     domain::{
         app_session::{AppLife, AppSession},
@@ -18,7 +18,7 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestCaseError, TestRunner},
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 use serde_json::{Map, Value, json};
 
 const USERS: [&str; 3] = ["ada", "bob", "eve"];
@@ -253,10 +253,8 @@ fn near(kept: &Kept, now: Timestamp, slack: Duration) -> bool {
     kept.over_at > now && now.until(kept.over_at) <= slack
 }
 
-#[rstest]
-fn kept_sessions_do_what_the_model_says(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+#[apply(session_back_ends)]
+fn kept_sessions_do_what_the_model_says(on: SessionsOn) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let config =
         Config { cases: 32, failure_persistence: None, max_shrink_iters: 1_000, ..Config::default() };

@@ -7,12 +7,12 @@ use std::sync::{
 };
 
 use super::app_sessions::{MINUTE, app, merge, of, sliding, user};
-use crate::support::backends::{Home, SessionsOn};
+use crate::support::backends::{Home, SessionsOn, session_back_ends};
 use keyward::{
     domain::{clock::Timestamp, ids::SessionId},
     store::app_sessions::{AppSessionStore, Listing, Saved},
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 use serde_json::json;
 
 const ROUNDS: usize = 24;
@@ -42,11 +42,9 @@ async fn use_them(
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_end_that_races_everything_is_final(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn an_end_that_races_everything_is_final(on: SessionsOn) {
     let home = Home::on(on).await;
     let nodes = [home.node().app_sessions, home.another_node().await.app_sessions];
     for round in 0..ROUNDS {
@@ -99,11 +97,9 @@ async fn an_end_that_races_everything_is_final(
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_session_created_beside_an_end_of_all_is_either_whole_or_gone(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_session_created_beside_an_end_of_all_is_either_whole_or_gone(on: SessionsOn) {
     let home = Arc::new(Home::on(on).await);
     let other = home.another_node().await.app_sessions;
     for _ in 0..12 {
@@ -125,11 +121,9 @@ async fn a_session_created_beside_an_end_of_all_is_either_whole_or_gone(
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_saves_that_expect_one_version_one_wins(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn of_saves_that_expect_one_version_one_wins(on: SessionsOn) {
     let home = Home::on(on).await;
     let nodes = [home.node().app_sessions, home.another_node().await.app_sessions];
     let id = home.keep("ada", sliding(MINUTE), json!({})).await;

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::support::backends::{Home, SessionsOn, TICK};
+use crate::support::backends::{Home, SessionsOn, TICK, session_back_ends};
 use keyward::{
     domain::{
         app::AppName,
@@ -15,7 +15,7 @@ use keyward::{
     },
     store::app_sessions::{AppPage, Listing, Saved},
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 use serde_json::{Map, Value, json};
 
 pub const MINUTE: Duration = Duration::from_mins(1);
@@ -107,11 +107,9 @@ pub fn of(whose: &str) -> Listing {
     Listing::OfUser(user(whose))
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_kept_session_is_read_back_as_it_was_created(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_kept_session_is_read_back_as_it_was_created(on: SessionsOn) {
     let home = Home::on(on).await;
     let data = json!({"näme \"x\"": "Zoë\n", "n": -1.5e-7, "big": u64::MAX, "yes": true, "none": null});
     let whose = "u/1:2 é*".repeat(16);
@@ -136,11 +134,9 @@ async fn a_kept_session_is_read_back_as_it_was_created(
     assert_eq!(home.get(id).await, Some(created));
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_get_counts_and_slides_and_tells_what_was_before(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_get_counts_and_slides_and_tells_what_was_before(on: SessionsOn) {
     let home = Home::on(on).await;
     let start = home.now();
     let id = home.keep("ada", sliding(MINUTE), json!({"a": 1})).await;
@@ -154,11 +150,9 @@ async fn a_get_counts_and_slides_and_tells_what_was_before(
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_set_merges_counts_and_slides(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_set_merges_counts_and_slides(on: SessionsOn) {
     let home = Home::on(on).await;
     let id = home.keep("ada", sliding(MINUTE), json!({"a": 1, "b": "x"})).await;
     home.elapse(MINUTE / 2).await;
@@ -180,11 +174,9 @@ async fn a_set_merges_counts_and_slides(
     assert!(home.get(id).await.expect("alive").data.is_empty());
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_late_save_overwrites_no_newer_one(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_late_save_overwrites_no_newer_one(on: SessionsOn) {
     let home = Home::on(on).await;
     let id = home.keep("ada", sliding(MINUTE), json!({})).await;
     assert!(matches!(home.set(id, &merge(json!({"a": 1})), Some(1)).await, Saved::Now(_)));
@@ -199,11 +191,9 @@ async fn a_late_save_overwrites_no_newer_one(
     assert_eq!(home.get(id).await, None);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn what_would_be_too_much_is_refused_and_changes_nothing(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn what_would_be_too_much_is_refused_and_changes_nothing(on: SessionsOn) {
     let home = Home::on(on).await;
     // `{"k":"…","l":"…"}` takes 15 bytes beside the two texts.
     let half = DATA_MAX_BYTES / 2;
@@ -225,11 +215,9 @@ async fn what_would_be_too_much_is_refused_and_changes_nothing(
     assert!(matches!(home.set(id, &merge(json!({"new": 1, "k0": null})), None).await, Saved::Now(_)));
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_kept_session_ends_at_its_exact_moment(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_kept_session_ends_at_its_exact_moment(on: SessionsOn) {
     let life = |is_fixed, age: Option<u32>| AppLife::new(MINUTE, is_fixed, age.map(|age| MINUTE * age));
     let home = Home::on(on).await;
     // Used every half minute: a sliding one goes on, a fixed one and an old one end.
@@ -269,11 +257,9 @@ async fn assert_is_over(home: &Home, id: SessionId) {
     assert!(!home.end_kept(id).await);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_session_of_one_app_is_none_of_another(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_session_of_one_app_is_none_of_another(on: SessionsOn) {
     let home = Home::on(on).await;
     let (id, other) = (home.keep("ada", sliding(MINUTE), json!({})).await, app("other"));
     let (store, now) = (&home.app_sessions, home.now());
@@ -290,11 +276,9 @@ async fn a_session_of_one_app_is_none_of_another(
     assert_eq!(home.get(id).await.expect("alive").reads, 1);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn sign_ins_and_kept_sessions_do_not_meet(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn sign_ins_and_kept_sessions_do_not_meet(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in_as(keyward::domain::ids::UserId::new(home.now()), &app("shop")).await;
     let id = home.keep(&client.user.to_string(), sliding(MINUTE * 9), json!({})).await;
@@ -315,11 +299,9 @@ async fn sign_ins_and_kept_sessions_do_not_meet(
     assert!(home.get(again).await.is_some());
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn users_are_counted_once_and_sessions_listed_by_their_activity(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn users_are_counted_once_and_sessions_listed_by_their_activity(on: SessionsOn) {
     let home = Home::on(on).await;
     let mut ids = Vec::new();
     for whose in ["ada", "bob", "ada", "eve"] {
@@ -346,11 +328,9 @@ async fn users_are_counted_once_and_sessions_listed_by_their_activity(
     assert_eq!(home.activity(MINUTE * 60).await, 2);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn all_of_a_user_and_all_of_the_app_are_ended(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn all_of_a_user_and_all_of_the_app_are_ended(on: SessionsOn) {
     let home = Home::on(on).await;
     let mut ids = BTreeSet::new();
     for number in 0..700 {

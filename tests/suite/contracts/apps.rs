@@ -1,11 +1,11 @@
 //! Apps.
 
-use crate::support::backends::{AccountHome, AccountsOn, START};
+use crate::support::backends::{AccountHome, AccountsOn, START, account_back_ends};
 use keyward::{
     domain::app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
     store::apps::Registered,
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
 fn name(text: &str) -> AppName {
     AppName::parse(text).expect("a name")
@@ -20,11 +20,9 @@ fn confidential() -> AppKind {
     AppKind::Confidential { secret_sha256: [0xA5; 32] }
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn the_default_app_is_always_there_and_public(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn the_default_app_is_always_there_and_public(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let default = AppName::default_app();
     assert!(!home.apps.remove(&default).await.unwrap());
@@ -36,11 +34,9 @@ async fn the_default_app_is_always_there_and_public(
     );
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn an_app_is_read_back_as_it_was_registered(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn an_app_is_read_back_as_it_was_registered(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let origins = ["https://shop.example.com", "http://localhost:3000", "https://[2001:db8::1]:8443"];
     for made in [app("shop", AppKind::Public, &origins), app("back-end", confidential(), &[])] {
@@ -50,9 +46,9 @@ async fn an_app_is_read_back_as_it_was_registered(
     assert_eq!(home.apps.find(&name("unknown")).await.unwrap(), None);
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn an_app_is_registered_once(#[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn) {
+async fn an_app_is_registered_once(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let first = app("shop", confidential(), &["https://shop.example.com"]);
     assert_eq!(home.apps.register(&first).await.unwrap(), Registered::Yes);
@@ -61,9 +57,9 @@ async fn an_app_is_registered_once(#[values(AccountsOn::Sqlite, AccountsOn::Post
     assert_eq!(home.apps.find(&first.name).await.unwrap(), Some(first), "and the first one stays");
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn apps_are_listed_by_name(#[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn) {
+async fn apps_are_listed_by_name(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     for text in ["zoo", "a_b", "a-b", "ab", "0"] {
         home.apps.register(&app(text, AppKind::Public, &[])).await.unwrap();
@@ -73,11 +69,9 @@ async fn apps_are_listed_by_name(#[values(AccountsOn::Sqlite, AccountsOn::Postgr
     assert_eq!(listed, ["0", "a-b", "a_b", "ab", "default", "zoo"]);
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn a_removed_app_is_gone_with_its_origins(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn a_removed_app_is_gone_with_its_origins(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let made = app("shop", AppKind::Public, &["https://shop.example.com"]);
     home.apps.register(&made).await.unwrap();
@@ -90,11 +84,9 @@ async fn a_removed_app_is_gone_with_its_origins(
     assert_eq!(home.apps.find(&again.name).await.unwrap(), Some(again));
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn an_app_is_changed_in_what_was_asked_for_alone(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn an_app_is_changed_in_what_was_asked_for_alone(on: AccountsOn) {
     let home = AccountHome::on(on).await;
     let made = app("shop", AppKind::Public, &["https://shop.example.com"]);
     home.apps.register(&made).await.unwrap();

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::support::backends::{CounterHome, CountersOn, TICK};
+use crate::support::backends::{CounterHome, CountersOn, TICK, counter_back_ends};
 use futures_util::future::join_all;
 use keyward::{
     domain::ids::SessionId,
     store::counters::{Count, Counter},
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
 const WINDOW: Duration = Duration::from_mins(1);
 
@@ -41,11 +41,9 @@ impl CounterHome {
     }
 }
 
-#[rstest]
+#[apply(counter_back_ends)]
 #[tokio::test]
-async fn a_window_begins_with_its_first_count(
-    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
-) {
+async fn a_window_begins_with_its_first_count(on: CountersOn) {
     let home = CounterHome::on(on).await;
     for counter in one_of_each() {
         home.is(home.add(&counter).await, 1, WINDOW);
@@ -54,11 +52,9 @@ async fn a_window_begins_with_its_first_count(
     }
 }
 
-#[rstest]
+#[apply(counter_back_ends)]
 #[tokio::test]
-async fn a_window_ends_to_the_millisecond_whatever_was_counted(
-    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
-) {
+async fn a_window_ends_to_the_millisecond_whatever_was_counted(on: CountersOn) {
     let home = CounterHome::on(on).await;
     for counter in one_of_each() {
         home.add(&counter).await;
@@ -70,11 +66,9 @@ async fn a_window_ends_to_the_millisecond_whatever_was_counted(
     }
 }
 
-#[rstest]
+#[apply(counter_back_ends)]
 #[tokio::test]
-async fn counters_of_different_kind_or_name_do_not_mix(
-    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
-) {
+async fn counters_of_different_kind_or_name_do_not_mix(on: CountersOn) {
     let home = CounterHome::on(on).await;
     let counters = one_of_each();
     for (more, counter) in counters.iter().enumerate() {
@@ -88,11 +82,9 @@ async fn counters_of_different_kind_or_name_do_not_mix(
     assert_eq!(home.read(&one_of_each()[..1]).await, [0], "of another session");
 }
 
-#[rstest]
+#[apply(counter_back_ends)]
 #[tokio::test]
-async fn reading_does_not_count(
-    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
-) {
+async fn reading_does_not_count(on: CountersOn) {
     let home = CounterHome::on(on).await;
     let counters = one_of_each();
     let nothing = home.counters.read(&counters, home.now()).await.unwrap();
@@ -108,11 +100,9 @@ async fn reading_does_not_count(
     assert!(home.counters.read(&[], home.now()).await.unwrap().is_empty());
 }
 
-#[rstest]
+#[apply(counter_back_ends)]
 #[tokio::test(flavor = "multi_thread")]
-async fn counts_at_the_same_time_are_all_counted(
-    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
-) {
+async fn counts_at_the_same_time_are_all_counted(on: CountersOn) {
     let home = CounterHome::on(on).await;
     for counter in one_of_each() {
         let add = || {
@@ -126,11 +116,9 @@ async fn counts_at_the_same_time_are_all_counted(
     }
 }
 
-#[rstest]
+#[apply(counter_back_ends)]
 #[tokio::test]
-async fn a_forgotten_counter_begins_anew(
-    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
-) {
+async fn a_forgotten_counter_begins_anew(on: CountersOn) {
     let home = CounterHome::on(on).await;
     let counters = one_of_each();
     for counter in &counters {
@@ -145,11 +133,9 @@ async fn a_forgotten_counter_begins_anew(
     home.is(home.add(&counters[3]).await, 1, WINDOW);
 }
 
-#[rstest]
+#[apply(counter_back_ends)]
 #[tokio::test]
-async fn what_is_taken_back_was_never_counted(
-    #[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn,
-) {
+async fn what_is_taken_back_was_never_counted(on: CountersOn) {
     let home = CounterHome::on(on).await;
     let take_back = async |counter: &Counter| home.counters.take_back(counter, home.now()).await.unwrap();
     for counter in one_of_each() {

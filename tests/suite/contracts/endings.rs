@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::backends::{GRACE, Home, SessionsOn, SignedIn};
+use crate::support::backends::{GRACE, Home, SessionsOn, SignedIn, session_back_ends};
 use keyward::{
     domain::{
         app::AppName,
@@ -12,7 +12,7 @@ use keyward::{
     },
     store::sessions::{Confirmation, Ended, Ending, Rotation},
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
 impl Home {
     async fn end_of_user(
@@ -45,11 +45,9 @@ impl Home {
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn an_ended_session_is_over_and_nothing_revives_it(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn an_ended_session_is_over_and_nothing_revives_it(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let child = home.refreshed(&client.token).await;
@@ -62,11 +60,9 @@ async fn an_ended_session_is_over_and_nothing_revives_it(
     home.is_over(&client, &child, EndReason::Logout).await;
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn ending_it_again_says_that_it_was_over_and_keeps_the_reason(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn ending_it_again_says_that_it_was_over_and_keeps_the_reason(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let owner = Some(client.user);
@@ -78,11 +74,9 @@ async fn ending_it_again_says_that_it_was_over_and_keeps_the_reason(
     assert_eq!(home.refusal(&home.claims(&client)).await, Some(EndReason::Logout));
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn the_reason_is_told_until_the_session_would_have_expired(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn the_reason_is_told_until_the_session_would_have_expired(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     home.elapse(Duration::from_hours(24)).await;
@@ -94,11 +88,9 @@ async fn the_reason_is_told_until_the_session_would_have_expired(
     assert_eq!(home.refresh(&child).await, Rotation::Expired);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn every_access_token_of_an_ended_session_is_refused(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn every_access_token_of_an_ended_session_is_refused(on: SessionsOn) {
     let home = Home::on(on).await;
     let (client, other) = (home.sign_in().await, home.sign_in().await);
     let (presented, sibling) = (home.claims(&client), home.claims(&client));
@@ -119,11 +111,9 @@ async fn every_access_token_of_an_ended_session_is_refused(
     assert_eq!(home.refusal(&alone).await, Some(EndReason::Logout));
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn without_an_owner_asked_for_an_unknown_sessions_tokens_are_refused_all_the_same(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn without_an_owner_asked_for_an_unknown_sessions_tokens_are_refused_all_the_same(on: SessionsOn) {
     let home = Home::on(on).await;
     let token = RefreshToken::first(SessionId::random(), &home.secret);
     let client = SignedIn { user: UserId::new(home.now()), token };
@@ -136,11 +126,9 @@ async fn without_an_owner_asked_for_an_unknown_sessions_tokens_are_refused_all_t
     assert_eq!(home.find(client.session()).await, None);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_session_whose_time_is_over_can_be_ended_all_the_same(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_session_whose_time_is_over_can_be_ended_all_the_same(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     home.elapse(home.lifetimes.refresh).await;
@@ -151,11 +139,9 @@ async fn a_session_whose_time_is_over_can_be_ended_all_the_same(
     assert_eq!(home.end_as(&ending).await, Ended::NotFound, "but for its owner there is none");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_session_of_another_owner_is_not_found_and_nothing_is_changed(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_session_of_another_owner_is_not_found_and_nothing_is_changed(on: SessionsOn) {
     let home = Home::on(on).await;
     let (client, stranger) = (home.sign_in().await, home.sign_in().await);
     let claims = home.claims(&client);
@@ -175,11 +161,9 @@ async fn a_session_of_another_owner_is_not_found_and_nothing_is_changed(
     assert_eq!(home.end_as(&ending).await, Ended::NotFound, "not when it is over either");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn every_session_of_a_user_but_one_is_ended(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn every_session_of_a_user_but_one_is_ended(on: SessionsOn) {
     let home = Home::on(on).await;
     let user = UserId::new(home.now());
     let mut clients = Vec::new();
@@ -204,11 +188,9 @@ async fn every_session_of_a_user_but_one_is_ended(
     home.is_alive(&stranger).await;
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn every_session_of_a_user_is_ended(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn every_session_of_a_user_is_ended(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let expired = client.clone();
@@ -226,11 +208,9 @@ async fn every_session_of_a_user_is_ended(
     home.is_alive(&again).await;
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn theft_refuses_the_sessions_access_tokens(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn theft_refuses_the_sessions_access_tokens(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let child = home.refreshed(&client.token).await;

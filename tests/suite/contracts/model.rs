@@ -8,11 +8,11 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestCaseError, TestRunner},
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
 use crate::support::{
     actor::Server,
-    backends::{Home, SessionsOn},
+    backends::{Home, SessionsOn, session_back_ends},
 };
 use keyward::{auth::error::AuthError, domain::clock::Timestamp};
 
@@ -362,9 +362,7 @@ fn explore(on: SessionsOn, cases: u32) {
     }
 }
 
-#[rstest]
-fn refresh_does_what_contract_3_says(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+#[apply(session_back_ends)]
+fn refresh_does_what_contract_3_says(on: SessionsOn) {
     explore(on, 48);
 }

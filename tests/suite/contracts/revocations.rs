@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::backends::{GRACE, Home, LIFETIMES, SessionsOn, eventually};
+use crate::support::backends::{GRACE, Home, LIFETIMES, SessionsOn, eventually, session_back_ends};
 use keyward::{
     domain::{
         claims::AccessClaims,
@@ -10,15 +10,13 @@ use keyward::{
         limits::{ACCESS_TTL_MAX, CLOCKS_APART, Lifetimes},
         session::EndReason,
     },
-    store::{revocations::Refusal, revoked::outdated::Outdated},
+    store::revocations::{Outdated, Refusal},
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_new_home_refuses_nobody_and_knows_that_it_knows(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_new_home_refuses_nobody_and_knows_that_it_knows(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     assert!(home.set.is_following());
@@ -26,22 +24,18 @@ async fn a_new_home_refuses_nobody_and_knows_that_it_knows(
     assert_eq!(home.refusal(&home.claims(&client)).await, None);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn it_goes_on_hearing_from_its_home(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn it_goes_on_hearing_from_its_home(on: SessionsOn) {
     let home = Home::on(on).await;
     home.elapse(home.lifetimes.access).await;
     eventually("heard", || home.set.unheard(home.clock.passed()).is_zero()).await;
     assert!(home.set.is_following());
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_refused_user_is_refused_until_admitted(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_refused_user_is_refused_until_admitted(on: SessionsOn) {
     let home = Home::on(on).await;
     let (client, other) = (home.sign_in().await, home.sign_in().await);
     let reason = EndReason::AccountDisabled;
@@ -55,11 +49,9 @@ async fn a_refused_user_is_refused_until_admitted(
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_revocation_lasts_until_no_token_it_is_about_can_be_alive(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_revocation_lasts_until_no_token_it_is_about_can_be_alive(on: SessionsOn) {
     let home = Home::on(on).await;
     let (ended, refused) = (home.sign_in().await, home.sign_in().await);
     let claims = [home.claims(&ended), home.claims(&refused)];
@@ -80,10 +72,10 @@ async fn a_revocation_lasts_until_no_token_it_is_about_can_be_alive(
     assert!(home.set.snapshot(home.now()).is_empty());
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
 async fn a_revocation_lasts_as_long_as_tokens_that_were_issued_under_a_longer_life(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+    on: SessionsOn,
     #[values(false, true)] refreshed_since: bool,
 ) {
     let long = Lifetimes { access: Duration::from_hours(1), ..LIFETIMES };
@@ -101,11 +93,9 @@ async fn a_revocation_lasts_as_long_as_tokens_that_were_issued_under_a_longer_li
     assert!(home.set.snapshot(home.now()).is_empty(), "and no longer");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn each_refresh_lengthens_the_refusal_to_come(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn each_refresh_lengthens_the_refusal_to_come(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     home.elapse(home.lifetimes.access / 2).await;
@@ -118,11 +108,9 @@ async fn each_refresh_lengthens_the_refusal_to_come(
     assert!(home.set.snapshot(home.now()).is_empty(), "and no longer");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_restart_forgets_no_revocation(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_restart_forgets_no_revocation(on: SessionsOn) {
     let home = Home::on(on).await;
     let (ended, refused, admitted) = (home.sign_in().await, home.sign_in().await, home.sign_in().await);
     home.end(ended.session(), EndReason::Admin).await;
@@ -143,11 +131,9 @@ async fn a_restart_forgets_no_revocation(
     assert!(home.set.snapshot(home.now()).is_empty(), "nor brings one back that is over");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn another_node_learns_of_it(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn another_node_learns_of_it(on: SessionsOn) {
     let home = Home::on(on).await;
     let node = home.another_node().await;
     let (ended, refused, thief) = (home.sign_in().await, home.sign_in().await, home.sign_in().await);
@@ -172,11 +158,9 @@ async fn another_node_learns_of_it(
     assert!(node.set.is_following());
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_token_is_refused_alone_and_until_it_is_over(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_token_is_refused_alone_and_until_it_is_over(on: SessionsOn) {
     let home = Home::on(on).await;
     let node = home.another_node().await;
     let client = home.sign_in().await;
@@ -200,11 +184,9 @@ async fn a_token_is_refused_alone_and_until_it_is_over(
     home.refreshed(&client.token).await;
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn tokens_of_before_a_change_are_outdated_and_those_of_after_pass(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn tokens_of_before_a_change_are_outdated_and_those_of_after_pass(on: SessionsOn) {
     let home = Home::on(on).await;
     let node = home.another_node().await;
     let (client, other) = (home.sign_in().await, home.sign_in().await);
@@ -233,10 +215,10 @@ async fn tokens_of_before_a_change_are_outdated_and_those_of_after_pass(
     assert!(home.set.outdated(home.now()).is_empty(), "and no longer than a token can live");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
 async fn a_user_is_disabled_and_outdated_at_once_and_each_ends_by_itself(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+    on: SessionsOn,
     #[values(true, false)] outdated_first: bool,
 ) {
     let home = Home::on(on).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::backends::{FIRST_USE, GRACE, Home, SessionsOn, TICK, TIMER};
+use crate::support::backends::{FIRST_USE, GRACE, Home, SessionsOn, TICK, TIMER, session_back_ends};
 use futures_util::future::join_all;
 use keyward::{
     domain::{
@@ -13,7 +13,7 @@ use keyward::{
     },
     store::sessions::{Confirmation, Granted, Issue, Rotation},
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
 impl Home {
     async fn is_granted(&self, policy: &ReusePolicy, token: &RefreshToken) -> bool {
@@ -34,11 +34,9 @@ impl Home {
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn the_current_token_gets_the_next_generation(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn the_current_token_gets_the_next_generation(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let created_at = home.now();
@@ -57,11 +55,9 @@ async fn the_current_token_gets_the_next_generation(
     assert_eq!((grandchild.generation(), home.generation(&client.token).await), (2, 2));
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn the_parent_of_an_unconfirmed_token_gets_that_one_again_days_later(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn the_parent_of_an_unconfirmed_token_gets_that_one_again_days_later(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let created_at = home.now();
@@ -79,12 +75,12 @@ async fn the_parent_of_an_unconfirmed_token_gets_that_one_again_days_later(
     assert_eq!(home.refreshed(&child).await.generation(), 2, "which is as good as ever");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[case::first_use(FIRST_USE)]
 #[case::timer(TIMER)]
 #[tokio::test]
 async fn the_parent_of_a_token_seen_in_use_is_good_for_the_grace_to_the_millisecond(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+    on: SessionsOn,
     #[case] policy: ReusePolicy,
 ) {
     let home = Home::on(on).await;
@@ -100,11 +96,9 @@ async fn the_parent_of_a_token_seen_in_use_is_good_for_the_grace_to_the_millisec
     home.is_ended_by_theft(&[&client.token, &child]).await;
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn under_the_timer_a_token_is_confirmed_a_grace_after_it_was_first_issued(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn under_the_timer_a_token_is_confirmed_a_grace_after_it_was_first_issued(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let child = home.refreshed(&client.token).await;
@@ -115,11 +109,9 @@ async fn under_the_timer_a_token_is_confirmed_a_grace_after_it_was_first_issued(
     home.is_ended_by_theft(&[&client.token, &child]).await;
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_token_that_was_overtaken_gets_the_current_one_for_the_grace_after_it_was_replaced(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_token_that_was_overtaken_gets_the_current_one_for_the_grace_after_it_was_replaced(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let child = home.refreshed(&client.token).await;
@@ -133,11 +125,9 @@ async fn a_token_that_was_overtaken_gets_the_current_one_for_the_grace_after_it_
     home.is_ended_by_theft(&[&client.token, &child, &grandchild]).await;
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn when_the_last_eight_were_replaced_is_remembered_and_what_is_older_is_theft(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn when_the_last_eight_were_replaced_is_remembered_and_what_is_older_is_theft(on: SessionsOn) {
     let home = Home::on(on).await;
     let first = home.sign_in().await.token;
     let mut tokens = vec![first];
@@ -152,11 +142,9 @@ async fn when_the_last_eight_were_replaced_is_remembered_and_what_is_older_is_th
     assert_eq!(home.refresh(&tokens[1]).await, Rotation::Reused, "nine before the current one");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_request_is_judged_as_of_its_arrival_however_late_it_is_carried_out(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_request_is_judged_as_of_its_arrival_however_late_it_is_carried_out(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let child = home.refreshed(&client.token).await;
@@ -170,10 +158,10 @@ async fn a_request_is_judged_as_of_its_arrival_however_late_it_is_carried_out(
     assert_eq!(home.refresh(&client.token).await, Rotation::Reused, "one that comes now");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
 async fn three_generations_in_a_row_that_were_reissued_late_are_contested(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+    on: SessionsOn,
     #[values(Contested::Alarm, Contested::End)] contested: Contested,
 ) {
     let home = Home::on(on).await;
@@ -196,11 +184,9 @@ async fn three_generations_in_a_row_that_were_reissued_late_are_contested(
     assert!(home.is_granted(&policy, &token).await, "an alarm ends nothing");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_generation_that_arrived_breaks_the_row_of_late_ones(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_generation_that_arrived_breaks_the_row_of_late_ones(on: SessionsOn) {
     let home = Home::on(on).await;
     let policy = ReusePolicy { contested: Contested::End, ..FIRST_USE };
     let mut token = home.sign_in().await.token;
@@ -214,11 +200,9 @@ async fn a_generation_that_arrived_breaks_the_row_of_late_ones(
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn the_use_of_a_refresh_token_confirms_it(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn the_use_of_a_refresh_token_confirms_it(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let child = home.refreshed(&client.token).await;
@@ -230,11 +214,9 @@ async fn the_use_of_a_refresh_token_confirms_it(
     assert_eq!(home.refresh(&client.token).await, Rotation::Reused, "replaced an hour ago");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn an_access_token_of_another_generation_confirms_nothing(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn an_access_token_of_another_generation_confirms_nothing(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     assert_eq!(home.confirm(&client.token).await, Confirmation::Seen);
@@ -249,11 +231,9 @@ async fn an_access_token_of_another_generation_confirms_nothing(
     assert_eq!(home.generation(&child).await, 1);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_new_generation_is_not_confirmed_by_the_one_before(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_new_generation_is_not_confirmed_by_the_one_before(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let child = home.refreshed(&client.token).await;
@@ -263,11 +243,9 @@ async fn a_new_generation_is_not_confirmed_by_the_one_before(
     assert!(home.is_granted(&FIRST_USE, &child).await);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_token_newer_than_the_record_is_followed(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_token_newer_than_the_record_is_followed(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let lost = client.token.successor(&home.secret).successor(&home.secret);
@@ -278,11 +256,9 @@ async fn a_token_newer_than_the_record_is_followed(
     assert_eq!(home.refresh(&client.token).await, Rotation::Reused);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_at_once_with_one_token_all_get_the_one_child(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn fifty_at_once_with_one_token_all_get_the_one_child(on: SessionsOn) {
     let home = Home::on(on).await;
     let nodes = [home.another_node().await, home.another_node().await];
     let client = home.sign_in().await;
@@ -301,11 +277,9 @@ async fn fifty_at_once_with_one_token_all_get_the_one_child(
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_restart_forgets_no_rotation_and_no_confirmation(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_restart_forgets_no_rotation_and_no_confirmation(on: SessionsOn) {
     let home = Home::on(on).await;
     let (first, second) = (home.sign_in().await, home.sign_in().await);
     let child = home.refreshed(&first.token).await;

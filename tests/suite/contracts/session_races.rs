@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use crate::support::backends::{FIRST_USE, Home, SessionsOn};
+use crate::support::backends::{FIRST_USE, Home, SessionsOn, session_back_ends};
 use keyward::{
     domain::{
         app::AppName,
@@ -16,7 +16,7 @@ use keyward::{
     },
     store::sessions::{Confirmation, Ended, Ending, Rotation, SessionStore},
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
 const ROUNDS: usize = 12;
 const USERS: usize = 8;
@@ -63,11 +63,9 @@ impl Busy {
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_end_that_races_refreshes_checks_and_lists_is_final(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn an_end_that_races_refreshes_checks_and_lists_is_final(on: SessionsOn) {
     let home = Home::on(on).await;
     let nodes = [home.sessions.clone(), home.another_node().await.sessions];
     for round in 0..ROUNDS {

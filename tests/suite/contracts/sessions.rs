@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, num::NonZeroU32, time::Duration};
 
-use crate::support::backends::{Home, LIFETIMES, SessionsOn, SignedIn, TICK};
+use crate::support::backends::{Home, LIFETIMES, SessionsOn, SignedIn, TICK, session_back_ends};
 use keyward::{
     domain::{
         app::AppName,
@@ -13,7 +13,7 @@ use keyward::{
     },
     store::sessions::{Confirmation, Ended, Rotation},
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -37,11 +37,9 @@ impl Home {
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_session_is_read_back_as_it_was_opened(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_session_is_read_back_as_it_was_opened(on: SessionsOn) {
     let home = Home::on(on).await;
     let devices = [
         Device::new(Some("Zoë's téléphone"), "2001:db8::7".parse().ok(), Some("Browser/1 (\"x\"; y)")),
@@ -59,11 +57,9 @@ async fn a_session_is_read_back_as_it_was_opened(
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_session_opened_again_after_a_lost_answer_is_the_same(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_session_opened_again_after_a_lost_answer_is_the_same(on: SessionsOn) {
     let home = Home::on(on).await;
     let (id, user) = (SessionId::random(), UserId::new(home.now()));
     let device = Device::new(None, None, None);
@@ -82,11 +78,9 @@ async fn a_session_opened_again_after_a_lost_answer_is_the_same(
     assert_eq!(home.refresh(&token).await, Rotation::Ended(EndReason::Logout));
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_session_nobody_opened_is_not_found(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_session_nobody_opened_is_not_found(on: SessionsOn) {
     let home = Home::on(on).await;
     let token = RefreshToken::first(SessionId::random(), &home.secret);
     assert_eq!(home.find(token.session()).await, None);
@@ -98,11 +92,9 @@ async fn a_session_nobody_opened_is_not_found(
     assert!(home.ids_of_app(&AppName::default_app(), 10).await.is_empty());
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_users_sessions_are_listed_the_most_recently_active_first(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_users_sessions_are_listed_the_most_recently_active_first(on: SessionsOn) {
     let home = Home::on(on).await;
     let (user, other) = (UserId::new(home.now()), UserId::new(home.now()));
     let mut clients = Vec::new();
@@ -121,11 +113,9 @@ async fn a_users_sessions_are_listed_the_most_recently_active_first(
     assert_eq!(home.ids_of_user(user).await, [second, first, third], "and so is a touch");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn an_apps_sessions_are_listed_page_by_page(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn an_apps_sessions_are_listed_page_by_page(on: SessionsOn) {
     let home = Home::on(on).await;
     let mut opened = Vec::new();
     for _ in 0..5 {
@@ -140,11 +130,9 @@ async fn an_apps_sessions_are_listed_page_by_page(
     assert!(home.ids_of_app(&app("empty"), 2).await.is_empty());
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn sessions_of_one_moment_are_each_listed_once(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn sessions_of_one_moment_are_each_listed_once(on: SessionsOn) {
     let home = Home::on(on).await;
     let mut opened = Vec::new();
     for _ in 0..7 {
@@ -156,11 +144,9 @@ async fn sessions_of_one_moment_are_each_listed_once(
     assert_eq!(listed, opened);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_touch_is_noted_and_lengthens_nothing(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_touch_is_noted_and_lengthens_nothing(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let opened = home.find(client.session()).await.expect("alive");
@@ -173,11 +159,9 @@ async fn a_touch_is_noted_and_lengthens_nothing(
     assert_eq!(home.find(client.session()).await, Some(touched), "late news changes nothing");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_session_left_alone_is_over_after_the_refresh_lifetime(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_session_left_alone_is_over_after_the_refresh_lifetime(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
     let moment = home.elapse_almost(home.lifetimes.refresh).await;
@@ -195,11 +179,9 @@ async fn a_session_left_alone_is_over_after_the_refresh_lifetime(
     assert_eq!(home.find(client.session()).await, None, "and a touch does not revive it");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn each_refresh_begins_the_lifetime_anew(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn each_refresh_begins_the_lifetime_anew(on: SessionsOn) {
     let home = Home::on(on).await;
     let mut token = home.sign_in().await.token;
     for _ in 0..5 {
@@ -210,11 +192,9 @@ async fn each_refresh_begins_the_lifetime_anew(
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn no_refresh_goes_past_the_sessions_greatest_age(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn no_refresh_goes_past_the_sessions_greatest_age(on: SessionsOn) {
     let home = Home::with(on, Lifetimes { session_max_age: Some(DAY * 10), ..LIFETIMES }).await;
     let client = home.sign_in().await;
     let end = home.now() + DAY * 10;
@@ -234,11 +214,9 @@ async fn no_refresh_goes_past_the_sessions_greatest_age(
     assert_eq!(home.find(client.session()).await, None);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_session_younger_in_age_than_its_refresh_lifetime_ends_with_its_age(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_session_younger_in_age_than_its_refresh_lifetime_ends_with_its_age(on: SessionsOn) {
     let home = Home::with(on, Lifetimes { session_max_age: Some(DAY), ..LIFETIMES }).await;
     let client = home.sign_in().await;
     let opened = home.find(client.session()).await.expect("alive");
@@ -247,11 +225,9 @@ async fn a_session_younger_in_age_than_its_refresh_lifetime_ends_with_its_age(
     assert_eq!(home.refresh(&client.token).await, Rotation::Expired);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn without_a_greatest_age_a_session_lives_as_long_as_it_is_used(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn without_a_greatest_age_a_session_lives_as_long_as_it_is_used(on: SessionsOn) {
     let home = Home::with(on, Lifetimes { session_max_age: None, ..LIFETIMES }).await;
     let mut token = home.sign_in().await.token;
     for _ in 0..100 {
@@ -261,19 +237,15 @@ async fn without_a_greatest_age_a_session_lives_as_long_as_it_is_used(
     assert_eq!(home.end(token.session(), EndReason::Logout).await, Ended::Now);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_store_that_works_says_so(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_store_that_works_says_so(on: SessionsOn) {
     Home::on(on).await.sessions.ping().await.expect("it answers");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn when_one_more_is_opened_than_a_user_may_have_the_one_unused_for_longest_ends(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn when_one_more_is_opened_than_a_user_may_have_the_one_unused_for_longest_ends(on: SessionsOn) {
     let home = Home::on(on).await;
     let user = UserId::new(home.now());
     let open = async || {
@@ -294,11 +266,9 @@ async fn when_one_more_is_opened_than_a_user_may_have_the_one_unused_for_longest
     assert_eq!(home.ids_of_user(stranger.user).await, [stranger.session()], "others are counted apart");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_users_many_sessions_are_listed_by_pages_and_all_end(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_users_many_sessions_are_listed_by_pages_and_all_end(on: SessionsOn) {
     let home = Home::on(on).await;
     let user = UserId::new(home.now());
     let mut opened = BTreeSet::new();

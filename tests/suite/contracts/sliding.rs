@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::backends::{Home, LIFETIMES, SessionsOn};
+use crate::support::backends::{Home, LIFETIMES, SessionsOn, session_back_ends};
 use keyward::{
     domain::{
         app::AppName,
@@ -13,7 +13,7 @@ use keyward::{
     },
     store::sessions::Slide,
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -41,11 +41,9 @@ impl Home {
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn each_sight_lets_it_go_on_and_silence_ends_it(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn each_sight_lets_it_go_on_and_silence_ends_it(on: SessionsOn) {
     let home = Home::on(on).await;
     let (user, session) = home.visit().await;
     for _ in 0..3 {
@@ -59,11 +57,9 @@ async fn each_sight_lets_it_go_on_and_silence_ends_it(
     assert!(home.ids_of_user(user).await.is_empty());
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn its_longest_life_is_not_prolonged(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn its_longest_life_is_not_prolonged(on: SessionsOn) {
     let lifetimes = Lifetimes { refresh: HOUR * 3, session_max_age: Some(HOUR * 5), ..LIFETIMES };
     let home = Home::with(on, lifetimes).await;
     let (_, session) = home.visit().await;
@@ -77,11 +73,9 @@ async fn its_longest_life_is_not_prolonged(
     assert_eq!(home.slide(session).await, Slide::Expired);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn once_ended_no_sight_brings_it_back(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn once_ended_no_sight_brings_it_back(on: SessionsOn) {
     let home = Home::on(on).await;
     let (user, session) = home.visit().await;
     let node = home.another_node().await;
@@ -94,11 +88,9 @@ async fn once_ended_no_sight_brings_it_back(
     assert_eq!(home.slide(SessionId::random()).await, Slide::Expired);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn an_end_that_races_its_sights_is_final(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn an_end_that_races_its_sights_is_final(on: SessionsOn) {
     let home = Home::on(on).await;
     let node = home.another_node().await;
     for _ in 0..10 {

@@ -12,7 +12,6 @@ use crate::api::{
     raw::Raw,
 };
 
-/// Which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Caddy,
@@ -130,7 +129,6 @@ impl Gateway {
         answer.filter(|answer| answer.status != 404).map(drop)
     }
 
-    /// What it printed.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }

@@ -15,7 +15,7 @@ use keyward::{
         error::KeyError,
         ring::KeyRing,
         schedule::{PUBLISH_LEAD, Retirement},
-        sealer::{CannotOpen, Purpose, Sealer},
+        sealer::{OpenError, Purpose, Sealer},
         sealing::SealingState,
     },
 };
@@ -70,11 +70,9 @@ fn a_text_in_which_any_bit_was_changed_does_not_open() {
             changed[place] ^= 1 << bit;
             let opened = ring.sealer().open(PURPOSE, &URL_SAFE_NO_PAD.encode(&changed));
             let expected = match place {
-                0 => CannotOpen::Version,
-                1..=8 => {
-                    CannotOpen::Key(SealingKeyId::from_bytes(changed[1..9].try_into().expect("8 bytes")))
-                }
-                _ => CannotOpen::Invalid,
+                0 => OpenError::Version,
+                1..=8 => OpenError::Key(SealingKeyId::from_bytes(changed[1..9].try_into().expect("8 bytes"))),
+                _ => OpenError::Invalid,
             };
             assert_eq!(opened.err(), Some(expected), "byte {place}, bit {bit}");
         }
@@ -83,7 +81,7 @@ fn a_text_in_which_any_bit_was_changed_does_not_open() {
         assert!(ring.sealer().open(PURPOSE, &URL_SAFE_NO_PAD.encode(&bytes[..length])).is_err(), "{length}");
     }
     let longer = [&bytes[..], &[0]].concat();
-    assert_eq!(ring.sealer().open(PURPOSE, &URL_SAFE_NO_PAD.encode(longer)).err(), Some(CannotOpen::Invalid));
+    assert_eq!(ring.sealer().open(PURPOSE, &URL_SAFE_NO_PAD.encode(longer)).err(), Some(OpenError::Invalid));
 }
 
 #[test]
@@ -92,7 +90,7 @@ fn a_text_has_one_form() {
     let ring = begun(&home);
     let text = sealed(ring.sealer());
     for other in [format!("{text}="), format!(" {text}"), format!("{text}\n"), text.replace('_', "/") + "+"] {
-        assert_eq!(ring.sealer().open(PURPOSE, &other).err(), Some(CannotOpen::Invalid), "{other}");
+        assert_eq!(ring.sealer().open(PURPOSE, &other).err(), Some(OpenError::Invalid), "{other}");
     }
     opens(ring.sealer(), &text);
 }
@@ -106,7 +104,7 @@ fn what_was_sealed_for_one_purpose_opens_for_no_other() {
         [("other", "alice"), ("test", "bob"), ("test", ""), ("", "testalice"), ("testalice", "")]
     {
         let opened = ring.sealer().open(Purpose::new(what, whose), &text);
-        assert_eq!(opened.err(), Some(CannotOpen::Invalid), "{what} {whose}");
+        assert_eq!(opened.err(), Some(OpenError::Invalid), "{what} {whose}");
     }
     opens(ring.sealer(), &text);
 }
@@ -116,7 +114,7 @@ fn another_installation_opens_nothing() {
     let (home, stranger) = (Home::new(), Home::new());
     let (ring, other) = (begun(&home), begun(&stranger));
     let opened = other.sealer().open(PURPOSE, &sealed(ring.sealer()));
-    assert_eq!(opened.err(), Some(CannotOpen::Key(ring.sealer().sealing().expect("a key"))));
+    assert_eq!(opened.err(), Some(OpenError::Key(ring.sealer().sealing().expect("a key"))));
 }
 
 #[test]
@@ -162,7 +160,7 @@ fn texts_of_unknown_keys_make_nobody_read_all_the_time() {
     let old = ring.sealer().sealing().expect("a key");
     ring.sealer().retire(old, Retirement::Compromised).expect("retired");
     let text = sealed(ring.sealer());
-    assert_eq!(late.sealer().open(PURPOSE, &text).err(), Some(CannotOpen::Key(id)), "it has just read");
+    assert_eq!(late.sealer().open(PURPOSE, &text).err(), Some(OpenError::Key(id)), "it has just read");
     home.clock.advance(Duration::from_secs(1));
     opens(late.sealer(), &text);
 }
@@ -181,7 +179,7 @@ fn what_a_retired_key_sealed_opens_no_more() {
     assert!(!ring.sealer().retire(old, Retirement::Orderly).expect("retired before"));
     other.reload().expect("read again");
     for ring in [&ring, &other] {
-        assert_eq!(ring.sealer().open(PURPOSE, &text).err(), Some(CannotOpen::Key(old)));
+        assert_eq!(ring.sealer().open(PURPOSE, &text).err(), Some(OpenError::Key(old)));
         assert_eq!(states(ring.sealer()), [SealingState::Sealing]);
     }
 }

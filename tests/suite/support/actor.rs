@@ -35,7 +35,6 @@ use tempfile::TempDir;
 
 /// The name of the user every server begins with.
 pub const USER: &str = "Ada";
-/// Their password.
 pub const PASSWORD: &str = "seven words make a fine passphrase indeed";
 
 /// What a test may want otherwise.
@@ -64,7 +63,6 @@ impl Default for Options {
     }
 }
 
-/// A server.
 pub struct Server {
     pub auth: Arc<Auth>,
     pub home: Home,

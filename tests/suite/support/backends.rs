@@ -31,38 +31,48 @@ use keyward::{
         sqlite::SqliteStore,
     },
 };
+use rstest_reuse::template;
 use tempfile::TempDir;
 
 /// Where accounts and apps can live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountsOn {
-    /// One SQLite file.
     Sqlite,
-    /// A PostgreSQL database.
     Postgres,
 }
+
+/// For a promise that every back end of accounts makes: `#[apply(account_back_ends)]`, with `on: AccountsOn`.
+#[template]
+#[rstest::rstest]
+fn account_back_ends(#[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn) {}
 
 /// Where sessions and revocations can live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionsOn {
-    /// One SQLite file.
     Sqlite,
-    /// A single Redis.
     Redis,
     /// A Redis Cluster of three masters.
     Cluster,
 }
 
+/// For a promise that every back end of sessions makes.
+#[template]
+#[rstest::rstest]
+fn session_back_ends(#[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn) {}
+
 /// Where counters can live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountersOn {
-    /// This process.
     Memory,
-    /// A single Redis.
     Redis,
     /// A Redis Cluster of three masters.
     Cluster,
 }
+
+/// For a promise that every back end of counters makes.
+#[template]
+#[rstest::rstest]
+fn counter_back_ends(#[values(CountersOn::Memory, CountersOn::Redis, CountersOn::Cluster)] on: CountersOn) {}
 
 /// When every test begins.
 pub const START: Timestamp = Timestamp::from_secs(2_000_000_000);

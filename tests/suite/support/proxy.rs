@@ -61,7 +61,6 @@ pub struct Proxy {
 /// Where commands wait, once as many have passed as may.
 struct Gate {
     may_pass: watch::Sender<i64>,
-    /// Whether one waits.
     holds: watch::Sender<bool>,
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::support::{
     actor::{Options, PASSWORD, Server, USER, name, password, signed_in},
-    backends::{Home, SessionsOn},
+    backends::{Home, SessionsOn, session_back_ends},
 };
 use keyward::{
     auth::{
@@ -22,6 +22,7 @@ use keyward::{
     },
 };
 use rstest::rstest;
+use rstest_reuse::apply;
 use rusqlite::Connection;
 
 const OTHER: &str = "another passphrase of seven odd words";
@@ -41,11 +42,9 @@ fn login_to(app: Option<&AppName>) -> Login {
     Login { username: name(USER), password: password(PASSWORD), app: app.cloned(), device, kept: Vec::new() }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_role_that_is_taken_away_passes_no_more_and_the_session_goes_on(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_role_that_is_taken_away_passes_no_more_and_the_session_goes_on(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     let other = server.second_node(Options::default()).await;
     server.elapse(Duration::from_millis(300)).await;
@@ -95,11 +94,9 @@ async fn a_token_of_a_node_whose_clock_is_ahead_is_outdated_all_the_same() {
     server.check(&far_later).await.expect("issued well after it");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_change_of_roles_that_was_cut_short_is_completed_by_the_next_try(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_change_of_roles_that_was_cut_short_is_completed_by_the_next_try(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     let tokens = server.login().await;
     let wanted = change(&[], &["reader"]);
@@ -137,10 +134,10 @@ async fn a_session_cookie_has_the_roles_of_now_and_is_never_outdated() {
     assert_eq!(caller.claims().roles, change(&["editor"], &[]).add);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
 async fn a_password_change_that_was_cut_short_leaves_no_thief_in(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
+    on: SessionsOn,
     #[values(true, false)] by_operator: bool,
 ) {
     let server = Server::on(Home::on(on).await).await;
@@ -164,12 +161,9 @@ async fn a_password_change_that_was_cut_short_leaves_no_thief_in(
     assert_eq!(code(server.try_login(USER, PASSWORD, None).await), Some("invalid_credentials"));
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_disabling_that_was_cut_short_revives_nothing(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-    #[values(true, false)] again: bool,
-) {
+async fn a_disabling_that_was_cut_short_revives_nothing(on: SessionsOn, #[values(true, false)] again: bool) {
     let server = Server::on(Home::on(on).await).await;
     let old = server.login().await;
     server.check(&old.access_token).await.expect("in");
@@ -194,11 +188,9 @@ fn restore_as_active(server: &Server) {
     file.execute("UPDATE users SET status = 'active'", []).expect("restored");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn who_is_active_as_the_accounts_have_it_signs_in_and_is_let_in(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn who_is_active_as_the_accounts_have_it_signs_in_and_is_let_in(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     let old = server.login().await;
     server.auth.disable(server.user.id).await.expect("disabled");

@@ -36,7 +36,6 @@ impl Cut {
     }
 }
 
-/// The store.
 pub struct Faulty {
     pub accounts: Arc<dyn AccountStore>,
     pub cut: Arc<Cut>,

@@ -11,7 +11,7 @@ use std::{
 
 use crate::support::{
     actor::{Options, PASSWORD, Server, USER, name, password},
-    backends::{Home, SessionsOn},
+    backends::{Home, SessionsOn, session_back_ends},
 };
 use futures_util::future::join_all;
 use keyward::{
@@ -19,7 +19,7 @@ use keyward::{
     domain::{app::AppName, session::Device},
     store::revocations::Subject,
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
 fn code<T>(answer: Result<T, AuthError>) -> &'static str {
     answer.err().map_or("granted", |error| error.code())
@@ -137,11 +137,9 @@ async fn a_household_that_signs_in_at_once_on_an_idle_server_all_gets_in() {
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn one_address_makes_only_so_many_accounts_in_a_window(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn one_address_makes_only_so_many_accounts_in_a_window(on: SessionsOn) {
     let options = Options { signup_open: true, ..Options::default() };
     let server = Server::with(Home::on(on).await, options).await;
     for taken in 0..25 {
@@ -181,11 +179,9 @@ async fn a_refused_sign_up_costs_no_hash() {
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn one_session_leaves_only_so_many_revoked_tokens_for_everybody_to_keep(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn one_session_leaves_only_so_many_revoked_tokens_for_everybody_to_keep(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     let app = AppName::default_app();
     let mut tokens = server.login().await;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::support::{
     actor::{Options, PASSWORD, Server, USER, name, password, signed_in},
-    backends::{Home, SessionsOn},
+    backends::{Home, SessionsOn, session_back_ends},
 };
 use keyward::{
     auth::{
@@ -15,7 +15,7 @@ use keyward::{
     },
     domain::session::Device,
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
 const HOME: &str = "192.0.2.1";
 const ELSEWHERE: &str = "198.51.100.7";
@@ -49,11 +49,9 @@ async fn lock(server: &Server) {
     assert_eq!(code(try_with(server, PASSWORD, ELSEWHERE, &[]).await), "too_many_attempts");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn no_more_passwords_are_compared_than_may_fail_on_however_many_threads_and_nodes(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn no_more_passwords_are_compared_than_may_fail_on_however_many_threads_and_nodes(on: SessionsOn) {
     let options = Options { hash_threads: 8, ..Options::default() };
     let server = Server::with(Home::on(on).await, options).await;
     let nodes = match on {
@@ -76,11 +74,9 @@ async fn no_more_passwords_are_compared_than_may_fail_on_however_many_threads_an
     assert_eq!(compared, 10);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn right_passwords_of_one_user_at_once_are_no_failures_of_each_other(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn right_passwords_of_one_user_at_once_are_no_failures_of_each_other(on: SessionsOn) {
     let options = Options { hash_threads: 16, ..Options::default() };
     let server = Server::with(Home::on(on).await, options).await;
     for round in 0..3 {
@@ -98,11 +94,9 @@ async fn right_passwords_of_one_user_at_once_are_no_failures_of_each_other(
     assert_eq!(code(try_with(&server, "wrong", HOME, &[]).await), "too_many_attempts");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn an_owner_gets_in_from_an_address_of_theirs_while_strangers_fail_at_the_account(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn an_owner_gets_in_from_an_address_of_theirs_while_strangers_fail_at_the_account(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     try_with(&server, PASSWORD, HOME, &[]).await.expect("signed in");
     server.elapse(Duration::from_hours(24 * 20)).await;
@@ -128,11 +122,9 @@ async fn an_address_is_known_for_a_month_and_to_one_account() {
     assert_eq!(code(wrong), "invalid_credentials");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn an_owner_gets_in_on_a_device_of_theirs_from_wherever_it_is(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn an_owner_gets_in_on_a_device_of_theirs_from_wherever_it_is(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     let device = server.auth.device_token(server.user.id, &[]).expect("one to keep");
     assert!(server.auth.device_token(server.user.id, &[device.expose().to_owned()]).is_none(), "it has one");
@@ -148,11 +140,9 @@ async fn an_owner_gets_in_on_a_device_of_theirs_from_wherever_it_is(
     assert_eq!(code(answer), "too_many_attempts", "another account's device");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_stolen_device_token_opens_no_more_than_a_few_guesses(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_stolen_device_token_opens_no_more_than_a_few_guesses(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     let device = server.auth.device_token(server.user.id, &[]).expect("one to keep");
     lock(&server).await;
@@ -166,11 +156,9 @@ async fn a_stolen_device_token_opens_no_more_than_a_few_guesses(
     assert_eq!(compared, 10);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_living_session_of_the_account_speaks_for_its_browser(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_living_session_of_the_account_speaks_for_its_browser(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     let tokens = try_with(&server, PASSWORD, HOME, &[]).await.expect("signed in");
     let SessionGrant { token, .. } =
@@ -184,11 +172,9 @@ async fn a_living_session_of_the_account_speaks_for_its_browser(
     assert_eq!(code(try_with(&server, PASSWORD, "198.51.100.8", &gone).await), "too_many_attempts");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_password_is_changed_in_a_session_while_strangers_fail_at_the_account(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_password_is_changed_in_a_session_while_strangers_fail_at_the_account(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     let tokens = try_with(&server, PASSWORD, HOME, &[]).await.expect("signed in");
     lock(&server).await;
@@ -231,11 +217,9 @@ async fn forgiven(on: SessionsOn, forgive: impl AsyncFn(&Auth, &Server)) {
     }
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn unlocking_an_account_forgives_its_failures_wherever_they_were(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn unlocking_an_account_forgives_its_failures_wherever_they_were(on: SessionsOn) {
     forgiven(on, async |operator, server| {
         operator.unlock(&server.user.username).await.expect("unlocked");
         assert_eq!(code(operator.unlock(&name("nobody")).await), "not_found");
@@ -243,11 +227,9 @@ async fn unlocking_an_account_forgives_its_failures_wherever_they_were(
     .await;
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_password_that_an_operator_sets_forgives_the_failures_at_the_old_one(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_password_that_an_operator_sets_forgives_the_failures_at_the_old_one(on: SessionsOn) {
     forgiven(on, async |operator, server| {
         let new = password("another passphrase of seven odd words");
         operator.set_password(&server.user, &new).await.expect("set");

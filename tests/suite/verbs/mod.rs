@@ -13,21 +13,20 @@ use std::{sync::Arc, time::Duration};
 
 use crate::support::{
     actor::{Options, PASSWORD, Server, USER, at_once, name, password},
-    backends::{Home, SessionsOn},
+    backends::{Home, SessionsOn, session_back_ends},
 };
 use keyward::{
     auth::{accounts::NewAccount, error::AuthError},
     domain::session::EndReason,
 };
 use rstest::rstest;
+use rstest_reuse::apply;
 
 const OTHER: &str = "another passphrase of seven odd words";
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn fifty_callers_with_one_token_all_get_the_same_child(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn fifty_callers_with_one_token_all_get_the_same_child(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     let first = server.login().await;
     let answers = server.refresh_at_once(first.refresh_token.expose(), 50).await;
@@ -52,11 +51,9 @@ async fn fifty_callers_on_two_nodes_all_get_the_same_child(
     assert!(children.iter().all(|child| child.generation() == 1 && child == &children[0]));
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_session_never_gets_more_than_its_limit_in_a_window(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_session_never_gets_more_than_its_limit_in_a_window(on: SessionsOn) {
     let options = Options { session_limit: 20, ..Options::default() };
     let server = Server::with(Home::on(on).await, options).await;
     let tokens = server.login().await;
@@ -79,11 +76,9 @@ async fn a_session_never_gets_more_than_its_limit_in_a_window(
     assert_eq!(server.pass(&tokens.access_token).await.expect("a new window").rate.remaining, 19);
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn ten_failures_from_one_address_stop_that_pair_and_nobody_else(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn ten_failures_from_one_address_stop_that_pair_and_nobody_else(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     for _ in 0..10 {
         let refused = server.try_login(USER, "wrong", Some("192.0.2.1")).await;
@@ -146,11 +141,9 @@ async fn a_full_queue_is_refused_at_once_and_clears() {
     server.login().await;
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_password_change_ends_every_other_session(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_password_change_ends_every_other_session(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     let (mine, other) = (server.login().await, server.login().await);
     let caller = server.auth.identify(&mine.access_token).await.expect("signed in");
@@ -164,11 +157,9 @@ async fn a_password_change_ends_every_other_session(
     server.try_login(USER, OTHER, None).await.expect("the new one");
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_disabled_account_is_out_at_once_and_an_enabled_one_signs_in_anew(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_disabled_account_is_out_at_once_and_an_enabled_one_signs_in_anew(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     let tokens = server.login().await;
     server.check(&tokens.access_token).await.expect("passes");
@@ -234,11 +225,9 @@ async fn names_differ_by_more_than_case() {
     assert_eq!(server.auth.add_account(new).await.err().map(|error| error.code()), Some("username_taken"));
 }
 
-#[rstest]
+#[apply(session_back_ends)]
 #[tokio::test]
-async fn a_token_is_over_at_its_exact_second(
-    #[values(SessionsOn::Sqlite, SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
-) {
+async fn a_token_is_over_at_its_exact_second(on: SessionsOn) {
     let server = Server::on(Home::on(on).await).await;
     let tokens = server.login().await;
     let claims = server.pass(&tokens.access_token).await.expect("passes").caller.claims().clone();

@@ -16,7 +16,7 @@ use futures_util::FutureExt;
 use keyward::{
     auth::{
         error::AuthError,
-        revocations::{Entry, News, WATCHES, Watch},
+        revocations::{News, Notice, WATCHES, Watch},
     },
     domain::{
         app::AppName,
@@ -25,8 +25,8 @@ use keyward::{
         session::EndReason,
     },
     store::{
-        revocations::{Change, Revocation, Subject},
-        revoked::{log::KEPT, outdated::Outdated, set::RevocationSet},
+        revocations::{Change, Outdated, Revocation, Subject},
+        revoked::{log::KEPT, set::RevocationSet},
     },
 };
 use proptest::{
@@ -114,7 +114,7 @@ impl<'a> Verifier<'a> {
     }
 
     fn take(&mut self, news: News) {
-        let known = |entry: Entry| ((entry.claim, entry.value), (entry.until, entry.issued_before));
+        let known = |entry: Notice| ((entry.claim, entry.value), (entry.until, entry.issued_before));
         match news {
             News::Snapshot { first, entries, at } => {
                 if first {

@@ -16,12 +16,12 @@ use crate::{
 };
 
 /// A row, by the id it is named with in errors.
-struct Record<'a> {
+struct NamedRow<'a> {
     row: &'a Row,
     id: String,
 }
 
-impl Record<'_> {
+impl NamedRow<'_> {
     /// The value of a column, given as `table.column`.
     fn value<'r, T: FromSql<'r>>(&'r self, place: &'static str) -> Result<T, StoreError> {
         let column = place.rsplit_once('.').map_or(place, |(_, column)| column);
@@ -47,7 +47,7 @@ impl Record<'_> {
 /// A row of `users` with its hash.
 pub(in crate::store::postgres) fn account(row: &Row) -> Result<Account, StoreError> {
     let user = user(row)?;
-    let record = Record { row, id: user.id.to_string() };
+    let record = NamedRow { row, id: user.id.to_string() };
     let password_hash = PasswordHash::from_phc(record.value("users.password_hash")?);
     let pardons: i64 = record.value("users.pardons")?;
     let pardons = u32::try_from(pardons).map_err(|_| record.corrupt("users.pardons"))?;
@@ -56,9 +56,9 @@ pub(in crate::store::postgres) fn account(row: &Row) -> Result<Account, StoreErr
 
 /// A row of `users`.
 pub(in crate::store::postgres) fn user(row: &Row) -> Result<User, StoreError> {
-    let unnamed = Record { row, id: "a row".to_owned() };
+    let unnamed = NamedRow { row, id: "a row".to_owned() };
     let id: Uuid = unnamed.value("users.id")?;
-    let record = Record { row, id: id.to_string() };
+    let record = NamedRow { row, id: id.to_string() };
     let email: Option<&str> = record.value("users.email")?;
     let email = email.map(|text| Email::known(text).map_err(|_| record.corrupt("users.email")));
     Ok(User {
@@ -75,8 +75,8 @@ pub(in crate::store::postgres) fn user(row: &Row) -> Result<User, StoreError> {
 
 /// A row of `apps`.
 pub(in crate::store::postgres) fn app(row: &Row) -> Result<App, StoreError> {
-    let unnamed = Record { row, id: "a row".to_owned() };
-    let record = Record { row, id: unnamed.value("apps.name")? };
+    let unnamed = NamedRow { row, id: "a row".to_owned() };
+    let record = NamedRow { row, id: unnamed.value("apps.name")? };
     let secret: Option<&[u8]> = record.value("apps.secret_sha256")?;
     let secret = secret.map(|hash| hash.try_into().map_err(|_| record.corrupt("apps.secret_sha256")));
     Ok(App {

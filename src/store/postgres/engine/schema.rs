@@ -11,7 +11,7 @@ use super::{
 };
 use crate::store::{
     postgres::StoreError,
-    schema::{Schema, Step, TooNew},
+    schema::{Schema, SchemaStep, TooNew},
 };
 
 refinery::embed_migrations!("migrations/postgres");
@@ -65,7 +65,7 @@ pub(in crate::store::postgres) async fn state(pool: &Pool) -> Result<Schema, Sto
     if !pool.query(IS_MIGRATED, &[]).await?.is_empty() {
         for row in pool.query(TAKEN, &[]).await? {
             let version = row.try_get(0).map_err(errors::of_statement)?;
-            taken.push(Step { version, name: row.try_get(1).map_err(errors::of_statement)? });
+            taken.push(SchemaStep { version, name: row.try_get(1).map_err(errors::of_statement)? });
         }
     }
     Ok(Schema::of(&known(), &taken))
@@ -89,8 +89,8 @@ pub(in crate::store::postgres) fn tables() -> Vec<String> {
     made.chain(["refinery_schema_history"]).map(str::to_owned).collect()
 }
 
-fn known() -> Vec<Step> {
+fn known() -> Vec<SchemaStep> {
     let runner = migrations::runner();
-    let step = |step: &refinery::Migration| Step { version: step.version(), name: step.to_string() };
+    let step = |step: &refinery::Migration| SchemaStep { version: step.version(), name: step.to_string() };
     runner.get_migrations().iter().map(step).collect()
 }

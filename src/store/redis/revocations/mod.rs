@@ -22,8 +22,8 @@ use crate::{
     },
     store::{
         error::StoreError,
-        revocations::{Refusal, Revocation, RevocationStore, Subject},
-        revoked::{outdated::Outdated, set::RevocationSet},
+        revocations::{Outdated, Refusal, Revocation, RevocationStore, Subject},
+        revoked::set::RevocationSet,
     },
 };
 

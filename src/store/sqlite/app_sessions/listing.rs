@@ -37,12 +37,12 @@ const OF_APP: &str = "SELECT id, app, user_id, ip, data, reads, writes, ttl, is_
     ORDER BY last_seen_at DESC, id LIMIT :limit";
 
 /// A row: the session, and what of it is not shown.
-pub(in crate::store::sqlite) struct Record {
+pub(in crate::store::sqlite) struct KeptSession {
     pub(in crate::store::sqlite) session: AppSession,
     ends_at: Option<Timestamp>,
 }
 
-impl Record {
+impl KeptSession {
     /// When it was last active and when it is over, if it is used now. Neither goes back: of two nodes
     /// whose clocks differ, the later one stays.
     pub(in crate::store::sqlite) fn used_at(&self, now: Timestamp) -> (Timestamp, Timestamp) {
@@ -57,7 +57,7 @@ pub(in crate::store::sqlite) fn find(
     app: &AppName,
     session: SessionId,
     now: Timestamp,
-) -> Result<Option<Record>, StoreError> {
+) -> Result<Option<KeptSession>, StoreError> {
     let which = params![session.as_bytes(), app.as_str(), now.millis()];
     select(db, FIND, which).map(|mut found| found.pop())
 }
@@ -88,7 +88,7 @@ pub(in crate::store::sqlite) fn page(
     Ok(AppPage { sessions, next })
 }
 
-fn select(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<Record>, StoreError> {
+fn select(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<KeptSession>, StoreError> {
     let mut query = db.prepare_cached(sql)?;
     let mut found = query.query(params)?;
     let mut records = Vec::new();
@@ -98,7 +98,7 @@ fn select(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<Record>
     Ok(records)
 }
 
-fn record(row: &Row<'_>) -> Result<Record, StoreError> {
+fn record(row: &Row<'_>) -> Result<KeptSession, StoreError> {
     let session = AppSession {
         id: rows::session_id(row, "app_sessions.id")?,
         app: rows::app_name(row, "app_sessions.app")?,
@@ -114,7 +114,7 @@ fn record(row: &Row<'_>) -> Result<Record, StoreError> {
         expires_at: rows::timestamp(row, "app_sessions.expires_at")?,
     };
     let ends_at: Option<i64> = rows::value(row, "app_sessions.ends_at")?;
-    Ok(Record { session, ends_at: ends_at.map(Timestamp::from_millis) })
+    Ok(KeptSession { session, ends_at: ends_at.map(Timestamp::from_millis) })
 }
 
 fn whole(row: &Row<'_>, place: &'static str) -> Result<u64, StoreError> {

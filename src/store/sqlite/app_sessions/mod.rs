@@ -7,7 +7,7 @@ pub(super) mod users;
 use async_trait::async_trait;
 use rusqlite::params;
 
-use self::listing::Record;
+use self::listing::KeptSession;
 use super::{SqliteStore, engine::writer::Step};
 use crate::{
     domain::{
@@ -174,7 +174,7 @@ fn set(
              WHERE id = ?1",
         )?
         .execute(params![session.as_bytes(), text(&data), seen.millis(), expires.millis()])?;
-    let Record { session, .. } = record;
+    let KeptSession { session, .. } = record;
     users::note(step.db, app, &session.user, seen, expires)?;
     let writes = session.writes + 1;
     Ok(Saved::Now(Box::new(AppSession { data, writes, expires_at: expires, ..session })))

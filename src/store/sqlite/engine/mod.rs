@@ -1,6 +1,5 @@
 //! The file and the way to it: one thread that writes, connections that read, rows, errors, the schema.
 
-pub(super) mod cleaner;
 pub(super) mod connection;
 pub(super) mod errors;
 pub(super) mod readers;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::errors::causes;
 use crate::store::{
     error::StoreError,
-    schema::{Schema, Step},
+    schema::{Schema, SchemaStep},
 };
 
 /// In order; the names are the same in `migrations/postgres`.
@@ -48,12 +48,13 @@ pub(in crate::store::sqlite) fn state(connection: &Connection) -> Result<Schema,
     let mut taken = Vec::new();
     if connection.query_row(IS_MIGRATED, [], |row| row.get(0))? {
         let mut statement = connection.prepare(TAKEN)?;
-        let rows = statement.query_map([], |row| Ok(Step { version: row.get(0)?, name: row.get(1)? }))?;
+        let rows =
+            statement.query_map([], |row| Ok(SchemaStep { version: row.get(0)?, name: row.get(1)? }))?;
         taken = rows.collect::<Result<_, _>>()?;
     }
-    let step = |step: &Migration| Step { version: step.version(), name: step.to_string() };
+    let step = |step: &Migration| SchemaStep { version: step.version(), name: step.to_string() };
     // What is compiled in has names that can be read; a test takes every step.
-    let known: Vec<Step> = migrations().unwrap_or_default().iter().map(step).collect();
+    let known: Vec<SchemaStep> = migrations().unwrap_or_default().iter().map(step).collect();
     Ok(Schema::of(&known, &taken))
 }
 

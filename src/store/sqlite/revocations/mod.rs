@@ -1,11 +1,10 @@
 //! Revocations at rest, so that a restart forgets none.
 
-pub(super) mod follower;
+pub(super) mod sync;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use self::follower::News;
 use super::{
     SqliteStore,
     engine::{errors::corrupt, rows, writer::Step},
@@ -20,8 +19,7 @@ use crate::{
     },
     store::{
         error::StoreError,
-        revocations::{Refusal, Revocation, RevocationStore, Subject},
-        revoked::outdated::Outdated,
+        revocations::{Change, Outdated, Refusal, Revocation, RevocationStore, Subject},
     },
 };
 
@@ -69,7 +67,7 @@ pub(super) fn refuse(step: &mut Step<'_>, revocation: Revocation) -> Result<(), 
              ON CONFLICT (kind, subject) DO UPDATE SET until = max(until, excluded.until)",
         )?
         .execute(params![kind, subject, revocation.reason.as_str(), revocation.until.millis()])?;
-    step.news.push(News::Refused(revocation));
+    step.changes.push(Change::Refused(revocation));
     Ok(())
 }
 
@@ -78,7 +76,7 @@ fn admit(step: &mut Step<'_>, user: UserId) -> Result<(), StoreError> {
     step.db
         .prepare_cached("DELETE FROM revocations WHERE kind = ?1 AND subject = ?2")?
         .execute(params![kind, subject])?;
-    step.news.push(News::Admitted(user));
+    step.changes.push(Change::Admitted(user));
     Ok(())
 }
 
@@ -92,7 +90,7 @@ fn outdate(step: &mut Step<'_>, outdated: Outdated) -> Result<(), StoreError> {
                                                  until = max(until, excluded.until)",
         )?
         .execute(params![user, outdated.issued_before.secs(), until.millis()])?;
-    step.news.push(News::Outdated(outdated));
+    step.changes.push(Change::Outdated(outdated));
     Ok(())
 }
 

@@ -26,7 +26,6 @@ struct Scene {
     install: Install,
     server: Server,
     chromium: Chromium,
-    /// The app's page.
     page: String,
 }
 

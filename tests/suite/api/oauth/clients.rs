@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 use super::Stage;
 use crate::api::install::{Install, PATIENCE};
 
-/// A running client.
 struct Client {
     child: Child,
     answers: Receiver<String>,

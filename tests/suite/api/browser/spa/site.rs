@@ -44,7 +44,6 @@ const NGINX: &str = "daemon off; master_process off; pid nginx.pid; error_log st
 
 /// The files in a folder, before anything runs.
 pub struct Files {
-    /// Where Keyward runs.
     pub install: Install,
     pub api: SocketAddr,
     /// The origin that stands in the browser's address bar.

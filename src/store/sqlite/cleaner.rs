@@ -6,10 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     domain::clock::Timestamp,
-    store::{
-        error::StoreError,
-        sqlite::{app_sessions::users, revocations::follower::Follower},
-    },
+    store::{error::StoreError, sqlite::app_sessions::users},
 };
 
 const EVERY: Duration = Duration::from_mins(1);
@@ -29,15 +26,13 @@ type Walk = (Option<Vec<u8>>, Option<Vec<u8>>);
 
 impl Cleaner {
     /// Takes a step, if one is due.
-    pub(in crate::store::sqlite) fn clean(&mut self, db: &Connection, follower: &Follower) {
-        let now = follower.now();
+    pub(in crate::store::sqlite) fn clean(&mut self, db: &Connection, now: Timestamp) {
         if self.walk == (None, None) {
             if self.due.is_some_and(|due| now < due) {
                 return;
             }
             self.due = Some(now + EVERY);
             self.walk = (Some(Vec::new()), Some(Vec::new()));
-            follower.purge(now);
         }
         match step(db, std::mem::take(&mut self.walk), now) {
             Ok(walk) => self.walk = walk,

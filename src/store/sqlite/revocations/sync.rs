@@ -6,58 +6,48 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::{
-    domain::{
-        clock::{Clock, Timestamp},
-        ids::UserId,
-    },
+    domain::clock::{Clock, Timestamp},
     store::{
         error::StoreError,
-        revocations::{Revocation, Subject},
-        revoked::{outdated::Outdated, set::RevocationSet},
+        revocations::{Change, Subject},
+        revoked::set::RevocationSet,
         sqlite::revocations,
     },
 };
 
-/// What a committed write means for the set.
-pub(in crate::store::sqlite) enum News {
-    Refused(Revocation),
-    Outdated(Outdated),
-    Admitted(UserId),
-}
-
-pub(in crate::store::sqlite) struct Follower {
+pub(in crate::store::sqlite) struct RevocationSync {
     set: Arc<RevocationSet>,
     clock: Arc<dyn Clock>,
     /// SQLite's count of what others have committed, as of the last reload.
     seen: i64,
 }
 
-impl Follower {
+impl RevocationSync {
     /// Fills the set for the first time.
     pub(in crate::store::sqlite) fn start(
         connection: &Connection,
         set: Arc<RevocationSet>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        let mut follower = Self { set, clock, seen: -1 };
-        follower.catch_up(connection)?;
-        Ok(follower)
+        let mut sync = Self { set, clock, seen: -1 };
+        sync.catch_up(connection)?;
+        Ok(sync)
     }
 
     /// Takes in what this process has just committed.
-    pub(in crate::store::sqlite) fn tell(&self, news: &[News]) {
-        for one in news {
-            match one {
-                News::Refused(revocation) => self.set.insert(revocation),
-                News::Outdated(outdated) => self.set.outdate(*outdated, self.now()),
-                News::Admitted(user) => self.set.lift(*user),
+    pub(in crate::store::sqlite) fn take_in(&self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Refused(revocation) => self.set.insert(revocation),
+                Change::Outdated(outdated) => self.set.outdate(*outdated, self.now()),
+                Change::Admitted(user) => self.set.lift(*user),
             }
         }
         self.set.heard(self.clock.passed());
     }
 
-    /// Takes in what others have committed, and says whether the set can be trusted.
-    pub(in crate::store::sqlite) fn look(&mut self, connection: &Connection) {
+    /// Takes in what other processes have committed, and says whether the set can be trusted.
+    pub(in crate::store::sqlite) fn check(&mut self, connection: &Connection) {
         if let Err(error) = self.catch_up(connection)
             && self.set.is_following()
         {
@@ -67,7 +57,8 @@ impl Follower {
     }
 
     fn catch_up(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        // The time and the count come first: what is committed during the reload is seen again.
+        // Time and count are read first: what another process commits during the reload changes the count
+        // again, and is read the next time.
         let (now, passed) = (self.now(), self.clock.passed());
         let version = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
         if version != self.seen {
@@ -97,14 +88,10 @@ impl Follower {
     pub(in crate::store::sqlite) fn now(&self) -> Timestamp {
         self.clock.now()
     }
-
-    pub(in crate::store::sqlite) fn purge(&self, now: Timestamp) {
-        self.set.purge(now);
-    }
 }
 
-impl Drop for Follower {
-    /// Nobody follows any more, be it an orderly end or a defect.
+impl Drop for RevocationSync {
+    /// The set is kept up to date no longer, be it an orderly end or a defect.
     fn drop(&mut self) {
         self.set.set_blind();
     }

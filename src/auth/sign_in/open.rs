@@ -3,12 +3,9 @@
 
 use std::borrow::Cow;
 
+use super::{argon::Verdict, hasher::Party};
 use crate::{
-    auth::{
-        Auth,
-        error::AuthError,
-        sign_in::{argon::Verdict, hasher::Party},
-    },
+    auth::{Auth, error::AuthError},
     domain::{
         app::App,
         ids::SessionId,
