@@ -126,7 +126,7 @@ impl Auth {
     ) -> Result<Self, AuthError> {
         let threads = policy.hash_threads.get();
         let capacity = Capacity {
-            permits: threads,
+            permits: lane::permits(threads),
             waiting: policy.hash_queue,
             per_account: usize::try_from(policy.login_limit.count).unwrap_or(usize::MAX).min(AT_ONCE),
         };
