@@ -15,11 +15,11 @@ use crate::{
         ids::{SessionId, UserId},
         refresh_token::RefreshToken,
         secret::Password,
-        session::{Device, EndReason, NewSession},
+        session::{Device, EndReason, NewSession, SessionFacts, SessionKind},
         session_token::SessionToken,
         user::{Account, User, UserStatus, Username},
     },
-    store::sessions::{Ending, Granted, Issue},
+    store::sessions::{Ending, Issue, Living},
 };
 
 /// An app of that name is not registered.
@@ -59,9 +59,11 @@ impl Auth {
     /// Signs in. An unknown user and a wrong password get the same answer after the same work.
     pub async fn login(&self, login: Login) -> Result<TokenSet, AuthError> {
         let token = RefreshToken::first(SessionId::random(), self.keys.refresh_secret());
-        let (user, session) = self.sign_in(login, token.session(), Some(&token)).await?;
-        let tokens_until = self.policy.lifetimes.access_expiry(session.created_at, session.created_at);
-        let (issued_at, life) = (session.created_at, session.created_at.until(session.expires_at));
+        let kind = SessionKind::Tokens(token.clone());
+        let (user, session) = self.sign_in(login, token.session(), kind).await?;
+        let issued_at = session.facts.created_at;
+        let tokens_until = self.policy.lifetimes.access_expiry(issued_at, issued_at);
+        let life = issued_at.until(session.expires_at);
         let issue = Issue { session, generation: 0, issued_at, life, tokens_until, reissue: None };
         self.issue(&user, &issue, token).await
     }
@@ -69,29 +71,31 @@ impl Auth {
     /// Signs in to a session that lives by its use: no access token, no refresh token, one cookie.
     pub async fn login_to_session(&self, login: Login) -> Result<SessionGrant, AuthError> {
         let token = SessionToken::new(SessionId::random(), self.keys.refresh_secret());
-        let (user, granted) = self.sign_in(login, token.session(), None).await?;
-        Ok(SessionGrant { user: user.id, token, expires_in: granted.created_at.until(granted.expires_at) })
+        let (user, session) = self.sign_in(login, token.session(), SessionKind::Cookie).await?;
+        let expires_in = session.facts.created_at.until(session.expires_at);
+        Ok(SessionGrant { user: user.id, token, expires_in })
     }
 
     async fn sign_in(
         &self,
         login: Login,
         id: SessionId,
-        token: Option<&RefreshToken>,
-    ) -> Result<(User, Granted), AuthError> {
+        kind: SessionKind,
+    ) -> Result<(User, Living), AuthError> {
         let app = login.app.clone().unwrap_or_else(AppName::default_app);
         let registered = self.stores.apps.find(&app).await?.ok_or(UNKNOWN_APP)?;
         let account = self.authenticate(&login).await?;
         let party = Party::of(login.username.key(), &network(login.device.ip));
         let (user, created_at) = (account.user.id, self.clock.now());
-        let session = NewSession { id, user, app: app.clone(), device: login.device, created_at };
-        self.stores.sessions.open(&session, token, self.policy.sessions_per_user).await?;
+        let facts = SessionFacts { user, app, device: login.device, created_at };
+        let session = NewSession { id, kind, facts };
+        self.stores.sessions.open(&session, self.policy.sessions_per_user).await?;
         self.stand_by(&account, &login.password, id, party).await?;
         self.stand_by_app(&registered, id).await?;
         self.readmit(user).await?;
         tracing::info!(user.id = %user, session.id = %id, "signed in");
         let expires_at = self.policy.lifetimes.session_expiry(created_at, created_at);
-        Ok((account.user, Granted { user, app, created_at, expires_at }))
+        Ok((account.user, Living { facts: session.facts, expires_at }))
     }
 
     /// The account whose name and password these are.

@@ -1,5 +1,5 @@
 //! The Lua scripts: each one atomic step on one key, so that it runs on a Cluster as it is. Where all keys are
-//! on one server, those that write a session's hash write its `refresh:` keys in the same step.
+//! on one server, those that write a session's hash write its `refresh:` keys and indexes in the same step.
 //!
 //! They are loaded with each new connection and called by their hash; a server that has forgotten
 //! one (`SCRIPT FLUSH`) is sent its text.
@@ -17,16 +17,22 @@ pub struct Script {
 /// The text of a script on a session's hash.
 macro_rules! of_session {
     ($file:literal) => {
-        concat!(include_str!("sessions/prelude.lua"), include_str!(concat!("sessions/", $file)))
+        concat!(
+            include_str!("sessions/prelude.lua"),
+            include_str!("sessions/enter.lua"),
+            include_str!(concat!("sessions/", $file))
+        )
     };
 }
 
 pub static OPEN: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("open.lua")));
 pub static ROTATE: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("rotate.lua")));
-pub static SLIDE: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("slide.lua")));
+pub static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("renew.lua")));
 pub static SEEN: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("seen.lua")));
 pub static END: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("end.lua")));
-pub static INDEX: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sessions/index.lua")));
+pub static INDEX: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(include_str!("sessions/enter.lua"), include_str!("sessions/index.lua")))
+});
 pub static PAGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sessions/page.lua")));
 pub static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sessions/prune.lua")));
 pub static REFUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("revocations/refuse.lua")));
@@ -52,7 +58,7 @@ static ALL: [&LazyLock<Script>; 21] = [
     &OPEN,
     &ROTATE,
     &SEEN,
-    &SLIDE,
+    &RENEW,
     &END,
     &INDEX,
     &PAGE,
@@ -100,7 +106,6 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Adds an argument.
     pub fn arg(mut self, value: impl ToRedisArgs) -> Self {
         value.write_redis_args(&mut self.args);
         self
