@@ -41,6 +41,7 @@ pub static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("
 pub static TAKE_BACK: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("counters/take_back.lua")));
 pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("writable.lua")));
+pub static APP_OPEN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/open.lua")));
 pub static APP_GET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/get.lua")));
 pub static APP_SET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/set.lua")));
 pub static APP_END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/end.lua")));
@@ -54,7 +55,7 @@ pub static APP_SETTLE: LazyLock<Script> =
 pub static APP_ACTIVE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("app_sessions/active.lua")));
 
-static ALL: [&LazyLock<Script>; 21] = [
+static ALL: [&LazyLock<Script>; 22] = [
     &OPEN,
     &ROTATE,
     &SEEN,
@@ -68,6 +69,7 @@ static ALL: [&LazyLock<Script>; 21] = [
     &COUNT,
     &TAKE_BACK,
     &WRITABLE,
+    &APP_OPEN,
     &APP_GET,
     &APP_SET,
     &APP_END,
