@@ -6,12 +6,11 @@ use crate::support::backends::{FIRST_USE, GRACE, Home, SessionsOn, TICK, TIMER, 
 use futures_util::future::join_all;
 use keyward::{
     domain::{
-        app::AppName,
         refresh_token::{Chain, RefreshToken},
         rotation::{Contested, Reissue, ReusePolicy},
         session::EndReason,
     },
-    store::sessions::{Confirmation, Granted, Issue, Rotation},
+    store::sessions::{Confirmation, Issue, Living, Rotation},
 };
 use rstest_reuse::apply;
 
@@ -39,11 +38,10 @@ impl Home {
 async fn the_current_token_gets_the_next_generation(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
-    let created_at = home.now();
+    let facts = home.find(client.session()).await.expect("alive").facts;
     home.elapse(Duration::from_hours(1)).await;
 
-    let expires_at = home.now() + home.lifetimes.refresh;
-    let session = Granted { user: client.user, app: AppName::default_app(), created_at, expires_at };
+    let session = Living { facts, expires_at: home.now() + home.lifetimes.refresh };
     let tokens_until = home.now() + home.lifetimes.access;
     let (issued_at, life) = (home.now(), home.lifetimes.refresh);
     let issue = Issue { session, generation: 1, issued_at, life, tokens_until, reissue: None };
@@ -60,12 +58,11 @@ async fn the_current_token_gets_the_next_generation(on: SessionsOn) {
 async fn the_parent_of_an_unconfirmed_token_gets_that_one_again_days_later(on: SessionsOn) {
     let home = Home::on(on).await;
     let client = home.sign_in().await;
-    let created_at = home.now();
+    let facts = home.find(client.session()).await.expect("alive").facts;
     let child = home.refreshed(&client.token).await;
     for reissue in [Reissue::Late, Reissue::Usual, Reissue::Usual] {
         home.elapse(Duration::from_hours(6 * 24)).await;
-        let expires_at = home.now() + home.lifetimes.refresh;
-        let session = Granted { user: client.user, app: AppName::default_app(), created_at, expires_at };
+        let session = Living { facts: facts.clone(), expires_at: home.now() + home.lifetimes.refresh };
         let tokens_until = home.now() + home.lifetimes.access;
         let (issued_at, life) = (home.now(), home.lifetimes.refresh);
         let issue = Issue { session, generation: 1, issued_at, life, tokens_until, reissue: Some(reissue) };

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use rusqlite::{Params, params};
 
-use super::rotation::Record;
+use super::record::Record;
 use crate::{
     domain::{
         clock::Timestamp,
@@ -45,7 +45,7 @@ pub(in crate::store::sqlite) fn end(
     let record = Record::find(step.db, ending.session)?;
     let tokens_until = record.as_ref().and_then(|record| record.tokens_until);
     let record = record.filter(|record| record.is_known(now));
-    if ending.owner.is_some_and(|owner| record.as_ref().is_none_or(|record| record.user != owner)) {
+    if ending.owner.is_some_and(|owner| record.as_ref().is_none_or(|record| record.facts.user != owner)) {
         return Ok(Ended::NotFound);
     }
     if let Some((token, exp)) = ending.token.filter(|(_, exp)| *exp > now) {
@@ -80,7 +80,7 @@ pub(in crate::store::sqlite) fn end_surplus(
     opened: &NewSession,
     most: NonZeroU32,
 ) -> Result<(), StoreError> {
-    let (user, now) = (opened.user.uuid(), opened.created_at);
+    let (user, now) = (opened.facts.user.uuid(), opened.facts.created_at);
     let others = most.get() - 1;
     let surplus = params![user, now.millis(), opened.id.as_bytes(), TOGETHER, others];
     let surplus = select(step, SURPLUS, surplus)?;

@@ -5,17 +5,20 @@ use std::{sync::Arc, time::Duration};
 
 use super::{home, names, soon, with_prefix};
 use crate::support::{
-    backends::{FIRST_USE, GRACE, Home, LIFETIMES, SignedIn},
+    backends::{FIRST_USE, GRACE, Home, LIFETIMES, SignedIn, facts_of, with_tokens},
     keyspace::Keyspace,
     proxy::Proxy,
-    servers::redis,
+    servers::{
+        redis::{self, Server},
+        redis_sets::cluster_of_one,
+    },
 };
 use keyward::{
     domain::{
         app::AppName,
         ids::{SessionId, TokenId, UserId},
         refresh_token::{Chain, RefreshToken},
-        session::{Device, EndReason, NewSession},
+        session::{EndReason, NewSession},
     },
     store::{
         counters::{Counter, CounterStore},
@@ -41,6 +44,62 @@ impl Doomed {
         space.prefix.clone_from(&home.keyspace().prefix);
         let store = space.connect(LIFETIMES, &Arc::new(RevocationSet::default()), &home.clock).await;
         Self { store: store.expect("connected"), proxy, _space: space.not_ours() }
+    }
+}
+
+/// A home whose own way to Redis can be broken, where there is no second way beside it.
+pub(super) struct Way {
+    pub home: Home,
+    pub proxy: Proxy,
+    _server: Option<Server>,
+}
+
+impl Way {
+    /// To the server that all tests share.
+    pub async fn to_one_server() -> Self {
+        let proxy = Proxy::to(redis::shared().port()).await;
+        let space = Keyspace::behind(format!("redis://127.0.0.1:{}", proxy.port), None, redis::shared());
+        let mut home = Home::in_keyspace(space).await;
+        // Its questions would be counted.
+        home.stop_following();
+        Self { home, proxy, _server: None }
+    }
+
+    /// To a Cluster of one master, so that every command goes one way.
+    pub async fn to_a_cluster() -> Self {
+        let server = tokio::task::spawn_blocking(cluster_of_one).await.expect("a cluster");
+        let proxy = Proxy::to(server.port()).await;
+        server.ask::<()>(&format!("CONFIG SET cluster-announce-port {}", proxy.port));
+        let url = format!("redis://127.0.0.1:{}", proxy.port);
+        let space = Keyspace::behind(url, None, &server).in_cluster();
+        let mut home = Home::in_keyspace(space).await;
+        // Its questions would be counted.
+        home.stop_following();
+        Self { home, proxy, _server: Some(server) }
+    }
+
+    /// Does what [`wherever_it_crashes`] does.
+    async fn crash_everywhere<T>(
+        &self,
+        prepare: impl AsyncFn() -> T,
+        verb: impl AsyncFn(&T) -> bool,
+        look: impl AsyncFn(T),
+    ) {
+        for commands in 1.. {
+            let prepared = prepare().await;
+            self.proxy.break_after(commands);
+            let is_done = verb(&prepared).await;
+            assert_eq!(is_done, !self.proxy.is_broken(), "after {commands} commands");
+            self.proxy.heal();
+            let is_back = async || while self.home.sessions.ping().await.is_err() {};
+            tokio::time::timeout(Duration::from_secs(10), is_back()).await.expect("the way is open");
+            look(prepared).await;
+            self.home.keyspace().assert_all_expire();
+            if is_done {
+                assert!(commands > 3, "a verb of several commands is meant");
+                return;
+            }
+        }
     }
 }
 
@@ -73,27 +132,70 @@ fn chain(home: &Home, token: &RefreshToken) -> Chain {
     Chain::of(token.clone(), &home.secret)
 }
 
+/// No answer to its refresh arrived; hours later the client tries again, and is where it would have been.
+async fn goes_on(home: &Home, client: SignedIn) {
+    home.elapse(Duration::from_hours(2)).await;
+    let child = home.refreshed(&client.token).await;
+    assert_eq!(home.find(client.session()).await.expect("alive").generation, child.generation());
+    assert_eq!(home.ids_of_user(client.user).await, [client.session()]);
+    assert_eq!(with_prefix(&names(home), "refresh:").len(), 2, "the current and its parent");
+    home.refreshed(&child).await;
+    home.end(client.session(), EndReason::Logout).await;
+    assert!(with_prefix(&names(home), "refresh:").is_empty(), "every key was known");
+}
+
+/// A client that has refreshed twice.
+async fn settled(home: &Home) -> SignedIn {
+    let client = home.sign_in().await;
+    let token = home.refreshed(&home.refreshed(&client.token).await).await;
+    SignedIn { user: client.user, token }
+}
+
 #[tokio::test]
-async fn a_rotation_is_completed_by_the_clients_retry() {
+async fn a_rotation_that_is_one_command_is_done_or_it_is_not() {
     let home = home().await;
-    let prepare = async || {
-        let client = home.sign_in().await;
-        let token = home.refreshed(&home.refreshed(&client.token).await).await;
-        SignedIn { user: client.user, token }
+    for commands in [1, 2] {
+        let (client, doomed) = (settled(&home).await, Doomed::beside(&home).await);
+        doomed.proxy.break_after(commands);
+        let answer = doomed.store.rotate(&chain(&home, &client.token), &FIRST_USE, home.now()).await;
+        assert_eq!(answer.is_ok(), commands == 2, "{answer:?}");
+        drop(doomed);
+        goes_on(&home, client).await;
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_in_a_cluster_is_completed_by_the_clients_retry() {
+    let way = Way::to_a_cluster().await;
+    let home = &way.home;
+    let verb = async |client: &SignedIn| {
+        home.sessions.rotate(&chain(home, &client.token), &FIRST_USE, home.now()).await.is_ok()
     };
-    let verb = async |store: &RedisStore, client: &SignedIn| {
-        store.rotate(&chain(&home, &client.token), &FIRST_USE, home.now()).await.is_ok()
+    way.crash_everywhere(async || settled(home).await, verb, async |client| goes_on(home, client).await)
+        .await;
+}
+
+#[tokio::test]
+async fn an_end_in_a_cluster_is_completed_by_the_clients_retry() {
+    let way = Way::to_a_cluster().await;
+    let home = &way.home;
+    let ending = |client: &SignedIn| Ending {
+        session: client.session(),
+        owner: Some(client.user),
+        token: None,
+        reason: EndReason::Logout,
     };
-    wherever_it_crashes(&home, prepare, verb, async |client| {
-        // No answer arrived; hours later the client tries again, and is where it would have been.
-        home.elapse(Duration::from_hours(2)).await;
-        let child = home.refreshed(&client.token).await;
-        assert_eq!(home.find(client.session()).await.expect("alive").generation, child.generation());
-        assert_eq!(home.ids_of_user(client.user).await, [client.session()]);
-        home.refreshed(&child).await;
-        home.end(client.session(), EndReason::Logout).await;
-        assert!(with_prefix(&names(&home), "refresh:").is_empty(), "every key was known");
-    })
+    let verb = async |client: &SignedIn| home.sessions.end(&ending(client), home.now()).await.is_ok();
+    way.crash_everywhere(
+        async || settled(home).await,
+        verb,
+        async |client| {
+            assert_ne!(home.end_as(&ending(&client)).await, Ended::NotFound);
+            is_over(home, &client, EndReason::Logout).await;
+            assert!(with_prefix(&names(home), "refresh:").is_empty());
+            assert!(with_prefix(&names(home), "sessions:").is_empty());
+        },
+    )
     .await;
 }
 
@@ -168,22 +270,20 @@ async fn a_theft_that_was_seen_stays_seen() {
 #[tokio::test]
 async fn a_sign_in_that_was_cut_off_can_be_repeated() {
     let home = home().await;
-    let prepare = async || {
-        let (id, user) = (SessionId::random(), UserId::new(home.now()));
-        let (app, device) = (AppName::default_app(), Device::new(None, None, None));
-        let new = NewSession { id, user, app, device, created_at: home.now() };
-        (new, RefreshToken::first(id, &home.secret))
-    };
-    let verb = async |store: &RedisStore, (new, token): &(NewSession, RefreshToken)| {
-        store.open(new, Some(token), None).await.is_ok()
-    };
+    let prepare = async || with_tokens(facts_of(UserId::new(home.now()), home.now()), &home.secret);
+    let verb =
+        async |store: &RedisStore, (new, _): &(NewSession, RefreshToken)| store.open(new, None).await.is_ok();
     wherever_it_crashes(&home, prepare, verb, async |(new, token)| {
         if home.find(new.id).await.is_some() {
-            assert_eq!(home.ids_of_user(new.user).await, [new.id], "a session that lives is in the index");
+            assert_eq!(
+                home.ids_of_user(new.facts.user).await,
+                [new.id],
+                "a session that lives is in the index"
+            );
         }
-        home.sessions.open(&new, Some(&token), None).await.expect("opened");
+        home.sessions.open(&new, None).await.expect("opened");
         home.refreshed(&token).await;
-        assert_eq!(home.ids_of_user(new.user).await, [new.id]);
+        assert_eq!(home.ids_of_user(new.facts.user).await, [new.id]);
     })
     .await;
 }
@@ -204,25 +304,14 @@ async fn no_crash_leaves_a_refresh_key_without_a_living_session() {
         home.refreshed(&client.token).await;
         client
     };
-    let rotate = async |store: &RedisStore, client: &SignedIn| {
-        let child = client.token.successor(&home.secret);
-        store.rotate(&chain(&home, &child), &FIRST_USE, home.now()).await.is_ok()
-    };
-    wherever_it_crashes(&home, prepare, rotate, look).await;
     let end = async |store: &RedisStore, client: &SignedIn| {
         let (session, reason) = (client.session(), EndReason::Logout);
         store.end(&Ending { session, owner: None, token: None, reason }, home.now()).await.is_ok()
     };
     wherever_it_crashes(&home, prepare, end, look).await;
     let open = async |store: &RedisStore, client: &SignedIn| {
-        let new = NewSession {
-            id: SessionId::random(),
-            user: client.user,
-            app: AppName::default_app(),
-            device: Device::new(None, None, None),
-            created_at: home.now(),
-        };
-        store.open(&new, Some(&RefreshToken::first(new.id, &home.secret)), None).await.is_ok()
+        let (new, _) = with_tokens(facts_of(client.user, home.now()), &home.secret);
+        store.open(&new, None).await.is_ok()
     };
     wherever_it_crashes(&home, prepare, open, look).await;
 }

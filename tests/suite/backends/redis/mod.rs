@@ -12,6 +12,7 @@ mod keys;
 mod lateness;
 mod outage;
 mod tls;
+mod trips;
 
 use crate::support::{
     backends::{Home, SignedIn},
