@@ -56,7 +56,7 @@ pub static APP_SETTLE: LazyLock<Script> =
 pub static APP_ACTIVE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("app_sessions/active.lua")));
 
-static ALL: [&LazyLock<Script>; 23] = [
+static ALL: &[&LazyLock<Script>] = &[
     &OPEN,
     &ROTATE,
     &SEEN,

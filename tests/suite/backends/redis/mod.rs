@@ -13,6 +13,7 @@ mod lateness;
 mod outage;
 mod tls;
 mod trips;
+mod upgrades;
 
 use crate::support::{
     backends::{Home, SignedIn},
