@@ -29,7 +29,7 @@ impl Auth {
         let token = SessionToken::parse(token, self.keys.refresh_secret());
         let session = token.map_err(|_| AuthError::TokenInvalid)?.session();
         let now = self.clock.now();
-        let granted = match self.ask_home(self.stores.sessions.slide(session, now)).await? {
+        let granted = match self.ask_back_end(self.stores.sessions.slide(session, now)).await? {
             Slide::Alive(granted) => granted,
             Slide::Ended(reason) => return Err(AuthError::SessionEnded(reason)),
             Slide::Expired => return Err(AuthError::SessionEnded(EndReason::Expired)),

@@ -1,6 +1,6 @@
 //! What is revoked, held in memory: the check's three look-ups, and whether they can be trusted.
 //!
-//! A home's feed fills a [`RevocationSet`] and keeps saying that it still follows. While it does,
+//! A back end's feed fills a [`RevocationSet`] and keeps saying that it still follows. While it does,
 //! the set is the truth; while it does not, the set is only the last that was known.
 //! Looking never waits; changes do, for each other, and are logged for those who keep a copy.
 
@@ -34,7 +34,7 @@ pub struct Snapshot {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+struct Held {
     reason: EndReason,
     until: Timestamp,
     /// The end that the log has told: never earlier, and later by a second or two, so that a second
@@ -45,19 +45,19 @@ struct Entry {
 /// The revocations that still matter, a few dozen bytes each.
 #[derive(Debug, Default)]
 pub struct RevocationSet {
-    entries: papaya::HashMap<Subject, Entry>,
+    entries: papaya::HashMap<Subject, Held>,
     outdated: OutdatedUsers,
     following: AtomicBool,
     /// How often it ceased to be the truth.
     breaks: AtomicU64,
-    /// One more than the milliseconds that had passed ([`Clock::passed`]) when the home was last heard
+    /// One more than the milliseconds that had passed ([`Clock::passed`]) when the back end was last heard
     /// of: a clock that is set says nothing about that. 0 = never.
     ///
     /// [`Clock::passed`]: crate::domain::clock::Clock::passed
     last_heard: AtomicU64,
     /// Held by whoever changes an entry, so that the log tells it in the order in which it happened.
     log: Mutex<ChangeLog<Change>>,
-    news: watch::Sender<()>,
+    changed: watch::Sender<()>,
     /// The snapshot that somebody is still busy with.
     snapshot: Mutex<Weak<Snapshot>>,
 }
@@ -69,7 +69,7 @@ impl RevocationSet {
         let mut log = lock(&self.log);
         let entries = self.entries.pin();
         let told = Timestamp::from_millis(i64::MIN);
-        let mut entry = entries.get(&subject).copied().unwrap_or(Entry { reason, until, told });
+        let mut entry = entries.get(&subject).copied().unwrap_or(Held { reason, until, told });
         entry.until = entry.until.max(until);
         let is_news = entry.until > entry.told;
         if is_news {
@@ -79,7 +79,7 @@ impl RevocationSet {
         entries.insert(subject, entry);
         drop(log);
         if is_news {
-            self.news.send_replace(());
+            self.changed.send_replace(());
         }
     }
 
@@ -89,7 +89,7 @@ impl RevocationSet {
         let mut log = lock(&self.log);
         if self.outdated.insert(outdated) && self.reason_for(outdated.user, now).is_none() {
             log.push(Change::Outdated(outdated));
-            self.news.send_replace(());
+            self.changed.send_replace(());
         }
     }
 
@@ -126,7 +126,7 @@ impl RevocationSet {
             }
         }
         if is_news {
-            self.news.send_replace(());
+            self.changed.send_replace(());
         }
     }
 
@@ -203,15 +203,15 @@ impl RevocationSet {
 
     /// Wakes whenever there are changes, and when the set begins or ceases to be the truth.
     #[must_use]
-    pub fn news(&self) -> watch::Receiver<()> {
-        self.news.subscribe()
+    pub fn watch(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// The feed says: everything up to now is in the set, and what comes will be.
     pub fn set_following(&self, passed: Duration) {
         self.heard(passed);
         if !self.following.swap(true, Ordering::AcqRel) {
-            self.news.send_replace(());
+            self.changed.send_replace(());
         }
     }
 
@@ -219,11 +219,11 @@ impl RevocationSet {
     pub fn set_blind(&self) {
         if self.following.swap(false, Ordering::AcqRel) {
             self.breaks.fetch_add(1, Ordering::AcqRel);
-            self.news.send_replace(());
+            self.changed.send_replace(());
         }
     }
 
-    /// The home has answered, so what was known then is known to be so.
+    /// The back end has answered, so what was known then is known to be so.
     pub fn heard(&self, passed: Duration) {
         let heard = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
         self.last_heard.fetch_max(heard, Ordering::AcqRel);
@@ -242,7 +242,7 @@ impl RevocationSet {
         self.following.load(Ordering::Acquire)
     }
 
-    /// For how long the home has not been heard of.
+    /// For how long the back end has not been heard of.
     #[must_use]
     pub fn unheard(&self, passed: Duration) -> Duration {
         let last = self.last_heard.load(Ordering::Acquire).checked_sub(1);
@@ -250,7 +250,7 @@ impl RevocationSet {
     }
 }
 
-impl Entry {
+impl Held {
     const fn as_told(&self, subject: Subject) -> Revocation {
         Revocation { subject, reason: self.reason, until: self.told }
     }
