@@ -128,7 +128,10 @@ fn command(attempt: &str, key: &str) -> Cmd {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{
+        collections::BTreeSet,
+        path::{Path, PathBuf},
+    };
 
     use super::*;
 
@@ -149,15 +152,26 @@ mod tests {
 
     #[test]
     fn what_the_scripts_call_is_tried() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/redis");
-        for file in std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path()) {
-            let text = std::fs::read_to_string(&file).expect("a text");
-            let calls =
-                text.split("redis.call('").skip(1).filter(|_| file.extension().is_some_and(|e| e == "lua"));
-            for call in calls.filter_map(|rest| rest.split('\'').next()) {
-                let name = call.to_lowercase();
-                assert!(ALWAYS.iter().any(|(tried, _)| *tried == name), "{name} of {}", file.display());
+        let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/redis"))];
+        let mut scripts = 0;
+        while let Some(folder) = folders.pop() {
+            for path in std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path())
+            {
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|end| end == "lua") {
+                    scripts += 1;
+                    assert_all_tried(&std::fs::read_to_string(&path).expect("a text"), &path);
+                }
             }
+        }
+        assert!(scripts > 1, "{scripts} scripts");
+    }
+
+    fn assert_all_tried(script: &str, path: &Path) {
+        let calls = script.split("call('").skip(1).filter_map(|rest| rest.split('\'').next());
+        for name in calls.map(str::to_lowercase) {
+            assert!(ALWAYS.iter().any(|(tried, _)| *tried == name), "{name} of {}", path.display());
         }
     }
 }
