@@ -29,7 +29,7 @@ impl Auth {
         let token = SessionToken::parse(token, self.keys.refresh_secret());
         let session = token.map_err(|_| AuthError::TokenInvalid)?.session();
         let now = self.clock.now();
-        let living = match self.ask_home(self.stores.sessions.renew(session, now)).await? {
+        let living = match self.ask_back_end(self.stores.sessions.renew(session, now)).await? {
             Renewal::Alive(living) => living,
             Renewal::Ended(reason) => return Err(AuthError::SessionEnded(reason)),
             Renewal::Expired => return Err(AuthError::SessionEnded(EndReason::Expired)),
