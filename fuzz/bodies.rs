@@ -22,7 +22,7 @@ use keyward::{
         session::{DEVICE_MAX_BYTES, Device},
         user::{Email, Role, Username},
     },
-    http::wire::{bodies::refusals, forwarded::client_address},
+    http::{api::bodies::refusals, wire::forwarded::client_address},
     keys::{folder::Folder, header, ring::KeyRing, settings::KeySettings, signing_key::SigningKey},
 };
 

@@ -1,7 +1,7 @@
 //! `keyward app`
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{
     Context,
@@ -9,9 +9,10 @@ use super::{
     output::{self, Format, Row, relative},
 };
 use crate::{
+    answers::{self, AppKind, AppWithSecret, RemovedApp},
     auth::apps::{AddedApp, AppUpdate, NewApp},
     domain::{
-        app::{App, AppKind, AppName, Origin},
+        app::{App, AppName, Origin},
         clock::Timestamp,
     },
 };
@@ -95,7 +96,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
         Command::Show(Name { name, format }) => {
             let found = auth.app(&name).await?;
             let none = || CliError::Refused(format!("there is no app {}", name.as_str()));
-            format.show(&found.ok_or_else(none)?.object())
+            format.show(&found.ok_or_else(none)?.answer())
         }
         Command::List { json } => output::listing(&auth.apps().await?, json),
         Command::Update(Update { name, changes, format }) => {
@@ -107,7 +108,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
         Command::Remove(Name { name, format }) => {
             let (ended, name) = (auth.remove_app(&name).await?, name.as_str());
             let sentence = format!("{name} is removed; {ended} sessions of it are ended.");
-            format.say(&json!({ "name": name, "ended": ended }), &sentence)
+            format.say(&RemovedApp { name: name.to_owned(), ended }, &sentence)
         }
     }
 }
@@ -123,24 +124,15 @@ impl Changes {
 }
 
 /// Says what became of an app. A secret stands alone on standard output, to be piped on.
-fn tell(AddedApp { app, secret }: &AddedApp, became: &str, format: Format) -> Result<(), CliError> {
-    let name = app.name.as_str();
-    let Some(secret) = secret else {
-        return format.say(&app.object(), &format!("{name} is {became}."));
+fn tell(added: &AddedApp, became: &str, format: Format) -> Result<(), CliError> {
+    let (name, answer) = (added.app.name.as_str(), AppWithSecret::from(added));
+    let Some(secret) = &added.secret else {
+        return format.say(&answer, &format!("{name} is {became}."));
     };
-    let mut object = app.object();
-    object["secret"] = secret.expose().into();
     if !format.is_json() {
         output::note(&format!("{name} is {became}. Its secret, shown this once:"));
     }
-    format.say(&object, secret.expose())
-}
-
-const fn kind(app: &App) -> &'static str {
-    match app.kind {
-        AppKind::Public => "public",
-        AppKind::Confidential { .. } => "confidential",
-    }
+    format.say(&answer, secret.expose())
 }
 
 impl Row for App {
@@ -150,18 +142,13 @@ impl Row for App {
         let origins: Vec<&str> = self.origins.iter().map(Origin::as_str).collect();
         vec![
             self.name.as_str().to_owned(),
-            kind(self).to_owned(),
+            AppKind::from(&self.kind).as_str().to_owned(),
             relative(self.created_at, now),
             origins.join(" "),
         ]
     }
 
-    fn object(&self) -> Value {
-        json!({
-            "name": self.name.as_str(),
-            "kind": kind(self),
-            "origins": self.origins.iter().map(Origin::as_str).collect::<Vec<_>>(),
-            "created_at": self.created_at.rfc3339(),
-        })
+    fn answer(&self) -> impl Serialize {
+        answers::App::from(self)
     }
 }

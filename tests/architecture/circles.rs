@@ -19,11 +19,8 @@ const TREES: &[&str] = &["src", "bench/common", "bench/load", "bench/sessions", 
 /// Circles that are still to be broken: a folder, and who in it may use whom until then.
 const KNOWN: &[(&str, &[&str])] = &[
     ("bench/load", &["keyward", "requests", "table", "wrk"]),
-    ("src/config", &["error", "layers"]),
-    ("src/http", &["api", "check", "wire"]),
     ("src/store/redis", &["app_sessions", "sessions"]),
     ("src/store/redis/connection", &["cluster", "layout", "link", "masters"]),
-    ("src/store/sqlite/sessions", &["endings", "rotation"]),
 ];
 
 /// Of neighbours in a folder, who uses whom, and where.

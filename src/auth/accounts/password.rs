@@ -8,7 +8,7 @@ use crate::{
     auth::{
         Auth,
         check::Caller,
-        error::AuthError,
+        error::{AuthError, WeakPassword},
         sign_in::{
             hasher::{Party, Permit},
             throttle::Attempt,
@@ -86,16 +86,14 @@ impl Auth {
     ) -> Result<Permit, AuthError> {
         let least = self.policy.password_min_length;
         if password.expose().chars().count() < least {
-            return Err(AuthError::WeakPassword(
-                format!("a password has at least {least} characters").into(),
-            ));
+            return Err(WeakPassword::TooShort { least }.into());
         }
         let judged = password.clone();
         let hints: Vec<String> =
             [username.shown(), username.key()].into_iter().chain(email).map(str::to_owned).collect();
         let (score, permit) = permit.compute(move || strength(&judged, &hints)).await?;
         if score < Score::Three {
-            return Err(AuthError::WeakPassword("the password is too easily guessed".into()));
+            return Err(WeakPassword::Guessable.into());
         }
         Ok(permit)
     }

@@ -3,9 +3,10 @@
 pub(super) mod client;
 pub(super) mod secrets;
 
-use std::borrow::Cow;
-
-use super::{Auth, error::AuthError};
+use super::{
+    Auth,
+    error::{AuthError, Conflict, Missing},
+};
 use crate::{
     domain::{
         app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// An app of that name is not registered, to an operator.
-const NO_SUCH_APP: AuthError = AuthError::InvalidRequest(Cow::Borrowed("there is no such app"));
+const NO_SUCH_APP: AuthError = AuthError::NotFound(Missing::App);
 
 /// How many sessions are read at once to be ended.
 const PAGE: u32 = 500;
@@ -74,16 +75,14 @@ impl Auth {
         }
         match self.stores.apps.register(&app).await? {
             Registered::Yes => Ok(AddedApp { app, secret }),
-            Registered::NameTaken => Err(AuthError::InvalidRequest(
-                "there is an app of that name already; it can be changed".into(),
-            )),
+            Registered::NameTaken => Err(AuthError::Conflict(Conflict::AppExists)),
         }
     }
 
     /// Changes an app; its sessions go on. One that becomes confidential is given a secret.
     pub async fn update_app(&self, name: &AppName, update: AppUpdate) -> Result<AddedApp, AuthError> {
         if *name == AppName::default_app() && update.confidential == Some(true) {
-            return Err(AuthError::InvalidRequest("the app default is always public".into()));
+            return Err(AuthError::Conflict(Conflict::DefaultAppIsPublic));
         }
         let secret = AppSecret::random();
         let change = match update.confidential {
@@ -104,8 +103,7 @@ impl Auth {
         let change = AppChange { origins: None, secret: SecretChange::Renew(secret.sha256()) };
         let Some(app) = self.stores.apps.change(name, &change).await? else {
             let is_there = self.app(name).await?.is_some();
-            let public = AuthError::InvalidRequest("the app is public: it has no secret".into());
-            return Err(if is_there { public } else { NO_SUCH_APP });
+            return Err(if is_there { AuthError::Conflict(Conflict::AppIsPublic) } else { NO_SUCH_APP });
         };
         self.app_secrets.forget(name);
         Ok(AddedApp { app, secret: Some(secret) })
@@ -124,7 +122,7 @@ impl Auth {
     /// Removes an app and ends its sessions; returns how many.
     pub async fn remove_app(&self, name: &AppName) -> Result<usize, AuthError> {
         if *name == AppName::default_app() {
-            return Err(AuthError::InvalidRequest("the app default is always there".into()));
+            return Err(AuthError::Conflict(Conflict::DefaultAppStays));
         }
         // First the app: a sign-in that can be found only later looks for it once more, and ends by itself.
         let removed = self.stores.apps.remove(name).await?;

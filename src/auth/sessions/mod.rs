@@ -3,7 +3,11 @@
 pub(super) mod cookie;
 pub mod logout;
 
-use super::{Auth, check::Caller, error::AuthError};
+use super::{
+    Auth,
+    check::Caller,
+    error::{AuthError, Missing},
+};
 use crate::{
     domain::{
         app::AppName,
@@ -31,7 +35,7 @@ impl Auth {
             Ending { session, owner: Some(caller.claims().user), token: None, reason: EndReason::Logout };
         match self.stores.sessions.end(&ending, self.clock.now()).await? {
             Ended::Now | Ended::Before => Ok(()),
-            Ended::NotFound => Err(AuthError::NotFound),
+            Ended::NotFound => Err(AuthError::NotFound(Missing::Session)),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::{
         Shared,
         wire::{
             caller::{self, Pages},
+            cause::Cause,
             problem::{Challenge, Problem},
         },
     },
@@ -112,6 +113,8 @@ pub struct Refusal {
     pub headers: HeaderMap,
     /// The problem as JSON.
     pub body: Vec<u8>,
+    /// What failed below, for the log.
+    pub cause: Option<Cause>,
 }
 
 impl Verdict {
@@ -140,6 +143,7 @@ impl Refusal {
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         let reason = HeaderValue::from_static(problem.code());
+        let cause = problem.cause().cloned();
         let (mut headers, body) = problem.with_status(status).spoken();
         headers.insert("x-auth-reason", reason);
         if status == StatusCode::UNAUTHORIZED {
@@ -148,13 +152,17 @@ impl Refusal {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
         }
-        Self { status, headers, body }
+        Self { status, headers, body, cause }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, self.headers, self.body).into_response()
+        let mut response = (self.status, self.headers, self.body).into_response();
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(cause);
+        }
+        response
     }
 }
 

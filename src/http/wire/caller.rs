@@ -22,7 +22,6 @@ use crate::{
 /// What the `Authorization` header holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credential<'a> {
-    /// No bearer token.
     None,
     /// One bearer token, whether good or not.
     Bearer(&'a str),
@@ -85,7 +84,6 @@ impl FromRequestParts<Shared> for SignedIn {
 /// For the pages of which origins a session cookie counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pages {
-    /// Any.
     All,
     /// The server's own and those of the session's app.
     Own,
