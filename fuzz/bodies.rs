@@ -14,7 +14,7 @@ use keyward::{
     domain::{
         algorithm::Algorithm,
         app::{AppName, Origin},
-        claims::AccessClaims,
+        claims::{AccessClaims, Principal},
         clock::{ManualClock, Timestamp},
         ids::{SessionId, TokenId, UserId},
         refresh_token::{RefreshSecret, RefreshToken},
@@ -50,11 +50,12 @@ static ISSUER: LazyLock<Issuer> = LazyLock::new(|| {
     let key = Folder::open(folder.path()).and_then(|folder| folder.keys()).expect("keys").remove(0).key;
     let claims = AccessClaims {
         id: TokenId::random(),
-        user: UserId::new(NOW),
+        principal: Principal::User(UserId::new(NOW)),
         username: "alice".to_owned(),
         session: SessionId::random(),
         generation: 0,
         app: AppName::default_app(),
+        audience: None,
         roles: vec![Role::parse(Role::ADMIN).expect("a role")],
         roles_at: Timestamp::from_secs(0),
         issued_at: NOW,

@@ -13,6 +13,9 @@ pub struct App {
     pub name: String,
     pub kind: AppKind,
     pub origins: Vec<String>,
+    /// In seconds; none = as the settings say.
+    pub access_ttl: Option<u64>,
+    pub audience: Option<String>,
     pub created_at: String,
 }
 
@@ -46,6 +49,8 @@ impl From<&app::App> for App {
             name: app.name.as_str().to_owned(),
             kind: (&app.kind).into(),
             origins: app.origins.iter().map(Origin::as_str).map(str::to_owned).collect(),
+            access_ttl: app.policy.access_ttl.map(|ttl| ttl.as_secs()),
+            audience: app.policy.audience.as_ref().map(|audience| audience.as_str().to_owned()),
             created_at: app.created_at.rfc3339(),
         }
     }

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::domain::{claims::AccessClaims, user::Role};
+use crate::{
+    domain::{claims::AccessClaims, user::Role},
+    keys::claims::Audiences,
+};
 
 /// An error in OAuth's words.
 #[derive(Debug, Serialize)]
@@ -28,7 +31,7 @@ pub struct ActiveToken {
     pub active: bool,
     pub iss: String,
     pub sub: String,
-    pub aud: String,
+    pub aud: IntendedFor,
     pub client_id: String,
     pub username: String,
     pub token_type: &'static str,
@@ -38,6 +41,23 @@ pub struct ActiveToken {
     pub jti: String,
     pub sid: String,
     pub roles: Vec<String>,
+}
+
+/// A text, or a list where there are several (RFC 7519 section 4.1.3).
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum IntendedFor {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl From<Audiences<'_>> for IntendedFor {
+    fn from(audiences: Audiences<'_>) -> Self {
+        match audiences {
+            Audiences::One(one) => Self::One(one.to_owned()),
+            Audiences::Two(two) => Self::Several(two.map(str::to_owned).into()),
+        }
+    }
 }
 
 impl Introspection {
@@ -53,8 +73,8 @@ impl Introspection {
         Self::Active(Box::new(ActiveToken {
             active: true,
             iss: issuer.to_owned(),
-            sub: claims.user.to_string(),
-            aud: audience.to_owned(),
+            sub: claims.principal.to_string(),
+            aud: Audiences::of(audience, claims.audience.as_ref()).into(),
             client_id: claims.app.as_str().to_owned(),
             username: claims.username.clone(),
             token_type: "Bearer",

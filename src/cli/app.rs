@@ -1,5 +1,7 @@
 //! `keyward app`
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -11,8 +13,10 @@ use super::{
 use crate::{
     answers::{self, AppKind, AppWithSecret, RemovedApp},
     auth::apps::{AddedApp, AppUpdate, NewApp},
+    config,
     domain::{
         app::{App, AppName, Origin},
+        app_policy::{self, Audience, PolicyChange, PolicyEdit},
         clock::Timestamp,
     },
 };
@@ -73,6 +77,18 @@ pub(super) struct Changes {
     /// It can keep none: the one it has is good no more
     #[arg(long)]
     public: bool,
+    /// How long its access tokens live, where `tokens.access_ttl` is not shorter: 1s to 24h
+    #[arg(long, value_name = "DURATION", value_parser = access_ttl)]
+    access_ttl: Option<Duration>,
+    /// They live as long as `tokens.access_ttl` says
+    #[arg(long, conflicts_with = "access_ttl")]
+    no_access_ttl: bool,
+    /// Whom its access tokens are for, besides `tokens.audience`: an API that takes no others
+    #[arg(long, value_name = "NAME", value_parser = Audience::parse)]
+    audience: Option<Audience>,
+    /// They are for `tokens.audience` alone
+    #[arg(long, conflicts_with = "audience")]
+    no_audience: bool,
 }
 
 #[derive(Debug, Args)]
@@ -119,8 +135,25 @@ impl Changes {
         AppUpdate {
             origins: names_origins.then_some(self.origins),
             confidential: (self.confidential || self.public).then_some(self.confidential),
+            policy: PolicyChange {
+                access_ttl: edit(self.access_ttl, self.no_access_ttl),
+                audience: edit(self.audience, self.no_audience),
+            },
         }
     }
+}
+
+fn edit<T>(taken: Option<T>, is_dropped: bool) -> PolicyEdit<T> {
+    match taken {
+        Some(value) => PolicyEdit::Take(value),
+        None if is_dropped => PolicyEdit::Drop,
+        None => PolicyEdit::Keep,
+    }
+}
+
+fn access_ttl(text: &str) -> Result<Duration, &'static str> {
+    let life = config::duration(text).and_then(app_policy::access_ttl);
+    life.ok_or("the life of an access token is whole seconds, such as 300s or 5m, up to 24h")
 }
 
 /// Says what became of an app. A secret stands alone on standard output, to be piped on.

@@ -25,6 +25,7 @@ pub use settings::{
     Accounts, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode, RefreshKeys,
     Server, Settings, Signup, Storage, Tokens,
 };
+pub use values::duration;
 
 /// The settings file that is read when none is named.
 const FILE: &str = "keyward.toml";

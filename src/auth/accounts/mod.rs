@@ -38,7 +38,7 @@ pub struct NewAccount {
 impl Auth {
     /// The caller, as the database knows them now.
     pub async fn me(&self, caller: &Caller) -> Result<User, AuthError> {
-        let account = self.stores.accounts.by_id(caller.claims().user).await?;
+        let account = self.stores.accounts.by_id(caller.user()).await?;
         account.map(|account| account.user).ok_or(AuthError::TokenRevoked(EndReason::AccountDisabled))
     }
 

@@ -1,6 +1,7 @@
 //! The apps that use this server: the operator registers and removes them.
 
 pub(super) mod client;
+pub(super) mod policies;
 pub(super) mod secrets;
 
 use super::{
@@ -10,6 +11,7 @@ use super::{
 use crate::{
     domain::{
         app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
+        app_policy::{AppPolicy, PolicyChange},
         secret::AppSecret,
         session::EndReason,
     },
@@ -36,12 +38,13 @@ pub struct NewApp {
 }
 
 /// What is to become of an app; `None` = as it is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct AppUpdate {
     /// Where a browser gets it from, in the place of what was said before.
     pub origins: Option<Vec<Origin>>,
     /// Whether it can keep a secret.
     pub confidential: Option<bool>,
+    pub policy: PolicyChange,
 }
 
 /// An app that was registered or changed.
@@ -68,7 +71,8 @@ impl Auth {
             .as_ref()
             .map_or(AppKind::Public, |secret| AppKind::Confidential { secret_sha256: secret.sha256() });
         let origins = in_order(new.origins);
-        let app = App { name: new.name, kind, origins, created_at: self.clock.now() };
+        let (policy, created_at) = (AppPolicy::default(), self.clock.now());
+        let app = App { name: new.name, kind, origins, policy, created_at };
         // A node that had not noticed yet may have let a former app of that name in after its end.
         if self.stores.apps.find(&app.name).await?.is_none() {
             self.end_app_sessions(&app.name, None).await?;
@@ -90,9 +94,11 @@ impl Auth {
             Some(true) => SecretChange::Give(secret.sha256()),
             Some(false) => SecretChange::Take,
         };
-        let change = AppChange { origins: update.origins.map(in_order), secret: change };
+        let origins = update.origins.map(in_order);
+        let change = AppChange { origins, secret: change, policy: update.policy };
         let app = self.stores.apps.change(name, &change).await?.ok_or(NO_SUCH_APP)?;
         self.app_secrets.forget(name);
+        self.app_policies.forget(name);
         let is_new = app.kind == AppKind::Confidential { secret_sha256: secret.sha256() };
         Ok(AddedApp { app, secret: is_new.then_some(secret) })
     }
@@ -100,7 +106,7 @@ impl Auth {
     /// Gives a confidential app another secret; the old one is good for a second more, elsewhere.
     pub async fn renew_app_secret(&self, name: &AppName) -> Result<AddedApp, AuthError> {
         let secret = AppSecret::random();
-        let change = AppChange { origins: None, secret: SecretChange::Renew(secret.sha256()) };
+        let change = AppChange { secret: SecretChange::Renew(secret.sha256()), ..AppChange::default() };
         let Some(app) = self.stores.apps.change(name, &change).await? else {
             let is_there = self.app(name).await?.is_some();
             return Err(if is_there { AuthError::Conflict(Conflict::AppIsPublic) } else { NO_SUCH_APP });
@@ -127,6 +133,7 @@ impl Auth {
         // First the app: a sign-in that can be found only later looks for it once more, and ends by itself.
         let removed = self.stores.apps.remove(name).await?;
         self.app_secrets.forget(name);
+        self.app_policies.forget(name);
         // Also where it was gone: the next try completes what was cut short here.
         let kept = self.end_app_sessions(name, None).await?;
         let ended = self.end_sign_ins(name).await? + usize::try_from(kept).unwrap_or(usize::MAX);

@@ -12,7 +12,7 @@ use super::{
     error::{AuthError, RateState},
 };
 use crate::{
-    domain::{claims::AccessClaims, clock::Timestamp, identity::Identity},
+    domain::{claims::AccessClaims, clock::Timestamp, identity::Identity, ids::UserId},
     keys::error::TokenError,
     store::{counters::Counter, revocations::Refusal, sessions::Confirmation},
 };
@@ -32,6 +32,12 @@ impl Caller {
         self.0.claims()
     }
 
+    /// Whose it is.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        self.0.user()
+    }
+
     /// The same as gateways are told it.
     #[must_use]
     pub fn identity(&self) -> &Identity {
@@ -45,6 +51,12 @@ pub struct Passed {
     pub caller: Caller,
     /// Where the session stands.
     pub rate: RateState,
+}
+
+/// The user of a genuine token. One of an app is none that was ever issued, so it is like any other that is not
+/// ours.
+pub(in crate::auth) fn user_of(claims: &AccessClaims) -> Result<UserId, AuthError> {
+    claims.principal.user().ok_or(AuthError::TokenInvalid)
 }
 
 impl Auth {
@@ -72,7 +84,11 @@ impl Auth {
         let known = self.verified.find(&hash, epoch);
         let token = match &known {
             Some(token) => Arc::clone(token),
-            None => Verified::new(self.verify(token, now)?, now),
+            None => {
+                let claims = self.verify(token, now)?;
+                let user = user_of(&claims)?;
+                Verified::new(claims, user, now)
+            }
         };
         if token.claims().expires_at <= now {
             self.verified.remove(&hash);

@@ -13,7 +13,7 @@ use std::{
 use aws_lc_rs::digest;
 use quick_cache::sync::Cache;
 
-use crate::domain::{claims::AccessClaims, clock::Timestamp, identity::Identity};
+use crate::domain::{claims::AccessClaims, clock::Timestamp, identity::Identity, ids::UserId};
 
 /// How many tokens are remembered: some 96 MiB when full.
 const CAPACITY: usize = 100_000;
@@ -26,6 +26,7 @@ pub(in crate::auth) type TokenHash = [u8; 32];
 #[derive(Debug)]
 pub struct Verified {
     claims: AccessClaims,
+    user: UserId,
     identity: Identity,
     touched_at: AtomicI64,
     /// How often the feed had been lost when its generation was last confirmed.
@@ -35,15 +36,20 @@ pub struct Verified {
 }
 
 impl Verified {
-    pub(in crate::auth) fn new(claims: AccessClaims, now: Timestamp) -> Arc<Self> {
+    pub(in crate::auth) fn new(claims: AccessClaims, user: UserId, now: Timestamp) -> Arc<Self> {
         let identity = Identity::of(&claims);
         let touched_at = AtomicI64::new(now.millis());
         let (confirmed_after, spent_until) = (AtomicU64::new(u64::MAX), AtomicI64::default());
-        Arc::new(Self { claims, identity, touched_at, confirmed_after, spent_until })
+        Arc::new(Self { claims, user, identity, touched_at, confirmed_after, spent_until })
     }
 
     pub const fn claims(&self) -> &AccessClaims {
         &self.claims
+    }
+
+    /// Whose it is.
+    pub const fn user(&self) -> UserId {
+        self.user
     }
 
     /// What gateways are told of whom it says it of.
@@ -122,24 +128,27 @@ mod tests {
     use super::*;
     use crate::domain::{
         app::AppName,
-        ids::{SessionId, TokenId, UserId},
+        claims::Principal,
+        ids::{SessionId, TokenId},
     };
 
     fn token() -> Arc<Verified> {
         let now = Timestamp::from_secs(1_000);
+        let user = UserId::new(now);
         let claims = AccessClaims {
             id: TokenId::random(),
-            user: UserId::new(now),
+            principal: Principal::User(user),
             username: "ada".to_owned(),
             session: SessionId::random(),
             generation: 0,
             app: AppName::default_app(),
+            audience: None,
             roles: Vec::new(),
             roles_at: Timestamp::from_secs(0),
             issued_at: now,
             expires_at: now + Duration::from_mins(15),
         };
-        Verified::new(claims, now)
+        Verified::new(claims, user, now)
     }
 
     #[test]

@@ -26,13 +26,12 @@ impl Auth {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page, AuthError> {
-        self.sessions_of_user(caller.claims().user, after, limit).await
+        self.sessions_of_user(caller.user(), after, limit).await
     }
 
     /// Ends one of the caller's sessions.
     pub async fn end_own_session(&self, caller: &Caller, session: SessionId) -> Result<(), AuthError> {
-        let ending =
-            Ending { session, owner: Some(caller.claims().user), token: None, reason: EndReason::Logout };
+        let ending = Ending { session, owner: Some(caller.user()), token: None, reason: EndReason::Logout };
         match self.stores.sessions.end(&ending, self.clock.now()).await? {
             Ended::Now | Ended::Before => Ok(()),
             Ended::NotFound => Err(AuthError::NotFound(Missing::Session)),

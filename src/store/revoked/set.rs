@@ -133,12 +133,12 @@ impl RevocationSet {
     #[must_use]
     pub fn find(&self, claims: &AccessClaims, now: Timestamp) -> Option<Refusal> {
         let entries = self.entries.pin();
-        let reason = |subject| {
-            let entry = entries.get(subject).filter(|entry| entry.until > now)?;
+        let reason = |subject: Subject| {
+            let entry = entries.get(&subject).filter(|entry| entry.until > now)?;
             Some(Refusal::Revoked(entry.reason))
         };
         let is_empty = entries.is_empty();
-        let revoked = if is_empty { None } else { Subject::of(claims).iter().find_map(reason) };
+        let revoked = if is_empty { None } else { Subject::of(claims).find_map(reason) };
         revoked.or_else(|| self.outdated.holds(claims).then_some(Refusal::Outdated))
     }
 

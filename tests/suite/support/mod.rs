@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod backends;
+pub mod database;
 pub mod keyspace;
 pub mod proxy;
 pub mod servers;
