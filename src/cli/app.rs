@@ -64,6 +64,7 @@ pub(super) struct Name {
 
 #[derive(Debug, Args)]
 #[group(id = "change", required = true, multiple = true)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Changes {
     /// A browser origin it is served from, in the place of those it has. May be repeated
     #[arg(long = "origin", value_name = "URL", value_parser = Origin::parse)]

@@ -79,11 +79,13 @@ impl AppPolicy {
         if members.get("v")?.as_u64()? != VERSION {
             return None;
         }
-        let ttl = |value: &Value| access_ttl(Duration::from_secs(value.as_u64()?));
-        let audience = |value: &Value| Audience::parse(value.as_str()?).ok();
+        // A member may be missing; one that is there is to be readable.
+        let ttl = |value: &Value| value.as_u64().map(Duration::from_secs).and_then(access_ttl).ok_or(());
+        let audience =
+            |value: &Value| value.as_str().ok_or(()).and_then(|text| Audience::parse(text).map_err(drop));
         Some(Self {
-            access_ttl: read(members.get("access_ttl"), ttl)?,
-            audience: read(members.get("audience"), audience)?,
+            access_ttl: members.get("access_ttl").map(ttl).transpose().ok()?,
+            audience: members.get("audience").map(audience).transpose().ok()?,
         })
     }
 }
@@ -122,11 +124,6 @@ pub fn access_ttl(life: Duration) -> Option<Duration> {
     (is_whole && !life.is_zero() && life <= ACCESS_TTL_MAX).then_some(life)
 }
 
-/// A member that may be missing, and otherwise is to be readable.
-fn read<T>(member: Option<&Value>, parse: impl FnOnce(&Value) -> Option<T>) -> Option<Option<T>> {
-    member.map_or(Some(None), |value| parse(value).map(Some))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,7 +145,7 @@ mod tests {
     #[test]
     fn what_a_later_server_added_is_passed_over_and_what_it_forbids_to_is_not() {
         let known = r#"{"v":1,"access_ttl":60,"locale":{"of":["mails"]}}"#;
-        let expected = AppPolicy { access_ttl: Some(Duration::from_secs(60)), audience: None };
+        let expected = AppPolicy { access_ttl: Some(Duration::from_mins(1)), audience: None };
         assert_eq!(AppPolicy::read(known), Some(expected));
         assert_eq!(AppPolicy::read(r#"{"v":2,"mfa":"required"}"#), None);
     }
@@ -176,10 +173,8 @@ mod tests {
     #[test]
     fn a_change_names_what_it_changes_alone() {
         assert_eq!(PolicyChange::default().patch(), "{}");
-        let change = PolicyChange {
-            access_ttl: PolicyEdit::Take(Duration::from_secs(60)),
-            audience: PolicyEdit::Drop,
-        };
+        let change =
+            PolicyChange { access_ttl: PolicyEdit::Take(Duration::from_mins(1)), audience: PolicyEdit::Drop };
         assert_eq!(change.patch(), r#"{"access_ttl":60,"audience":null}"#);
     }
 }

@@ -82,13 +82,12 @@ impl Auth {
         let hash = verified::token_hash(token);
         let epoch = self.keys.epoch();
         let known = self.verified.find(&hash, epoch);
-        let token = match &known {
-            Some(token) => Arc::clone(token),
-            None => {
-                let claims = self.verify(token, now)?;
-                let user = user_of(&claims)?;
-                Verified::new(claims, user, now)
-            }
+        let token = if let Some(token) = &known {
+            Arc::clone(token)
+        } else {
+            let claims = self.verify(token, now)?;
+            let user = user_of(&claims)?;
+            Verified::new(claims, user, now)
         };
         if token.claims().expires_at <= now {
             self.verified.remove(&hash);

@@ -41,7 +41,7 @@ fn to(policy: PolicyChange) -> AppChange {
 async fn registered(node: &dyn Node, policy: AppPolicy) -> App {
     let origins = vec![Origin::parse("https://shop.example.com").expect("an origin")];
     let app = App { name: shop(), kind: AppKind::Public, origins, policy, created_at: START };
-    assert_eq!(node.register(&app).await.unwrap(), Registered::Yes);
+    assert_eq!(node.register(&app).await.expect("an answer"), Registered::Yes);
     app
 }
 
@@ -70,7 +70,7 @@ async fn a_policy_is_changed_in_what_was_asked_for_alone(
     let database = Database::on(on);
     let node = database.node().await;
     let made = registered(node.as_ref(), AppPolicy::default()).await;
-    let (five, other) = (Some(Duration::from_secs(300)), Some(audience("other")));
+    let (five, other) = (Some(Duration::from_mins(5)), Some(audience("other")));
     let drops = PolicyChange { access_ttl: PolicyEdit::Drop, audience: PolicyEdit::Keep };
     let takes = PolicyChange { audience: PolicyEdit::Take(audience("other")), ..PolicyChange::default() };
     for (change, access_ttl, audience) in [
@@ -122,7 +122,7 @@ async fn what_a_later_server_decided_outlives_a_change_by_this_one(
     registered(node.as_ref(), AppPolicy::default()).await;
     write(&database, r#"{"v":1,"locale":"sv"}"#).await;
     let changed = node.change(&shop(), &to(ttl(60))).await.unwrap().expect("an app");
-    assert_eq!(changed.policy.access_ttl, Some(Duration::from_secs(60)));
+    assert_eq!(changed.policy.access_ttl, Some(Duration::from_mins(1)));
     let kept = "SELECT 1 FROM apps WHERE name = 'shop' AND CAST(policy AS text) LIKE '%\"locale\"%'";
     assert_eq!(database.run(kept).await, 1);
 }

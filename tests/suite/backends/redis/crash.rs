@@ -48,8 +48,8 @@ impl Doomed {
 
     /// One that takes step by step what it could do in one.
     pub async fn step_by_step(home: &Home) -> Self {
-        let Self { store, proxy, _space } = Self::beside(home).await;
-        Self { store: store.step_by_step(), proxy, _space }
+        let beside = Self::beside(home).await;
+        Self { store: beside.store.step_by_step(), ..beside }
     }
 }
 
