@@ -14,6 +14,13 @@ pub struct Script {
     hash: String,
 }
 
+/// The text of a script on an app's session.
+macro_rules! of_app_session {
+    ($file:literal) => {
+        concat!(include_str!("app_sessions/prelude.lua"), include_str!(concat!("app_sessions/", $file)))
+    };
+}
+
 /// The text of a script on a session's hash.
 macro_rules! of_session {
     ($file:literal) => {
@@ -35,12 +42,12 @@ pub static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("
 pub static TAKE_BACK: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("counters/take_back.lua")));
 pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("writable.lua")));
-pub static APP_GET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/get.lua")));
-pub static APP_SET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/set.lua")));
+pub static APP_CREATE: LazyLock<Script> = LazyLock::new(|| Script::new(of_app_session!("create.lua")));
+pub static APP_GET: LazyLock<Script> = LazyLock::new(|| Script::new(of_app_session!("get.lua")));
+pub static APP_SET: LazyLock<Script> = LazyLock::new(|| Script::new(of_app_session!("set.lua")));
 pub static APP_END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/end.lua")));
-pub static APP_ENTER: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("app_sessions/enter.lua")));
-pub static APP_USE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/use.lua")));
+pub static APP_ENTER: LazyLock<Script> = LazyLock::new(|| Script::new(of_app_session!("enter.lua")));
+pub static APP_USE: LazyLock<Script> = LazyLock::new(|| Script::new(of_app_session!("use.lua")));
 pub static APP_LEAVE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("app_sessions/leave.lua")));
 pub static APP_SETTLE: LazyLock<Script> =
@@ -48,7 +55,7 @@ pub static APP_SETTLE: LazyLock<Script> =
 pub static APP_ACTIVE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("app_sessions/active.lua")));
 
-static ALL: [&LazyLock<Script>; 21] = [
+static ALL: [&LazyLock<Script>; 22] = [
     &OPEN,
     &ROTATE,
     &SEEN,
@@ -62,6 +69,7 @@ static ALL: [&LazyLock<Script>; 21] = [
     &COUNT,
     &TAKE_BACK,
     &WRITABLE,
+    &APP_CREATE,
     &APP_GET,
     &APP_SET,
     &APP_END,

@@ -2,7 +2,7 @@
 //! ended stays so, and the retry leaves lists and counts right.
 
 use super::{
-    crash::{Doomed, wherever_it_crashes},
+    crash::{Doomed, wherever_one_crashes},
     home, names, with_prefix,
 };
 use crate::{
@@ -47,8 +47,9 @@ async fn a_creation_that_was_cut_short_leaves_nothing_that_cannot_be_ended() {
         let (whose, id) = (TokenId::random().to_string(), AppToken::random().session(&app("shop")));
         Theirs { whose, id }
     };
-    wherever_it_crashes(
+    wherever_one_crashes(
         &home,
+        Doomed::step_by_step,
         prepare,
         async |store, new| {
             let new = NewAppSession {
@@ -73,8 +74,9 @@ async fn a_creation_that_was_cut_short_leaves_nothing_that_cannot_be_ended() {
 #[tokio::test]
 async fn a_use_that_was_cut_short_is_completed_by_the_next_one() {
     let home = home().await;
-    wherever_it_crashes(
+    wherever_one_crashes(
         &home,
+        Doomed::step_by_step,
         async || theirs(&home).await,
         async |store, kept| {
             let set = store.set(&app("shop"), kept.id, &merge(json!({"a": 1})), None, home.now()).await;
@@ -93,8 +95,9 @@ async fn a_use_that_was_cut_short_is_completed_by_the_next_one() {
 #[tokio::test]
 async fn an_end_that_was_cut_short_anywhere_is_completed_by_the_retry() {
     let home = home().await;
-    wherever_it_crashes(
+    wherever_one_crashes(
         &home,
+        Doomed::step_by_step,
         async || theirs(&home).await,
         async |store, kept| store.end(&app("shop"), kept.id, home.now()).await.is_ok(),
         async |kept| {
@@ -112,7 +115,7 @@ async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
     let home = home().await;
     let shop = app("shop");
     for commands in 1..8 {
-        let (node, kept) = (Doomed::beside(&home).await, theirs(&home).await);
+        let (node, kept) = (Doomed::step_by_step(&home).await, theirs(&home).await);
         let (lose_one, now) = (|| node.proxy.break_once_after(commands), home.now());
         for (version, key) in [(1, "a"), (2, "b")] {
             lose_one();
@@ -134,4 +137,38 @@ async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
         let ended = node.store.end_all(&shop, Some(&user(&whose)), now).await;
         assert_eq!(ended.expect("an answer"), 1, "after {commands}");
     }
+}
+
+#[tokio::test]
+async fn where_all_keys_are_on_one_server_a_use_is_one_step() {
+    let home = home().await;
+    let (shop, now) = (app("shop"), home.now());
+    // Entered, but for the answer; and entered once.
+    for is_lost in [false, true] {
+        let (node, whose) = (Doomed::beside(&home).await, TokenId::random().to_string());
+        let new = NewAppSession {
+            id: AppToken::random().session(&shop),
+            app: shop.clone(),
+            user: user(&whose),
+            ip: AppIp::parse("192.0.2.7").expect("an address"),
+            data: AppData::default(),
+            life: sliding(MINUTE),
+            created_at: now,
+        };
+        let only_one = || {
+            if is_lost { node.proxy.break_once_after(1) } else { node.proxy.break_after(2) }
+        };
+        only_one();
+        node.store.create(&new).await.expect("created");
+        only_one();
+        node.store.get(&shop, new.id, now).await.expect("an answer").expect("alive");
+        only_one();
+        let set = node.store.set(&shop, new.id, &merge(json!({"a": 1})), Some(1), now).await;
+        assert!(matches!(set, Ok(Saved::Now(_))), "{set:?}");
+        assert!(!node.proxy.is_broken());
+        assert_eq!(home.ids_listed(&of(&whose), 9).await, [new.id]);
+        assert_eq!(home.activity(MINUTE).await, 1);
+        assert_eq!(assert_can_be_ended(&home, Theirs { whose, id: new.id }).await, 1);
+    }
+    assert_eq!(names(&home), [] as [String; 0]);
 }

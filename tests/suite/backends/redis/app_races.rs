@@ -40,7 +40,7 @@ async fn between_any_two(
 ) {
     let mut held = 0;
     for commands in 0..COMMANDS {
-        let (node, id) = (Doomed::beside(home).await, AppToken::random().session(&app("shop")));
+        let (node, id) = (Doomed::step_by_step(home).await, AppToken::random().session(&app("shop")));
         node.proxy.hold_after(commands);
         let slow = slow(&node, id);
         tokio::pin!(slow);
@@ -113,7 +113,7 @@ async fn assert_nothing_is_left(home: &Home) {
 async fn an_end_of_all_meets_what_was_half_created_when_it_began() {
     let home = home().await;
     for whose in [None, Some("ada")] {
-        let (creating, ending) = (Doomed::beside(&home).await, Doomed::beside(&home).await);
+        let (creating, ending) = (Doomed::step_by_step(&home).await, Doomed::step_by_step(&home).await);
         let [half, other] = [(); 2].map(|()| AppToken::random().session(&app("shop")));
         creating.proxy.hold_after(2);
         let half = adas(&home, half);

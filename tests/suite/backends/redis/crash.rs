@@ -42,6 +42,12 @@ impl Doomed {
         let store = space.connect(LIFETIMES, &Arc::new(RevocationSet::default()), &home.clock).await;
         Self { store: store.expect("connected"), proxy, _space: space.not_ours() }
     }
+
+    /// One that takes step by step what it could do in one.
+    pub async fn step_by_step(home: &Home) -> Self {
+        let doomed = Self::beside(home).await;
+        Self { store: doomed.store.step_by_step(), ..doomed }
+    }
 }
 
 /// Does `verb` once for each number of commands it may get through, from none to all, and has each
@@ -52,9 +58,20 @@ pub(super) async fn wherever_it_crashes<T, V: AsyncFn(&RedisStore, &T) -> bool>(
     verb: V,
     look: impl AsyncFn(T),
 ) {
+    wherever_one_crashes(home, Doomed::beside, prepare, verb, look).await;
+}
+
+/// The same of a node that `doom` makes.
+pub(super) async fn wherever_one_crashes<T, V: AsyncFn(&RedisStore, &T) -> bool>(
+    home: &Home,
+    doom: impl AsyncFn(&Home) -> Doomed,
+    prepare: impl AsyncFn() -> T,
+    verb: V,
+    look: impl AsyncFn(T),
+) {
     for commands in 1.. {
         let prepared = prepare().await;
-        let doomed = Doomed::beside(home).await;
+        let doomed = doom(home).await;
         // One more than passes, so that 1 stands for none.
         doomed.proxy.break_after(commands);
         let is_done = verb(&doomed.store, &prepared).await;
