@@ -42,7 +42,6 @@ impl Caller {
 /// A token that was let in.
 #[derive(Debug)]
 pub struct Passed {
-    /// Whose it is.
     pub caller: Caller,
     /// Where the session stands.
     pub rate: RateState,

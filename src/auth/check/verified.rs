@@ -23,7 +23,6 @@ const TOUCH_EVERY: i64 = 60_000;
 /// SHA-256 of a token.
 pub(in crate::auth) type TokenHash = [u8; 32];
 
-/// A verified token.
 #[derive(Debug)]
 pub struct Verified {
     claims: AccessClaims,
@@ -43,7 +42,6 @@ impl Verified {
         Arc::new(Self { claims, identity, touched_at, confirmed_after, spent_until })
     }
 
-    /// What it says.
     pub const fn claims(&self) -> &AccessClaims {
         &self.claims
     }

@@ -62,7 +62,6 @@ impl Routes {
         Self { checked: Checked::All, checker: Arc::new(checker), rest: Router::new(), peer: None }
     }
 
-    /// The rest alone.
     pub(in crate::http) fn without_check(http: &Shared, rest: Router) -> Self {
         let checker = Checker::new(http, Asker::Gateway);
         Self { checked: Checked::None, checker: Arc::new(checker), rest, peer: None }

@@ -46,7 +46,6 @@ pub struct Wanted<'a> {
 /// The client's request, as far as the check looks at it.
 #[derive(Debug)]
 pub struct Asked<'a> {
-    /// Its headers.
     pub headers: &'a HeaderMap,
     /// What its method may do.
     pub effect: Effect,
@@ -74,14 +73,11 @@ impl SignIn {
 pub enum Effect {
     /// OPTIONS: nothing, and it may be a preflight.
     Options,
-    /// Nothing.
     ChangesNothing,
-    /// Anything.
     ChangesState,
 }
 
 impl Effect {
-    /// Of a method.
     pub fn of(method: &Method) -> Self {
         match method {
             &Method::OPTIONS => Self::Options,
@@ -99,14 +95,12 @@ impl Effect {
 /// What the gateway is told.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Let it in.
     LetIn {
         /// Who that is; nobody, where it is a preflight.
         identity: Identity,
         /// Where the session stands; a preflight has none.
         rate: Option<RateState>,
     },
-    /// Refuse it.
     Refused(Refusal),
 }
 
@@ -115,14 +109,12 @@ pub enum Verdict {
 pub struct Refusal {
     /// One of those that gateways know.
     pub status: StatusCode,
-    /// For the client.
     pub headers: HeaderMap,
     /// The problem as JSON.
     pub body: Vec<u8>,
 }
 
 impl Verdict {
-    /// Judges a request.
     pub async fn on(http: &Shared, asked: &Asked<'_>, wanted: &Wanted<'_>) -> Self {
         if wanted.allow_preflight && asked.is_preflight() {
             return Self::LetIn { identity: Identity::default(), rate: None };

@@ -22,7 +22,6 @@ pub enum RefreshKeys {
     Plain,
 }
 
-/// Names keys.
 pub(super) struct Keys {
     prefix: String,
     refresh: RefreshKeys,

@@ -41,7 +41,6 @@ impl FromStr for Position {
     }
 }
 
-/// The log.
 #[derive(Debug)]
 pub struct ChangeLog<T> {
     end: Position,

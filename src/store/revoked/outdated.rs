@@ -11,7 +11,6 @@ use crate::domain::{
 /// A user's tokens of before a change of roles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outdated {
-    /// Whose.
     pub user: UserId,
     /// In whole seconds: see [`AccessClaims::is_outdated`].
     pub issued_before: Timestamp,

@@ -20,7 +20,6 @@ const SKEW: Duration = Duration::from_secs(2);
 /// A line for an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advice {
-    /// Something is wrong.
     Mend(String),
     /// Something could not be looked at.
     Know(String),

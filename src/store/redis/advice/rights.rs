@@ -45,7 +45,6 @@ const ALWAYS: [(&str, &str); 32] = [
 const BEHIND_SENTINELS: [(&str, &str); 1] = [("role", "ROLE")];
 const IN_A_CLUSTER: [(&str, &str); 2] = [("cluster|nodes", "CLUSTER NODES"), ("asking", "ASKING")];
 
-/// What was refused.
 enum Refused {
     Command,
     Key,

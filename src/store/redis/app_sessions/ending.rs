@@ -25,7 +25,6 @@ pub const CLEANED_TOGETHER: usize = 16;
 pub struct EndedSession {
     id: SessionId,
     user: AppUser,
-    /// Its last activity.
     seen: Option<Timestamp>,
     pub was_alive: bool,
 }

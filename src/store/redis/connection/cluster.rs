@@ -184,6 +184,7 @@ impl Topology {
             return;
         }
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        // Who is named no more is dropped with what is left in it, and so is its connection.
         let mut known = std::mem::take(&mut routes.nodes);
         let mut node = |address: &String, server: ConnectionInfo| {
             known.remove(address).unwrap_or_else(|| NodeLink::to(&self.target, server))

@@ -11,7 +11,6 @@ use super::{layout::Layout, link::Link, target::RedisTarget};
 /// The masters at some moment, by address.
 pub type Masters = BTreeMap<String, ConnectionInfo>;
 
-/// Finds them.
 pub struct Discovery {
     target: RedisTarget,
     link: Link,

@@ -48,7 +48,7 @@ enum State {
 
 /// A connection that was good when last tried.
 pub struct Live {
-    /// Counts connections.
+    /// Of this connection, counted from the link's first one.
     pub number: u64,
     /// Where it leads.
     pub server: ConnectionInfo,
@@ -209,6 +209,7 @@ impl Keeper {
         loop {
             let why = self.watch(&live).await;
             tracing::warn!(redis.server = %live.server.addr(), why, "the connection to Redis is lost");
+            // Callers wait from here on, and are told at once when the first attempt has failed.
             state.send_replace(State::Seeking);
             live = self.seek(&state).await;
             tracing::info!(redis.server = %live.server.addr(), "connected to Redis again");
@@ -227,6 +228,7 @@ impl Keeper {
                     if number == live.number {
                         return "a command failed";
                     }
+                    // Of a connection that was given up before: many callers tell of the same one.
                     continue;
                 }
                 () = self.finder.announcement() => {}
@@ -279,6 +281,7 @@ impl Keeper {
         });
         let mut connection = self.target.open(&server, &config).await?;
         self.finder.verify(&mut connection).await?;
+        // Before anybody calls one: a call by hash that is not known costs a second trip with the text.
         script::load_all(&mut connection).await?;
         self.number += 1;
         Ok(Arc::new(Live { number: self.number, server, connection, lost }))

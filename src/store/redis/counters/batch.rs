@@ -64,7 +64,6 @@ impl BatchedCounter {
         Self(Arc::new(Shared { link, keys, queues: Default::default() }))
     }
 
-    /// Counts one.
     pub async fn add(&self, session: SessionId, window: Duration) -> Result<Count, StoreError> {
         let (caller, counted) = oneshot::channel();
         {
