@@ -2,10 +2,13 @@
 //! strictly: every claim of the contract there, once, of its type and well-formed. Claims it does not
 //! know are let be, as RFC 7519 section 4 asks, so that nodes of two versions can live side by side.
 
-use std::time::Duration;
+use std::{borrow::Cow, fmt, time::Duration};
 
-use serde::{Deserialize, Deserializer, Serialize, de};
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::Value;
 
 use super::error::TokenError;
 use crate::domain::{
@@ -102,9 +105,11 @@ pub fn write(claims: &AccessClaims, expected: &Expected) -> String {
 /// # Errors
 /// [`TokenError::Expired`] only where everything else is right.
 pub fn read(payload: &[u8], expected: &Expected, now: Timestamp) -> Result<AccessClaims, TokenError> {
-    let Unique(members) = serde_json::from_slice(payload).map_err(|_| TokenError::Invalid)?;
-    let claims = claims(&members, expected).ok_or(TokenError::Invalid)?;
-    if !is_for_us(&members, expected) || !dates_make_sense(&members, &claims, expected, now) {
+    let UniqueNames = serde_json::from_slice(payload).map_err(|_| TokenError::Invalid)?;
+    let payload: Payload<'_> = serde_json::from_slice(payload).map_err(|_| TokenError::Invalid)?;
+    let (is_for_us, not_before) = (payload.is_for_us(expected), payload.nbf);
+    let claims = payload.claims(expected).ok_or(TokenError::Invalid)?;
+    if !is_for_us || !dates_make_sense(&claims, not_before, expected, now) {
         return Err(TokenError::Invalid);
     }
     // Over at `exp` exactly (RFC 7519 section 4.1.4: "on or after").
@@ -114,100 +119,146 @@ pub fn read(payload: &[u8], expected: &Expected, now: Timestamp) -> Result<Acces
     Ok(claims)
 }
 
-fn claims(members: &Map<String, Value>, expected: &Expected) -> Option<AccessClaims> {
-    let text = |name| members.get(name).and_then(Value::as_str);
-    let roles = members.get("roles")?.as_array()?.iter();
-    let app = AppName::parse(text("client_id")?).ok()?;
-    let principal = Principal::parse(text("sub")?)?;
-    let username = match &principal {
-        Principal::User(_) => text("preferred_username").filter(|name| !name.is_empty())?,
-        // It acts by its own token alone, and under no other name.
-        Principal::App(name) if *name == app && !members.contains_key("preferred_username") => "",
-        Principal::App(_) => return None,
-    };
-    Some(AccessClaims {
-        id: text("jti")?.parse().ok()?,
-        username: username.to_owned(),
-        principal,
-        session: text("sid")?.parse().ok()?,
-        generation: members.get("gen")?.as_u64()?.try_into().ok()?,
-        app,
-        audience: beside(members.get("aud"), expected),
-        roles: roles.map(|role| Role::parse(role.as_str()?).ok()).collect::<Option<_>>()?,
-        roles_at: members.get("roles_at").map_or(Some(Timestamp::from_secs(0)), date)?,
-        issued_at: date(members.get("iat")?)?,
-        expires_at: date(members.get("exp")?)?,
-    })
+/// The names of what is read.
+const CLAIMS: [&str; 13] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "sid",
+    "gen",
+    "client_id",
+    "roles",
+    "roles_at",
+    "preferred_username",
+];
+
+/// What is read, each claim of its type. Text that is parsed further is not copied first.
+#[derive(Deserialize)]
+struct Payload<'a> {
+    #[serde(borrow)]
+    iss: Cow<'a, str>,
+    #[serde(borrow)]
+    sub: Cow<'a, str>,
+    aud: Value,
+    exp: f64,
+    iat: f64,
+    #[serde(default)]
+    nbf: f64,
+    #[serde(borrow)]
+    jti: Cow<'a, str>,
+    #[serde(borrow)]
+    sid: Cow<'a, str>,
+    r#gen: u32,
+    #[serde(borrow)]
+    client_id: Cow<'a, str>,
+    roles: Vec<String>,
+    #[serde(default)]
+    roles_at: f64,
+    preferred_username: Option<String>,
+}
+
+impl Payload<'_> {
+    fn is_for_us(&self, expected: &Expected) -> bool {
+        let audience = match &self.aud {
+            Value::String(one) => *one == expected.audience,
+            Value::Array(many) => {
+                many.iter().all(Value::is_string) && many.iter().any(|one| *one == *expected.audience)
+            }
+            _ => false,
+        };
+        audience && self.iss == expected.issuer
+    }
+
+    fn claims(self, expected: &Expected) -> Option<AccessClaims> {
+        let app = AppName::parse(&self.client_id).ok()?;
+        let principal = Principal::parse(&self.sub)?;
+        let username = match &principal {
+            Principal::User(_) => self.preferred_username.filter(|name| !name.is_empty())?,
+            // It acts by its own token alone, and under no other name.
+            Principal::App(name) if *name == app && self.preferred_username.is_none() => String::new(),
+            Principal::App(_) => return None,
+        };
+        Some(AccessClaims {
+            id: self.jti.parse().ok()?,
+            username,
+            principal,
+            session: self.sid.parse().ok()?,
+            generation: self.r#gen,
+            app,
+            audience: beside(&self.aud, expected),
+            roles: self.roles.iter().map(|role| Role::parse(role).ok()).collect::<Option<_>>()?,
+            roles_at: date(self.roles_at)?,
+            issued_at: date(self.iat)?,
+            expires_at: date(self.exp)?,
+        })
+    }
 }
 
 /// The one audience beside ours, if it is one that an app can be given.
-fn beside(audience: Option<&Value>, expected: &Expected) -> Option<Audience> {
+fn beside(audience: &Value, expected: &Expected) -> Option<Audience> {
     let mut others =
-        audience?.as_array()?.iter().filter_map(Value::as_str).filter(|one| *one != expected.audience);
+        audience.as_array()?.iter().filter_map(Value::as_str).filter(|one| *one != expected.audience);
     others.next().and_then(|one| Audience::parse(one).ok())
 }
 
-fn is_for_us(members: &Map<String, Value>, expected: &Expected) -> bool {
-    let audience = match members.get("aud") {
-        Some(Value::String(one)) => *one == expected.audience,
-        Some(Value::Array(many)) => {
-            many.iter().all(Value::is_string) && many.iter().any(|one| *one == *expected.audience)
-        }
-        _ => false,
-    };
-    audience && members.get("iss").is_some_and(|issuer| *issuer == *expected.issuer)
-}
-
-fn dates_make_sense(
-    members: &Map<String, Value>,
-    claims: &AccessClaims,
-    expected: &Expected,
-    now: Timestamp,
-) -> bool {
+fn dates_make_sense(claims: &AccessClaims, not_before: f64, expected: &Expected, now: Timestamp) -> bool {
     let latest = now + SKEW;
-    let begun = members.get("nbf").is_none_or(|value| date(value).is_some_and(|moment| moment <= latest));
     // A node whose `access_ttl` was lowered still takes the tokens it made before.
     let life_max = expected.access_ttl.max(LIFE_MAX);
-    begun
+    date(not_before).is_some_and(|moment| moment <= latest)
         && claims.issued_at <= latest
         && claims.issued_at < claims.expires_at
         && claims.expires_at <= claims.issued_at + life_max
 }
 
 /// A `NumericDate` (RFC 7519 section 2): a number that need not be whole.
-fn date(value: &Value) -> Option<Timestamp> {
-    let secs = value.as_f64().filter(|secs| (0.0..=LAST_SECOND).contains(secs))?;
+fn date(secs: f64) -> Option<Timestamp> {
+    if !(0.0..=LAST_SECOND).contains(&secs) {
+        return None;
+    }
     #[expect(clippy::cast_possible_truncation, reason = "bounded above")]
     let millis = (secs * 1000.0).floor() as i64;
     Some(Timestamp::from_millis(millis))
 }
 
-/// A JSON object that names each member once. `serde_json` alone would keep the last of two, and two
-/// readers of one token could then believe different things (RFC 7515 section 10.12).
-struct Unique(Map<String, Value>);
+/// A JSON object that names each member once, those that nobody knows too. A parser alone would keep the
+/// last of two, and two readers of one token could then believe different things (RFC 7515 section 10.12).
+struct UniqueNames;
 
-impl<'de> Deserialize<'de> for Unique {
+#[derive(Deserialize, PartialEq)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for UniqueNames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(UniqueMembers)
+        deserializer.deserialize_map(Self)
     }
 }
 
-struct UniqueMembers;
+impl<'de> Visitor<'de> for UniqueNames {
+    type Value = Self;
 
-impl<'de> de::Visitor<'de> for UniqueMembers {
-    type Value = Unique;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object that names each member once")
     }
 
-    fn visit_map<A: de::MapAccess<'de>>(self, mut access: A) -> Result<Unique, A::Error> {
-        let mut members = Map::new();
-        while let Some((name, value)) = access.next_entry::<String, Value>()? {
-            if members.insert(name, value).is_some() {
-                return Err(de::Error::custom("a member named twice"));
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self, A::Error> {
+        let mut names = Vec::with_capacity(16);
+        while let Some(name) = access.next_key::<Name<'de>>()? {
+            if names.contains(&name) {
+                return Err(A::Error::custom("a member named twice"));
             }
+            if CLAIMS.contains(&&*name.0) {
+                access.next_value::<IgnoredAny>()?;
+            } else {
+                // Read in full, for only so the depth of what nobody looks at is bounded.
+                access.next_value::<Value>()?;
+            }
+            names.push(name);
         }
-        Ok(Unique(members))
+        Ok(self)
     }
 }
