@@ -280,8 +280,8 @@ async fn an_app_is_changed_and_no_session_ends_by_it() {
     server.auth.authenticate_app("shop", second.expose()).await.expect("good");
     let public = server.auth.update_app(&shop, to(false)).await.expect("changed");
     assert_eq!(public.app.kind, AppKind::Public);
-    assert_eq!(code(server.auth.renew_app_secret(&shop).await), Some("invalid_request"));
+    assert_eq!(code(server.auth.renew_app_secret(&shop).await), Some("conflict"));
     let default = server.auth.update_app(&AppName::default_app(), to(true)).await;
-    assert_eq!(code(default), Some("invalid_request"));
+    assert_eq!(code(default), Some("conflict"));
     server.check(&tokens.access_token).await.expect("its session goes on");
 }
