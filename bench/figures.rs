@@ -1,83 +1,90 @@
-//! The figures Keyward is held to, measured on this machine: `cargo bench --bench figures`.
+//! Figures of one server that is not loaded: `cargo bench --bench figures`.
 //!
-//! Start-up, memory and size of the binary; sign-ins against raw argon2id hashes in the same run; the
-//! time of a wrong password against that of an unknown user; bytes in Redis a session. Starts what it
-//! needs on free ports of the loopback and ends by itself.
+//! Size of the binary, start-up, memory when idle and after sign-ins; the time of a wrong password beside that
+//! of an unknown user; bytes in Redis a session. Starts what it needs on free ports of the loopback and ends
+//! by itself.
 #![expect(clippy::print_stdout, reason = "its output is a table")]
 
-#[path = "common/argon.rs"]
-mod argon;
+/// What the benchmarks share, as far as it is needed here.
+#[path = "common"]
+mod common {
+    pub mod figure;
+    pub mod goals;
+    pub mod guard;
+    pub mod redis;
+    pub mod statistics;
+}
 
 use std::{
+    fs,
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
     thread,
     time::{Duration, Instant},
 };
 
+use common::{
+    figure::{self, Figure},
+    goals::{self, Benchmark, Compared, Measured},
+    guard::free_address,
+    redis::Redis,
+    statistics::{median, ratio},
+};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-const ROUND: Duration = Duration::from_secs(4);
-const ROUNDS: usize = 5;
+const STARTS: usize = 5;
+const SIGN_INS: Duration = Duration::from_secs(4);
+/// Refresh tokens in a row; a session keeps no trace of most of them.
+const REFRESHES: usize = 1000;
 const PASSWORD: &str = "a long enough passphrase, 7 words";
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    binary();
-    start_up();
-    runtime.block_on(sign_ins());
-    runtime.block_on(unknown_users());
-    runtime.block_on(bytes_in_redis());
+    let mut figures = vec![binary()];
+    figures.extend(start_up());
+    figures.extend(runtime.block_on(memory_after_sign_ins()));
+    figures.extend(runtime.block_on(unknown_users()));
+    figures.extend(runtime.block_on(bytes_in_redis()));
+    figure::print(&figures);
+    let measured: Vec<_> = figures.into_iter().filter_map(|figure| figure.measured).collect();
+    goals::print(Benchmark::Figures, &measured, true);
 }
 
-fn binary() {
-    let size = std::fs::metadata(env!("CARGO_BIN_EXE_keyward")).expect("a binary").len();
-    println!("binary                                     {:>10.1} MiB", mib(size));
+fn binary() -> Figure {
+    let size = fs::metadata(env!("CARGO_BIN_EXE_keyward")).expect("a binary").len();
+    Figure::new("binary", mib(ratio(size, 1)))
 }
 
-fn start_up() {
+fn start_up() -> [Figure; 2] {
     let home = tempfile::tempdir().expect("a folder");
     drop(Server::start(home.path(), &[]));
-    let mut times: Vec<Duration> = Vec::new();
-    for _ in 0..ROUNDS {
-        let server = Server::start(home.path(), &[]);
-        times.push(server.started_in);
-        if times.len() == ROUNDS {
-            thread::sleep(Duration::from_secs(2));
-            println!("memory when idle, resident                 {:>10.1} MiB", server.resident_mib());
-        }
-    }
-    println!("start to first 200, median of {ROUNDS}             {:>10.1} ms", millis(median(&mut times)));
+    let starts = (0..STARTS).map(|_| millis(Server::start(home.path(), &[]).started_in));
+    let start = median(starts);
+    let server = Server::start(home.path(), &[]);
+    thread::sleep(Duration::from_secs(2));
+    [
+        Figure::new(format!("start to the first 200, median of {STARTS}"), format!("{start:.1} ms")),
+        Figure::new("memory when idle, resident", mib(server.resident())),
+    ]
 }
 
-/// Sign-ins a second over raw hashes a second, in turn, in one run.
-async fn sign_ins() {
+async fn memory_after_sign_ins() -> [Figure; 2] {
     let home = tempfile::tempdir().expect("a folder");
     let server = Server::start(home.path(), &[]);
     server.add_user();
-    let mut ratios = Vec::new();
-    let mut last = (0.0, 0.0);
-    for _ in 0..ROUNDS {
-        let raw = argon::raw_hashes(PASSWORD, ROUND);
-        let logins = server.logins().await;
-        ratios.push(logins / raw);
-        last = (logins, raw);
-    }
-    ratios.sort_by(f64::total_cmp);
-    println!("sign-ins/s over raw argon2id hashes/s      {:>10.3}", ratios[ROUNDS / 2]);
-    println!("  (last round: {:.1} sign-ins/s, {:.1} hashes/s)", last.0, last.1);
-    println!("memory after the sign-ins, resident        {:>10.1} MiB", server.resident_mib());
+    server.sign_in_for(SIGN_INS).await;
+    let after = server.resident();
     tokio::time::sleep(Duration::from_secs(12)).await;
-    println!("memory 12 s later, resident                {:>10.1} MiB", server.resident_mib());
+    [
+        Figure::new("memory after sign-ins, 8 at once, resident", mib(after)),
+        Figure::new("the same 12 s later", mib(server.resident())),
+    ]
 }
 
-async fn unknown_users() {
+async fn unknown_users() -> [Figure; 3] {
     let home = tempfile::tempdir().expect("a folder");
     let server = Server::start(home.path(), &[("KEYWARD_RATE_LIMIT_LOGIN_FAILURES", "1000000")]);
     server.add_user();
@@ -87,35 +94,53 @@ async fn unknown_users() {
         for (name, times) in [("bench", &mut wrong), ("nobody", &mut unknown)] {
             let begun = Instant::now();
             let answer = server.login(&client, name, "not the password").await;
-            times.push(begun.elapsed());
+            times.push(millis(begun.elapsed()));
             assert_eq!(answer.status(), 401);
         }
     }
-    let (wrong, unknown) = (millis(median(&mut wrong)), millis(median(&mut unknown)));
-    println!("wrong password, median of 200              {wrong:>10.2} ms");
-    println!("unknown user, median of 200                {unknown:>10.2} ms");
-    println!("  difference                               {:>10.1} %", (unknown / wrong - 1.0) * 100.0);
+    let (wrong, unknown) = (median(wrong), median(unknown));
+    [
+        Figure::new("wrong password, median of 200", format!("{wrong:.2} ms")),
+        Figure::new("unknown user, median of 200", format!("{unknown:.2} ms")),
+        Figure::new("difference", format!("{:.1} %", (unknown / wrong - 1.0) * 100.0)),
+    ]
 }
 
-async fn bytes_in_redis() {
+async fn bytes_in_redis() -> [Figure; 2] {
     let redis = Redis::start();
     let home = tempfile::tempdir().expect("a folder");
     let server = Server::start(home.path(), &[("REDIS_URL", &redis.url())]);
     server.add_user();
+    let before = key_bytes(&redis);
     let client = reqwest::Client::new();
     let answer = server.login(&client, "bench", PASSWORD).await;
     let mut tokens: Value = answer.json().await.expect("tokens");
-    for refreshes in 1..=1_000 {
+    let mut refresh = async || {
         let body = json!({ "refresh_token": tokens["refresh_token"] });
         let answer = client.post(server.url("/v1/refresh")).json(&body).send().await.expect("an answer");
-        tokens = answer.json().await.expect("tokens");
-        if refreshes == 1 || refreshes == 1_000 {
-            println!(
-                "bytes in Redis a session, {refreshes:>4} refreshes   {:>10} B",
-                redis.session_bytes().await
-            );
-        }
+        tokens = answer.error_for_status().expect("a 200").json().await.expect("tokens");
+    };
+    refresh().await;
+    let first = key_bytes(&redis) - before;
+    for _ in 1..REFRESHES {
+        refresh().await;
     }
+    let last = key_bytes(&redis) - before;
+    let name = format!("session in Redis after {REFRESHES} refreshes");
+    [
+        Figure::new("session in Redis after 1 refresh", format!("{first:.0} bytes")),
+        Figure::held(format!("{last:.0} bytes"), Measured::new(name, Compared::BytesInRedis, last)),
+    ]
+}
+
+/// What all keys take.
+fn key_bytes(redis: &Redis) -> f64 {
+    let client = ::redis::Client::open(redis.url()).expect("a URL");
+    let mut connection = client.get_connection().expect("a connection");
+    let keys: Vec<String> = ::redis::cmd("KEYS").arg("*").query(&mut connection).expect("keys");
+    let size =
+        |key| -> u64 { ::redis::cmd("MEMORY").arg("USAGE").arg(key).query(&mut connection).expect("a size") };
+    ratio(keys.iter().map(size).sum(), 1)
 }
 
 /// A running `keyward`; gone when dropped.
@@ -161,90 +186,27 @@ impl Server {
         client.post(self.url("/v1/login")).json(&body).send().await.expect("an answer")
     }
 
-    async fn logins(&self) -> f64 {
-        let done = Arc::new(AtomicUsize::new(0));
+    /// Eight callers, one sign-in after the other.
+    async fn sign_in_for(&self, time: Duration) {
         let begun = Instant::now();
-        let callers = (0..8).map(|_| {
-            let (client, url, done) = (reqwest::Client::new(), self.url("/v1/login"), Arc::clone(&done));
-            tokio::spawn(async move {
-                let body = json!({ "username": "bench", "password": PASSWORD });
-                while begun.elapsed() < ROUND {
-                    let answer = client.post(&url).json(&body).send().await.expect("an answer");
-                    assert_eq!(answer.status(), 200);
-                    done.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-        });
-        for caller in callers.collect::<Vec<_>>() {
-            caller.await.expect("no caller fails");
-        }
-        per_second(done.load(Ordering::Relaxed), begun.elapsed())
+        let caller = async |client: reqwest::Client| {
+            while begun.elapsed() < time {
+                assert_eq!(self.login(&client, "bench", PASSWORD).await.status(), 200);
+            }
+        };
+        join_all((0..8).map(|_| caller(reqwest::Client::new()))).await;
     }
 
-    fn resident_mib(&self) -> f64 {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
+    /// Its resident memory, in bytes.
+    fn resident(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
         let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("VmRSS");
         let kib: f64 = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number");
-        kib / 1024.0
+        kib * 1024.0
     }
 }
 
 impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-struct Redis {
-    process: Child,
-    port: u16,
-    _home: tempfile::TempDir,
-}
-
-impl Redis {
-    fn start() -> Self {
-        let home = tempfile::tempdir().expect("a folder");
-        let address = free_address();
-        let port = address.port();
-        let process = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
-            .arg(home.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed");
-        while TcpStream::connect(address).is_err() {
-            thread::sleep(Duration::from_millis(10));
-        }
-        Self { process, port, _home: home }
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
-    }
-
-    /// What all keys take, revocations and counters aside (there are none here).
-    async fn session_bytes(&self) -> u64 {
-        let client = redis::Client::open(self.url()).expect("a URL");
-        let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
-        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.expect("keys");
-        let mut bytes = 0;
-        for key in keys {
-            let size: u64 = redis::cmd("MEMORY")
-                .arg("USAGE")
-                .arg(&key)
-                .query_async(&mut connection)
-                .await
-                .expect("a size");
-            println!("    {size:>6} {}", key.split_at(key.len().min(16)).0);
-            bytes += size;
-        }
-        bytes
-    }
-}
-
-impl Drop for Redis {
     fn drop(&mut self) {
         drop(self.process.kill());
         drop(self.process.wait());
@@ -264,25 +226,10 @@ fn answers(address: SocketAddr) -> bool {
     asked.is_ok() && stream.read_exact(&mut answer).is_ok() && answer.ends_with(b"200")
 }
 
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
-}
-
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort();
-    times[times.len() / 2]
-}
-
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure to read")]
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / 1_048_576.0
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a figure to read")]
-fn per_second(count: usize, time: Duration) -> f64 {
-    count as f64 / time.as_secs_f64()
+fn mib(bytes: f64) -> String {
+    format!("{:.1} MiB", bytes / 1_048_576.0)
 }

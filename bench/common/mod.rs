@@ -1,5 +1,8 @@
-//! What the benchmarks that start servers share.
+//! What the benchmarks share.
 
 pub mod cpu;
+pub mod figure;
+pub mod goals;
 pub mod guard;
 pub mod redis;
+pub mod statistics;

@@ -1,5 +1,5 @@
-//! What every figure is held against: an axum handler that does no work, in a process of its own. It
-//! answers anything with the very bytes that Keyward was seen to answer.
+//! What every row over HTTP is compared with: an axum handler that does no work, in a process of its own.
+//! It answers anything with the very bytes that Keyward was seen to answer.
 
 use std::{env, net::SocketAddr};
 
@@ -10,14 +10,14 @@ use axum::{
     serve::ListenerExt,
 };
 
-use crate::{
+use super::{
     common::guard::{Guard, free_address},
     connection::Answer,
-    wrk::Target,
+    target::Target,
 };
 
-/// The word that makes this program such a server.
-pub const WORD: &str = "bare";
+/// The argument that makes this program such a server.
+pub const COMMAND: &str = "bare";
 /// What the HTTP library writes by itself.
 const ITS_OWN: [&str; 3] = ["date", "content-length", "connection"];
 
@@ -33,7 +33,7 @@ impl Bare {
         let address = free_address();
         let program = env::current_exe().expect("a path");
         let body = String::from_utf8_lossy(&answer.body);
-        let words = [program.to_str().expect("UTF-8"), WORD, &address.to_string(), &answer.head, &body];
+        let words = [program.to_str().expect("UTF-8"), COMMAND, &address.to_string(), &answer.head, &body];
         let guard = Guard::start(home.path(), &words, &[], address);
         Self { guard, address, _home: home }
     }

@@ -3,13 +3,13 @@
 
 use std::{net::SocketAddr, path::Path};
 
-use crate::{
+use super::{
     common::{
         guard::{Guard, free_address},
         redis::Redis,
     },
-    keyward::PASSWORD,
-    wrk::Target,
+    credentials::PASSWORD,
+    target::Target,
 };
 
 const REFRESH_TTL: u64 = 604_800;

@@ -1,4 +1,5 @@
-//! The server that is measured, with one user, embedded or on a Redis; one node, or more on one home.
+//! The server that is measured, with one user: embedded or with Redis, one node or several of one
+//! installation.
 
 use std::{
     io::Write,
@@ -9,38 +10,46 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{
+use super::{
     common::{
         guard::{Guard, free_address},
         redis::Redis,
     },
-    wrk::Target,
+    connection::Connection,
+    credentials::{APP, PASSWORD, USER},
+    target::Target,
 };
 
-pub const USER: &str = "bench";
-/// A confidential one.
-pub const APP: &str = "orders";
-pub const PASSWORD: &str = "a long enough passphrase, 7 words";
 /// More than any run makes.
 pub const NO_LIMIT: u32 = 1_000_000_000;
 
 /// Where sessions are kept.
-#[derive(Clone, Copy)]
-pub enum Kept {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// In SQLite and memory.
     Embedded,
-    InRedis,
+    Redis,
+}
+
+impl Backend {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Redis => "Redis",
+        }
+    }
 }
 
 pub struct Keyward {
     first: Node,
     pub settings: Vec<(&'static str, String)>,
-    /// Of the app.
+    /// The app's.
     pub secret: String,
+    ext_authz: Option<SocketAddr>,
     redis: Option<Redis>,
     home: TempDir,
 }
 
-/// A process of it.
 pub struct Node {
     guard: Guard,
     pub address: SocketAddr,
@@ -48,10 +57,19 @@ pub struct Node {
 
 impl Keyward {
     /// `limit` is how many checks a session has a minute.
-    pub fn start(kept: Kept, limit: u32) -> Self {
+    pub fn start(backend: Backend, limit: u32) -> Self {
+        Self::start_with(backend, limit, None)
+    }
+
+    /// Listens for Envoy's `ext_authz` too.
+    pub fn start_with_ext_authz(backend: Backend) -> Self {
+        Self::start_with(backend, NO_LIMIT, Some(free_address()))
+    }
+
+    fn start_with(backend: Backend, limit: u32, ext_authz: Option<SocketAddr>) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let folder = |name: &str| home.path().join(name).to_string_lossy().into_owned();
-        let redis = matches!(kept, Kept::InRedis).then(Redis::start);
+        let redis = (backend == Backend::Redis).then(Redis::start);
         let address = free_address();
         let mut settings = vec![
             ("KEYWARD_SERVER_PUBLIC_URL", format!("http://{address}")),
@@ -60,14 +78,15 @@ impl Keyward {
             ("KEYWARD_RATE_LIMIT_SESSION_REQUESTS", limit.to_string()),
         ];
         settings.extend(redis.as_ref().map(|redis| ("REDIS_URL", redis.url())));
+        settings.extend(ext_authz.map(|address| ("KEYWARD_SERVER_EXT_AUTHZ_LISTEN", address.to_string())));
         run(&home, &["migrate"], &settings, "");
         run(&home, &["user", "add", USER, "--password-stdin"], &settings, PASSWORD);
         let secret = run(&home, &["app", "add", APP, "--confidential"], &settings, "");
         let first = Node::start(&home, &settings, address);
-        Self { first, settings, secret, redis, home }
+        Self { first, settings, secret, ext_authz, redis, home }
     }
 
-    /// Another node of the same home.
+    /// Another node of the same installation.
     pub fn another_node(&self) -> Node {
         Node::start(&self.home, &self.settings, free_address())
     }
@@ -81,6 +100,11 @@ impl Keyward {
         Target { address: self.first.address, server: self.first.guard.id, redis }
     }
 
+    /// The same process, on its listener for gRPC.
+    pub fn ext_authz_target(&self) -> Target {
+        Target { address: self.ext_authz.expect("started with it"), ..self.target() }
+    }
+
     /// The file of the only key.
     pub fn key(&self) -> PathBuf {
         let files = std::fs::read_dir(self.home.path().join("keys")).expect("a folder");
@@ -91,7 +115,7 @@ impl Keyward {
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyward");
 
-/// What a command of an operator says.
+/// Runs an operator's command; returns what it prints.
 fn run(home: &TempDir, words: &[&str], settings: &[(&'static str, String)], input: &str) -> String {
     let mut command = Command::new(PROGRAM);
     command.args(words).envs(settings.iter().cloned()).current_dir(home);
@@ -104,10 +128,14 @@ fn run(home: &TempDir, words: &[&str], settings: &[(&'static str, String)], inpu
 }
 
 impl Node {
+    /// Returns once it serves: it listens before it has made its keys.
     fn start(home: &TempDir, settings: &[(&'static str, String)], address: SocketAddr) -> Self {
         let mut settings = settings.to_vec();
         settings.push(("KEYWARD_SERVER_LISTEN", address.to_string()));
         settings.push(("KEYWARD_SERVER_MANAGEMENT_LISTEN", free_address().to_string()));
-        Self { guard: Guard::start(home.path(), &[PROGRAM], &settings, address), address }
+        let guard = Guard::start(home.path(), &[PROGRAM], &settings, address);
+        let ready = Connection::open(address).ask("GET", "/readyz", "", "");
+        assert!(ready.head.starts_with("HTTP/1.1 200"), "{}", ready.head);
+        Self { guard, address }
     }
 }

@@ -1,7 +1,7 @@
 -- What wrk sends: the requests of a file, one a line: method, path, authorization, body, with tabs between.
--- In turn, over and over; with "refresh", a line is the first refresh of a session, and the token of each
--- answer is the next one's; with "visit", the only line is a sign-in, and what it signs in is signed out.
--- Prints what was measured as JSON.
+-- With "cycle", over and over; with "refresh", a line is the first refresh of a session, and the token of each
+-- answer is the next one's; with "sign_in_and_out", the only line is a sign-in, and each session it opens is
+-- signed out. Prints what was measured as JSON.
 
 local requests, first, last = {}, 1, 0
 
@@ -28,7 +28,7 @@ end
 
 local orders = {}
 
-function orders.turns()
+function orders.cycle()
    if last == 1 then
       wrk.format = function() return requests[1] end
       return
@@ -48,7 +48,7 @@ function orders.refresh()
    end
 end
 
-function orders.visit()
+function orders.sign_in_and_out()
    local login = pop()
    request = function() return first <= last and pop() or login end
    response = function(status, _, body)

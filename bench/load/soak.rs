@@ -5,13 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    keyward::{Kept, Keyward, NO_LIMIT},
-    mint::Mint,
+use super::{
+    common::{
+        figure::Figure,
+        goals::{Compared, Measured},
+        statistics::ratio,
+    },
+    keyward::{Backend, Keyward, NO_LIMIT},
     options::Options,
-    requests::Request,
-    table::{Figure, ratio},
-    wrk::{Drive, Order, round},
+    request::Request,
+    seeder::Seeder,
+    wrk::{Load, Order, round},
 };
 
 /// Then everything has been used, and all that is kept for ever is there.
@@ -23,35 +27,36 @@ const TOKENS: usize = 10_000;
 /// One for each connection and some for wrk.
 const CHAINS: usize = 24;
 
-/// Both homes at the same time. Nothing without `--soak`.
+/// Both back ends at the same time. Nothing without `--soak`.
 pub fn measure(options: &Options) -> Vec<Figure> {
     let Some(time) = options.soak else { return Vec::new() };
     thread::scope(|scope| {
-        let homes = [("embedded", Kept::Embedded), ("Redis", Kept::InRedis)];
-        let soaks = homes.map(|(name, kept)| scope.spawn(move || soak(name, kept, time)));
+        let soaks =
+            [Backend::Embedded, Backend::Redis].map(|backend| scope.spawn(move || soak(backend, time)));
         soaks.into_iter().map(|soak| soak.join().expect("to the end")).collect()
     })
 }
 
-fn soak(name: &str, kept: Kept, time: Duration) -> Figure {
+fn soak(backend: Backend, time: Duration) -> Figure {
     assert!(time > WARM_UP && time <= LONGEST, "more than {WARM_UP:?}, at most {LONGEST:?}");
-    let keyward = Keyward::start(kept, NO_LIMIT);
-    let mint = Mint::of(&keyward);
-    let checks = mint.access_tokens(TOKENS).iter().map(|token| Request::check(token)).collect();
-    let refreshes = mint.sessions(CHAINS).iter().map(|token| Request::refresh(token.expose())).collect();
-    let works = [(Order::Turns, checks), (Order::Refresh, refreshes), (Order::Visit, vec![Request::login()])];
+    let keyward = Keyward::start(backend, NO_LIMIT);
+    let seeder = Seeder::of(&keyward);
+    let checks = seeder.access_tokens(TOKENS).iter().map(|token| Request::check(token)).collect();
+    let refreshes = seeder.sessions(CHAINS).iter().map(|token| Request::refresh(token.expose())).collect();
+    let loads =
+        [(Order::Cycle, checks), (Order::Refresh, refreshes), (Order::SignInAndOut, vec![Request::login()])];
     let resident = thread::scope(|scope| {
-        for (order, requests) in works {
+        for (order, requests) in loads {
             let target = keyward.target();
-            let drive = Drive { order, ..Drive::new(time.as_secs(), CONNECTIONS) };
+            let load = Load { order, ..Load::new(time.as_secs(), CONNECTIONS) };
             scope.spawn(move || {
-                let (_, seen) = round(&target, &requests, drive);
-                assert_eq!(seen.refused, 0, "nothing is refused");
+                let (_, answers) = round(&target, &requests, load);
+                assert_eq!(answers.refused, 0, "nothing is refused");
             });
         }
         watch(keyward.target().server, time)
     });
-    figure(name, time, &resident)
+    figure(backend, time, &resident)
 }
 
 /// MiB resident, each second after the warm-up.
@@ -74,9 +79,11 @@ fn resident_mib(process: u32) -> f64 {
     ratio(kib, 1024)
 }
 
-fn figure(name: &str, time: Duration, resident: &[f64]) -> Figure {
+fn figure(backend: Backend, time: Duration, resident: &[f64]) -> Figure {
     let [first, .., last] = resident else { panic!("a longer soak") };
     let most = resident.iter().copied().fold(0.0, f64::max);
-    let what = format!("memory at full load, {name}: after 1 min → after {} min (most)", time.as_secs() / 60);
-    Figure::new(what, format!("{first:.0} → {last:.0} MiB ({most:.0})"), "no growth")
+    let minutes = time.as_secs() / 60;
+    let text = format!("{first:.0} MiB after 1 min, {last:.0} after {minutes} (at most {most:.0})");
+    let name = format!("memory at full load, {}", backend.name());
+    Figure::held(text, Measured::new(name, Compared::ToStart, last / first))
 }

@@ -14,11 +14,16 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{
+use super::{
     APP, IP, SESSIONS_A_USER,
-    common::{cpu, redis::Redis},
+    common::{
+        cpu,
+        goals::{Compared, Measured},
+        redis::Redis,
+        statistics::{median, ratio},
+    },
     connection::Connection,
-    data, median, per_second,
+    data, per_second,
     servers::{Keyward, used_memory},
     user,
 };
@@ -28,6 +33,8 @@ const SESSIONS: usize = 1_000;
 const MANY_SESSIONS: usize = 20_000;
 const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 9;
+/// Of CPU time, which takes longer and varies less.
+const COST_ROUNDS: usize = 3;
 const VERBS: [Verb; 3] = [Verb::Create, Verb::Get, Verb::End];
 
 #[derive(Clone, Copy)]
@@ -37,43 +44,59 @@ enum Verb {
     End,
 }
 
-pub fn compare() {
+pub fn compare() -> Vec<Measured> {
     let redis = Redis::start();
-    let (mut ours, mut theirs) = (Ours::start(&redis), Theirs::start(&redis));
+    let (mut keyward, mut library) = (OverHttp::start(&redis), Library::start(&redis));
     // Both are warm before it counts.
     for verb in VERBS {
-        ours.run(verb, MANY_SESSIONS);
-        theirs.run(verb, MANY_SESSIONS);
+        keyward.run(verb, MANY_SESSIONS);
+        library.run(verb, MANY_SESSIONS);
     }
-    speed(&mut ours, &mut theirs);
-    let our_cost = Cost::of(&redis, &mut ours);
-    let their_cost = Cost::of(&redis, &mut theirs);
-    println!("{:<42} {:>10} {:>10}", "CPU of the caller of Redis, and of Redis, µs", "keyward", "library");
-    for ((verb, ours), theirs) in VERBS.into_iter().zip(our_cost.cpu).zip(their_cost.cpu) {
-        println!("  {:<40} {ours:>10} {theirs:>10}", verb.name());
-    }
-    let (ours, theirs) = (our_cost.bytes, their_cost.bytes);
-    println!("  {:<40} {ours:>10} {theirs:>10}", "bytes in Redis a session");
+    speed(&mut keyward, &mut library);
+    let rounds: Vec<_> =
+        (0..COST_ROUNDS).map(|_| [Cost::of(&redis, &mut keyward), Cost::of(&redis, &mut library)]).collect();
+    costs(&rounds)
 }
 
-fn speed(ours: &mut Ours, theirs: &mut Theirs) {
-    let mut times = [const { (Vec::new(), Vec::new()) }; 3];
+fn speed(keyward: &mut OverHttp, library: &mut Library) {
+    println!("| {SESSIONS} app sessions, median of {ROUNDS} | Keyward | redis-sessions | ratio |");
+    println!("|---|---:|---:|---:|");
+    let mut rates = [const { (Vec::new(), Vec::new()) }; 3];
     for _ in 0..ROUNDS {
-        for (verb, (our_times, their_times)) in VERBS.into_iter().zip(&mut times) {
-            our_times.push(ours.run(verb, SESSIONS));
-            their_times.push(theirs.run(verb, SESSIONS));
+        for (verb, (ours, theirs)) in VERBS.into_iter().zip(&mut rates) {
+            ours.push(per_second(SESSIONS, keyward.run(verb, SESSIONS)));
+            theirs.push(per_second(SESSIONS, library.run(verb, SESSIONS)));
         }
     }
-    let head = format!("{SESSIONS} sessions, a second, median of {ROUNDS}");
-    println!("{head:<42} {:>10} {:>10} {:>10}", "keyward", "library", "ratio");
-    for (verb, (mut ours, mut theirs)) in VERBS.into_iter().zip(times) {
-        let ours = per_second(SESSIONS, median(&mut ours));
-        let theirs = per_second(SESSIONS, median(&mut theirs));
-        println!("  {:<40} {ours:>10.0} {theirs:>10.0} {:>10.2}", verb.name(), ours / theirs);
+    for (verb, (ours, theirs)) in VERBS.into_iter().zip(rates) {
+        let (ours, theirs) = (median(ours), median(theirs));
+        println!("| {}, a second | {ours:.0} | {theirs:.0} | {:.2} |", verb.name(), ours / theirs);
     }
 }
 
-/// What is measured.
+/// CPU time and memory of Keyward and of the library.
+fn costs(rounds: &[[Cost; 2]]) -> Vec<Measured> {
+    println!("\n| of the caller of Redis + of Redis | Keyward | redis-sessions | ratio |");
+    println!("|---|---:|---:|---:|");
+    let mut measured = Vec::new();
+    for (index, verb) in VERBS.into_iter().enumerate() {
+        let [keyward, library] = [0, 1].map(|which| {
+            let of =
+                |part: fn(&Cpu) -> f64| median(rounds.iter().map(|round| part(&round[which].cpu[index])));
+            format!("{:.1} + {:.1}", of(|cpu| cpu.caller), of(|cpu| cpu.redis))
+        });
+        let ratio =
+            median(rounds.iter().map(|[ours, theirs]| ours.cpu[index].sum() / theirs.cpu[index].sum()));
+        let name = format!("app session, {}", verb.name());
+        println!("| {name}, CPU µs | {keyward} | {library} | {ratio:.2} |");
+        measured.push(Measured::new(name, Compared::CpuToLibrary, ratio));
+    }
+    let [keyward, library] = [0, 1].map(|which| median(rounds.iter().map(|round| round[which].bytes)));
+    println!("| bytes in Redis a session | {keyward:.0} | {library:.0} | {:.2} |", keyward / library);
+    measured
+}
+
+/// One of the two that are compared.
 trait Contender {
     fn run(&mut self, verb: Verb, count: usize) -> Duration;
 
@@ -83,28 +106,39 @@ trait Contender {
 
 /// What a session costs.
 struct Cost {
-    /// Each verb, as "caller + Redis".
-    cpu: [String; 3],
-    bytes: u64,
+    /// Of each verb.
+    cpu: [Cpu; 3],
+    /// In Redis.
+    bytes: f64,
+}
+
+/// CPU time of one call, in microseconds.
+#[derive(Clone, Copy)]
+struct Cpu {
+    caller: f64,
+    redis: f64,
+}
+
+impl Cpu {
+    fn sum(self) -> f64 {
+        self.caller + self.redis
+    }
 }
 
 impl Cost {
     fn of(redis: &Redis, contender: &mut impl Contender) -> Self {
-        let (before, mut bytes) = (used_memory(redis), 0);
+        let (before, mut bytes) = (used_memory(redis), 0.0);
         let cpu = VERBS.map(|verb| {
             let (caller, server) = (contender.cpu(), cpu::used_by(redis.as_ref().id));
             contender.run(verb, MANY_SESSIONS);
             if matches!(verb, Verb::Create) {
-                bytes = used_memory(redis).saturating_sub(before)
-                    / u64::try_from(MANY_SESSIONS).expect("a count");
+                bytes = ratio(used_memory(redis).saturating_sub(before), MANY_SESSIONS as u64);
             }
-            let each =
-                |span: Duration| span.as_secs_f64() * 1e6 / per_second(MANY_SESSIONS, Duration::from_secs(1));
-            format!(
-                "{:.1} + {:.1}",
-                each(contender.cpu().saturating_sub(caller)),
-                each(cpu::used_by(redis.as_ref().id).saturating_sub(server))
-            )
+            let each = |time: Duration| time.as_secs_f64() * 1e6 / ratio(MANY_SESSIONS as u64, 1);
+            Cpu {
+                caller: each(contender.cpu().saturating_sub(caller)),
+                redis: each(cpu::used_by(redis.as_ref().id).saturating_sub(server)),
+            }
         });
         Self { cpu, bytes }
     }
@@ -121,13 +155,13 @@ impl Verb {
 }
 
 /// The interface of rest-sessions, on connections that stay open.
-struct Ours {
+struct OverHttp {
     runtime: Runtime,
     tokens: Vec<String>,
     server: Keyward,
 }
 
-impl Ours {
+impl OverHttp {
     fn start(redis: &Redis) -> Self {
         // One thread, as the callers of the library have.
         let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");
@@ -135,7 +169,7 @@ impl Ours {
     }
 }
 
-impl Contender for Ours {
+impl Contender for OverHttp {
     fn run(&mut self, verb: Verb, count: usize) -> Duration {
         self.tokens.resize_with(count, String::new);
         let tokens = RefCell::new(self.tokens.iter_mut().enumerate());
@@ -194,16 +228,16 @@ async fn ask(connection: &mut Connection, verb: Verb, number: usize, token: &mut
 }
 
 /// The library, in one Node process that ends when its standard input does.
-struct Theirs {
+struct Library {
     process: Child,
     rounds: Option<ChildStdin>,
     times: BufReader<ChildStdout>,
 }
 
-impl Theirs {
+impl Library {
     fn start(redis: &Redis) -> Self {
         let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/node");
-        assert!(packages.join("installed").exists(), "tests/run installs the packages of tests/node");
+        assert!(packages.join("installed").exists(), "bench/run installs the packages of tests/node");
         let mut command = Command::new("node");
         command.args(["--input-type=module", "--eval", include_str!("redis-sessions.mjs"), "--"]);
         command.args([&redis.port.to_string(), "library", APP]).current_dir(packages);
@@ -213,7 +247,7 @@ impl Theirs {
     }
 }
 
-impl Contender for Theirs {
+impl Contender for Library {
     fn run(&mut self, verb: Verb, count: usize) -> Duration {
         let users: Vec<_> = (0..count).map(|number| user(number / SESSIONS_A_USER)).collect();
         let round = json!({ "verb": verb.name(), "users": users, "ip": IP, "d": data() });
@@ -229,7 +263,7 @@ impl Contender for Theirs {
     }
 }
 
-impl Drop for Theirs {
+impl Drop for Library {
     fn drop(&mut self) {
         drop(self.rounds.take());
         drop(self.process.wait());

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, process::Command, time::Duration};
 
-use crate::{
+use super::{
     APP,
     common::{
         cpu,

@@ -1,16 +1,15 @@
-//! What is asked, in one form for Keyward and the peer.
+//! The HTTP requests, the same for Keyward and the peer.
 
 use std::net::SocketAddr;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
-use crate::{
+use super::{
     connection::{Answer, Connection},
-    keyward::{APP, PASSWORD, USER},
+    credentials::{APP, PASSWORD, USER},
 };
 
-/// One request.
 #[derive(Clone, Default)]
 pub struct Request {
     pub method: &'static str,

@@ -9,10 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    APP, IP, SESSIONS_A_USER, common::redis::Redis, data, median, millis, per_second, servers::used_memory,
-    user,
-};
 use keyward::{
     domain::{
         app::AppName,
@@ -31,6 +27,19 @@ use keyward::{
     },
 };
 
+use super::{
+    APP, IP, SESSIONS_A_USER,
+    common::{
+        figure::Figure,
+        goals::{Compared, Measured},
+        redis::Redis,
+        statistics::{median, ratio},
+    },
+    data, per_second,
+    servers::used_memory,
+    user,
+};
+
 const CALLERS: usize = 256;
 const CALLS: usize = 200;
 const PAGE: u32 = 100;
@@ -38,65 +47,77 @@ const TTL: Duration = Duration::from_hours(24);
 /// A run that takes longer is broken off.
 const LONGEST_FILL: Duration = Duration::from_mins(15);
 
-pub async fn measure(users: usize) {
+pub async fn measure(users: usize) -> Vec<Figure> {
     assert!(users >= CALLS, "each call ends the sessions of another user");
     let count = users * SESSIONS_A_USER;
-    let (full, empty) = (Home::start().await, Home::start().await);
+    let (full, empty) = (Backend::start().await, Backend::start().await);
     let before = used_memory(&full.redis);
     let begun = Instant::now();
     tokio::time::timeout(LONGEST_FILL, full.fill(count)).await.expect("filled in time");
     let created = per_second(count, begun.elapsed());
-    println!("\n{:<42} {count:>10}", format!("sessions kept, of {users} users"));
-    println!("{:<42} {created:>10.0}", "created with the store's verb, a second");
-    let bytes = (used_memory(&full.redis) - before) / u64::try_from(count).expect("a count");
-    println!("{:<42} {bytes:>10}", "bytes in Redis a session (goal: < 700)");
-    println!("{:<42} {:>10} {:>10}", format!("median of {CALLS} calls, ms (goal: < 10)"), "full", "empty");
-    compare("list the 100 of a user", &full, &empty, async |home, call| {
-        let listed = home.list(Listing::OfUser(another_user(call, users))).await;
-        assert_eq!(listed, home.expected(SESSIONS_A_USER));
-    })
-    .await;
-    compare("count the users active in an hour", &full, &empty, async |home, _| {
-        let (now, app) = (SystemClock.now(), &home.app);
-        let active = home.store.active_users(app, an_hour_before(now), now).await.expect("counted");
-        assert_eq!(usize::try_from(active), Ok(home.expected(users)));
-    })
-    .await;
-    compare("list 100 of the app active in an hour", &full, &empty, async |home, _| {
-        let listed = home.list(Listing::ActiveSince(an_hour_before(SystemClock.now()))).await;
-        assert_eq!(listed, home.expected(SESSIONS_A_USER));
-    })
-    .await;
-    compare("end the 100 of a user", &full, &empty, async |home, call| {
-        let ended = home.end(&another_user(call, users)).await;
-        assert_eq!(ended, home.expected(SESSIONS_A_USER));
-    })
-    .await;
+    let bytes = ratio(used_memory(&full.redis) - before, count as u64);
+    let mut figures = vec![
+        Figure::new(format!("app sessions kept, of {users} users"), count.to_string()),
+        Figure::new("created with the store's verb, a second", format!("{created:.0}")),
+        Figure::held(
+            format!("{bytes:.0}"),
+            Measured::new("app session in Redis", Compared::BytesInRedis, bytes),
+        ),
+    ];
+    figures.extend(verbs(&full, &empty, users).await);
+    figures
 }
 
-/// The two in turn, so that what else the machine does meets both.
-async fn compare(name: &str, full: &Home, empty: &Home, verb: impl AsyncFn(&Home, usize)) {
+async fn verbs(full: &Backend, empty: &Backend, users: usize) -> [Figure; 4] {
+    [
+        compare("list the 100 of a user", full, empty, async |backend, call| {
+            let listed = backend.list(Listing::OfUser(another_user(call, users))).await;
+            assert_eq!(listed, backend.expected(SESSIONS_A_USER));
+        })
+        .await,
+        compare("count the users active in an hour", full, empty, async |backend, _| {
+            let (now, app) = (SystemClock.now(), &backend.app);
+            let active = backend.store.active_users(app, an_hour_before(now), now).await.expect("counted");
+            assert_eq!(usize::try_from(active), Ok(backend.expected(users)));
+        })
+        .await,
+        compare("list 100 of the app active in an hour", full, empty, async |backend, _| {
+            let listed = backend.list(Listing::ActiveSince(an_hour_before(SystemClock.now()))).await;
+            assert_eq!(listed, backend.expected(SESSIONS_A_USER));
+        })
+        .await,
+        compare("end the 100 of a user", full, empty, async |backend, call| {
+            let ended = backend.end(&another_user(call, users)).await;
+            assert_eq!(ended, backend.expected(SESSIONS_A_USER));
+        })
+        .await,
+    ]
+}
+
+/// The median of both, called in turn, so that what else the machine does meets both.
+async fn compare(name: &str, full: &Backend, empty: &Backend, verb: impl AsyncFn(&Backend, usize)) -> Figure {
     let [mut full_times, mut empty_times] = [Vec::new(), Vec::new()];
     for call in 0..CALLS {
-        for (home, times) in [(full, &mut full_times), (empty, &mut empty_times)] {
+        for (backend, times) in [(full, &mut full_times), (empty, &mut empty_times)] {
             let begun = Instant::now();
-            verb(home, call).await;
-            times.push(begun.elapsed());
+            verb(backend, call).await;
+            times.push(begun.elapsed().as_secs_f64() * 1000.0);
         }
     }
-    let (full, empty) = (millis(median(&mut full_times)), millis(median(&mut empty_times)));
-    println!("  {name:<40} {full:>10.2} {empty:>10.2}");
+    let (full, empty) = (median(full_times), median(empty_times));
+    let text = format!("{full:.2} ms; {empty:.2} on an empty Redis");
+    Figure::held(text, Measured::new(name, Compared::Millis, full))
 }
 
 /// A Redis with a store on it.
-struct Home {
+struct Backend {
     store: Arc<RedisStore>,
     app: AppName,
     is_full: std::cell::Cell<bool>,
     redis: Redis,
 }
 
-impl Home {
+impl Backend {
     async fn start() -> Self {
         let redis = Redis::start();
         let mut target = RedisTarget::parse(&[redis.url()], Mode::Single, None, "").expect("a target");

@@ -1,8 +1,8 @@
-//! What a row asks for, round after round.
+//! The requests of a row, round after round.
 
 use std::thread;
 
-use crate::{connection::Connection, express::Express, keyward::Keyward, mint::Mint, requests::Request};
+use super::{connection::Connection, express::Express, keyward::Keyward, request::Request, seeder::Seeder};
 
 const MANY: usize = 10_000;
 /// More than are asked for in a second of what is good but once.
@@ -15,7 +15,7 @@ const CALLERS: usize = 8;
 pub const LIMIT: u32 = 100;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Work {
+pub enum Workload {
     /// One token, again and again.
     Check,
     /// Tokens of as many sessions, in turn.
@@ -36,27 +36,27 @@ pub enum Work {
     Jwks,
 }
 
-/// The servers of a row.
-pub struct Scene {
+/// The servers of a row, and the tokens they know.
+pub struct Servers {
     pub keyward: Keyward,
     pub express: Express,
-    mint: Mint,
+    seeder: Seeder,
     /// Each of a session of its own; those that are asked about again and again.
     tokens: Vec<String>,
 }
 
-impl Scene {
+impl Servers {
     /// The session is where the row wants it, the tokens have been seen.
-    pub fn of(work: Work, keyward: Keyward, express: Express) -> Self {
-        let mint = Mint::of(&keyward);
-        let tokens = mint.access_tokens(if work == Work::CheckMany { MANY } else { 1 });
-        let scene = Self { keyward, express, mint, tokens };
-        match work {
-            Work::OverLimit => scene.exhaust(),
-            Work::CheckMany => scene.show_all(),
+    pub fn of(workload: Workload, keyward: Keyward, express: Express) -> Self {
+        let seeder = Seeder::of(&keyward);
+        let tokens = seeder.access_tokens(if workload == Workload::CheckMany { MANY } else { 1 });
+        let servers = Self { keyward, express, seeder, tokens };
+        match workload {
+            Workload::OverLimit => servers.exhaust(),
+            Workload::CheckMany => servers.show_all(),
             _ => {}
         }
-        scene
+        servers
     }
 
     fn exhaust(&self) {
@@ -81,30 +81,35 @@ impl Scene {
     }
 }
 
-impl Work {
+impl Workload {
     /// The requests of a round of so many seconds, to Keyward and to the peer. Of none, a sample.
-    pub fn requests(self, scene: &Scene, seconds: u64) -> [Vec<Request>; 2] {
+    pub fn requests(self, servers: &Servers, seconds: u64) -> [Vec<Request>; 2] {
         let each = |tokens: &[String], request: &dyn Fn(&str) -> Request| -> Vec<Request> {
             tokens.iter().map(|token| request(token)).collect()
         };
-        let fresh = || scene.mint.access_tokens(if seconds == 0 { 1 } else { PLENTY });
+        let fresh = || servers.seeder.access_tokens(if seconds == 0 { 1 } else { PLENTY });
         let same = |requests: Vec<Request>| [requests.clone(), requests];
         match self {
-            Self::Check | Self::CheckMany | Self::OverLimit => same(each(&scene.tokens, &Request::check)),
+            Self::Check | Self::CheckMany | Self::OverLimit => same(each(&servers.tokens, &Request::check)),
             Self::FirstSight => same(each(&fresh(), &Request::check)),
             Self::FirstSightOfNext => {
-                let next = scene.mint.next_access_tokens(if seconds == 0 { 1 } else { PLENTY });
+                let next = servers.seeder.next_access_tokens(if seconds == 0 { 1 } else { PLENTY });
                 same(each(&next, &Request::check))
             }
             Self::Logout => same(each(&fresh(), &Request::logout)),
             Self::Login => same(vec![Request::login()]),
             Self::Introspection => {
-                same(each(&scene.tokens, &|token| Request::introspection(token, &scene.keyward.secret)))
+                same(each(&servers.tokens, &|token| Request::introspection(token, &servers.keyward.secret)))
             }
             Self::Jwks => same(vec![Request::jwks()]),
             Self::Refresh => [
-                scene.mint.sessions(CHAINS).iter().map(|token| Request::refresh(token.expose())).collect(),
-                each(&scene.express.sessions(CHAINS), &Request::refresh),
+                servers
+                    .seeder
+                    .sessions(CHAINS)
+                    .iter()
+                    .map(|token| Request::refresh(token.expose()))
+                    .collect(),
+                each(&servers.express.sessions(CHAINS), &Request::refresh),
             ],
         }
     }

@@ -1,5 +1,5 @@
 //! How soon three nodes refuse a token after the 204 of its sign-out: each is asked about it without a
-//! pause, over a connection that is warm, before and after.
+//! pause, over a warm connection, before and after.
 
 use std::{
     sync::Barrier,
@@ -7,36 +7,38 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
+use super::{
+    common::{
+        figure::Figure,
+        goals::{Compared, Measured},
+    },
     connection::Connection,
-    keyward::{Kept, Keyward, NO_LIMIT},
-    mint::Mint,
+    keyward::{Backend, Keyward, NO_LIMIT},
     options::Options,
-    requests::Request,
-    table::Figure,
+    request::Request,
+    seeder::Seeder,
 };
 
 const LOGOUTS: usize = 300;
 const GIVE_UP: Duration = Duration::from_secs(5);
 
 pub fn measure(_: &Options) -> Vec<Figure> {
-    let keyward = Keyward::start(Kept::InRedis, NO_LIMIT);
+    let keyward = Keyward::start(Backend::Redis, NO_LIMIT);
     let others = [keyward.another_node(), keyward.another_node()];
     let nodes = [keyward.address(), others[0].address, others[1].address];
     let mut pollers = nodes.map(Connection::open);
-    let mut door = Connection::open(nodes[0]);
-    let tokens = Mint::of(&keyward).access_tokens(LOGOUTS);
-    let mut delays: Vec<_> = tokens.iter().map(|token| sign_out(&mut door, &mut pollers, token)).collect();
+    let mut first = Connection::open(nodes[0]);
+    let tokens = Seeder::of(&keyward).access_tokens(LOGOUTS);
+    let mut delays: Vec<_> = tokens.iter().map(|token| sign_out(&mut first, &mut pollers, token)).collect();
     delays.sort();
-    let at = |percent: usize| format!("{:.2} ms", delays[LOGOUTS * percent / 100].as_secs_f64() * 1000.0);
-    vec![
-        Figure::new("204 of a sign-out to its refusal by the last of three nodes, p50", at(50), ""),
-        Figure::new("the same, p99", at(99), "20 ms"),
-    ]
+    let at = |percent: usize| delays[LOGOUTS * percent / 100].as_secs_f64() * 1000.0;
+    let text = format!("p50 {:.2} ms, p99 {:.2} ms", at(50), at(99));
+    let name = "sign-out until the last of three nodes refuses";
+    vec![Figure::held(text, Measured::new(name, Compared::P99Millis, at(99)))]
 }
 
 /// From the 204 to the last node's first refusal.
-fn sign_out(door: &mut Connection, pollers: &mut [Connection; 3], token: &str) -> Duration {
+fn sign_out(node: &mut Connection, pollers: &mut [Connection; 3], token: &str) -> Duration {
     let warm = Barrier::new(pollers.len() + 1);
     thread::scope(|scope| {
         let polling: Vec<_> = pollers
@@ -51,7 +53,7 @@ fn sign_out(door: &mut Connection, pollers: &mut [Connection; 3], token: &str) -
             })
             .collect();
         warm.wait();
-        let answer = Request::logout(token).ask_on(door);
+        let answer = Request::logout(token).ask_on(node);
         let signed_out_at = Instant::now();
         assert!(answer.head.starts_with("HTTP/1.1 204"), "{}", answer.head);
         let refused = polling.into_iter().map(|poller| poller.join().expect("refused"));

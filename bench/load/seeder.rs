@@ -1,9 +1,8 @@
-//! Sessions and tokens by the thousand, in stores that a server is using: a sign-in would hash a password
-//! for each. They are what sign-ins make, put there by the same verbs.
+//! Sessions and tokens by the thousand, in the store that a server is using: a sign-in would hash a password
+//! for each. They are what sign-ins make, stored by the same verbs.
 
 use std::{net::SocketAddr, sync::Arc, thread};
 
-use crate::keyward::{Keyward, USER};
 use futures_util::{StreamExt, stream};
 use keyward::{
     app::{self, BackEnds},
@@ -20,9 +19,11 @@ use keyward::{
     keys::ring::KeyRing,
 };
 
+use super::{credentials::USER, keyward::Keyward};
+
 const CALLERS: usize = 256;
 
-pub struct Mint {
+pub struct Seeder {
     runtime: tokio::runtime::Runtime,
     back_ends: BackEnds,
     keys: KeyRing,
@@ -30,7 +31,7 @@ pub struct Mint {
     settings: Settings,
 }
 
-impl Mint {
+impl Seeder {
     pub fn of(keyward: &Keyward) -> Self {
         let environment = keyward.settings.iter().map(|(name, text)| ((*name).to_owned(), text.clone()));
         let sources = Sources { environment: environment.collect(), ..Sources::default() };
