@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use serde_json::json;
 
-use crate::{
-    api::{
+use crate::support::{
+    outside::{
         actor::send,
         install::{Install, Server},
     },
-    support::servers::{postgres, redis},
+    servers::{postgres, redis},
 };
 
 const ADDRESS: &str = "127.0.0.1:8080";

@@ -2,12 +2,13 @@
 //! ended stays so, and the retry leaves lists and counts right.
 
 use super::{
+    back_end,
     crash::{Doomed, wherever_it_crashes},
-    home, names, with_prefix,
+    names, with_prefix,
 };
 use crate::{
-    contracts::app_sessions::{MINUTE, app, merge, object, of, sliding, user},
-    support::backends::Home,
+    support::app_sessions::{MINUTE, app, merge, object, of, sliding, user},
+    support::backends::BackEnd,
 };
 use keyward::{
     domain::{
@@ -25,30 +26,30 @@ struct Theirs {
     id: SessionId,
 }
 
-async fn theirs(home: &Home) -> Theirs {
+async fn theirs(back_end: &BackEnd) -> Theirs {
     let whose = TokenId::random().to_string();
-    let id = home.keep(&whose, sliding(MINUTE), json!({})).await;
+    let id = back_end.keep(&whose, sliding(MINUTE), json!({})).await;
     Theirs { whose, id }
 }
 
 /// However it was left, one end of all leaves nothing that is found, listed or counted.
-async fn assert_can_be_ended(home: &Home, Theirs { whose, id }: Theirs) -> u64 {
-    let ended = home.end_all_kept(Some(&whose)).await;
-    assert_eq!(home.get(id).await, None);
-    assert!(home.ids_listed(&of(&whose), 9).await.is_empty());
-    assert_eq!(home.activity(MINUTE).await, 0);
+async fn assert_can_be_ended(back_end: &BackEnd, Theirs { whose, id }: Theirs) -> u64 {
+    let ended = back_end.end_all_kept(Some(&whose)).await;
+    assert_eq!(back_end.get(id).await, None);
+    assert!(back_end.ids_listed(&of(&whose), 9).await.is_empty());
+    assert_eq!(back_end.activity(MINUTE).await, 0);
     ended
 }
 
 #[tokio::test]
 async fn a_creation_that_was_cut_short_leaves_nothing_that_cannot_be_ended() {
-    let home = home().await;
+    let back_end = back_end().await;
     let prepare = async || {
         let (whose, id) = (TokenId::random().to_string(), AppToken::random().session(&app("shop")));
         Theirs { whose, id }
     };
     wherever_it_crashes(
-        &home,
+        &back_end,
         prepare,
         async |store, new| {
             let new = NewAppSession {
@@ -58,13 +59,13 @@ async fn a_creation_that_was_cut_short_leaves_nothing_that_cannot_be_ended() {
                 ip: AppIp::parse("192.0.2.7").expect("an address"),
                 data: AppData::default(),
                 life: sliding(MINUTE),
-                created_at: home.now(),
+                created_at: back_end.now(),
             };
             store.create(&new).await.is_ok()
         },
         async |new| {
-            let is_alive = home.get(new.id).await.is_some();
-            assert_eq!(assert_can_be_ended(&home, new).await, u64::from(is_alive));
+            let is_alive = back_end.get(new.id).await.is_some();
+            assert_eq!(assert_can_be_ended(&back_end, new).await, u64::from(is_alive));
         },
     )
     .await;
@@ -72,19 +73,19 @@ async fn a_creation_that_was_cut_short_leaves_nothing_that_cannot_be_ended() {
 
 #[tokio::test]
 async fn a_use_that_was_cut_short_is_completed_by_the_next_one() {
-    let home = home().await;
+    let back_end = back_end().await;
     wherever_it_crashes(
-        &home,
-        async || theirs(&home).await,
+        &back_end,
+        async || theirs(&back_end).await,
         async |store, kept| {
-            let set = store.set(&app("shop"), kept.id, &merge(json!({"a": 1})), None, home.now()).await;
+            let set = store.set(&app("shop"), kept.id, &merge(json!({"a": 1})), None, back_end.now()).await;
             matches!(set, Ok(Saved::Now(_)))
         },
         async |kept| {
-            home.get(kept.id).await.expect("alive");
-            assert_eq!(home.ids_listed(&of(&kept.whose), 9).await, [kept.id]);
-            assert_eq!(home.activity(MINUTE).await, 1);
-            assert_eq!(assert_can_be_ended(&home, kept).await, 1);
+            back_end.get(kept.id).await.expect("alive");
+            assert_eq!(back_end.ids_listed(&of(&kept.whose), 9).await, [kept.id]);
+            assert_eq!(back_end.activity(MINUTE).await, 1);
+            assert_eq!(assert_can_be_ended(&back_end, kept).await, 1);
         },
     )
     .await;
@@ -92,16 +93,16 @@ async fn a_use_that_was_cut_short_is_completed_by_the_next_one() {
 
 #[tokio::test]
 async fn an_end_that_was_cut_short_anywhere_is_completed_by_the_retry() {
-    let home = home().await;
+    let back_end = back_end().await;
     wherever_it_crashes(
-        &home,
-        async || theirs(&home).await,
-        async |store, kept| store.end(&app("shop"), kept.id, home.now()).await.is_ok(),
+        &back_end,
+        async || theirs(&back_end).await,
+        async |store, kept| store.end(&app("shop"), kept.id, back_end.now()).await.is_ok(),
         async |kept| {
-            home.end_kept(kept.id).await;
+            back_end.end_kept(kept.id).await;
             let index = format!("sessions:user:shop/{}", kept.whose);
-            assert_eq!(with_prefix(&names(&home), &index), [] as [String; 0]);
-            assert_eq!(assert_can_be_ended(&home, kept).await, 0);
+            assert_eq!(with_prefix(&names(&back_end), &index), [] as [String; 0]);
+            assert_eq!(assert_can_be_ended(&back_end, kept).await, 0);
         },
     )
     .await;
@@ -109,11 +110,11 @@ async fn an_end_that_was_cut_short_anywhere_is_completed_by_the_retry() {
 
 #[tokio::test]
 async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
-    let home = home().await;
+    let back_end = back_end().await;
     let shop = app("shop");
     for commands in 1..8 {
-        let (node, kept) = (Doomed::beside(&home).await, theirs(&home).await);
-        let (lose_one, now) = (|| node.proxy.break_once_after(commands), home.now());
+        let (node, kept) = (Doomed::beside(&back_end).await, theirs(&back_end).await);
+        let (lose_one, now) = (|| node.proxy.break_once_after(commands), back_end.now());
         for (version, key) in [(1, "a"), (2, "b")] {
             lose_one();
             let set =
@@ -124,12 +125,15 @@ async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
         lose_one();
         let stale = node.store.set(&shop, kept.id, &merge(json!({"a": 9})), Some(2), now).await;
         assert_eq!(stale.expect("an answer"), Saved::Conflict { version: 3 });
-        assert_eq!(home.get(kept.id).await.expect("alive").data.to_json(), object(json!({"a": 1, "b": 2})));
+        assert_eq!(
+            back_end.get(kept.id).await.expect("alive").data.to_json(),
+            object(json!({"a": 1, "b": 2}))
+        );
         lose_one();
         assert!(node.store.end(&shop, kept.id, now).await.expect("an answer"), "after {commands}");
         assert!(!node.store.end(&shop, kept.id, now).await.expect("an answer"));
 
-        let Theirs { whose, .. } = theirs(&home).await;
+        let Theirs { whose, .. } = theirs(&back_end).await;
         lose_one();
         let ended = node.store.end_all(&shop, Some(&user(&whose)), now).await;
         assert_eq!(ended.expect("an answer"), 1, "after {commands}");

@@ -3,9 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{home, names, soon, with_prefix};
+use super::{back_end, names, soon, with_prefix};
 use crate::support::{
-    backends::{FIRST_USE, GRACE, Home, LIFETIMES, SignedIn},
+    backends::{BackEnd, FIRST_USE, GRACE, LIFETIMES, SignedIn},
     keyspace::Keyspace,
     proxy::Proxy,
     servers::redis,
@@ -26,7 +26,7 @@ use keyward::{
     },
 };
 
-/// A node that will crash, beside the home's own.
+/// A node that will crash, beside the back end's own.
 pub(super) struct Doomed {
     pub store: RedisStore,
     pub proxy: Proxy,
@@ -34,12 +34,12 @@ pub(super) struct Doomed {
 }
 
 impl Doomed {
-    pub async fn beside(home: &Home) -> Self {
+    pub async fn beside(back_end: &BackEnd) -> Self {
         let proxy = Proxy::to(redis::shared().port()).await;
         let url = format!("redis://127.0.0.1:{}", proxy.port);
         let mut space = Keyspace::behind(url, None, redis::shared());
-        space.prefix.clone_from(&home.keyspace().prefix);
-        let store = space.connect(LIFETIMES, &Arc::new(RevocationSet::default()), &home.clock).await;
+        space.prefix.clone_from(&back_end.keyspace().prefix);
+        let store = space.connect(LIFETIMES, &Arc::new(RevocationSet::default()), &back_end.clock).await;
         Self { store: store.expect("connected"), proxy, _space: space.not_ours() }
     }
 }
@@ -47,21 +47,21 @@ impl Doomed {
 /// Does `verb` once for each number of commands it may get through, from none to all, and has each
 /// wreck looked at.
 pub(super) async fn wherever_it_crashes<T, V: AsyncFn(&RedisStore, &T) -> bool>(
-    home: &Home,
+    back_end: &BackEnd,
     prepare: impl AsyncFn() -> T,
     verb: V,
     look: impl AsyncFn(T),
 ) {
     for commands in 1.. {
         let prepared = prepare().await;
-        let doomed = Doomed::beside(home).await;
+        let doomed = Doomed::beside(back_end).await;
         // One more than passes, so that 1 stands for none.
         doomed.proxy.break_after(commands);
         let is_done = verb(&doomed.store, &prepared).await;
         assert_eq!(is_done, !doomed.proxy.is_broken(), "after {commands} commands");
         drop(doomed);
         look(prepared).await;
-        home.keyspace().assert_all_expire();
+        back_end.keyspace().assert_all_expire();
         if is_done {
             assert!(commands > 3, "a verb of several commands is meant");
             return;
@@ -69,77 +69,79 @@ pub(super) async fn wherever_it_crashes<T, V: AsyncFn(&RedisStore, &T) -> bool>(
     }
 }
 
-fn chain(home: &Home, token: &RefreshToken) -> Chain {
-    Chain::of(token.clone(), &home.secret)
+fn chain(back_end: &BackEnd, token: &RefreshToken) -> Chain {
+    Chain::of(token.clone(), &back_end.secret)
 }
 
 #[tokio::test]
 async fn a_rotation_is_completed_by_the_clients_retry() {
-    let home = home().await;
+    let back_end = back_end().await;
     let prepare = async || {
-        let client = home.sign_in().await;
-        let token = home.refreshed(&home.refreshed(&client.token).await).await;
+        let client = back_end.sign_in().await;
+        let token = back_end.refreshed(&back_end.refreshed(&client.token).await).await;
         SignedIn { user: client.user, token }
     };
     let verb = async |store: &RedisStore, client: &SignedIn| {
-        store.rotate(&chain(&home, &client.token), &FIRST_USE, home.now()).await.is_ok()
+        store.rotate(&chain(&back_end, &client.token), &FIRST_USE, back_end.now()).await.is_ok()
     };
-    wherever_it_crashes(&home, prepare, verb, async |client| {
+    wherever_it_crashes(&back_end, prepare, verb, async |client| {
         // No answer arrived; hours later the client tries again, and is where it would have been.
-        home.elapse(Duration::from_hours(2)).await;
-        let child = home.refreshed(&client.token).await;
-        assert_eq!(home.find(client.session()).await.expect("alive").generation, child.generation());
-        assert_eq!(home.ids_of_user(client.user).await, [client.session()]);
-        home.refreshed(&child).await;
-        home.end(client.session(), EndReason::Logout).await;
-        assert!(with_prefix(&names(&home), "refresh:").is_empty(), "every key was known");
+        back_end.elapse(Duration::from_hours(2)).await;
+        let child = back_end.refreshed(&client.token).await;
+        assert_eq!(back_end.find(client.session()).await.expect("alive").generation, child.generation());
+        assert_eq!(back_end.ids_of_user(client.user).await, [client.session()]);
+        back_end.refreshed(&child).await;
+        back_end.end(client.session(), EndReason::Logout).await;
+        assert!(with_prefix(&names(&back_end), "refresh:").is_empty(), "every key was known");
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_end_is_completed_by_the_clients_retry() {
-    let home = home().await;
+    let back_end = back_end().await;
     let jti = TokenId::random();
     let ending = |client: &SignedIn| Ending {
         session: client.session(),
         owner: Some(client.user),
-        token: Some((jti, soon(&home))),
+        token: Some((jti, soon(&back_end))),
         reason: EndReason::Logout,
     };
     let prepare = async || {
-        let client = home.sign_in().await;
-        home.refreshed(&client.token).await;
+        let client = back_end.sign_in().await;
+        back_end.refreshed(&client.token).await;
         client
     };
-    let verb =
-        async |store: &RedisStore, client: &SignedIn| store.end(&ending(client), home.now()).await.is_ok();
-    wherever_it_crashes(&home, prepare, verb, async |client| {
-        assert_ne!(home.end_as(&ending(&client)).await, Ended::NotFound);
-        is_over(&home, &client, EndReason::Logout).await;
-        assert!(with_prefix(&names(&home), "refresh:").is_empty());
-        assert!(with_prefix(&names(&home), "sessions:").is_empty());
-        assert!(names(&home).contains(&format!("blacklist:{jti}")));
+    let verb = async |store: &RedisStore, client: &SignedIn| {
+        store.end(&ending(client), back_end.now()).await.is_ok()
+    };
+    wherever_it_crashes(&back_end, prepare, verb, async |client| {
+        assert_ne!(back_end.end_as(&ending(&client)).await, Ended::NotFound);
+        is_over(&back_end, &client, EndReason::Logout).await;
+        assert!(with_prefix(&names(&back_end), "refresh:").is_empty());
+        assert!(with_prefix(&names(&back_end), "sessions:").is_empty());
+        assert!(names(&back_end).contains(&format!("blacklist:{jti}")));
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_end_without_a_retry_is_made_up_for_by_whoever_meets_it() {
-    let home = home().await;
+    let back_end = back_end().await;
     let ending = |client: &SignedIn| Ending {
         session: client.session(),
         owner: None,
         token: None,
         reason: EndReason::Admin,
     };
-    let prepare = async || home.sign_in().await;
-    let verb =
-        async |store: &RedisStore, client: &SignedIn| store.end(&ending(client), home.now()).await.is_ok();
-    wherever_it_crashes(&home, prepare, verb, async |client| {
-        if home.find(client.session()).await.is_none() {
-            assert_eq!(home.confirm(&client.token).await, Confirmation::Ended(EndReason::Admin));
-            is_over(&home, &client, EndReason::Admin).await;
+    let prepare = async || back_end.sign_in().await;
+    let verb = async |store: &RedisStore, client: &SignedIn| {
+        store.end(&ending(client), back_end.now()).await.is_ok()
+    };
+    wherever_it_crashes(&back_end, prepare, verb, async |client| {
+        if back_end.find(client.session()).await.is_none() {
+            assert_eq!(back_end.confirm(&client.token).await, Confirmation::Ended(EndReason::Admin));
+            is_over(&back_end, &client, EndReason::Admin).await;
         }
     })
     .await;
@@ -147,43 +149,47 @@ async fn an_end_without_a_retry_is_made_up_for_by_whoever_meets_it() {
 
 #[tokio::test]
 async fn a_theft_that_was_seen_stays_seen() {
-    let home = home().await;
+    let back_end = back_end().await;
     let prepare = async || {
-        let client = home.sign_in().await;
-        home.refreshed(&home.refreshed(&client.token).await).await;
-        home.elapse(GRACE).await;
+        let client = back_end.sign_in().await;
+        back_end.refreshed(&back_end.refreshed(&client.token).await).await;
+        back_end.elapse(GRACE).await;
         client
     };
     let verb = async |store: &RedisStore, client: &SignedIn| {
-        store.rotate(&chain(&home, &client.token), &FIRST_USE, home.now()).await.is_ok()
+        store.rotate(&chain(&back_end, &client.token), &FIRST_USE, back_end.now()).await.is_ok()
     };
-    wherever_it_crashes(&home, prepare, verb, async |client| {
-        let again = home.refresh(&client.token).await;
+    wherever_it_crashes(&back_end, prepare, verb, async |client| {
+        let again = back_end.refresh(&client.token).await;
         assert!(matches!(again, Rotation::Reused | Rotation::Ended(EndReason::ReuseDetected)), "{again:?}");
-        is_over(&home, &client, EndReason::ReuseDetected).await;
+        is_over(&back_end, &client, EndReason::ReuseDetected).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_sign_in_that_was_cut_off_can_be_repeated() {
-    let home = home().await;
+    let back_end = back_end().await;
     let prepare = async || {
-        let (id, user) = (SessionId::random(), UserId::new(home.now()));
+        let (id, user) = (SessionId::random(), UserId::new(back_end.now()));
         let (app, device) = (AppName::default_app(), Device::new(None, None, None));
-        let new = NewSession { id, user, app, device, created_at: home.now() };
-        (new, RefreshToken::first(id, &home.secret))
+        let new = NewSession { id, user, app, device, created_at: back_end.now() };
+        (new, RefreshToken::first(id, &back_end.secret))
     };
     let verb = async |store: &RedisStore, (new, token): &(NewSession, RefreshToken)| {
         store.open(new, Some(token), None).await.is_ok()
     };
-    wherever_it_crashes(&home, prepare, verb, async |(new, token)| {
-        if home.find(new.id).await.is_some() {
-            assert_eq!(home.ids_of_user(new.user).await, [new.id], "a session that lives is in the index");
+    wherever_it_crashes(&back_end, prepare, verb, async |(new, token)| {
+        if back_end.find(new.id).await.is_some() {
+            assert_eq!(
+                back_end.ids_of_user(new.user).await,
+                [new.id],
+                "a session that lives is in the index"
+            );
         }
-        home.sessions.open(&new, Some(&token), None).await.expect("opened");
-        home.refreshed(&token).await;
-        assert_eq!(home.ids_of_user(new.user).await, [new.id]);
+        back_end.sessions.open(&new, Some(&token), None).await.expect("opened");
+        back_end.refreshed(&token).await;
+        assert_eq!(back_end.ids_of_user(new.user).await, [new.id]);
     })
     .await;
 }
@@ -191,95 +197,95 @@ async fn a_sign_in_that_was_cut_off_can_be_repeated() {
 /// Also where nobody comes back.
 #[tokio::test]
 async fn no_crash_leaves_a_refresh_key_without_a_living_session() {
-    let home = home().await;
+    let back_end = back_end().await;
     let look = async |_: SignedIn| {
-        for name in with_prefix(&names(&home), "refresh:") {
-            let session: String = home.keyspace().ask("GET", &name, "");
-            let found = home.find(session.parse().expect("a session")).await;
+        for name in with_prefix(&names(&back_end), "refresh:") {
+            let session: String = back_end.keyspace().ask("GET", &name, "");
+            let found = back_end.find(session.parse().expect("a session")).await;
             assert!(found.is_some(), "{name} leads to {session}");
         }
     };
     let prepare = async || {
-        let client = home.sign_in().await;
-        home.refreshed(&client.token).await;
+        let client = back_end.sign_in().await;
+        back_end.refreshed(&client.token).await;
         client
     };
     let rotate = async |store: &RedisStore, client: &SignedIn| {
-        let child = client.token.successor(&home.secret);
-        store.rotate(&chain(&home, &child), &FIRST_USE, home.now()).await.is_ok()
+        let child = client.token.successor(&back_end.secret);
+        store.rotate(&chain(&back_end, &child), &FIRST_USE, back_end.now()).await.is_ok()
     };
-    wherever_it_crashes(&home, prepare, rotate, look).await;
+    wherever_it_crashes(&back_end, prepare, rotate, look).await;
     let end = async |store: &RedisStore, client: &SignedIn| {
         let (session, reason) = (client.session(), EndReason::Logout);
-        store.end(&Ending { session, owner: None, token: None, reason }, home.now()).await.is_ok()
+        store.end(&Ending { session, owner: None, token: None, reason }, back_end.now()).await.is_ok()
     };
-    wherever_it_crashes(&home, prepare, end, look).await;
+    wherever_it_crashes(&back_end, prepare, end, look).await;
     let open = async |store: &RedisStore, client: &SignedIn| {
         let new = NewSession {
             id: SessionId::random(),
             user: client.user,
             app: AppName::default_app(),
             device: Device::new(None, None, None),
-            created_at: home.now(),
+            created_at: back_end.now(),
         };
-        store.open(&new, Some(&RefreshToken::first(new.id, &home.secret)), None).await.is_ok()
+        store.open(&new, Some(&RefreshToken::first(new.id, &back_end.secret)), None).await.is_ok()
     };
-    wherever_it_crashes(&home, prepare, open, look).await;
+    wherever_it_crashes(&back_end, prepare, open, look).await;
 }
 
-/// No token of it is good for anything, here and at the home.
-async fn is_over(home: &Home, client: &SignedIn, reason: EndReason) {
-    assert_eq!(home.refresh(&client.token).await, Rotation::Ended(reason));
-    assert_eq!(home.find(client.session()).await, None);
-    assert_eq!(home.refusal(&home.claims(client)).await, Some(reason));
-    assert!(home.ids_of_user(client.user).await.is_empty());
+/// No token of it is good for anything, here and at the back end.
+async fn is_over(back_end: &BackEnd, client: &SignedIn, reason: EndReason) {
+    assert_eq!(back_end.refresh(&client.token).await, Rotation::Ended(reason));
+    assert_eq!(back_end.find(client.session()).await, None);
+    assert_eq!(back_end.refusal(&back_end.claims(client)).await, Some(reason));
+    assert!(back_end.ids_of_user(client.user).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_client_that_is_killed_anywhere_leaves_no_key_without_an_end() {
-    let home = home().await;
-    let node = Doomed::beside(&home).await;
+    let back_end = back_end().await;
+    let node = Doomed::beside(&back_end).await;
     let store = &node.store;
     let counter = Counter::Session(SessionId::random());
     for round in 0..400 {
-        let client = home.sign_in().await;
+        let client = back_end.sign_in().await;
         let ending =
             Ending { session: client.session(), owner: None, token: None, reason: EndReason::Logout };
-        let now = home.now();
+        let now = back_end.now();
         let life = async {
             store.add(&counter, Duration::from_secs(1), now).await.expect("counted");
-            store.rotate(&chain(&home, &client.token), &FIRST_USE, now).await.expect("rotated");
+            store.rotate(&chain(&back_end, &client.token), &FIRST_USE, now).await.expect("rotated");
             store.refuse_user(client.user, EndReason::Admin, now).await.expect("refused");
             store.end(&ending, now).await.expect("ended");
         };
         // Dropped in the middle: nothing is sent after that.
         let _ = tokio::time::timeout(Duration::from_micros(round * 10), life).await;
         if round % 20 == 0 {
-            home.keyspace().assert_all_expire();
+            back_end.keyspace().assert_all_expire();
         }
     }
 }
 
 #[tokio::test]
 async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
-    let home = home().await;
+    let back_end = back_end().await;
     for commands in 1..12 {
-        let node = Doomed::beside(&home).await;
+        let node = Doomed::beside(&back_end).await;
         let lose_one = || node.proxy.break_once_after(commands);
-        let now = home.now();
+        let now = back_end.now();
 
-        let client = home.sign_in().await;
+        let client = back_end.sign_in().await;
         lose_one();
-        let rotated = node.store.rotate(&chain(&home, &client.token), &FIRST_USE, now).await;
+        let rotated = node.store.rotate(&chain(&back_end, &client.token), &FIRST_USE, now).await;
         assert!(matches!(rotated, Ok(Rotation::Granted(_))), "{rotated:?}");
-        home.refreshed(&client.token.successor(&home.secret)).await;
-        home.elapse(GRACE).await;
-        let now = home.now();
+        back_end.refreshed(&client.token.successor(&back_end.secret)).await;
+        back_end.elapse(GRACE).await;
+        let now = back_end.now();
         lose_one();
-        let reused = node.store.rotate(&chain(&home, &client.token), &FIRST_USE, now).await;
+        let reused = node.store.rotate(&chain(&back_end, &client.token), &FIRST_USE, now).await;
         assert_eq!(reused.expect("an answer"), Rotation::Reused);
 
-        let session = home.sign_in_as(client.user, &AppName::default_app()).await.session();
+        let session = back_end.sign_in_as(client.user, &AppName::default_app()).await.session();
         lose_one();
         let ended = node.store.end_of_user(client.user, None, EndReason::LogoutAll, now).await;
         assert_eq!(ended.expect("an answer"), [session]);
