@@ -14,7 +14,7 @@ use keyward::{
         clock::{Clock, SystemClock},
         ids::{SessionId, TokenId},
         refresh_token::{Chain, RefreshToken},
-        session::{Device, NewSession},
+        session::{Device, NewSession, SessionFacts, SessionKind},
         user::{User, Username},
     },
     keys::ring::KeyRing,
@@ -52,15 +52,15 @@ impl Mint {
             let sessions = Arc::clone(&sessions);
             let id = SessionId::random();
             let token = RefreshToken::first(id, self.keys.refresh_secret());
-            let session = NewSession {
-                id,
+            let facts = SessionFacts {
                 user: self.user.id,
                 app: AppName::default_app(),
                 device: Device::new(None, None, None),
                 created_at: SystemClock.now(),
             };
+            let session = NewSession { id, kind: SessionKind::Tokens(token.clone()), facts };
             async move {
-                sessions.open(&session, Some(&token), None).await.expect("opened");
+                sessions.open(&session, None).await.expect("opened");
                 token
             }
         };

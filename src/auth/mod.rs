@@ -27,7 +27,7 @@ use self::{
     error::AuthError,
     revocations::Watches,
     sign_in::{
-        hasher::{Capacity, PasswordHasher},
+        hasher::{self, Capacity, PasswordHasher},
         refusals::Refusals,
     },
 };
@@ -126,7 +126,7 @@ impl Auth {
     ) -> Result<Self, AuthError> {
         let threads = policy.hash_threads.get();
         let capacity = Capacity {
-            permits: threads,
+            permits: hasher::permits(threads),
             waiting: policy.hash_queue,
             per_account: usize::try_from(policy.login_limit.count).unwrap_or(usize::MAX).min(AT_ONCE),
         };

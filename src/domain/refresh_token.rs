@@ -171,12 +171,11 @@ pub struct Chain {
     pub presented: RefreshToken,
     /// What it gets if all is well, generation g + 1.
     pub successor: RefreshToken,
-    /// What came before, generation g - 1, of which no trace is to be kept.
+    /// What came before, generation g - 1; a store keeps nothing of it.
     pub predecessor: Option<RefreshToken>,
 }
 
 impl Chain {
-    /// Computes the neighbours.
     #[must_use]
     pub fn of(presented: RefreshToken, secret: &RefreshSecret) -> Self {
         Self { successor: presented.successor(secret), predecessor: presented.predecessor(secret), presented }

@@ -25,7 +25,6 @@ pub struct ReusePolicy {
 /// What shows that a client holds the current generation (`tokens.confirm`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirm {
-    /// Only its use.
     FirstUse,
     /// Its use, or `reuse_grace` after it was issued: for APIs that never ask the server.
     Timer,
@@ -36,7 +35,6 @@ pub enum Confirm {
 pub enum Contested {
     /// It goes on; the operator is told.
     Alarm,
-    /// It ends.
     End,
 }
 

@@ -6,6 +6,7 @@ use super::{
     app::AppName,
     clock::Timestamp,
     ids::{InvalidId, SessionId, UserId},
+    refresh_token::RefreshToken,
 };
 
 /// The longest device name kept, in bytes; longer ones are cut at a character.
@@ -88,9 +89,7 @@ impl FromStr for EndReason {
 pub struct Device {
     /// What the client calls itself.
     pub name: Option<String>,
-    /// The client's address.
     pub ip: Option<IpAddr>,
-    /// Its `User-Agent`.
     pub user_agent: Option<String>,
 }
 
@@ -117,36 +116,53 @@ fn printable(text: &str, max_bytes: usize) -> Option<String> {
     (!kept.is_empty()).then_some(kept)
 }
 
-/// A session that is about to be opened, at generation 0.
-#[derive(Debug, Clone)]
-pub struct NewSession {
-    /// Its id.
-    pub id: SessionId,
-    /// Whose it is.
+/// What is known of a session from its sign-in on, and what its tokens are made from. Each back end writes and
+/// reads it as one, in its `record.rs`: that is where a further fact goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionFacts {
     pub user: UserId,
     /// The app it was opened for.
     pub app: AppName,
-    /// Where from.
     pub device: Device,
     /// The moment of the sign-in.
     pub created_at: Timestamp,
 }
 
+/// What keeps a session alive.
+#[derive(Debug, Clone)]
+pub enum SessionKind {
+    /// The use of its refresh tokens, of which this is the first.
+    Tokens(RefreshToken),
+    /// Each sight of its cookie; it has no tokens.
+    Cookie,
+}
+
+impl SessionKind {
+    /// The first refresh token, where there are any.
+    #[must_use]
+    pub const fn first_token(&self) -> Option<&RefreshToken> {
+        match self {
+            Self::Tokens(token) => Some(token),
+            Self::Cookie => None,
+        }
+    }
+}
+
+/// A session that is about to be opened, at generation 0.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    pub id: SessionId,
+    pub kind: SessionKind,
+    pub facts: SessionFacts,
+}
+
 /// A session that is alive, as its owner and the operator see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Its id.
     pub id: SessionId,
-    /// Whose it is.
-    pub user: UserId,
-    /// The app it was opened for.
-    pub app: AppName,
-    /// Where from.
-    pub device: Device,
+    pub facts: SessionFacts,
     /// The current refresh generation; 0 from login to the first refresh.
     pub generation: u32,
-    /// The moment of the sign-in.
-    pub created_at: Timestamp,
     /// The last refresh, or the last check as far as it was noted (to the minute).
     pub last_seen_at: Timestamp,
     /// When it ends unless it is refreshed.

@@ -12,10 +12,14 @@ use crate::domain::{
     clock::Timestamp,
     cursor::Cursor,
     ids::{SessionId, TokenId, UserId},
-    refresh_token::{Chain, RefreshToken},
+    refresh_token::Chain,
     rotation::{Reissue, ReusePolicy},
-    session::{EndReason, NewSession, Session},
+    session::{EndReason, NewSession, Session, SessionFacts},
 };
+
+/// How old the last note of a session's activity is when a first sight brings another. One that is younger is
+/// exact enough to be shown, and spares the sight that follows each refresh a write to two indexes.
+pub const NOTED_EVERY: Duration = Duration::from_mins(1);
 
 /// What a presented refresh token gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +39,10 @@ pub enum Rotation {
     Withdrawn,
 }
 
-/// What became of a session that was to go on.
+/// What became of a session whose life was to begin anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Slide {
-    /// It goes on.
-    Alive(Granted),
+pub enum Renewal {
+    Alive(Living),
     /// It had ended before.
     Ended(EndReason),
     /// Its time is over, or nothing is known of it.
@@ -50,7 +53,7 @@ pub enum Slide {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
     /// The session they are of.
-    pub session: Granted,
+    pub session: Living,
     /// The generation of the current refresh token, which is to be handed out.
     pub generation: u32,
     /// The moment of the grant, by this node's clock.
@@ -65,14 +68,9 @@ pub struct Issue {
 
 /// A session that goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Granted {
-    /// Whose session.
-    pub user: UserId,
-    /// The app it was opened for.
-    pub app: AppName,
-    /// The moment of the sign-in.
-    pub created_at: Timestamp,
-    /// When the session, and its refresh token with it, is over unless refreshed.
+pub struct Living {
+    pub facts: SessionFacts,
+    /// When the session, and its refresh token with it, is over unless it goes on again.
     pub expires_at: Timestamp,
 }
 
@@ -89,13 +87,11 @@ pub enum Confirmation {
 /// How a session is to be ended.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending {
-    /// Which one.
     pub session: SessionId,
     /// Only if it is this user's.
     pub owner: Option<UserId>,
     /// An access token to be refused by name as well, with its `exp`.
     pub token: Option<(TokenId, Timestamp)>,
-    /// Why.
     pub reason: EndReason,
 }
 
@@ -126,17 +122,12 @@ pub struct Page {
 /// the session's tokens before the call returns, and other nodes learn of it by their feed.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Opens a session whose first refresh token is `token`; one without lives by its use. Where the user
-    /// has more than `most` then, the one unused for longest ends, as [`EndReason::TooManySessions`].
-    async fn open(
-        &self,
-        session: &NewSession,
-        token: Option<&RefreshToken>,
-        most: Option<NonZeroU32>,
-    ) -> Result<(), StoreError>;
+    /// Opens a session. Where the user has more than `most` then, the one unused for longest ends, as
+    /// [`EndReason::TooManySessions`].
+    async fn open(&self, session: &NewSession, most: Option<NonZeroU32>) -> Result<(), StoreError>;
 
-    /// Lets a session that lives by its use go on for another refresh lifetime, never past its end.
-    async fn slide(&self, session: SessionId, now: Timestamp) -> Result<Slide, StoreError>;
+    /// Lets a session that lives by its cookie go on for another refresh lifetime, never past its longest life.
+    async fn renew(&self, session: SessionId, now: Timestamp) -> Result<Renewal, StoreError>;
 
     /// Decides what a presented token gets, by [`Progress::decide`](crate::domain::rotation::Progress::decide)
     /// and as of the moment at which it arrived here, and does it: one atomic step on the session record. A
@@ -148,7 +139,8 @@ pub trait SessionStore: Send + Sync {
         arrived_at: Timestamp,
     ) -> Result<Rotation, StoreError>;
 
-    /// Notes that an access token of `generation` was seen in use.
+    /// Notes that an access token of `generation` was seen in use; and that the session was active, where
+    /// that was last noted a minute ago or more ([`NOTED_EVERY`]).
     async fn confirm(
         &self,
         session: SessionId,

@@ -23,7 +23,6 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("src/http", &["api", "check", "wire"]),
     ("src/store/redis", &["app_sessions", "sessions"]),
     ("src/store/redis/connection", &["cluster", "layout", "link", "masters"]),
-    ("src/store/sqlite/sessions", &["endings", "rotation"]),
 ];
 
 /// Of neighbours in a folder, who uses whom, and where.

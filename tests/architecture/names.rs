@@ -29,7 +29,6 @@ const KNOWN: &[&str] = &[
     "Origin",
     "Params",
     "Parts",
-    "Past",
     "Reader",
     "Refusal",
     "SessionShape",

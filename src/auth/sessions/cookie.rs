@@ -18,7 +18,7 @@ use crate::{
     },
     store::{
         revocations::Refusal,
-        sessions::{Ending, Granted, Slide},
+        sessions::{Ending, Living, Renewal},
     },
 };
 
@@ -29,14 +29,14 @@ impl Auth {
         let token = SessionToken::parse(token, self.keys.refresh_secret());
         let session = token.map_err(|_| AuthError::TokenInvalid)?.session();
         let now = self.clock.now();
-        let granted = match self.ask_home(self.stores.sessions.slide(session, now)).await? {
-            Slide::Alive(granted) => granted,
-            Slide::Ended(reason) => return Err(AuthError::SessionEnded(reason)),
-            Slide::Expired => return Err(AuthError::SessionEnded(EndReason::Expired)),
+        let living = match self.ask_home(self.stores.sessions.renew(session, now)).await? {
+            Renewal::Alive(living) => living,
+            Renewal::Ended(reason) => return Err(AuthError::SessionEnded(reason)),
+            Renewal::Expired => return Err(AuthError::SessionEnded(EndReason::Expired)),
         };
-        match self.stores.accounts.by_id(granted.user).await? {
+        match self.stores.accounts.by_id(living.facts.user).await? {
             Some(account) if account.user.status == UserStatus::Active => {
-                let claims = claims(session, &account.user, &granted);
+                let claims = claims(session, &account.user, &living);
                 self.require_not_revoked(&claims, now).await?;
                 Ok(Caller::new(Verified::new(claims, now)))
             }
@@ -62,22 +62,22 @@ impl Auth {
         let token = SessionToken::parse(token, self.keys.refresh_secret());
         let session = token.map_err(|_| AuthError::TokenInvalid)?.session();
         let session = self.stores.sessions.find(session, self.clock.now()).await?;
-        Ok(session.map(|session| session.app))
+        Ok(session.map(|session| session.facts.app))
     }
 }
 
 /// What an access token of the session would say.
-pub(in crate::auth) fn claims(session: SessionId, user: &User, granted: &Granted) -> AccessClaims {
+pub(in crate::auth) fn claims(session: SessionId, user: &User, living: &Living) -> AccessClaims {
     AccessClaims {
         id: TokenId::random(),
         user: user.id,
         username: user.username.shown().to_owned(),
         session,
         generation: 0,
-        app: granted.app.clone(),
+        app: living.facts.app.clone(),
         roles: user.roles.clone(),
         roles_at: user.roles_at,
-        issued_at: granted.created_at,
-        expires_at: granted.expires_at,
+        issued_at: living.facts.created_at,
+        expires_at: living.expires_at,
     }
 }

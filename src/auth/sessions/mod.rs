@@ -50,8 +50,9 @@ impl Auth {
         Ok(self.stores.sessions.find(session, self.clock.now()).await?)
     }
 
-    /// An app's living sessions, for the operator, a page at a time.
-    pub async fn sessions_of_app(
+    /// The living sessions of those who are signed in at an app, for the operator, a page at a time. Not those
+    /// that an app server keeps here: these are the app sessions.
+    pub async fn sign_ins_at_app(
         &self,
         app: &AppName,
         after: Option<&Cursor>,

@@ -36,7 +36,7 @@ impl Auth {
         }
         for session in kept.iter().filter_map(|text| self.session_in(text)) {
             let found = self.stores.sessions.find(session, self.clock.now()).await?;
-            if found.is_some_and(|session| session.user == user) {
+            if found.is_some_and(|session| session.facts.user == user) {
                 return Ok(Some(session.into()));
             }
         }

@@ -22,6 +22,13 @@ use crate::domain::secret::{Password, PasswordHash};
 /// How long a thread keeps the 19 MiB of its last hash before it gives them back.
 const MEMORY_KEPT: Duration = Duration::from_secs(5);
 
+/// How many permits keep so many threads busy: a fourth more than threads. Whoever has a permit asks the counters,
+/// before the hash and after it; in Redis these are some six trips, for which a thread would stand still.
+#[must_use]
+pub const fn permits(threads: usize) -> usize {
+    threads + threads.div_ceil(4)
+}
+
 /// The queue is full, somebody who holds less of it came, or the hasher is closing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overloaded;
@@ -236,9 +243,10 @@ mod tests {
 
     use super::*;
 
-    fn hasher(threads: usize, waiting: usize) -> PasswordHasher {
-        let capacity = Capacity { permits: threads, waiting, per_account: threads };
-        PasswordHasher::start(threads, capacity).expect("starts")
+    /// With one thread.
+    fn hasher(permits: usize, waiting: usize) -> PasswordHasher {
+        let capacity = Capacity { permits, waiting, per_account: permits };
+        PasswordHasher::start(1, capacity).expect("starts")
     }
 
     #[tokio::test]
@@ -267,6 +275,22 @@ mod tests {
         assert!(tokio::time::timeout(Duration::ZERO, &mut next).await.is_err());
         go.send(()).expect("the thread is still at it");
         next.await.expect("a permit");
+    }
+
+    #[tokio::test]
+    async fn a_hash_may_wait_for_its_thread() {
+        let hasher = hasher(permits(1), 0);
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let busy = hasher.permit(Party::default()).await.expect("free");
+        let mut busy = std::pin::pin!(busy.compute(move || gone.recv()));
+        assert!(tokio::time::timeout(Duration::ZERO, &mut busy).await.is_err());
+        let next = hasher.permit(Party::default()).await.expect("one ahead");
+        assert_eq!(hasher.permit(Party::default()).await.err(), Some(Overloaded));
+        let mut next = std::pin::pin!(next.compute(|| 1));
+        assert!(tokio::time::timeout(Duration::ZERO, &mut next).await.is_err());
+        go.send(()).expect("the thread is still at it");
+        assert_eq!(next.await.ok().map(|(one, _)| one), Some(1));
+        assert!(busy.await.is_ok());
     }
 
     #[tokio::test]

@@ -14,12 +14,12 @@ use crate::{
         ids::{SessionId, UserId},
         refresh_token::RefreshToken,
         secret::Password,
-        session::Device,
+        session::{Device, SessionKind},
         session_token::SessionToken,
         sign_in::{Method, Methods, NextStep, SignInState},
         user::{Account, User, Username},
     },
-    store::sessions::{Granted, Issue},
+    store::sessions::{Issue, Living},
 };
 
 /// What a sign-in says.
@@ -56,12 +56,14 @@ impl Auth {
     /// Signs in.
     pub async fn login(&self, login: Login) -> Result<LoginOutcome<TokenSet>, AuthError> {
         let token = RefreshToken::first(SessionId::random(), self.keys.refresh_secret());
-        let (user, session) = match self.sign_in(login, token.session(), Some(&token)).await? {
+        let kind = SessionKind::Tokens(token.clone());
+        let (user, session) = match self.sign_in(login, token.session(), kind).await? {
             LoginOutcome::SignedIn(signed_in) => signed_in,
             LoginOutcome::Needs(methods) => return Ok(LoginOutcome::Needs(methods)),
         };
-        let tokens_until = self.policy.lifetimes.access_expiry(session.created_at, session.created_at);
-        let (issued_at, life) = (session.created_at, session.created_at.until(session.expires_at));
+        let issued_at = session.facts.created_at;
+        let tokens_until = self.policy.lifetimes.access_expiry(issued_at, issued_at);
+        let life = issued_at.until(session.expires_at);
         let issue = Issue { session, generation: 0, issued_at, life, tokens_until, reissue: None };
         Ok(LoginOutcome::SignedIn(self.issue(&user, &issue, token).await?))
     }
@@ -69,9 +71,9 @@ impl Auth {
     /// Signs in to a session that lives by its use: no access token, no refresh token, one cookie.
     pub async fn login_to_session(&self, login: Login) -> Result<LoginOutcome<SessionGrant>, AuthError> {
         let token = SessionToken::new(SessionId::random(), self.keys.refresh_secret());
-        Ok(match self.sign_in(login, token.session(), None).await? {
-            LoginOutcome::SignedIn((user, granted)) => {
-                let expires_in = granted.created_at.until(granted.expires_at);
+        Ok(match self.sign_in(login, token.session(), SessionKind::Cookie).await? {
+            LoginOutcome::SignedIn((user, session)) => {
+                let expires_in = session.facts.created_at.until(session.expires_at);
                 LoginOutcome::SignedIn(SessionGrant { user: user.id, token, expires_in })
             }
             LoginOutcome::Needs(methods) => LoginOutcome::Needs(methods),
@@ -82,8 +84,8 @@ impl Auth {
         &self,
         login: Login,
         id: SessionId,
-        token: Option<&RefreshToken>,
-    ) -> Result<LoginOutcome<(User, Granted)>, AuthError> {
+        kind: SessionKind,
+    ) -> Result<LoginOutcome<(User, Living)>, AuthError> {
         let name = login.app.clone().unwrap_or_else(AppName::default_app);
         let app = self.stores.apps.find(&name).await?.ok_or(UNKNOWN_APP)?;
         let account = match self.authenticate(&login, &app).await? {
@@ -92,7 +94,7 @@ impl Auth {
         };
         let party = Party::of(login.username.key(), &network(login.device.ip));
         let known_by = KnownBy::Password { password: &login.password, party };
-        let opening = Opening { id, account, app: &app, device: login.device, token, known_by };
+        let opening = Opening { id, account, app: &app, device: login.device, kind, known_by };
         Ok(LoginOutcome::SignedIn(self.open_session(opening).await?))
     }
 

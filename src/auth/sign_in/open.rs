@@ -9,12 +9,11 @@ use crate::{
     domain::{
         app::App,
         ids::SessionId,
-        refresh_token::RefreshToken,
         secret::Password,
-        session::{Device, EndReason, NewSession},
+        session::{Device, EndReason, NewSession, SessionFacts, SessionKind},
         user::{Account, User, UserStatus},
     },
-    store::sessions::{Ending, Granted},
+    store::sessions::{Ending, Living},
 };
 
 /// An app of that name is not registered, to whoever would sign in to it.
@@ -27,8 +26,7 @@ pub(in crate::auth) struct Opening<'a> {
     pub account: Account,
     pub app: &'a App,
     pub device: Device,
-    /// The first refresh token; a session without lives by its use.
-    pub token: Option<&'a RefreshToken>,
+    pub kind: SessionKind,
     pub known_by: KnownBy<'a>,
 }
 
@@ -43,17 +41,18 @@ impl Auth {
     pub(in crate::auth) async fn open_session(
         &self,
         opening: Opening<'_>,
-    ) -> Result<(User, Granted), AuthError> {
-        let Opening { id, account, app, device, token, known_by } = opening;
+    ) -> Result<(User, Living), AuthError> {
+        let Opening { id, account, app, device, kind, known_by } = opening;
         let (user, created_at) = (account.user.id, self.clock.now());
-        let session = NewSession { id, user, app: app.name.clone(), device, created_at };
-        self.stores.sessions.open(&session, token, self.policy.sessions_per_user).await?;
+        let facts = SessionFacts { user, app: app.name.clone(), device, created_at };
+        let session = NewSession { id, kind, facts };
+        self.stores.sessions.open(&session, self.policy.sessions_per_user).await?;
         self.recheck_account(&account, &known_by, id).await?;
         self.recheck_app(app, id).await?;
         self.readmit(user).await?;
         tracing::info!(user.id = %user, session.id = %id, "signed in");
         let expires_at = self.policy.lifetimes.session_expiry(created_at, created_at);
-        Ok((account.user, Granted { user, app: session.app, created_at, expires_at }))
+        Ok((account.user, Living { facts: session.facts, expires_at }))
     }
 
     async fn recheck_account(

@@ -42,7 +42,7 @@ impl Auth {
         issue: &Issue,
         refresh_token: RefreshToken,
     ) -> Result<TokenSet, AuthError> {
-        let Issue { session: granted, tokens_until, .. } = issue;
+        let Issue { session: living, tokens_until, .. } = issue;
         let issued_at = self.date_of_issue(user, issue.issued_at).await;
         let claims = AccessClaims {
             id: TokenId::random(),
@@ -50,13 +50,13 @@ impl Auth {
             username: user.username.shown().to_owned(),
             session: refresh_token.session(),
             generation: refresh_token.generation(),
-            app: granted.app.clone(),
+            app: living.facts.app.clone(),
             roles: user.roles.clone(),
             roles_at: user.roles_at,
             issued_at,
             // Never later than its session, which a short refresh lifetime may end sooner; and never later
             // than the session's record says, which is for how long its end refuses tokens.
-            expires_at: Timestamp::from_secs((*tokens_until).min(granted.expires_at).secs()),
+            expires_at: Timestamp::from_secs((*tokens_until).min(living.expires_at).secs()),
         };
         Ok(TokenSet {
             access_token: self.keys.sign(&claims)?,

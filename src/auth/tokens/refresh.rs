@@ -58,7 +58,7 @@ impl Auth {
         };
         note_reissue(session, &issue);
         // Were the accounts away here, the client's retry gets the same token.
-        let account = self.stores.accounts.by_id(issue.session.user).await?;
+        let account = self.stores.accounts.by_id(issue.session.facts.user).await?;
         match account {
             Some(account) if account.user.status == UserStatus::Active => {
                 let claims = claims(session, &account.user, &issue.session);
@@ -93,7 +93,7 @@ impl Auth {
     /// A session keeps its app for life, so what is read here holds in the step that follows.
     async fn app_of(&self, token: &RefreshToken) -> Result<Option<AppName>, AuthError> {
         let session = self.stores.sessions.find(token.session(), self.clock.now()).await?;
-        Ok(session.map(|session| session.app))
+        Ok(session.map(|session| session.facts.app))
     }
 
     fn genuine(&self, presented: &str) -> Result<RefreshToken, AuthError> {
@@ -118,10 +118,10 @@ fn note_reissue(session: SessionId, issue: &Issue) {
     match issue.reissue {
         None | Some(Reissue::Usual) => {}
         Some(Reissue::Late) => {
-            tracing::info!(session.id = %session, user.id = %issue.session.user, "a refresh token was issued again late");
+            tracing::info!(session.id = %session, user.id = %issue.session.facts.user, "a refresh token was issued again late");
             metrics::counter!("keyward_refresh_reissued_late_total").increment(1);
         }
-        Some(Reissue::Contested) => contested(session, Some(issue.session.user)),
+        Some(Reissue::Contested) => contested(session, Some(issue.session.facts.user)),
     }
 }
 

@@ -126,7 +126,7 @@ async fn revoke_all(auth: &Auth, user: Option<&Username>, app: &AppName) -> Resu
         let before = ended;
         let mut pages = Pages::of(auth, user, Some(app.clone())).await?;
         while let Some(mut page) = pages.next(auth).await? {
-            page.retain(|session| session.created_at <= begun);
+            page.retain(|session| session.facts.created_at <= begun);
             for sessions in page.chunks(AT_ONCE) {
                 let revoked = sessions.iter().map(|session| auth.revoke_session(session.id));
                 ended += try_join_all(revoked).await?.into_iter().filter(|was_alive| *was_alive).count();
@@ -149,13 +149,13 @@ struct Named {
 async fn with_names(auth: &Auth, sessions: Vec<Session>) -> Result<Vec<Named>, CliError> {
     let mut names: BTreeMap<UserId, Option<String>> = BTreeMap::new();
     for session in &sessions {
-        if let Entry::Vacant(unknown) = names.entry(session.user) {
-            let user = auth.user_by_id(session.user).await?;
+        if let Entry::Vacant(unknown) = names.entry(session.facts.user) {
+            let user = auth.user_by_id(session.facts.user).await?;
             unknown.insert(user.map(|user| user.username.to_string()));
         }
     }
     let name = |user| names.get(&user).cloned().flatten();
-    Ok(sessions.into_iter().map(|session| Named { username: name(session.user), session }).collect())
+    Ok(sessions.into_iter().map(|session| Named { username: name(session.facts.user), session }).collect())
 }
 
 impl Row for Named {
@@ -167,11 +167,11 @@ impl Row for Named {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         vec![
             session.id.to_string(),
-            self.username.clone().unwrap_or_else(|| session.user.to_string()),
-            session.app.as_str().to_owned(),
-            or_dash(session.device.name.clone()),
-            or_dash(session.device.ip.map(|ip| ip.to_string())),
-            relative(session.created_at, now),
+            self.username.clone().unwrap_or_else(|| session.facts.user.to_string()),
+            session.facts.app.as_str().to_owned(),
+            or_dash(session.facts.device.name.clone()),
+            or_dash(session.facts.device.ip.map(|ip| ip.to_string())),
+            relative(session.facts.created_at, now),
             relative(session.last_seen_at, now),
             relative(session.expires_at, now),
         ]
@@ -181,14 +181,14 @@ impl Row for Named {
         let session = &self.session;
         json!({
             "id": session.id.to_string(),
-            "user": session.user.to_string(),
+            "user": session.facts.user.to_string(),
             "username": self.username,
-            "app": session.app.as_str(),
-            "device": session.device.name,
-            "ip": session.device.ip.map(|ip| ip.to_string()),
-            "user_agent": session.device.user_agent,
+            "app": session.facts.app.as_str(),
+            "device": session.facts.device.name,
+            "ip": session.facts.device.ip.map(|ip| ip.to_string()),
+            "user_agent": session.facts.device.user_agent,
             "generation": session.generation,
-            "created_at": session.created_at.rfc3339(),
+            "created_at": session.facts.created_at.rfc3339(),
             "last_seen_at": session.last_seen_at.rfc3339(),
             "expires_at": session.expires_at.rfc3339(),
         })

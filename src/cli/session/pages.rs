@@ -46,13 +46,13 @@ impl Pages {
             _ if self.is_over => Ok(None),
             (Some(user), app) => {
                 let mut page = auth.sessions_of_user(user, after.as_ref(), PAGE).await?;
-                page.sessions.retain(|session| app.is_none_or(|app| session.app == *app));
+                page.sessions.retain(|session| app.is_none_or(|app| session.facts.app == *app));
                 self.after = page.next;
                 self.is_over = self.after.is_none();
                 Ok(Some(page.sessions))
             }
             (None, Some(app)) => {
-                let page = auth.sessions_of_app(app, after.as_ref(), PAGE).await?;
+                let page = auth.sign_ins_at_app(app, after.as_ref(), PAGE).await?;
                 self.after = page.next;
                 if self.after.is_none() {
                     self.apps.pop();

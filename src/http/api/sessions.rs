@@ -82,11 +82,11 @@ impl<'a> SessionShape<'a> {
     fn of(session: &'a Session, current: SessionId) -> Self {
         Self {
             id: session.id.to_string(),
-            app: session.app.as_str(),
-            device: session.device.name.as_deref(),
-            ip: session.device.ip,
-            user_agent: session.device.user_agent.as_deref(),
-            created_at: session.created_at.rfc3339(),
+            app: session.facts.app.as_str(),
+            device: session.facts.device.name.as_deref(),
+            ip: session.facts.device.ip,
+            user_agent: session.facts.device.user_agent.as_deref(),
+            created_at: session.facts.created_at.rfc3339(),
             last_seen_at: session.last_seen_at.rfc3339(),
             expires_at: session.expires_at.rfc3339(),
             current: session.id == current,

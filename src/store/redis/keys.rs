@@ -47,13 +47,13 @@ impl Keys {
         self.name(format_args!("session:{id}"))
     }
 
-    /// `sessions:user:<user id>`.
-    pub(super) fn sessions_of_user(&self, user: UserId) -> String {
+    /// `sessions:user:<user id>`: where a user is signed in.
+    pub(super) fn sign_ins_of_user(&self, user: UserId) -> String {
         self.name(format_args!("sessions:user:{user}"))
     }
 
-    /// `sessions:app:<app>`.
-    pub(super) fn sessions_of_app(&self, app: &AppName) -> String {
+    /// `sessions:app:<app>`: who is signed in at an app.
+    pub(super) fn sign_ins_at_app(&self, app: &AppName) -> String {
         self.name(format_args!("sessions:app:{}", app.as_str()))
     }
 
@@ -69,12 +69,12 @@ impl Keys {
 
     /// `refresh:<token>`.
     pub(super) fn refresh(&self, token: &RefreshToken) -> String {
-        self.refresh_of(&self.trace(token))
+        self.refresh_of(&self.token_hash(token))
     }
 
     /// What the session hash keeps of a token, so that its key can be deleted without it: the 32
     /// bytes of the hash, or the 52 of the token. Both fit in a listpack entry; their texts would not.
-    pub(super) fn trace(&self, token: &RefreshToken) -> Vec<u8> {
+    pub(super) fn token_hash(&self, token: &RefreshToken) -> Vec<u8> {
         match self.refresh {
             RefreshKeys::Hashed => token.sha256().to_vec(),
             RefreshKeys::Plain => {
@@ -86,9 +86,9 @@ impl Keys {
 
     /// `refresh:<token>`, from what the session hash keeps. The two kinds differ in length, so that
     /// a change of the setting leaves no key behind.
-    pub(super) fn refresh_of(&self, trace: &[u8]) -> String {
-        let token = if trace.len() == 32 { "" } else { "kwr_" };
-        self.name(format_args!("refresh:{token}{}", URL_SAFE_NO_PAD.encode(trace)))
+    pub(super) fn refresh_of(&self, token_hash: &[u8]) -> String {
+        let token = if token_hash.len() == 32 { "" } else { "kwr_" };
+        self.name(format_args!("refresh:{token}{}", URL_SAFE_NO_PAD.encode(token_hash)))
     }
 
     /// `rate:…`.
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(hashed.refresh(&token), format!("p:refresh:{}", URL_SAFE_NO_PAD.encode(token.sha256())));
         let plain = Keys::new("p:".into(), RefreshKeys::Plain);
         assert_eq!(plain.refresh(&token), format!("p:refresh:{}", token.expose()));
-        assert_eq!(plain.refresh_of(&hashed.trace(&token)), hashed.refresh(&token));
+        assert_eq!(plain.refresh_of(&hashed.token_hash(&token)), hashed.refresh(&token));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The Lua scripts: each one atomic step on one key, so that it runs on a Cluster as it is. Where all keys are
-//! on one server, those that write a session's hash write its `refresh:` keys in the same step.
+//! on one server, those that write a session's hash write its `refresh:` keys and indexes in the same step.
 //!
 //! They are loaded with each new connection and called by their hash; a server that has forgotten
 //! one (`SCRIPT FLUSH`) is sent its text.
@@ -17,16 +17,22 @@ pub struct Script {
 /// The text of a script on a session's hash.
 macro_rules! of_session {
     ($file:literal) => {
-        concat!(include_str!("sessions/prelude.lua"), include_str!(concat!("sessions/", $file)))
+        concat!(
+            include_str!("sessions/prelude.lua"),
+            include_str!("sessions/enter.lua"),
+            include_str!(concat!("sessions/", $file))
+        )
     };
 }
 
 pub static OPEN: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("open.lua")));
 pub static ROTATE: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("rotate.lua")));
-pub static SLIDE: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("slide.lua")));
+pub static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("renew.lua")));
 pub static SEEN: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("seen.lua")));
 pub static END: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("end.lua")));
-pub static INDEX: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sessions/index.lua")));
+pub static INDEX: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(include_str!("sessions/enter.lua"), include_str!("sessions/index.lua")))
+});
 pub static PAGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sessions/page.lua")));
 pub static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sessions/prune.lua")));
 pub static REFUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("revocations/refuse.lua")));
@@ -36,6 +42,7 @@ pub static TAKE_BACK: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("counters/take_back.lua")));
 pub static AGREE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("agree.lua")));
 pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("writable.lua")));
+pub static APP_OPEN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/open.lua")));
 pub static APP_GET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/get.lua")));
 pub static APP_SET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/set.lua")));
 pub static APP_END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/end.lua")));
@@ -49,11 +56,11 @@ pub static APP_SETTLE: LazyLock<Script> =
 pub static APP_ACTIVE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("app_sessions/active.lua")));
 
-static ALL: [&LazyLock<Script>; 22] = [
+static ALL: &[&LazyLock<Script>] = &[
     &OPEN,
     &ROTATE,
     &SEEN,
-    &SLIDE,
+    &RENEW,
     &END,
     &INDEX,
     &PAGE,
@@ -64,6 +71,7 @@ static ALL: [&LazyLock<Script>; 22] = [
     &TAKE_BACK,
     &AGREE,
     &WRITABLE,
+    &APP_OPEN,
     &APP_GET,
     &APP_SET,
     &APP_END,
@@ -102,7 +110,6 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Adds an argument.
     pub fn arg(mut self, value: impl ToRedisArgs) -> Self {
         value.write_redis_args(&mut self.args);
         self

@@ -6,12 +6,11 @@ use crate::support::backends::{BackEnd, FIRST_USE, GRACE, SessionsOn, TICK, TIME
 use futures_util::future::join_all;
 use keyward::{
     domain::{
-        app::AppName,
         refresh_token::{Chain, RefreshToken},
         rotation::{Contested, Reissue, ReusePolicy},
         session::EndReason,
     },
-    store::sessions::{Confirmation, Granted, Issue, Rotation},
+    store::sessions::{Confirmation, Issue, Living, Rotation},
 };
 use rstest_reuse::apply;
 
@@ -39,11 +38,10 @@ impl BackEnd {
 async fn the_current_token_gets_the_next_generation(on: SessionsOn) {
     let back_end = BackEnd::on(on).await;
     let client = back_end.sign_in().await;
-    let created_at = back_end.now();
+    let facts = back_end.find(client.session()).await.expect("alive").facts;
     back_end.elapse(Duration::from_hours(1)).await;
 
-    let expires_at = back_end.now() + back_end.lifetimes.refresh;
-    let session = Granted { user: client.user, app: AppName::default_app(), created_at, expires_at };
+    let session = Living { facts, expires_at: back_end.now() + back_end.lifetimes.refresh };
     let tokens_until = back_end.now() + back_end.lifetimes.access;
     let (issued_at, life) = (back_end.now(), back_end.lifetimes.refresh);
     let issue = Issue { session, generation: 1, issued_at, life, tokens_until, reissue: None };
@@ -60,12 +58,12 @@ async fn the_current_token_gets_the_next_generation(on: SessionsOn) {
 async fn the_parent_of_an_unconfirmed_token_gets_that_one_again_days_later(on: SessionsOn) {
     let back_end = BackEnd::on(on).await;
     let client = back_end.sign_in().await;
-    let created_at = back_end.now();
+    let facts = back_end.find(client.session()).await.expect("alive").facts;
     let child = back_end.refreshed(&client.token).await;
     for reissue in [Reissue::Late, Reissue::Usual, Reissue::Usual] {
         back_end.elapse(Duration::from_hours(6 * 24)).await;
-        let expires_at = back_end.now() + back_end.lifetimes.refresh;
-        let session = Granted { user: client.user, app: AppName::default_app(), created_at, expires_at };
+        let session =
+            Living { facts: facts.clone(), expires_at: back_end.now() + back_end.lifetimes.refresh };
         let tokens_until = back_end.now() + back_end.lifetimes.access;
         let (issued_at, life) = (back_end.now(), back_end.lifetimes.refresh);
         let issue = Issue { session, generation: 1, issued_at, life, tokens_until, reissue: Some(reissue) };

@@ -2,16 +2,18 @@
 
 use std::{collections::BTreeSet, num::NonZeroU32, time::Duration};
 
-use crate::support::backends::{BackEnd, LIFETIMES, SessionsOn, SignedIn, TICK, session_back_ends};
+use crate::support::backends::{
+    BackEnd, LIFETIMES, SessionsOn, SignedIn, TICK, facts_of, session_back_ends, with_tokens,
+};
 use keyward::{
     domain::{
         app::AppName,
         ids::{SessionId, UserId},
         limits::Lifetimes,
         refresh_token::RefreshToken,
-        session::{Device, EndReason, NewSession, Session},
+        session::{Device, EndReason, NewSession, Session, SessionFacts},
     },
-    store::sessions::{Confirmation, Ended, Rotation},
+    store::sessions::{Confirmation, Ended, NOTED_EVERY, Rotation},
 };
 use rstest_reuse::apply;
 
@@ -46,12 +48,13 @@ async fn a_session_is_read_back_as_it_was_opened(on: SessionsOn) {
         Device::new(None, None, None),
     ];
     for device in devices {
-        let (id, user) = (SessionId::random(), UserId::new(back_end.now()));
-        let new = NewSession { id, user, app: app("shop"), device, created_at: back_end.now() };
-        back_end.sessions.open(&new, Some(&RefreshToken::first(id, &back_end.secret)), None).await.unwrap();
-        let NewSession { app, device, created_at, .. } = new;
+        let user = UserId::new(back_end.now());
+        let facts = SessionFacts { user, app: app("shop"), device, created_at: back_end.now() };
+        let (new, _) = with_tokens(facts, &back_end.secret);
+        back_end.sessions.open(&new, None).await.unwrap();
         let (last_seen_at, expires_at) = (back_end.now(), back_end.now() + back_end.lifetimes.refresh);
-        let read = Session { id, user, app, device, generation: 0, created_at, last_seen_at, expires_at };
+        let NewSession { id, facts, .. } = new;
+        let read = Session { id, facts, generation: 0, last_seen_at, expires_at };
         assert_eq!(back_end.find(id).await, Some(read.clone()));
         assert_eq!(back_end.sessions.of_user(user, None, 10, back_end.now()).await.unwrap().sessions, [read]);
     }
@@ -61,18 +64,17 @@ async fn a_session_is_read_back_as_it_was_opened(on: SessionsOn) {
 #[tokio::test]
 async fn a_session_opened_again_after_a_lost_answer_is_the_same(on: SessionsOn) {
     let back_end = BackEnd::on(on).await;
-    let (id, user) = (SessionId::random(), UserId::new(back_end.now()));
-    let device = Device::new(None, None, None);
-    let new = NewSession { id, user, app: AppName::default_app(), device, created_at: back_end.now() };
-    let token = RefreshToken::first(id, &back_end.secret);
+    let user = UserId::new(back_end.now());
+    let (new, token) = with_tokens(facts_of(user, back_end.now()), &back_end.secret);
+    let id = new.id;
     for _ in 0..2 {
-        back_end.sessions.open(&new, Some(&token), None).await.unwrap();
+        back_end.sessions.open(&new, None).await.unwrap();
     }
     assert_eq!(back_end.ids_of_user(user).await, [id]);
     back_end.refreshed(&token).await;
 
     back_end.end(id, EndReason::Logout).await;
-    back_end.sessions.open(&new, Some(&token), None).await.unwrap();
+    back_end.sessions.open(&new, None).await.unwrap();
     assert_eq!(back_end.find(id).await, None, "late news does not bring it back");
     assert!(back_end.ids_of_user(user).await.is_empty());
     assert_eq!(back_end.refresh(&token).await, Rotation::Ended(EndReason::Logout));
@@ -111,6 +113,25 @@ async fn a_users_sessions_are_listed_the_most_recently_active_first(on: Sessions
     back_end.elapse(TICK).await;
     back_end.sessions.touch(second, back_end.now()).await.unwrap();
     assert_eq!(back_end.ids_of_user(user).await, [second, first, third], "and so is a touch");
+}
+
+#[apply(session_back_ends)]
+#[tokio::test]
+async fn the_first_sight_of_a_token_is_activity_to_the_minute(on: SessionsOn) {
+    let back_end = BackEnd::on(on).await;
+    let client = back_end.sign_in().await;
+    let child = back_end.refreshed(&client.token).await;
+    let refreshed_at = back_end.now();
+    let last_seen_at = async || back_end.find(client.session()).await.expect("alive").last_seen_at;
+
+    back_end.elapse(NOTED_EVERY.saturating_sub(TICK)).await;
+    let other = back_end.sign_in_as(client.user, &AppName::default_app()).await.session();
+    assert_eq!(back_end.confirm(&child).await, Confirmation::Seen);
+    assert_eq!(last_seen_at().await, refreshed_at, "which is exact enough");
+    back_end.elapse(TICK).await;
+    assert_eq!(back_end.confirm(&child).await, Confirmation::Seen);
+    assert_eq!(last_seen_at().await, refreshed_at + NOTED_EVERY);
+    assert_eq!(back_end.ids_of_user(client.user).await, [client.session(), other]);
 }
 
 #[apply(session_back_ends)]

@@ -16,7 +16,7 @@ use keyward::{
         limits::Lifetimes,
         refresh_token::{Chain, RefreshSecret, RefreshToken},
         rotation::{Confirm, Contested, ReusePolicy},
-        session::{Device, EndReason, NewSession, Session},
+        session::{Device, EndReason, NewSession, Session, SessionFacts, SessionKind},
     },
     store::{
         accounts::AccountStore,
@@ -237,6 +237,18 @@ pub struct Node {
     feed: Option<Arc<Feed>>,
 }
 
+/// A new session with tokens, and the first of them.
+pub fn with_tokens(facts: SessionFacts, secret: &RefreshSecret) -> (NewSession, RefreshToken) {
+    let id = SessionId::random();
+    let token = RefreshToken::first(id, secret);
+    (NewSession { id, kind: SessionKind::Tokens(token.clone()), facts }, token)
+}
+
+/// What is known of a user at the default app whose device says nothing.
+pub fn facts_of(user: UserId, created_at: Timestamp) -> SessionFacts {
+    SessionFacts { user, app: AppName::default_app(), device: Device::new(None, None, None), created_at }
+}
+
 /// A client that has signed in, with its first refresh token.
 #[derive(Clone)]
 pub struct SignedIn {
@@ -420,15 +432,14 @@ impl BackEnd {
     }
 
     async fn open(&self, user: UserId, app: &AppName, most: Option<NonZeroU32>) -> SignedIn {
-        let session = NewSession {
-            id: SessionId::random(),
+        let facts = SessionFacts {
             user,
             app: app.clone(),
             device: Device::new(Some("a phone"), "192.0.2.7".parse().ok(), Some("Browser/1")),
             created_at: self.now(),
         };
-        let token = RefreshToken::first(session.id, &self.secret);
-        self.sessions.open(&session, Some(&token), most).await.expect("opened");
+        let (session, token) = with_tokens(facts, &self.secret);
+        self.sessions.open(&session, most).await.expect("opened");
         SignedIn { user, token }
     }
 

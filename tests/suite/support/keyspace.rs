@@ -28,6 +28,9 @@ use keyward::{
 /// How much earlier than by the test's clock a key may end: the real time a test takes.
 pub const SLACK: Duration = Duration::from_secs(3);
 
+/// `tokens.refresh_ttl`.
+const WEEK: Duration = Duration::from_hours(7 * 24);
+
 /// What is under one prefix.
 pub struct Keyspace {
     pub prefix: String,
@@ -78,6 +81,12 @@ impl Keyspace {
         space.servers = vec![server.url()];
         space.ca_pem = ca_pem.map(|pem| pem.as_bytes().to_vec());
         space
+    }
+
+    /// That server is a Cluster of its own.
+    pub fn in_cluster(mut self) -> Self {
+        self.mode = Mode::Cluster;
+        self
     }
 
     /// The store comes by those URLs, where the test goes its own way.
@@ -138,6 +147,29 @@ impl Keyspace {
         let mut command = ::redis::cmd(verb);
         command.arg(key).arg(rest.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>());
         command.query(&mut connect(&self.servers[0])).unwrap_or_else(|error| panic!("{verb}: {error}"))
+    }
+
+    /// Writes a hash with a life of a week, as another version or another hand would.
+    pub fn write_hash(&self, key: &str, fields: &[(&str, &[u8])]) {
+        let mut written = ::redis::cmd("HSET");
+        written.arg(format!("{}{key}", self.prefix)).arg(fields);
+        let mut bounded = ::redis::cmd("EXPIRE");
+        bounded.arg(format!("{}{key}", self.prefix)).arg(WEEK.as_secs());
+        self.at_holder(&[written, bounded]);
+    }
+
+    /// Writes a text with a life of a week.
+    pub fn write_text(&self, key: &str, text: &str) {
+        let mut written = ::redis::cmd("SETEX");
+        written.arg(format!("{}{key}", self.prefix)).arg(WEEK.as_secs()).arg(text);
+        self.at_holder(&[written]);
+    }
+
+    /// Runs commands on one key at the server that holds it: the others of a Cluster refuse them.
+    fn at_holder(&self, commands: &[::redis::Cmd]) {
+        let is_held =
+            |url: &String| commands.iter().all(|command| command.query::<()>(&mut connect(url)).is_ok());
+        assert!(self.servers.iter().any(is_held), "no server takes it");
     }
 
     /// Deletes every key whose name begins so.

@@ -1,9 +1,13 @@
 //! A way to Redis that breaks where it is told to: after a number of commands has been carried out, as
-//! if the client had crashed there. Or that holds there, so that another client comes in between.
+//! if the client had crashed there. Or that holds there, so that another client comes in between. Or that
+//! counts how often an answer was waited for.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
@@ -17,7 +21,11 @@ use tokio::{
 };
 
 /// Commands with which a client only looks after its connection.
-const UPKEEP: [&[u8]; 5] = [b"HELLO", b"CLIENT", b"PING", b"SCRIPT", b"SELECT"];
+const UPKEEP: [&[u8]; 6] = [b"HELLO", b"CLIENT", b"PING", b"SCRIPT", b"SELECT", b"CLUSTER"];
+
+/// How long answers are on their way while trips are counted: commands that are sent side by side have all come
+/// by then.
+const ON_THE_WAY: Duration = Duration::from_millis(40);
 
 /// How many commands may still pass, and whether there is a way again after that.
 #[derive(Default)]
@@ -55,7 +63,34 @@ pub struct Proxy {
     pub port: u16,
     left: Arc<Allowance>,
     gate: Arc<Gate>,
+    meter: Arc<Meter>,
     task: JoinHandle<()>,
+}
+
+/// What was sent since the count began.
+#[derive(Default)]
+struct Meter {
+    counts: AtomicBool,
+    commands: AtomicU32,
+    trips: AtomicU32,
+    /// Whether an answer has come since the last command.
+    is_answered: AtomicBool,
+}
+
+impl Meter {
+    fn sent(&self) {
+        self.commands.fetch_add(1, Ordering::SeqCst);
+        if self.is_answered.swap(false, Ordering::SeqCst) {
+            self.trips.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    async fn answered(&self) {
+        if self.counts.load(Ordering::SeqCst) {
+            tokio::time::sleep(ON_THE_WAY).await;
+            self.is_answered.store(true, Ordering::SeqCst);
+        }
+    }
 }
 
 /// Where commands wait, once as many have passed as may.
@@ -93,8 +128,21 @@ impl Proxy {
         left.set(i64::MAX, false);
         let gate =
             Arc::new(Gate { may_pass: watch::Sender::new(i64::MAX), holds: watch::Sender::new(false) });
-        let task = tokio::spawn(accept(listener, server, left.clone(), gate.clone()));
-        Self { port, left, gate, task }
+        let meter = Arc::new(Meter::default());
+        let task = tokio::spawn(accept(listener, server, left.clone(), gate.clone(), meter.clone()));
+        Self { port, left, gate, meter, task }
+    }
+
+    /// Counts the commands that `verb` sends, and how many trips they take: those that are sent before an answer
+    /// has come share one.
+    pub async fn count<T>(&self, verb: impl Future<Output = T>) -> (u32, u32, T) {
+        let Meter { counts, commands, trips, is_answered } = &*self.meter;
+        counts.store(true, Ordering::SeqCst);
+        is_answered.store(true, Ordering::SeqCst);
+        let before = [commands, trips].map(|count| count.load(Ordering::SeqCst));
+        let done = verb.await;
+        counts.store(false, Ordering::SeqCst);
+        (commands.load(Ordering::SeqCst) - before[0], trips.load(Ordering::SeqCst) - before[1], done)
     }
 
     /// Lets `commands` more pass; those after them wait until [`open`](Self::open).
@@ -123,6 +171,11 @@ impl Proxy {
         self.left.set(commands, true);
     }
 
+    /// Lets commands pass again after a break.
+    pub fn heal(&self) {
+        self.left.set(i64::MAX, false);
+    }
+
     /// Whether more commands were sent than were let pass.
     pub fn is_broken(&self) -> bool {
         self.left.is_spent()
@@ -135,27 +188,40 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, server: u16, left: Arc<Allowance>, gate: Arc<Gate>) {
+async fn accept(
+    listener: TcpListener,
+    server: u16,
+    left: Arc<Allowance>,
+    gate: Arc<Gate>,
+    meter: Arc<Meter>,
+) {
     while let Ok((client, _)) = listener.accept().await {
         if !left.is_open() {
             continue;
         }
         let server = TcpStream::connect(("127.0.0.1", server)).await.expect("the server");
-        tokio::spawn(carry(client, server, left.clone(), gate.clone()));
+        tokio::spawn(carry(client, server, left.clone(), gate.clone(), meter.clone()));
     }
 }
 
 /// Carries commands one way and answers the other, until one must not pass.
-async fn carry(client: TcpStream, server: TcpStream, left: Arc<Allowance>, gate: Arc<Gate>) {
+async fn carry(
+    client: TcpStream,
+    server: TcpStream,
+    left: Arc<Allowance>,
+    gate: Arc<Gate>,
+    meter: Arc<Meter>,
+) {
     let is_cut = Arc::new(AtomicBool::new(false));
     let (from_client, to_client) = client.into_split();
     let (from_server, mut to_server) = server.into_split();
     let mut commands = BufReader::new(from_client);
-    let answers = tokio::spawn(answer(from_server, to_client, is_cut.clone()));
+    let answers = tokio::spawn(answer(from_server, to_client, is_cut.clone(), meter.clone()));
     while let Some((name, bytes)) = command(&mut commands).await {
         let is_upkeep = UPKEEP.iter().any(|upkeep| name.eq_ignore_ascii_case(upkeep));
         if !is_upkeep {
             gate.pass().await;
+            meter.sent();
         }
         let left = if is_upkeep { i64::MAX } else { left.take() };
         is_cut.fetch_or(left <= 1, Ordering::SeqCst);
@@ -169,9 +235,15 @@ async fn carry(client: TcpStream, server: TcpStream, left: Arc<Allowance>, gate:
 }
 
 /// Answers are withheld from the moment when the last command was let pass.
-async fn answer(mut from_server: OwnedReadHalf, mut to_client: OwnedWriteHalf, is_cut: Arc<AtomicBool>) {
+async fn answer(
+    mut from_server: OwnedReadHalf,
+    mut to_client: OwnedWriteHalf,
+    is_cut: Arc<AtomicBool>,
+    meter: Arc<Meter>,
+) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from_server.read(&mut buffer).await {
+        meter.answered().await;
         if !is_cut.load(Ordering::SeqCst) {
             let _ = to_client.write_all(&buffer[..count]).await;
         }

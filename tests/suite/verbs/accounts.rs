@@ -258,7 +258,7 @@ async fn a_removed_app_leaves_nobody_in_who_signed_in_beside_it(
                 assert_eq!(code(server.check(&access_token).await), Some("token_revoked"), "{round}");
             }
         }
-        let left = server.auth.sessions_of_app(&shop, None, 10).await.expect("listed");
+        let left = server.auth.sign_ins_at_app(&shop, None, 10).await.expect("listed");
         assert!(left.sessions.is_empty(), "{round}: {left:?}");
     }
 }

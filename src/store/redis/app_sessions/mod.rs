@@ -20,7 +20,7 @@ use super::{
     RedisStore,
     connection::error::{corrupt, unexpected},
     millis,
-    script::{APP_GET, APP_SET, OPEN, PRUNE},
+    script::{APP_GET, APP_OPEN, APP_SET, PRUNE},
     sessions::{ABREAST, SETTLED},
 };
 use crate::{
@@ -59,10 +59,9 @@ impl AppSessionStore for RedisStore {
             expires,
         };
         self.enlist(&used).await?;
-        let call = OPEN
+        let call = APP_OPEN
             .on(&self.keys.session(session.id))
             .arg(millis(created.until(expires)))
-            .arg(session.id.to_string())
             .arg(record::fields(session, expires));
         self.durable.call_durably::<()>(&call).await?;
         self.note_creation(&used, created).await?;

@@ -2,119 +2,160 @@
 
 use redis::Value;
 
-use super::answer::Answer;
+use super::{
+    answer::Answer,
+    record::{HashFields, Remains},
+};
 use crate::{
-    domain::{
-        app::AppName,
-        clock::Timestamp,
-        ids::{SessionId, UserId},
-        session::EndReason,
-    },
+    domain::{clock::Timestamp, ids::SessionId, session::EndReason},
     store::{
         error::StoreError,
         redis::{
             RedisStore, millis,
-            script::{SEEN, SLIDE},
+            script::{RENEW, SEEN},
         },
-        sessions::{Confirmation, Granted, Slide},
+        sessions::{Confirmation, Living, NOTED_EVERY, Renewal},
     },
 };
 
+/// What the script `renew.lua` answers.
+enum Renewed {
+    Alive(Living),
+    Ended(Remains),
+    Expired,
+}
+
+impl Renewed {
+    fn read(answer: &Answer) -> Result<Self, StoreError> {
+        Ok(match answer.word() {
+            "alive" => Self::Alive(answer.fields.living()?),
+            "ended" => Self::Ended(answer.fields.remains()?),
+            "expired" => Self::Expired,
+            _ => return Err(answer.unknown()),
+        })
+    }
+}
+
+/// What the script `seen.lua` answers.
+enum Noted {
+    /// There is no more to do.
+    Seen,
+    /// In a Cluster: activity was noted in this record, and the indexes are to follow.
+    Active(HashFields),
+    Ended(Remains),
+    Expired,
+}
+
+impl Noted {
+    fn read(answer: Answer) -> Result<Self, StoreError> {
+        Ok(match answer.word() {
+            "seen" => Self::Seen,
+            "active" => Self::Active(answer.fields),
+            "ended" => Self::Ended(answer.fields.remains()?),
+            "expired" => Self::Expired,
+            _ => return Err(answer.unknown()),
+        })
+    }
+}
+
 impl RedisStore {
-    /// Enters the session in its indexes anew, for a failover may have lost an entry, and a session
+    /// In a Cluster, enters the session in its indexes anew, for a failover may have lost an entry, and a session
     /// that is in none would be missed by a sign-out everywhere. If it was not there, it may as well
     /// have been taken out by an end in this very moment; that end is in the hash by then, and is seen.
     pub(in crate::store::redis) async fn reindex(
         &self,
         session: SessionId,
-        granted: &Granted,
+        living: &Living,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let life = now.until(granted.expires_at);
-        let of_user = self.keys.sessions_of_user(granted.user);
-        let of_app = self.keys.sessions_of_app(&granted.app);
+        let life = now.until(living.expires_at);
+        let (user, app) = (living.facts.user, &living.facts.app);
+        let (of_user, at_app) = (self.keys.sign_ins_of_user(user), self.keys.sign_ins_at_app(app));
         let (user_is_new, app_is_new) = tokio::try_join!(
             self.enter(&of_user, session, now, life),
-            self.enter(&of_app, session, now, life),
+            self.enter(&at_app, session, now, life),
         )?;
         if user_is_new || app_is_new {
             let mut command = redis::cmd("HMGET");
             command.arg(self.keys.session(session)).arg("u").arg("x");
-            let (user, ended): (Option<Vec<u8>>, Option<Vec<u8>>) = self.durable.run(&command).await?;
-            if user.is_none() || ended.is_some() {
-                self.clean_up(granted.user, &granted.app, session, &[]).await?;
+            let (known, ended): (Option<Vec<u8>>, Option<Vec<u8>>) = self.durable.run(&command).await?;
+            if known.is_none() || ended.is_some() {
+                self.leave_indexes(user, app, session).await?;
             }
         }
         Ok(())
     }
 
-    /// Lets a session go on. The hash first, which alone decides; the indexes are entered anew as at a
-    /// rotation, so that they outlive it.
-    pub(in crate::store::redis) async fn slide_session(
+    /// Lets a session go on. In a Cluster the hash first, which alone decides; then the indexes, so that they
+    /// outlive it.
+    pub(in crate::store::redis) async fn renew_session(
         &self,
         session: SessionId,
         now: Timestamp,
-    ) -> Result<Slide, StoreError> {
-        let call = SLIDE
-            .on(&self.keys.session(session))
-            .arg(self.moment(now))
-            .arg(millis(self.keeping.lifetimes.refresh))
-            .arg(self.keeping.lifetimes.session_max_age.map_or(0, millis));
+    ) -> Result<Renewal, StoreError> {
+        let lifetimes = &self.keeping.lifetimes;
+        let call = self
+            .on_session(&RENEW, session, now)
+            .arg(millis(lifetimes.refresh))
+            .arg(lifetimes.session_max_age.map_or(0, millis));
         let answer = Answer::read(session, self.link.call::<Vec<Value>>(&call).await?)?;
-        match answer.word() {
-            "alive" => {
-                let granted = Granted {
-                    user: answer.user()?,
-                    app: answer.app()?,
-                    created_at: answer.time("created")?,
-                    expires_at: answer.time("expires")?,
-                };
-                self.reindex(session, &granted, now).await?;
-                Ok(Slide::Alive(granted))
+        match Renewed::read(&answer)? {
+            Renewed::Alive(living) => {
+                if !self.is_one_server() {
+                    self.reindex(session, &living, now).await?;
+                }
+                Ok(Renewal::Alive(living))
             }
-            "ended" => self.meet_end(session, &answer, now).await.map(Slide::Ended),
-            "expired" => Ok(Slide::Expired),
-            _ => Err(answer.unknown()),
+            Renewed::Ended(remains) => self.meet_end(session, &remains, now).await.map(Renewal::Ended),
+            Renewed::Expired => Ok(Renewal::Expired),
         }
     }
 
-    /// Notes activity, and that an access token of `generation` was seen: that must not be lost with a
-    /// master, for the parent would be good again. The hash first: the indexes are only moved for a
-    /// session it says is alive, and never gain an entry by it.
+    /// Notes that an access token of `generation` was seen: that must not be lost with a master, for the parent
+    /// would be good again. One trip, also in a Cluster, unless the last note of activity is old.
+    pub(in crate::store::redis) async fn confirm_generation(
+        &self,
+        session: SessionId,
+        generation: u32,
+        now: Timestamp,
+    ) -> Result<Confirmation, StoreError> {
+        let call = self.on_session(&SEEN, session, now).arg(generation).arg(millis(NOTED_EVERY));
+        let values: Vec<Value> = self.durable.call_durably(&call).await?;
+        self.follow_up(session, Noted::read(Answer::read(session, values)?)?, now).await
+    }
+
     pub(in crate::store::redis) async fn note_activity(
         &self,
         session: SessionId,
-        generation: Option<u32>,
         now: Timestamp,
-    ) -> Result<Confirmation, StoreError> {
-        let seen = generation.map_or(-1, i64::from);
-        let call = SEEN.on(&self.keys.session(session)).arg(seen).arg(self.moment(now));
-        let values: Vec<Value> = match generation {
-            Some(_) => self.durable.call_durably(&call).await?,
-            None => self.link.call(&call).await?,
-        };
-        let answer = Answer::read(session, values)?;
-        match answer.word() {
-            "alive" => {
-                self.move_up(answer.user()?, &answer.app()?, session, now).await?;
-                Ok(Confirmation::Seen)
-            }
-            "ended" => self.meet_end(session, &answer, now).await.map(Confirmation::Ended),
-            "expired" => Ok(Confirmation::Ended(EndReason::Expired)),
-            _ => Err(answer.unknown()),
-        }
+    ) -> Result<(), StoreError> {
+        let call = self.on_session(&SEEN, session, now).arg(-1).arg(1);
+        let values: Vec<Value> = self.link.call(&call).await?;
+        self.follow_up(session, Noted::read(Answer::read(session, values)?)?, now).await.map(drop)
     }
 
-    /// Notes activity in both indexes, where the session is in them.
-    async fn move_up(
+    /// The hash first: the indexes are only moved for a session it says is alive, and never gain an entry by it.
+    async fn follow_up(
         &self,
-        user: UserId,
-        app: &AppName,
         session: SessionId,
-        active: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (of_user, of_app) = (self.keys.sessions_of_user(user), self.keys.sessions_of_app(app));
-        tokio::try_join!(self.note_in(&of_user, session, active), self.note_in(&of_app, session, active),)
-            .map(|_| ())
+        noted: Noted,
+        now: Timestamp,
+    ) -> Result<Confirmation, StoreError> {
+        match noted {
+            Noted::Seen => Ok(Confirmation::Seen),
+            Noted::Active(record) => {
+                let of_user = self.keys.sign_ins_of_user(record.user()?);
+                let at_app = self.keys.sign_ins_at_app(&record.app()?);
+                let move_up = async |index: String| {
+                    let mut command = redis::cmd("ZADD");
+                    command.arg(index).arg(&["XX", "GT"]).arg(now.millis()).arg(session.to_string());
+                    self.link.run::<()>(&command).await
+                };
+                tokio::try_join!(move_up(of_user), move_up(at_app))?;
+                Ok(Confirmation::Seen)
+            }
+            Noted::Ended(remains) => self.meet_end(session, &remains, now).await.map(Confirmation::Ended),
+            Noted::Expired => Ok(Confirmation::Ended(EndReason::Expired)),
+        }
     }
 }

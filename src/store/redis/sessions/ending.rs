@@ -13,12 +13,11 @@
 
 use redis::Value;
 
-use super::answer::Answer;
+use super::{answer::Answer, record::Remains};
 use crate::{
     domain::{
-        app::AppName,
         clock::Timestamp,
-        ids::{SessionId, UserId},
+        ids::SessionId,
         limits::{refused_until, session_refused_until},
         random,
         session::EndReason,
@@ -34,21 +33,24 @@ use crate::{
     },
 };
 
-/// What is left of a session that has ended.
-pub struct Past {
-    pub reason: EndReason,
-    /// Until when an access token of it can live, where that is known.
-    pub tokens_until: Option<Timestamp>,
-    user: UserId,
-    app: AppName,
-    refresh_keys: Vec<String>,
+/// What the script `end.lua` answers.
+enum EndReply {
+    /// Ended now, or by a call before.
+    Over(Ended, Remains),
+    /// Its time is over, or nothing is known of it. Until when its tokens live may still be known.
+    Expired(Option<Timestamp>),
+    OfAnother,
 }
 
-impl Past {
-    /// With more keys to delete.
-    pub fn and_delete(mut self, keys: impl Iterator<Item = String>) -> Self {
-        self.refresh_keys.extend(keys);
-        self
+impl EndReply {
+    fn read(answer: &Answer) -> Result<Self, StoreError> {
+        Ok(match answer.word() {
+            "now" => Self::Over(Ended::Now, answer.fields.remains()?),
+            "before" => Self::Over(Ended::Before, answer.fields.remains()?),
+            "expired" => Self::Expired(answer.fields.tokens_until()?),
+            "of_another" => Self::OfAnother,
+            _ => return Err(answer.unknown()),
+        })
     }
 }
 
@@ -59,44 +61,38 @@ impl RedisStore {
         now: Timestamp,
     ) -> Result<Ended, StoreError> {
         let owner = ending.owner.map(|owner| owner.uuid().as_bytes().to_vec()).unwrap_or_default();
-        let call = END
-            .on(&self.keys.session(ending.session))
+        let call = self
+            .on_session(&END, ending.session, now)
             .arg(owner)
             .arg(ending.reason.as_str())
-            .arg(self.moment(now))
-            .arg(&random::bytes::<8>())
-            .arg(u8::from(self.is_one_server()))
-            .arg(self.keys.prefix());
+            .arg(&random::bytes::<8>());
         let values: Vec<Value> = self.durable.call_durably(&call).await?;
-        let answer = Answer::read(ending.session, values)?;
-        let (became, past) = match answer.word() {
-            "now" => (Ended::Now, Some(self.past(&answer)?)),
-            "before" => (Ended::Before, Some(self.past(&answer)?)),
-            "unknown" if ending.owner.is_none() => (Ended::Before, None),
-            "unknown" => return Ok(Ended::NotFound),
-            _ => return Err(answer.unknown()),
-        };
-        let reason = past.as_ref().map_or(ending.reason, |past| past.reason);
-        tokio::try_join!(
-            self.refuse_session(ending.session, reason, answer.optional_time("tokens_until")?, now),
-            self.refuse_named(ending, reason, now),
-        )?;
-        if let Some(past) = past {
-            self.bury(ending.session, past).await?;
+        match EndReply::read(&Answer::read(ending.session, values)?)? {
+            EndReply::Over(became, remains) => {
+                self.refuse_ended(ending, remains.reason, remains.tokens_until, now).await?;
+                self.clean_up(ending.session, &remains, []).await?;
+                Ok(became)
+            }
+            EndReply::Expired(tokens_until) if ending.owner.is_none() => {
+                self.refuse_ended(ending, ending.reason, tokens_until, now).await?;
+                Ok(Ended::Before)
+            }
+            EndReply::Expired(_) | EndReply::OfAnother => Ok(Ended::NotFound),
         }
-        Ok(became)
     }
 
-    /// What a script tells of a session that has ended.
-    pub(in crate::store::redis) fn past(&self, answer: &Answer) -> Result<Past, StoreError> {
-        let traces = answer.all(&["current", "parent"]);
-        Ok(Past {
-            reason: answer.reason()?,
-            tokens_until: answer.optional_time("tokens_until")?,
-            user: answer.user()?,
-            app: answer.app()?,
-            refresh_keys: traces.map(|trace| self.keys.refresh_of(trace)).collect(),
-        })
+    async fn refuse_ended(
+        &self,
+        ending: &Ending,
+        reason: EndReason,
+        tokens_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        tokio::try_join!(
+            self.refuse_session(ending.session, reason, tokens_until, now),
+            self.refuse_named(ending, reason, now),
+        )
+        .map(|_| ())
     }
 
     /// Refuses every token of a session, here before it is written, so that a failure to write leaves
@@ -127,7 +123,6 @@ impl RedisStore {
         }
     }
 
-    /// Writes a revocation.
     pub(in crate::store::redis) async fn refuse(
         &self,
         subject: Subject,
@@ -145,24 +140,26 @@ impl RedisStore {
     pub(in crate::store::redis) async fn meet_end(
         &self,
         session: SessionId,
-        answer: &Answer,
+        remains: &Remains,
         now: Timestamp,
     ) -> Result<EndReason, StoreError> {
-        let reason = answer.reason()?;
-        let until = session_refused_until(answer.optional_time("tokens_until")?, answer.time("since")?);
+        let until = session_refused_until(remains.tokens_until, remains.ended_at);
         if until > now {
-            self.refuse(Subject::Session(session), reason, until, now).await?;
+            self.refuse(Subject::Session(session), remains.reason, until, now).await?;
         }
-        Ok(reason)
+        Ok(remains.reason)
     }
 
-    /// Deletes what led to a session that is over.
-    pub(in crate::store::redis) async fn bury(
+    /// Deletes what led to a session that is over; in a Cluster also its `refresh:` keys, and more of them.
+    pub(in crate::store::redis) async fn clean_up(
         &self,
         session: SessionId,
-        past: Past,
+        remains: &Remains,
+        more: impl IntoIterator<Item = String>,
     ) -> Result<(), StoreError> {
-        let refresh_keys = if self.is_one_server() { &[] } else { past.refresh_keys.as_slice() };
-        self.clean_up(past.user, &past.app, session, refresh_keys).await
+        let known = remains.token_hashes.iter().map(|hash| self.keys.refresh_of(hash));
+        let refresh_keys: Vec<_> = known.chain(more).filter(|_| !self.is_one_server()).collect();
+        tokio::try_join!(self.delete(&refresh_keys), self.leave_indexes(remains.user, &remains.app, session),)
+            .map(|_| ())
     }
 }

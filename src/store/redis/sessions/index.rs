@@ -16,7 +16,7 @@ use crate::{
             RedisStore,
             app_sessions::index::SESSIONS_END,
             millis,
-            script::{Call, INDEX, PAGE},
+            script::{INDEX, PAGE},
         },
     },
 };
@@ -30,17 +30,8 @@ impl RedisStore {
         active: Timestamp,
         life: Duration,
     ) -> Result<bool, StoreError> {
-        self.durable.call(&entry(index, session, active).arg(millis(life)).arg("new")).await
-    }
-
-    /// Notes activity in an index, where the session is in it.
-    pub(in crate::store::redis) async fn note_in(
-        &self,
-        index: &str,
-        session: SessionId,
-        active: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.link.call(&entry(index, session, active).arg(0).arg("known")).await
+        let call = INDEX.on(index).arg(session.to_string()).arg(active.millis()).arg(millis(life));
+        self.durable.call(&call).await
     }
 
     /// A page of an index: those active at `since` or later, the most recently active first, and where
@@ -66,25 +57,20 @@ impl RedisStore {
         Ok((sessions.iter().map(|place| place.session).collect(), next))
     }
 
-    /// Takes a session out of both indexes and deletes its `refresh:` keys.
-    pub(in crate::store::redis) async fn clean_up(
+    /// Takes a session out of both indexes.
+    pub(in crate::store::redis) async fn leave_indexes(
         &self,
         user: UserId,
         app: &AppName,
         session: SessionId,
-        refresh_keys: &[String],
     ) -> Result<(), StoreError> {
         let leave = async |index: String| {
             let mut command = redis::cmd("ZREM");
             command.arg(index).arg(session.to_string());
             self.durable.run::<()>(&command).await
         };
-        tokio::try_join!(
-            self.delete(refresh_keys),
-            leave(self.keys.sessions_of_user(user)),
-            leave(self.keys.sessions_of_app(app)),
-        )
-        .map(|_| ())
+        tokio::try_join!(leave(self.keys.sign_ins_of_user(user)), leave(self.keys.sign_ins_at_app(app)))
+            .map(|_| ())
     }
 
     /// `SETEX refresh:<token>`, with the session's id. Seconds rounded up: the hash decides when it
@@ -105,8 +91,4 @@ impl RedisStore {
         let delete = async |key: &String| self.durable.run::<()>(redis::cmd("DEL").arg(key)).await;
         futures_util::future::try_join_all(keys.iter().map(delete)).await.map(|_| ())
     }
-}
-
-fn entry(index: &str, session: SessionId, active: Timestamp) -> Call<'static> {
-    INDEX.on(index).arg(session.to_string()).arg(active.millis())
 }

@@ -1,8 +1,9 @@
 //! Sessions: one hash each, which alone decides, and around it the `refresh:` keys of the current and
 //! the parent token and an entry in two indexes.
 //!
-//! The order of the writes is what makes a crash between any two of them harmless; it is said at each
-//! verb. In a Cluster no script touches two keys, so nothing there depends on where a key lies.
+//! Where all keys are on one server, the scripts write what is around the hash in the same step. In a Cluster no
+//! script touches two keys, so nothing there depends on where a key lies; the order of the writes is what makes a
+//! crash between any two of them harmless, and it is said at each verb.
 
 pub(super) mod activity;
 pub(super) mod answer;
@@ -13,14 +14,10 @@ pub(super) mod rotate;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use async_trait::async_trait;
-use futures_util::future::{join_all, try_join_all};
-use redis::Value;
-
-use self::record::SHOWN;
+use self::{answer::Answer, record::HashFields};
 use super::{
     RedisStore, millis,
-    script::{OPEN, PRUNE, WRITABLE},
+    script::{Call, OPEN, PRUNE, Script, WRITABLE},
 };
 use crate::{
     domain::{
@@ -28,15 +25,17 @@ use crate::{
         clock::Timestamp,
         cursor::Cursor,
         ids::{SessionId, UserId},
-        refresh_token::{Chain, RefreshToken},
+        refresh_token::Chain,
         rotation::ReusePolicy,
-        session::{EndReason, NewSession, Session},
+        session::{EndReason, NewSession, Session, SessionFacts},
     },
     store::{
         error::StoreError,
-        sessions::{Confirmation, Ended, Ending, Page, Rotation, SessionStore, Slide},
+        sessions::{Confirmation, Ended, Ending, Page, Renewal, Rotation, SessionStore},
     },
 };
+use async_trait::async_trait;
+use futures_util::future::{join_all, try_join_all};
 
 /// How many commands are under way at once for one caller.
 pub const ABREAST: u32 = 256;
@@ -54,41 +53,43 @@ pub const SETTLED: Duration = Duration::from_mins(1);
 impl SessionStore for RedisStore {
     /// Indexes first: a session that is not in them would be missed by a sign-out everywhere, while
     /// an entry without a session is only pruned. The hash last: until it is there, nothing lives.
-    async fn open(
-        &self,
-        session: &NewSession,
-        token: Option<&RefreshToken>,
-        most: Option<NonZeroU32>,
-    ) -> Result<(), StoreError> {
-        let created = session.created_at;
-        let expires = self.keeping.lifetimes.session_expiry(created, created);
+    async fn open(&self, session: &NewSession, most: Option<NonZeroU32>) -> Result<(), StoreError> {
+        let SessionFacts { user, app, created_at: created, .. } = &session.facts;
+        let created = *created;
+        let lifetimes = &self.keeping.lifetimes;
+        let expires = lifetimes.session_expiry(created, created);
         let life = created.until(expires);
-        let (of_user, of_app) =
-            (self.keys.sessions_of_user(session.user), self.keys.sessions_of_app(&session.app));
+        let (of_user, at_app) = (self.keys.sign_ins_of_user(*user), self.keys.sign_ins_at_app(app));
+        let token = session.kind.first_token();
         let refresh_key = token.map(|token| self.keys.refresh(token));
         let (beside, together) = if self.is_one_server() { (None, refresh_key) } else { (refresh_key, None) };
         tokio::try_join!(
             self.enter(&of_user, session.id, created, life),
-            self.enter(&of_app, session.id, created, life),
+            self.enter(&at_app, session.id, created, life),
             self.put_first_refresh(beside, session.id, life),
             self.thin_out(&of_user, created),
-            self.thin_out(&of_app, created),
+            self.thin_out(&at_app, created),
         )?;
         // Where there is no refresh token, there are no access tokens either.
-        let tokens_until = token.map_or(created, |_| self.keeping.lifetimes.access_expiry(created, created));
-        let fields =
-            record::fields(session, token.map(|token| self.keys.trace(token)), expires, tokens_until);
-        let call = OPEN.on(&self.keys.session(session.id)).and_keys(together);
-        let call = call.arg(millis(life)).arg(session.id.to_string()).arg(fields);
-        self.durable.call_durably::<()>(&call).await?;
+        let tokens_until = token.map_or(created, |_| lifetimes.access_expiry(created, created));
+        let token_hash = token.map(|token| self.keys.token_hash(token));
+        let call = self
+            .on_session(&OPEN, session.id, created)
+            .and_keys(together)
+            .arg(millis(life))
+            .arg(record::of_new(session, token_hash, expires, tokens_until));
+        let answer = Answer::read(session.id, self.durable.call_durably(&call).await?)?;
+        if !matches!(answer.word(), "opened" | "known") {
+            return Err(answer.unknown());
+        }
         match most {
             Some(most) => self.end_surplus(session, most).await,
             None => Ok(()),
         }
     }
 
-    async fn slide(&self, session: SessionId, now: Timestamp) -> Result<Slide, StoreError> {
-        self.slide_session(session, now).await
+    async fn renew(&self, session: SessionId, now: Timestamp) -> Result<Renewal, StoreError> {
+        self.renew_session(session, now).await
     }
 
     async fn rotate(
@@ -106,15 +107,15 @@ impl SessionStore for RedisStore {
         generation: u32,
         now: Timestamp,
     ) -> Result<Confirmation, StoreError> {
-        self.note_activity(session, Some(generation), now).await
+        self.confirm_generation(session, generation, now).await
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
-        self.note_activity(session, None, now).await.map(|_| ())
+        self.note_activity(session, now).await
     }
 
     async fn find(&self, session: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
-        record::session(session, self.read_hash(session).await?, now)
+        self.read_hash(session).await?.session(now)
     }
 
     async fn of_user(
@@ -124,7 +125,7 @@ impl SessionStore for RedisStore {
         limit: u32,
         now: Timestamp,
     ) -> Result<Page, StoreError> {
-        self.page_of_sessions(&self.keys.sessions_of_user(user), after, limit, now).await
+        self.page_of_sessions(&self.keys.sign_ins_of_user(user), after, limit, now).await
     }
 
     async fn of_app(
@@ -134,7 +135,7 @@ impl SessionStore for RedisStore {
         limit: u32,
         now: Timestamp,
     ) -> Result<Page, StoreError> {
-        self.page_of_sessions(&self.keys.sessions_of_app(app), after, limit, now).await
+        self.page_of_sessions(&self.keys.sign_ins_at_app(app), after, limit, now).await
     }
 
     async fn end(&self, ending: &Ending, now: Timestamp) -> Result<Ended, StoreError> {
@@ -148,7 +149,7 @@ impl SessionStore for RedisStore {
         reason: EndReason,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let index = self.keys.sessions_of_user(user);
+        let index = self.keys.sign_ins_of_user(user);
         let (mut ended, mut after) = (Vec::new(), None);
         loop {
             // By pages, so that a user of many sessions takes neither all memory nor the others' time.
@@ -169,10 +170,19 @@ impl SessionStore for RedisStore {
 }
 
 impl RedisStore {
-    async fn read_hash(&self, session: SessionId) -> Result<Value, StoreError> {
-        let mut command = redis::cmd("HMGET");
-        command.arg(self.keys.session(session)).arg(&SHOWN);
-        self.link.run(&command).await
+    /// Begins a call of a script on a session's hash, with what `prelude.lua` asks for.
+    fn on_session<'a>(&self, script: &'a Script, session: SessionId, now: Timestamp) -> Call<'a> {
+        script
+            .on(&self.keys.session(session))
+            .arg(self.moment(now))
+            .arg(session.to_string())
+            .arg(u8::from(self.is_one_server()))
+            .arg(self.keys.prefix())
+    }
+
+    async fn read_hash(&self, session: SessionId) -> Result<HashFields, StoreError> {
+        let values = self.link.run(redis::cmd("HGETALL").arg(self.keys.session(session))).await?;
+        Ok(HashFields::new(session, values))
     }
 
     /// Takes a few of the longest inactive out of an index if they are over: with each sign-in, so that
@@ -207,7 +217,8 @@ impl RedisStore {
     /// Ends those of a user's sessions that are more than they may be, the one unused for longest first, but
     /// not the one that was just opened; of very many some at each sign-in.
     async fn end_surplus(&self, opened: &NewSession, most: NonZeroU32) -> Result<(), StoreError> {
-        let index = self.keys.sessions_of_user(opened.user);
+        let (user, now) = (opened.facts.user, opened.facts.created_at);
+        let index = self.keys.sign_ins_of_user(user);
         for _ in 0..SURPLUS_LOOKS {
             let count: u32 = self.link.run(redis::cmd("ZCARD").arg(&index)).await?;
             let surplus = count.saturating_sub(most.get()).min(ABREAST);
@@ -218,11 +229,10 @@ impl RedisStore {
             let members: Vec<String> = self.link.run(command.arg(&index).arg(0).arg(surplus - 1)).await?;
             let ids = members.iter().filter_map(|member| member.parse().ok());
             let ids: Vec<SessionId> = ids.filter(|id| *id != opened.id).collect();
-            let living = self.read_listed(&index, &ids, opened.created_at).await?;
+            let living = self.read_listed(&index, &ids, now).await?;
             // Those that are over have left the index now: it is counted again.
             if living.len() == ids.len() {
-                let (reason, now) = (EndReason::TooManySessions, opened.created_at);
-                self.end_each(opened.user, &ids, reason, now).await?;
+                self.end_each(user, &ids, EndReason::TooManySessions, now).await?;
                 break;
             }
         }
@@ -266,7 +276,7 @@ impl RedisStore {
         for ids in ids.chunks(ABREAST as usize) {
             let hashes = try_join_all(ids.iter().map(|id| self.read_hash(*id))).await?;
             for (id, hash) in ids.iter().zip(hashes) {
-                match record::session(*id, hash, now)? {
+                match hash.session(now)? {
                     Some(session) => sessions.push(session),
                     None => over.push(id.to_string()),
                 }

@@ -1,18 +1,65 @@
--- What every script on a session's hash begins with. The fields are told in record.rs.
+-- What every script on a session's hash begins with. Its fields are told in record.rs.
+-- KEYS[1] session:<id>
+-- ARGV, before those of the script: 1 now in ms, '' = the server's own   2 session id
+--       3 '1' = all keys are on this server   4 prefix of keys
 
--- The present moment in ms. It is the server's own, so that nodes whose clocks differ agree on what came
--- first; only where a test stops the clock is it handed in.
+-- The server's own clock: nodes whose clocks differ agree on what came first. Only where a test stops the clock
+-- is the moment handed in.
 local function moment(given)
   if given ~= '' then return tonumber(given) end
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Some fields of the hash, by name.
-local function read(names)
-  local values, s = redis.call('HMGET', KEYS[1], unpack(names)), {}
-  for i, name in ipairs(names) do s[name] = values[i] or nil end
-  return s
+local now, id, is_one_server, prefix = moment(ARGV[1]), ARGV[2], ARGV[3] == '1', ARGV[4]
+
+-- The record as it is: read once, and kept up to date by write(). All of it, so that a script names only the
+-- fields that its own rule is about.
+local record = {}
+do
+  local pairs = redis.call('HGETALL', KEYS[1])
+  for i = 1, #pairs, 2 do record[pairs[i]] = pairs[i + 1] end
+end
+
+-- One whose time is over is as good as gone, ended before or not.
+local is_known = record.u and tonumber(record.e) > now
+
+local function write(...)
+  redis.call('HSET', KEYS[1], ...)
+  local given = {...}
+  for i = 1, #given, 2 do record[given[i]] = given[i + 1] end
+end
+
+-- The answer: a word, then by name what else belongs to it and the record as it is now, as answer.rs reads it.
+-- One flat table: each table in it would cost Redis a look for what kind of answer it is.
+local function answer(word, ...)
+  local told = {word, ...}
+  local last = #told
+  for name, value in pairs(record) do
+    told[last + 1], told[last + 2] = name, value
+    last = last + 2
+  end
+  return told
+end
+
+-- When the session is over if it is left alone from now on.
+local function expiry(refresh_ttl, longest_life)
+  local idle_end, end_of_all = now + refresh_ttl, record.s + longest_life
+  if tonumber(longest_life) > 0 and end_of_all < idle_end then return end_of_all end
+  return idle_end
+end
+
+-- Ends the session. What stays, until it would have expired: whose it was, which keys lead to it, until when its
+-- access tokens live, why and when it ended; nothing of where its owner was. `mark` is the call's own, by which it
+-- knows, when it is sent once more after a broken connection, that the end it meets is its own.
+local function finish(reason, mark)
+  write('x', reason, 't', now, 'y', mark)
+  local stays, gone = {u = 1, a = 1, k = 1, p = 1, e = 1, z = 1, x = 1, t = 1, y = 1}, {}
+  for name in pairs(record) do
+    if not stays[name] then gone[#gone + 1] = name end
+  end
+  if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
+  for _, name in ipairs(gone) do record[name] = nil end
 end
 
 local function base64url(bytes)
@@ -29,22 +76,14 @@ local function base64url(bytes)
   return table.concat(text)
 end
 
--- The name of a refresh token's key, from what the hash keeps of the token, as keys.rs makes it. To be used
--- where all keys are on this one server: it is not among KEYS.
-local function refresh_key(prefix, trace)
-  return prefix .. 'refresh:' .. (#trace == 32 and '' or 'kwr_') .. base64url(trace)
+-- The names of keys, as keys.rs makes them. To be used where all keys are on this one server: they are not among
+-- KEYS.
+local function refresh_key(token_hash)
+  return prefix .. 'refresh:' .. (#token_hash == 32 and '' or 'kwr_') .. base64url(token_hash)
 end
 
--- Ends the session: what is left of its hash says why and when, whose it was, until when its access tokens
--- live, and which keys lead to it.
-local function finish(reason, since, mark)
-  redis.call('HSET', KEYS[1], 'x', reason, 't', since, 'y', mark)
-  redis.call('HDEL', KEYS[1], 'n', 'i', 'c', 'r', 's', 'l', 'd', 'o', 'v', 'w', '1', '2', '3', '4')
-end
-
--- What is answered of a session that has ended.
-local function past(word, s, reason, since)
-  return {word, 'reason', reason, 'since', tonumber(since), 'user', s.u, 'app', s.a, 'current', s.k or '',
-    'parent', s.p or '', 'tokens_until', s.z or ''}
+local function index_keys()
+  local user = string.format('%08x-%04x-%04x-%04x-%04x%08x', struct.unpack('>I4I2I2I2I2I4', record.u))
+  return {prefix .. 'sessions:user:' .. user, prefix .. 'sessions:app:' .. record.a}
 end
 

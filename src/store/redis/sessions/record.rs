@@ -1,13 +1,10 @@
-//! The session hash: its fields, written from a [`NewSession`] and read back as a [`Session`].
+//! The session hash: its fields, written from a [`NewSession`] and read back as what they say. A further fact
+//! of a session is added here alone: the scripts carry the fields that they do not know as they are.
 //!
-//! Names are one letter and values at most 64 bytes, so that Redis keeps the hash as a listpack:
-//! `u` user (16 bytes), `a` app, `n` generation, `i` when it was issued, `c` when it was first seen in use
-//! and so the one before it replaced, `r` when those before that were (7 of 6 bytes, the latest first), `v`
-//! the latest generation that was re-issued late and `w` how many in a row, `s` sign-in, `l` last seen, `e`
-//! expiry, `z` until when an access token of it can live, `k` and `p` what is kept of the current and the
-//! parent token (see [`Keys::trace`](crate::store::redis::keys::Keys::trace)), `d` device, `o` address, `1` to `4` the
-//! `User-Agent` in parts. One that has ended keeps `u a k p e z`, with `x` why, `t` when and `y` by which
-//! call. The version before wrote no `r`, `v`, `w` and `z`.
+//! Names are one letter and values at most 64 bytes, so that Redis keeps the hash as a listpack. Times are
+//! in ms. One that has ended keeps `u a k p e z`, with `x` why, `t` when and `y` by which call; a session
+//! without tokens has no `k` and `p`. The version before wrote no `r`, `v`, `w` and `z`. Nodes of two versions
+//! share these hashes while they are restarted one after the other: a field of another form needs a new name.
 
 use std::str::FromStr;
 
@@ -19,107 +16,218 @@ use crate::{
         app::AppName,
         clock::Timestamp,
         ids::{SessionId, UserId},
-        session::{Device, NewSession, Session},
+        session::{Device, EndReason, NewSession, Session, SessionFacts},
     },
     store::{
         error::StoreError,
         redis::connection::error::{corrupt, unexpected},
+        sessions::Living,
     },
 };
+
+/// A field: its name, and what an error about it says.
+#[derive(Clone, Copy)]
+pub struct Field(&'static str, &'static str);
+
+impl Field {
+    /// A field that a script answers besides those of the record.
+    pub const fn of_answer(name: &'static str) -> Self {
+        Self(name, "answer of a script")
+    }
+}
+
+/// The 16 bytes of the id.
+const USER: Field = Field("u", "session hash u");
+const APP: Field = Field("a", "session hash a");
+const GENERATION: Field = Field("n", "session hash n");
+/// When the current generation was issued. Only scripts read it, and `c`: when it was first seen in use, and so
+/// the one before it replaced; `r`: when those before that were (7 of 6 bytes, the latest first); `v`: the latest
+/// generation that was issued again late; `w`: how many in a row.
+const ISSUED_AT: Field = Field("i", "session hash i");
+const CREATED_AT: Field = Field("s", "session hash s");
+const LAST_SEEN_AT: Field = Field("l", "session hash l");
+const EXPIRES_AT: Field = Field("e", "session hash e");
+/// Until when an access token of it can live.
+const TOKENS_UNTIL: Field = Field("z", "session hash z");
+/// The hashes of the current and the parent token ([`Keys::token_hash`](crate::store::redis::keys::Keys::token_hash)).
+const CURRENT_HASH: Field = Field("k", "session hash k");
+const PARENT_HASH: Field = Field("p", "session hash p");
+const DEVICE: Field = Field("d", "session hash d");
+const ADDRESS: Field = Field("o", "session hash o");
+/// The `User-Agent`, in parts.
+const AGENT: [Field; 4] = [
+    Field("1", "session hash 1-4"),
+    Field("2", "session hash 1-4"),
+    Field("3", "session hash 1-4"),
+    Field("4", "session hash 1-4"),
+];
+const END_REASON: Field = Field("x", "session hash x");
+const ENDED_AT: Field = Field("t", "session hash t");
 
 /// The longest value of a hash that is still kept as a listpack (`hash-max-listpack-value`).
 const PART: usize = 64;
 
-/// The fields a listing reads, in the order [`session`] takes them.
-pub const SHOWN: [&str; 13] = ["u", "a", "n", "s", "l", "e", "x", "d", "o", "1", "2", "3", "4"];
-
 /// The fields of a new session, name after value, for `open.lua`.
-pub fn fields(
+pub fn of_new(
     session: &NewSession,
-    trace: Option<Vec<u8>>,
+    token_hash: Option<Vec<u8>>,
     expires_at: Timestamp,
     tokens_until: Timestamp,
 ) -> Vec<Vec<u8>> {
-    let created = session.created_at.millis().to_string();
-    let mut fields: Vec<(&str, Vec<u8>)> = vec![
-        ("u", session.user.uuid().as_bytes().to_vec()),
-        ("a", session.app.as_str().into()),
-        ("n", b"0".to_vec()),
-        ("i", created.clone().into()),
-        ("s", created.clone().into()),
-        ("l", created.into()),
-        ("e", expires_at.millis().to_string().into()),
-        ("z", tokens_until.millis().to_string().into()),
+    let SessionFacts { user, app, device, created_at } = &session.facts;
+    let created = || created_at.millis().to_string().into_bytes();
+    let mut fields = vec![
+        (USER, user.uuid().as_bytes().to_vec()),
+        (APP, app.as_str().into()),
+        (GENERATION, b"0".to_vec()),
+        (ISSUED_AT, created()),
+        (CREATED_AT, created()),
+        (LAST_SEEN_AT, created()),
+        (EXPIRES_AT, expires_at.millis().to_string().into()),
+        (TOKENS_UNTIL, tokens_until.millis().to_string().into()),
     ];
-    fields.extend(trace.map(|trace| ("k", trace)));
-    let Device { name, ip, user_agent } = &session.device;
-    fields.extend(name.iter().map(|name| ("d", name.clone().into_bytes())));
-    fields.extend(ip.iter().map(|ip| ("o", ip.to_string().into_bytes())));
+    fields.extend(token_hash.map(|hash| (CURRENT_HASH, hash)));
+    let Device { name, ip, user_agent } = device;
+    fields.extend(name.iter().map(|name| (DEVICE, name.clone().into_bytes())));
+    fields.extend(ip.iter().map(|ip| (ADDRESS, ip.to_string().into_bytes())));
     let agent = user_agent.as_deref().unwrap_or_default().as_bytes();
-    fields.extend(["1", "2", "3", "4"].into_iter().zip(agent.chunks(PART).map(<[u8]>::to_vec)));
-    fields.into_iter().flat_map(|(name, value)| [name.as_bytes().to_vec(), value]).collect()
+    fields.extend(AGENT.into_iter().zip(agent.chunks(PART).map(<[u8]>::to_vec)));
+    fields.into_iter().flat_map(|(Field(name, _), value)| [name.as_bytes().to_vec(), value]).collect()
 }
 
-/// Reads what `HMGET` gave for [`SHOWN`]; `None` = there is none, or it is over.
-pub fn session(id: SessionId, values: Value, now: Timestamp) -> Result<Option<Session>, StoreError> {
-    let values: Vec<Option<Vec<u8>>> = redis::from_redis_value(values).map_err(unexpected)?;
-    let [user, app, generation, created, last, expires, ended, device, ip, agent @ ..] = values.as_slice()
-    else {
-        return Err(corrupt("session hash", id));
-    };
-    let (Some(user), None) = (user, ended) else { return Ok(None) };
-    let read = Reader { id };
-    let expires_at = read.time("session hash e", expires.as_deref())?;
-    if expires_at <= now {
-        return Ok(None);
-    }
-    let device: Option<String> = read.optional("session hash d", device.as_deref())?;
-    let ip = read.optional("session hash o", ip.as_deref())?;
-    let agent: Vec<u8> = agent.iter().flatten().flatten().copied().collect();
-    let agent: Option<String> = read.optional("session hash 1-4", Some(&agent))?;
-    Ok(Some(Session {
-        id,
-        user: read.user(user)?,
-        app: read.app(app.as_deref())?,
-        device: Device::new(device.as_deref(), ip, agent.as_deref()),
-        generation: read.parsed("session hash n", generation.as_deref())?,
-        created_at: read.time("session hash s", created.as_deref())?,
-        last_seen_at: read.time("session hash l", last.as_deref())?,
-        expires_at,
-    }))
+/// What is left of a session that has ended.
+pub struct Remains {
+    pub reason: EndReason,
+    pub ended_at: Timestamp,
+    /// Until when an access token of it can live, where that is known.
+    pub tokens_until: Option<Timestamp>,
+    pub user: UserId,
+    pub app: AppName,
+    /// The hashes of the tokens that may have a key.
+    pub token_hashes: Vec<Vec<u8>>,
 }
 
-/// Reads values of one session, and says which one cannot be read.
-#[derive(Clone, Copy)]
-pub struct Reader {
-    pub id: SessionId,
+/// Fields with their values; an error about one says which it is.
+pub struct HashFields {
+    session: SessionId,
+    values: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-impl Reader {
-    pub fn user(self, value: &[u8]) -> Result<UserId, StoreError> {
-        let uuid = Uuid::from_slice(value).map_err(|_| corrupt("session hash u", self.id))?;
-        Ok(UserId::from_uuid(uuid))
+impl HashFields {
+    /// As `HGETALL` gives them.
+    pub fn new(session: SessionId, values: Vec<(Vec<u8>, Vec<u8>)>) -> Self {
+        Self { session, values }
     }
 
-    pub fn app(self, value: Option<&[u8]>) -> Result<AppName, StoreError> {
-        let text = value.and_then(|value| std::str::from_utf8(value).ok());
-        text.and_then(|text| AppName::parse(text).ok()).ok_or_else(|| corrupt("session hash a", self.id))
+    /// As scripts give them, in turn.
+    pub fn read(session: SessionId, values: Vec<Value>) -> Result<Self, StoreError> {
+        let bytes = |value| match value {
+            Value::Int(number) => Ok(number.to_string().into_bytes()),
+            value => redis::from_redis_value::<Vec<u8>>(value).map_err(unexpected),
+        };
+        let (mut values, mut pairs) = (values.into_iter(), Vec::new());
+        while let (Some(name), Some(value)) = (values.next(), values.next()) {
+            pairs.push((bytes(name)?, bytes(value)?));
+        }
+        Ok(Self::new(session, pairs))
     }
 
-    fn time(self, place: &'static str, value: Option<&[u8]>) -> Result<Timestamp, StoreError> {
-        self.parsed(place, value).map(Timestamp::from_millis)
+    /// The session, if it is alive.
+    pub fn session(&self, now: Timestamp) -> Result<Option<Session>, StoreError> {
+        if self.value(USER).is_none() || self.value(END_REASON).is_some() {
+            return Ok(None);
+        }
+        let expires_at = self.time(EXPIRES_AT)?;
+        if expires_at <= now {
+            return Ok(None);
+        }
+        Ok(Some(Session {
+            id: self.session,
+            facts: self.facts()?,
+            generation: self.generation()?,
+            last_seen_at: self.time(LAST_SEEN_AT)?,
+            expires_at,
+        }))
     }
 
-    pub fn parsed<T: FromStr>(self, place: &'static str, value: Option<&[u8]>) -> Result<T, StoreError> {
-        let text = value.and_then(|value| std::str::from_utf8(value).ok());
-        text.and_then(|text| text.parse().ok()).ok_or_else(|| corrupt(place, self.id))
+    /// A session of which a script has said that it lives.
+    pub fn living(&self) -> Result<Living, StoreError> {
+        Ok(Living { facts: self.facts()?, expires_at: self.time(EXPIRES_AT)? })
     }
 
-    pub fn optional<T: FromStr>(
-        self,
-        place: &'static str,
-        value: Option<&[u8]>,
-    ) -> Result<Option<T>, StoreError> {
-        value.filter(|value| !value.is_empty()).map(|value| self.parsed(place, Some(value))).transpose()
+    /// One of which a script has said that it has ended.
+    pub fn remains(&self) -> Result<Remains, StoreError> {
+        Ok(Remains {
+            reason: self.parsed(END_REASON)?,
+            ended_at: self.time(ENDED_AT)?,
+            tokens_until: self.tokens_until()?,
+            user: self.user()?,
+            app: self.app()?,
+            token_hashes: self.token_hashes(),
+        })
+    }
+
+    fn facts(&self) -> Result<SessionFacts, StoreError> {
+        let name: Option<String> = self.optional(DEVICE)?;
+        let agent: Vec<u8> = AGENT.iter().filter_map(|part| self.value(*part)).flatten().copied().collect();
+        let agent = String::from_utf8(agent).map_err(|_| corrupt(AGENT[0].1, self.session))?;
+        Ok(SessionFacts {
+            user: self.user()?,
+            app: self.app()?,
+            device: Device::new(name.as_deref(), self.optional(ADDRESS)?, Some(&agent)),
+            created_at: self.time(CREATED_AT)?,
+        })
+    }
+
+    pub fn generation(&self) -> Result<u32, StoreError> {
+        self.parsed(GENERATION)
+    }
+
+    pub fn tokens_until(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.optional(TOKENS_UNTIL)?.map(Timestamp::from_millis))
+    }
+
+    /// The hashes of the current token and its parent, as far as there are such.
+    pub fn token_hashes(&self) -> Vec<Vec<u8>> {
+        [CURRENT_HASH, PARENT_HASH]
+            .iter()
+            .filter_map(|field| self.value(*field))
+            .map(<[u8]>::to_vec)
+            .collect()
+    }
+
+    pub fn user(&self) -> Result<UserId, StoreError> {
+        let uuid = self.value(USER).and_then(|value| Uuid::from_slice(value).ok());
+        uuid.map(UserId::from_uuid).ok_or_else(|| self.unreadable(USER))
+    }
+
+    pub fn app(&self) -> Result<AppName, StoreError> {
+        self.text(APP).and_then(|text| AppName::parse(text).ok()).ok_or_else(|| self.unreadable(APP))
+    }
+
+    pub fn time(&self, field: Field) -> Result<Timestamp, StoreError> {
+        self.parsed(field).map(Timestamp::from_millis)
+    }
+
+    /// A value that is there and not empty.
+    pub fn value(&self, field: Field) -> Option<&[u8]> {
+        let found = self.values.iter().find(|(name, _)| name == field.0.as_bytes());
+        found.map(|(_, value)| value.as_slice()).filter(|value| !value.is_empty())
+    }
+
+    pub fn unreadable(&self, field: Field) -> StoreError {
+        corrupt(field.1, self.session)
+    }
+
+    fn text(&self, field: Field) -> Option<&str> {
+        self.value(field).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    fn parsed<T: FromStr>(&self, field: Field) -> Result<T, StoreError> {
+        self.text(field).and_then(|text| text.parse().ok()).ok_or_else(|| self.unreadable(field))
+    }
+
+    fn optional<T: FromStr>(&self, field: Field) -> Result<Option<T>, StoreError> {
+        self.value(field).map(|_| self.parsed(field)).transpose()
     }
 }

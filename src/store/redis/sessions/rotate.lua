@@ -1,67 +1,74 @@
 -- Decides what a genuine refresh token gets, by the rule of domain/rotation.rs, and does it.
--- KEYS: 1 session:<id>   where all keys are on one server also refresh:<…> of 2 the presented token, 3 its
---       successor, 4 its predecessor: then record and keys are written in this one step
--- ARGV: 1 generation presented   2 now, '' = the server's own   3 for how long the request has been here
---       4 grace   5 '1' = the timer confirms   6 '1' = a contested session ends
---       7 refresh lifetime   8 session's longest life, 0 = none
---       9 until when an access token may live that is issued now, by the node's clock
---       10, 11, 12 what is kept of the presented token, its successor and its predecessor
---       13 the call's own mark, by which it knows, when it is sent once more after a broken connection, that
---       the end it meets is its own   14 session id   15 prefix of keys
---       16, 17 in a second call: when the request arrived, and until when it may end a session
+-- KEYS: where all keys are on one server also refresh:<…> of 2 the presented token, 3 its successor, 4 its
+--       predecessor: record, refresh keys and indexes are written in this one step
+-- ARGV: 5 generation presented   6 for how long the request has been here   7 grace
+--       8 '1' = the timer confirms   9 '1' = a contested session ends   10 the life to begin
+--       11 session's longest life, 0 = none
+--       12 until when an access token may live that is issued now, by the node's clock
+--       13, 14, 15 the hashes of the presented token, its successor and its predecessor
+--       16 the call's own mark, by which it knows, when it is sent once more after a broken connection, that
+--       the end it meets is its own
+--       17, 18 in a second call: when the request arrived, and until when it may end a session
 -- All times in ms.
-local now = moment(ARGV[2])
-local presented, grace, mark = tonumber(ARGV[1]), tonumber(ARGV[4]), ARGV[13]
-local s = read({'u', 'a', 'n', 'i', 'c', 'r', 's', 'e', 'k', 'p', 'x', 't', 'y', 'z', 'v', 'w'})
-if not s.u or tonumber(s.e) <= now then return {'expired'} end
-if s.x then
-  local is_own = s.y == mark
-  return past(is_own and s.x == 'contested' and 'contested' or is_own and 'reused' or 'ended', s, s.x, s.t)
+local presented, waited, grace, by_timer, ends_contested, refresh_ttl, longest_life, token_end,
+  presented_hash, successor_hash, predecessor_hash, mark, arrived_at, not_after = unpack(ARGV, 5)
+presented, grace = tonumber(presented), tonumber(grace)
+
+if not is_known then return {'expired'} end
+if record.x then
+  if record.y ~= mark then return answer('ended') end
+  return answer(record.x == 'contested' and 'contested' or 'reused')
 end
 
-local is_one_server = #KEYS > 1
-local key_of = {[ARGV[10]] = KEYS[2], [ARGV[11]] = KEYS[3], [ARGV[12]] = KEYS[4]}
-local function key(trace) return key_of[trace] or refresh_key(ARGV[15], trace) end
+-- Those among KEYS are known by name; of others the name is made.
+local key_of = {[presented_hash] = KEYS[2], [successor_hash] = KEYS[3], [predecessor_hash] = KEYS[4]}
+local function key(token_hash) return key_of[token_hash] or refresh_key(token_hash) end
+
 local function stop(word, reason)
-  finish(reason, now, mark)
-  if is_one_server and s.k then redis.call('DEL', key(s.k)) end
-  if is_one_server and s.p then redis.call('DEL', key(s.p)) end
-  return past(word, s, reason, now)
+  finish(reason, mark)
+  if is_one_server then
+    if record.k then redis.call('DEL', key(record.k)) end
+    if record.p then redis.call('DEL', key(record.p)) end
+  end
+  return answer(word)
 end
 
--- When the generation before the current one was replaced, and when those before it were.
-local replaced = s.c and tonumber(s.c)
-if ARGV[5] == '1' then
-  local by_timer = tonumber(s.i) + grace
-  if not replaced or by_timer < replaced then replaced = by_timer end
-end
-local earlier = s.r or ''
-
-local current = tonumber(s.n)
+local current, issued_at = tonumber(record.n), tonumber(record.i)
+-- How many generations back the token is. One that is newer than the record is genuine too: a failover has
+-- lost its rotation.
 local back = current - presented
+
+-- When the generation before the current one was replaced; that may lie ahead by the timer.
+local replaced_at = tonumber(record.c)
+if by_timer == '1' then replaced_at = math.min(replaced_at or math.huge, issued_at + grace) end
+-- When those before it were, the latest first, 6 bytes each.
+local earlier = record.r or ''
+
 local reissue = ''
 if back > 0 then
-  local replaced_at = replaced
+  local its_end = replaced_at
   if back > 1 then
     local place = (back - 2) * 6 + 1
-    replaced_at = place < #earlier and struct.unpack('>I6', earlier, place)
+    its_end = place < #earlier and struct.unpack('>I6', earlier, place) or -math.huge
   end
-  local arrived = tonumber(ARGV[16] or now - ARGV[3])
-  local is_theft = back > 1 and not replaced_at or replaced_at and arrived >= replaced_at + grace
-  local is_late = tonumber(s.v or -1) ~= current and arrived > tonumber(s.i) + grace
-  reissue = 'usual'
+  local arrived = tonumber(arrived_at or now - waited)
+  local is_theft = its_end and arrived >= its_end + grace
+  local is_late = tonumber(record.v) ~= current and arrived > issued_at + grace
   if is_theft or is_late then
     -- By the time at which this is carried out, which may be long after it was sent. Whoever asked knows
     -- better when the request arrived, if they still wait for the answer.
-    if not ARGV[16] then return {'ask_again', 'now', now} end
-    if now > tonumber(ARGV[17]) then return {'too_late'} end
+    if not arrived_at then return {'ask_again', 'now', now} end
+    if now > tonumber(not_after) then return {'too_late'} end
   end
   if is_theft then return stop('reused', 'reuse_detected') end
+  reissue = 'usual'
   if is_late then
-    local run = tonumber(s.v or -1) == current - 1 and s.w + 1 or 1
-    if run >= 3 and ARGV[6] == '1' then return stop('contested', 'contested') end
-    redis.call('HSET', KEYS[1], 'v', current, 'w', run)
-    reissue = run >= 3 and 'contested' or 'late'
+    local is_next = tonumber(record.v) == current - 1
+    local run = is_next and record.w + 1 or 1
+    local is_contested = run >= 3
+    if is_contested and ends_contested == '1' then return stop('contested', 'contested') end
+    write('v', current, 'w', run)
+    reissue = is_contested and 'contested' or 'late'
   end
 end
 
@@ -69,42 +76,47 @@ end
 -- the current one. The version before wrote the current one's a moment after the hash. A token newer than
 -- the record is one whose rotation a failover has lost, and its key with it.
 if is_one_server and back >= 0 then
-  local has_current = redis.call('EXISTS', key(s.k)) == 1
-  local has_parent = back ~= 1 or redis.call('EXISTS', key(s.p)) == 1
-  if not has_parent or not has_current and (back == 0 or now - tonumber(s.i) > 5000) then
+  local has_current = redis.call('EXISTS', key(record.k)) == 1
+  local has_parent = back ~= 1 or redis.call('EXISTS', key(record.p)) == 1
+  if not has_parent or not has_current and (back == 0 or now - issued_at > 5000) then
     return {'withdrawn'}
   end
 end
 
-local created, longest = tonumber(s.s), tonumber(ARGV[8])
-local expires = now + tonumber(ARGV[7])
-if longest > 0 and created + longest < expires then expires = created + longest end
+local expires = expiry(refresh_ttl, longest_life)
 if expires <= now then return {'expired'} end
-local kept, parent = s.k, s.p
+local former, former_parent = record.k, record.p
 -- What the version before issued without writing it down is over in a day.
-local tokens_until = math.max(tonumber(s.z or now + 86400000), tonumber(ARGV[9]))
-redis.call('HSET', KEYS[1], 'e', expires, 'l', now, 'z', tokens_until)
-if back <= 0 then
-  earlier = struct.pack('>I6', replaced or now) .. earlier
+local tokens_until = math.max(tonumber(record.z or now + 86400000), tonumber(token_end))
+if back > 0 then
+  write('e', expires, 'l', now, 'z', tokens_until)
+else
+  earlier = struct.pack('>I6', replaced_at or now) .. earlier
   for _ = current + 1, presented do earlier = struct.pack('>I6', now) .. earlier end
   -- The parent's key keeps the name it has, also where `storage.refresh_keys` was changed since.
-  kept, parent, current = ARGV[11], back == 0 and s.k or ARGV[10], presented + 1
-  redis.call('HSET', KEYS[1], 'n', current, 'i', now, 'r', string.sub(earlier, 1, 42), 'k', kept, 'p', parent)
-  redis.call('HDEL', KEYS[1], 'c')
+  local parent = back == 0 and record.k or presented_hash
+  write('e', expires, 'l', now, 'z', tokens_until, 'n', presented + 1, 'i', now, 'r', string.sub(earlier, 1, 42),
+    'k', successor_hash, 'p', parent)
+  -- Nobody has seen the new generation in use yet.
+  if record.c then redis.call('HDEL', KEYS[1], 'c') end
 end
 redis.call('PEXPIRE', KEYS[1], expires - now)
 
-if is_one_server then
-  local seconds = math.ceil((expires - now) / 1000)
-  redis.call('SETEX', key(kept), seconds, ARGV[14])
-  if back < 0 then
-    redis.call('SETEX', key(parent), seconds, ARGV[14])
-  elseif parent then
-    redis.call('EXPIRE', key(parent), seconds)
-  end
-  for _, trace in ipairs({s.k, s.p or s.k}) do
-    if trace ~= kept and trace ~= parent then redis.call('DEL', key(trace)) end
-  end
+-- In a Cluster, refresh keys and indexes follow in a second step.
+if not is_one_server then
+  return answer('granted', 'reissue', reissue, 'former', former, 'former_parent', former_parent or '')
 end
-return {'granted', 'created', created, 'expires', expires, 'user', s.u, 'app', s.a, 'generation', current,
-  'reissue', reissue, 'current', kept, 'parent', parent, 'former', s.k, 'former_parent', s.p or ''}
+local seconds = math.ceil((expires - now) / 1000)
+redis.call('SETEX', key(record.k), seconds, id)
+if back < 0 then
+  redis.call('SETEX', key(record.p), seconds, id)
+elseif record.p then
+  redis.call('EXPIRE', key(record.p), seconds)
+end
+for _, token_hash in ipairs({former, former_parent or former}) do
+  if token_hash ~= record.k and token_hash ~= record.p then redis.call('DEL', key(token_hash)) end
+end
+-- Entered anew: a failover may have lost an entry, and a session that is in no index would be missed by a
+-- sign-out everywhere.
+for _, index in ipairs(index_keys()) do enter(index, id, now, expires - now) end
+return answer('granted', 'reissue', reissue)

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use rusqlite::{Params, params};
 
-use super::rotation::Record;
+use super::record::Record;
 use crate::{
     domain::{
         clock::Timestamp,
@@ -35,7 +35,7 @@ const SURPLUS: &str = "SELECT id, tokens_until FROM sessions
     ORDER BY last_seen_at DESC, id LIMIT ?4 OFFSET ?5";
 
 /// A session that is to be ended, and until when its access tokens live.
-type Living = (SessionId, Option<Timestamp>);
+type LivingRow = (SessionId, Option<Timestamp>);
 
 pub(in crate::store::sqlite) fn end(
     step: &mut Step<'_>,
@@ -45,7 +45,7 @@ pub(in crate::store::sqlite) fn end(
     let record = Record::find(step.db, ending.session)?;
     let tokens_until = record.as_ref().and_then(|record| record.tokens_until);
     let record = record.filter(|record| record.is_known(now));
-    if ending.owner.is_some_and(|owner| record.as_ref().is_none_or(|record| record.user != owner)) {
+    if ending.owner.is_some_and(|owner| record.as_ref().is_none_or(|record| record.facts.user != owner)) {
         return Ok(Ended::NotFound);
     }
     if let Some((token, exp)) = ending.token.filter(|(_, exp)| *exp > now) {
@@ -80,7 +80,7 @@ pub(in crate::store::sqlite) fn end_surplus(
     opened: &NewSession,
     most: NonZeroU32,
 ) -> Result<(), StoreError> {
-    let (user, now) = (opened.user.uuid(), opened.created_at);
+    let (user, now) = (opened.facts.user.uuid(), opened.facts.created_at);
     let others = most.get() - 1;
     let surplus = params![user, now.millis(), opened.id.as_bytes(), TOGETHER, others];
     let surplus = select(step, SURPLUS, surplus)?;
@@ -89,7 +89,7 @@ pub(in crate::store::sqlite) fn end_surplus(
 
 fn end_all(
     step: &mut Step<'_>,
-    living: Vec<Living>,
+    living: Vec<LivingRow>,
     reason: EndReason,
     now: Timestamp,
 ) -> Result<Vec<SessionId>, StoreError> {
@@ -99,7 +99,7 @@ fn end_all(
     Ok(living.into_iter().map(|(session, _)| session).collect())
 }
 
-fn select(step: &Step<'_>, sql: &str, params: impl Params) -> Result<Vec<Living>, StoreError> {
+fn select(step: &Step<'_>, sql: &str, params: impl Params) -> Result<Vec<LivingRow>, StoreError> {
     let mut query = step.db.prepare_cached(sql)?;
     let mut found = query.query(params)?;
     let mut living = Vec::new();
@@ -114,7 +114,7 @@ fn select(step: &Step<'_>, sql: &str, params: impl Params) -> Result<Vec<Living>
 /// nothing of where its owner was.
 pub(in crate::store::sqlite) fn end_living(
     step: &mut Step<'_>,
-    session: Living,
+    session: LivingRow,
     reason: EndReason,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -128,7 +128,7 @@ pub(in crate::store::sqlite) fn end_living(
 
 fn refuse_session(
     step: &mut Step<'_>,
-    (session, tokens_until): Living,
+    (session, tokens_until): LivingRow,
     reason: EndReason,
     now: Timestamp,
 ) -> Result<(), StoreError> {

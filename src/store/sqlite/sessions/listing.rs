@@ -1,6 +1,8 @@
 //! Living sessions, shown to their owner and the operator.
 
-use rusqlite::{Connection, Params, Row, named_params, params};
+use rusqlite::{Connection, named_params, params};
+
+use super::record::Record;
 
 use crate::{
     domain::{
@@ -8,24 +10,19 @@ use crate::{
         clock::Timestamp,
         cursor::Cursor,
         ids::{SessionId, UserId},
-        session::{Device, Session},
+        session::Session,
     },
-    store::{error::StoreError, sessions::Page, sqlite::engine::rows},
+    store::{error::StoreError, sessions::Page},
 };
 
-const FIND: &str = "SELECT id, user_id, app, device, ip, user_agent, generation, created_at, last_seen_at,
-        expires_at
-    FROM sessions WHERE id = ?1 AND end_reason IS NULL AND expires_at > ?2";
+const FIND: &str = "SELECT * FROM sessions WHERE id = ?1 AND end_reason IS NULL AND expires_at > ?2";
 
-const OF_USER: &str = "SELECT id, user_id, app, device, ip, user_agent, generation, created_at, last_seen_at,
-        expires_at
-    FROM sessions WHERE user_id = :user AND end_reason IS NULL AND expires_at > :now
+const OF_USER: &str =
+    "SELECT * FROM sessions WHERE user_id = :user AND end_reason IS NULL AND expires_at > :now
         AND last_seen_at <= :seen AND (last_seen_at < :seen OR id > :id)
     ORDER BY last_seen_at DESC, id LIMIT :limit";
 
-const OF_APP: &str = "SELECT id, user_id, app, device, ip, user_agent, generation, created_at, last_seen_at,
-        expires_at
-    FROM sessions WHERE app = :app AND end_reason IS NULL AND expires_at > :now
+const OF_APP: &str = "SELECT * FROM sessions WHERE app = :app AND end_reason IS NULL AND expires_at > :now
         AND last_seen_at <= :seen AND (last_seen_at < :seen OR id > :id)
     ORDER BY last_seen_at DESC, id LIMIT :limit";
 
@@ -34,7 +31,8 @@ pub(in crate::store::sqlite) fn find(
     session: SessionId,
     now: Timestamp,
 ) -> Result<Option<Session>, StoreError> {
-    select(db, FIND, params![session.as_bytes(), now.millis()]).map(|mut found| found.pop())
+    let found = Record::select(db, FIND, params![session.as_bytes(), now.millis()])?.pop();
+    Ok(found.map(Record::into_session))
 }
 
 pub(in crate::store::sqlite) fn of_user(
@@ -48,7 +46,7 @@ pub(in crate::store::sqlite) fn of_user(
     let found = named_params! {
         ":user": user.uuid(), ":now": now.millis(), ":seen": seen, ":id": id, ":limit": i64::from(limit) + 1,
     };
-    Ok(page(select(db, OF_USER, found)?, limit))
+    Ok(page(Record::select(db, OF_USER, found)?, limit))
 }
 
 pub(in crate::store::sqlite) fn of_app(
@@ -62,13 +60,13 @@ pub(in crate::store::sqlite) fn of_app(
     let found = named_params! {
         ":app": app.as_str(), ":now": now.millis(), ":seen": seen, ":id": id, ":limit": i64::from(limit) + 1,
     };
-    Ok(page(select(db, OF_APP, found)?, limit))
+    Ok(page(Record::select(db, OF_APP, found)?, limit))
 }
 
 /// One more than asked for tells whether there is a next page.
-fn page(mut sessions: Vec<Session>, limit: u32) -> Page {
-    let more = sessions.len() > limit as usize;
-    sessions.truncate(limit as usize);
+fn page(records: Vec<Record>, limit: u32) -> Page {
+    let more = records.len() > limit as usize;
+    let sessions: Vec<_> = records.into_iter().take(limit as usize).map(Record::into_session).collect();
     let last = sessions.last().filter(|_| more);
     let next = last.map(|last| Cursor { seen: last.last_seen_at, session: last.id });
     Page { sessions, next }
@@ -78,31 +76,4 @@ fn page(mut sessions: Vec<Session>, limit: u32) -> Page {
 /// a cursor that is everything.
 pub(in crate::store::sqlite) fn place(after: Option<&Cursor>) -> (i64, &[u8]) {
     after.map_or((i64::MAX, &[][..]), |after| (after.seen.millis(), &after.session.as_bytes()[..]))
-}
-
-fn select(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<Session>, StoreError> {
-    let mut query = db.prepare_cached(sql)?;
-    let mut found = query.query(params)?;
-    let mut sessions = Vec::new();
-    while let Some(row) = found.next()? {
-        sessions.push(session(row)?);
-    }
-    Ok(sessions)
-}
-
-fn session(row: &Row<'_>) -> Result<Session, StoreError> {
-    Ok(Session {
-        id: rows::session_id(row, "sessions.id")?,
-        user: rows::user_id(row, "sessions.user_id")?,
-        app: rows::app_name(row, "sessions.app")?,
-        device: Device {
-            name: rows::value(row, "sessions.device")?,
-            ip: rows::optional(row, "sessions.ip", |text| text.parse().ok())?,
-            user_agent: rows::value(row, "sessions.user_agent")?,
-        },
-        generation: rows::value(row, "sessions.generation")?,
-        created_at: rows::timestamp(row, "sessions.created_at")?,
-        last_seen_at: rows::timestamp(row, "sessions.last_seen_at")?,
-        expires_at: rows::timestamp(row, "sessions.expires_at")?,
-    })
 }

@@ -1,87 +1,26 @@
 //! What a refresh token gets, and what the sight of an access token means: one read and at most one
 //! update of the session's row, inside the writer's transaction.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::params;
 
-use super::endings;
+use super::{
+    endings,
+    record::{Record, store_progress},
+};
 use crate::{
     domain::{
-        app::AppName,
         clock::Timestamp,
-        ids::{SessionId, UserId},
+        ids::SessionId,
         limits::{ACCESS_TTL_MAX, Lifetimes},
-        rotation::{Contested, Decision, LateReissues, Progress, Reissue, Replaced, ReusePolicy},
+        rotation::{Contested, Decision, Reissue, ReusePolicy},
         session::EndReason,
     },
     store::{
         error::StoreError,
-        sessions::{Confirmation, Granted, Issue, Rotation, Slide},
-        sqlite::engine::{rows, writer::Step},
+        sessions::{Confirmation, Issue, NOTED_EVERY, Renewal, Rotation},
+        sqlite::engine::writer::Step,
     },
 };
-
-/// A session's row as far as a decision about it needs.
-pub(in crate::store::sqlite) struct Record {
-    pub(in crate::store::sqlite) user: UserId,
-    pub(in crate::store::sqlite) ended: Option<EndReason>,
-    /// Until when an access token of it can live; the version before did not write it down.
-    pub(in crate::store::sqlite) tokens_until: Option<Timestamp>,
-    app: AppName,
-    progress: Progress,
-    created_at: Timestamp,
-    expires_at: Timestamp,
-}
-
-impl Record {
-    /// The record, unless its time is over: then it is as good as gone, ended before or not.
-    fn read(db: &Connection, session: SessionId, now: Timestamp) -> Result<Option<Self>, StoreError> {
-        Ok(Self::find(db, session)?.filter(|record| record.is_known(now)))
-    }
-
-    /// The record, also of a session whose time is over.
-    pub(in crate::store::sqlite) fn find(
-        db: &Connection,
-        session: SessionId,
-    ) -> Result<Option<Self>, StoreError> {
-        db.prepare_cached(
-            "SELECT id, user_id, app, generation, issued_at, confirmed_at, replaced, late_generation,
-                late_run, created_at, expires_at, tokens_until, end_reason
-             FROM sessions WHERE id = ?1",
-        )?
-        .query_row([session.as_bytes()], |row| Ok(Self::of(row)))
-        .optional()?
-        .transpose()
-    }
-
-    pub(in crate::store::sqlite) fn is_known(&self, now: Timestamp) -> bool {
-        self.expires_at > now
-    }
-
-    fn of(row: &Row<'_>) -> Result<Self, StoreError> {
-        let earlier = rows::timestamps(row, "sessions.replaced")?;
-        Ok(Self {
-            user: rows::user_id(row, "sessions.user_id")?,
-            ended: rows::optional(row, "sessions.end_reason", |text| text.parse().ok())?,
-            app: rows::app_name(row, "sessions.app")?,
-            progress: Progress {
-                generation: rows::value(row, "sessions.generation")?,
-                issued_at: rows::timestamp(row, "sessions.issued_at")?,
-                replaced: Replaced::of(rows::optional_timestamp(row, "sessions.confirmed_at")?, &earlier),
-                late: LateReissues {
-                    generation: rows::value(row, "sessions.late_generation")?,
-                    run: rows::value(row, "sessions.late_run")?,
-                },
-            },
-            created_at: rows::timestamp(row, "sessions.created_at")?,
-            expires_at: rows::timestamp(row, "sessions.expires_at")?,
-            tokens_until: rows::optional_timestamp(row, "sessions.tokens_until")?,
-        })
-    }
-
-    fn granted(self, expires_at: Timestamp) -> Granted {
-        Granted { user: self.user, app: self.app, created_at: self.created_at, expires_at }
-    }
-}
 
 pub(in crate::store::sqlite) fn rotate(
     step: &mut Step<'_>,
@@ -112,14 +51,14 @@ pub(in crate::store::sqlite) fn rotate(
             return Ok(Rotation::Reused);
         }
     };
-    let expires_at = lifetimes.session_expiry(record.created_at, arrived_at);
-    let tokens_until = lifetimes.access_expiry(record.created_at, arrived_at);
+    let expires_at = lifetimes.session_expiry(record.facts.created_at, arrived_at);
+    let tokens_until = lifetimes.access_expiry(record.facts.created_at, arrived_at);
     // Of tokens issued under a longer life than today's the end stays; what the version before issued is
     // over in a day.
     let latest = record.tokens_until.unwrap_or(arrived_at + ACCESS_TTL_MAX).max(tokens_until);
-    store(step.db, session, &progress, latest, (expires_at, arrived_at))?;
+    store_progress(step.db, session, &progress, latest, (expires_at, arrived_at))?;
     Ok(Rotation::Granted(Issue {
-        session: record.granted(expires_at),
+        session: record.into_living(expires_at),
         generation: progress.generation,
         issued_at: arrived_at,
         life: arrived_at.until(expires_at),
@@ -128,55 +67,25 @@ pub(in crate::store::sqlite) fn rotate(
     }))
 }
 
-pub(in crate::store::sqlite) fn slide(
+pub(in crate::store::sqlite) fn renew(
     step: &mut Step<'_>,
     session: SessionId,
     lifetimes: &Lifetimes,
     now: Timestamp,
-) -> Result<Slide, StoreError> {
+) -> Result<Renewal, StoreError> {
     let Some(record) = Record::read(step.db, session, now)? else {
-        return Ok(Slide::Expired);
+        return Ok(Renewal::Expired);
     };
     if let Some(reason) = record.ended {
-        return Ok(Slide::Ended(reason));
+        return Ok(Renewal::Ended(reason));
     }
-    let expires_at = lifetimes.session_expiry(record.created_at, now);
+    let expires_at = lifetimes.session_expiry(record.facts.created_at, now);
     step.db
         .prepare_cached(
             "UPDATE sessions SET expires_at = ?2, last_seen_at = max(last_seen_at, ?3) WHERE id = ?1",
         )?
         .execute(params![session.as_bytes(), expires_at.millis(), now.millis()])?;
-    Ok(Slide::Alive(record.granted(expires_at)))
-}
-
-fn store(
-    db: &Connection,
-    session: SessionId,
-    progress: &Progress,
-    tokens_until: Timestamp,
-    (expires_at, seen_at): (Timestamp, Timestamp),
-) -> Result<(), StoreError> {
-    let Progress { generation, issued_at, replaced, late } = progress;
-    let earlier: Vec<u8> = replaced.earlier().flat_map(|moment| moment.millis().to_be_bytes()).collect();
-    db.prepare_cached(
-        "UPDATE sessions SET generation = ?2, issued_at = ?3, confirmed_at = ?4, replaced = ?5,
-            late_generation = ?6, late_run = ?7, tokens_until = ?8, expires_at = ?9,
-            last_seen_at = max(last_seen_at, ?10)
-         WHERE id = ?1",
-    )?
-    .execute(params![
-        session.as_bytes(),
-        generation,
-        issued_at.millis(),
-        replaced.latest().map(Timestamp::millis),
-        earlier,
-        late.generation,
-        late.run,
-        tokens_until.millis(),
-        expires_at.millis(),
-        seen_at.millis(),
-    ])?;
-    Ok(())
+    Ok(Renewal::Alive(record.into_living(expires_at)))
 }
 
 pub(in crate::store::sqlite) fn confirm(
@@ -197,5 +106,24 @@ pub(in crate::store::sqlite) fn confirm(
             .prepare_cached("UPDATE sessions SET confirmed_at = ?2 WHERE id = ?1")?
             .execute(params![session.as_bytes(), now.millis()])?;
     }
+    // A statement of its own, since it moves an entry of an index.
+    if now >= record.last_seen_at + NOTED_EVERY {
+        touch(step, session, now)?;
+    }
     Ok(Confirmation::Seen)
+}
+
+pub(in crate::store::sqlite) fn touch(
+    step: &mut Step<'_>,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    step.db
+        .prepare_cached(
+            // Only forward: of two nodes whose notes cross, the later one stays.
+            "UPDATE sessions SET last_seen_at = ?2
+             WHERE id = ?1 AND end_reason IS NULL AND expires_at > ?2 AND last_seen_at < ?2",
+        )?
+        .execute(params![session.as_bytes(), now.millis()])?;
+    Ok(())
 }

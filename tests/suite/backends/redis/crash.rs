@@ -5,17 +5,20 @@ use std::{sync::Arc, time::Duration};
 
 use super::{back_end, names, soon, with_prefix};
 use crate::support::{
-    backends::{BackEnd, FIRST_USE, GRACE, LIFETIMES, SignedIn},
+    backends::{BackEnd, FIRST_USE, GRACE, LIFETIMES, SignedIn, facts_of, with_tokens},
     keyspace::Keyspace,
     proxy::Proxy,
-    servers::redis,
+    servers::{
+        redis::{self, Server},
+        redis_sets::cluster_of_one,
+    },
 };
 use keyward::{
     domain::{
         app::AppName,
         ids::{SessionId, TokenId, UserId},
         refresh_token::{Chain, RefreshToken},
-        session::{Device, EndReason, NewSession},
+        session::{EndReason, NewSession},
     },
     store::{
         counters::{Counter, CounterStore},
@@ -41,6 +44,62 @@ impl Doomed {
         space.prefix.clone_from(&back_end.keyspace().prefix);
         let store = space.connect(LIFETIMES, &Arc::new(RevocationSet::default()), &back_end.clock).await;
         Self { store: store.expect("connected"), proxy, _space: space.not_ours() }
+    }
+}
+
+/// A back end whose own way to Redis can be broken, where there is no second way beside it.
+pub(super) struct Way {
+    pub back_end: BackEnd,
+    pub proxy: Proxy,
+    _server: Option<Server>,
+}
+
+impl Way {
+    /// To the server that all tests share.
+    pub async fn to_one_server() -> Self {
+        let proxy = Proxy::to(redis::shared().port()).await;
+        let space = Keyspace::behind(format!("redis://127.0.0.1:{}", proxy.port), None, redis::shared());
+        let mut back_end = BackEnd::in_keyspace(space).await;
+        // Its questions would be counted.
+        back_end.stop_following();
+        Self { back_end, proxy, _server: None }
+    }
+
+    /// To a Cluster of one master, so that every command goes one way.
+    pub async fn to_a_cluster() -> Self {
+        let server = tokio::task::spawn_blocking(cluster_of_one).await.expect("a cluster");
+        let proxy = Proxy::to(server.port()).await;
+        server.ask::<()>(&format!("CONFIG SET cluster-announce-port {}", proxy.port));
+        let url = format!("redis://127.0.0.1:{}", proxy.port);
+        let space = Keyspace::behind(url, None, &server).in_cluster();
+        let mut back_end = BackEnd::in_keyspace(space).await;
+        // Its questions would be counted.
+        back_end.stop_following();
+        Self { back_end, proxy, _server: Some(server) }
+    }
+
+    /// Does what [`wherever_it_crashes`] does.
+    async fn crash_everywhere<T>(
+        &self,
+        prepare: impl AsyncFn() -> T,
+        verb: impl AsyncFn(&T) -> bool,
+        look: impl AsyncFn(T),
+    ) {
+        for commands in 1.. {
+            let prepared = prepare().await;
+            self.proxy.break_after(commands);
+            let is_done = verb(&prepared).await;
+            assert_eq!(is_done, !self.proxy.is_broken(), "after {commands} commands");
+            self.proxy.heal();
+            let is_back = async || while self.back_end.sessions.ping().await.is_err() {};
+            tokio::time::timeout(Duration::from_secs(10), is_back()).await.expect("the way is open");
+            look(prepared).await;
+            self.back_end.keyspace().assert_all_expire();
+            if is_done {
+                assert!(commands > 3, "a verb of several commands is meant");
+                return;
+            }
+        }
     }
 }
 
@@ -73,27 +132,74 @@ fn chain(back_end: &BackEnd, token: &RefreshToken) -> Chain {
     Chain::of(token.clone(), &back_end.secret)
 }
 
+/// No answer to its refresh arrived; hours later the client tries again, and is where it would have been.
+async fn goes_on(back_end: &BackEnd, client: SignedIn) {
+    back_end.elapse(Duration::from_hours(2)).await;
+    let child = back_end.refreshed(&client.token).await;
+    assert_eq!(back_end.find(client.session()).await.expect("alive").generation, child.generation());
+    assert_eq!(back_end.ids_of_user(client.user).await, [client.session()]);
+    assert_eq!(with_prefix(&names(back_end), "refresh:").len(), 2, "the current and its parent");
+    back_end.refreshed(&child).await;
+    back_end.end(client.session(), EndReason::Logout).await;
+    assert!(with_prefix(&names(back_end), "refresh:").is_empty(), "every key was known");
+}
+
+/// A client that has refreshed twice.
+async fn settled(back_end: &BackEnd) -> SignedIn {
+    let client = back_end.sign_in().await;
+    let token = back_end.refreshed(&back_end.refreshed(&client.token).await).await;
+    SignedIn { user: client.user, token }
+}
+
 #[tokio::test]
-async fn a_rotation_is_completed_by_the_clients_retry() {
+async fn a_rotation_that_is_one_command_is_done_or_it_is_not() {
     let back_end = back_end().await;
-    let prepare = async || {
-        let client = back_end.sign_in().await;
-        let token = back_end.refreshed(&back_end.refreshed(&client.token).await).await;
-        SignedIn { user: client.user, token }
+    for commands in [1, 2] {
+        let (client, doomed) = (settled(&back_end).await, Doomed::beside(&back_end).await);
+        doomed.proxy.break_after(commands);
+        let answer = doomed.store.rotate(&chain(&back_end, &client.token), &FIRST_USE, back_end.now()).await;
+        assert_eq!(answer.is_ok(), commands == 2, "{answer:?}");
+        drop(doomed);
+        goes_on(&back_end, client).await;
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_in_a_cluster_is_completed_by_the_clients_retry() {
+    let way = Way::to_a_cluster().await;
+    let back_end = &way.back_end;
+    let verb = async |client: &SignedIn| {
+        back_end.sessions.rotate(&chain(back_end, &client.token), &FIRST_USE, back_end.now()).await.is_ok()
     };
-    let verb = async |store: &RedisStore, client: &SignedIn| {
-        store.rotate(&chain(&back_end, &client.token), &FIRST_USE, back_end.now()).await.is_ok()
+    way.crash_everywhere(
+        async || settled(back_end).await,
+        verb,
+        async |client| goes_on(back_end, client).await,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_end_in_a_cluster_is_completed_by_the_clients_retry() {
+    let way = Way::to_a_cluster().await;
+    let back_end = &way.back_end;
+    let ending = |client: &SignedIn| Ending {
+        session: client.session(),
+        owner: Some(client.user),
+        token: None,
+        reason: EndReason::Logout,
     };
-    wherever_it_crashes(&back_end, prepare, verb, async |client| {
-        // No answer arrived; hours later the client tries again, and is where it would have been.
-        back_end.elapse(Duration::from_hours(2)).await;
-        let child = back_end.refreshed(&client.token).await;
-        assert_eq!(back_end.find(client.session()).await.expect("alive").generation, child.generation());
-        assert_eq!(back_end.ids_of_user(client.user).await, [client.session()]);
-        back_end.refreshed(&child).await;
-        back_end.end(client.session(), EndReason::Logout).await;
-        assert!(with_prefix(&names(&back_end), "refresh:").is_empty(), "every key was known");
-    })
+    let verb = async |client: &SignedIn| back_end.sessions.end(&ending(client), back_end.now()).await.is_ok();
+    way.crash_everywhere(
+        async || settled(back_end).await,
+        verb,
+        async |client| {
+            assert_ne!(back_end.end_as(&ending(&client)).await, Ended::NotFound);
+            is_over(back_end, &client, EndReason::Logout).await;
+            assert!(with_prefix(&names(back_end), "refresh:").is_empty());
+            assert!(with_prefix(&names(back_end), "sessions:").is_empty());
+        },
+    )
     .await;
 }
 
@@ -170,26 +276,21 @@ async fn a_theft_that_was_seen_stays_seen() {
 #[tokio::test]
 async fn a_sign_in_that_was_cut_off_can_be_repeated() {
     let back_end = back_end().await;
-    let prepare = async || {
-        let (id, user) = (SessionId::random(), UserId::new(back_end.now()));
-        let (app, device) = (AppName::default_app(), Device::new(None, None, None));
-        let new = NewSession { id, user, app, device, created_at: back_end.now() };
-        (new, RefreshToken::first(id, &back_end.secret))
-    };
-    let verb = async |store: &RedisStore, (new, token): &(NewSession, RefreshToken)| {
-        store.open(new, Some(token), None).await.is_ok()
-    };
+    let prepare =
+        async || with_tokens(facts_of(UserId::new(back_end.now()), back_end.now()), &back_end.secret);
+    let verb =
+        async |store: &RedisStore, (new, _): &(NewSession, RefreshToken)| store.open(new, None).await.is_ok();
     wherever_it_crashes(&back_end, prepare, verb, async |(new, token)| {
         if back_end.find(new.id).await.is_some() {
             assert_eq!(
-                back_end.ids_of_user(new.user).await,
+                back_end.ids_of_user(new.facts.user).await,
                 [new.id],
                 "a session that lives is in the index"
             );
         }
-        back_end.sessions.open(&new, Some(&token), None).await.expect("opened");
+        back_end.sessions.open(&new, None).await.expect("opened");
         back_end.refreshed(&token).await;
-        assert_eq!(back_end.ids_of_user(new.user).await, [new.id]);
+        assert_eq!(back_end.ids_of_user(new.facts.user).await, [new.id]);
     })
     .await;
 }
@@ -210,25 +311,14 @@ async fn no_crash_leaves_a_refresh_key_without_a_living_session() {
         back_end.refreshed(&client.token).await;
         client
     };
-    let rotate = async |store: &RedisStore, client: &SignedIn| {
-        let child = client.token.successor(&back_end.secret);
-        store.rotate(&chain(&back_end, &child), &FIRST_USE, back_end.now()).await.is_ok()
-    };
-    wherever_it_crashes(&back_end, prepare, rotate, look).await;
     let end = async |store: &RedisStore, client: &SignedIn| {
         let (session, reason) = (client.session(), EndReason::Logout);
         store.end(&Ending { session, owner: None, token: None, reason }, back_end.now()).await.is_ok()
     };
     wherever_it_crashes(&back_end, prepare, end, look).await;
     let open = async |store: &RedisStore, client: &SignedIn| {
-        let new = NewSession {
-            id: SessionId::random(),
-            user: client.user,
-            app: AppName::default_app(),
-            device: Device::new(None, None, None),
-            created_at: back_end.now(),
-        };
-        store.open(&new, Some(&RefreshToken::first(new.id, &back_end.secret)), None).await.is_ok()
+        let (new, _) = with_tokens(facts_of(client.user, back_end.now()), &back_end.secret);
+        store.open(&new, None).await.is_ok()
     };
     wherever_it_crashes(&back_end, prepare, open, look).await;
 }

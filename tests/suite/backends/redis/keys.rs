@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use super::{back_end, names, session_key, soon, with_prefix};
 use crate::support::{
-    backends::{BackEnd, GRACE, LIFETIMES, SessionsOn, SignedIn},
+    backends::{BackEnd, GRACE, LIFETIMES, SessionsOn, SignedIn, with_tokens},
     keyspace::Keyspace,
     servers::redis::{self, Server},
 };
 use keyward::{
     domain::{
         app::AppName,
-        ids::{SessionId, TokenId, UserId},
+        ids::{TokenId, UserId},
         refresh_token::RefreshToken,
-        session::{DEVICE_MAX_BYTES, Device, EndReason, NewSession, USER_AGENT_MAX_BYTES},
+        session::{DEVICE_MAX_BYTES, Device, EndReason, SessionFacts, USER_AGENT_MAX_BYTES},
     },
     store::{
         counters::Counter,
@@ -23,7 +23,7 @@ use keyward::{
     },
 };
 
-fn refresh_key(token: &RefreshToken) -> String {
+pub(super) fn refresh_key(token: &RefreshToken) -> String {
     format!("refresh:{}", URL_SAFE_NO_PAD.encode(token.sha256()))
 }
 
@@ -173,22 +173,6 @@ async fn what_a_deleted_key_withdrew_is_not_given_out_again() {
 }
 
 #[tokio::test]
-async fn a_record_of_the_version_before_is_read() {
-    let back_end = back_end().await;
-    let client = back_end.sign_in().await;
-    let child = back_end.refreshed(&client.token).await;
-    back_end.confirm(&child).await;
-    back_end.keyspace().ask::<()>("HDEL", &session_key(&client), "r v w z");
-    let grandchild = back_end.refreshed(&child).await;
-    assert_eq!(back_end.refreshed(&client.token).await, grandchild, "which it knew to be in use since then");
-    let claims = back_end.claims(&client);
-    back_end.keyspace().ask::<()>("HDEL", &session_key(&client), "r v w z");
-    back_end.end(client.session(), EndReason::Logout).await;
-    back_end.elapse(Duration::from_hours(23)).await;
-    assert_eq!(back_end.refusal(&claims).await, Some(EndReason::Logout), "as long as any token may live");
-}
-
-#[tokio::test]
 async fn a_session_takes_as_much_room_after_a_thousand_refreshes_as_after_eight() {
     let server = Server::start(&[]);
     let mut space = Keyspace::of(vec![server.url()], Mode::Single);
@@ -218,16 +202,16 @@ fn room(back_end: &BackEnd, server: &Server) -> i64 {
 #[tokio::test]
 async fn a_long_device_does_not_change_how_the_hash_is_kept() {
     let back_end = back_end().await;
-    let (id, user) = (SessionId::random(), UserId::new(back_end.now()));
+    let user = UserId::new(back_end.now());
     let (name, agent) = ("é".repeat(DEVICE_MAX_BYTES / 2), "ü".repeat(USER_AGENT_MAX_BYTES / 2));
     let device = Device::new(Some(&name), "2001:db8::ffff:192.0.2.1".parse().ok(), Some(&agent));
     let app = AppName::parse(&"a".repeat(64)).expect("a name");
-    let new = NewSession { id, user, app, device: device.clone(), created_at: back_end.now() };
-    let token = RefreshToken::first(id, &back_end.secret);
-    back_end.sessions.open(&new, Some(&token), None).await.expect("opened");
+    let facts = SessionFacts { user, app, device, created_at: back_end.now() };
+    let (new, token) = with_tokens(facts.clone(), &back_end.secret);
+    back_end.sessions.open(&new, None).await.expect("opened");
     back_end.refreshed(&token).await;
     back_end.confirm(&token.successor(&back_end.secret)).await;
-    assert_eq!(back_end.find(id).await.expect("alive").device, device);
+    assert_eq!(back_end.find(new.id).await.expect("alive").facts, facts);
     assert_eq!(encoding(&back_end, &SignedIn { user, token }), "listpack");
 }
 

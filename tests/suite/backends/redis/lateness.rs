@@ -4,19 +4,17 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::support::{
-    backends::{FIRST_USE, LIFETIMES},
+    backends::{FIRST_USE, LIFETIMES, facts_of, with_tokens},
     keyspace::Keyspace,
     proxy::Proxy,
     servers::redis,
 };
 use keyward::{
     domain::{
-        app::AppName,
         clock::{Clock, SystemClock, Timestamp},
-        ids::{SessionId, UserId},
+        ids::UserId,
         refresh_token::{Chain, RefreshSecret, RefreshToken},
         rotation::{Contested, ReusePolicy},
-        session::{Device, NewSession},
     },
     store::{
         error::StoreError,
@@ -64,15 +62,9 @@ impl Node {
     }
 
     async fn sign_in(&self) -> RefreshToken {
-        let session = NewSession {
-            id: SessionId::random(),
-            user: UserId::new(self.clock.now()),
-            app: AppName::default_app(),
-            device: Device::new(None, None, None),
-            created_at: self.clock.now(),
-        };
-        let token = RefreshToken::first(session.id, &secret());
-        self.store.open(&session, Some(&token), None).await.expect("opened");
+        let now = self.clock.now();
+        let (session, token) = with_tokens(facts_of(UserId::new(now), now), &secret());
+        self.store.open(&session, None).await.expect("opened");
         token
     }
 

@@ -12,6 +12,8 @@ mod keys;
 mod lateness;
 mod outage;
 mod tls;
+mod trips;
+mod upgrades;
 
 use crate::support::{
     backends::{BackEnd, SignedIn},

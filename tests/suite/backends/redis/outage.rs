@@ -8,17 +8,16 @@ use std::{
 
 use super::{back_end, back_end_on, session_key};
 use crate::support::{
-    backends::{BackEnd, FIRST_USE, LIFETIMES, START, eventually},
+    backends::{BackEnd, FIRST_USE, LIFETIMES, START, eventually, facts_of, with_tokens},
     keyspace::Keyspace,
     servers::{redis::Server, redis_sets::Cluster},
 };
 use keyward::{
     domain::{
-        app::AppName,
         clock::ManualClock,
         ids::{SessionId, UserId},
         refresh_token::{Chain, RefreshToken},
-        session::{Device, EndReason, NewSession},
+        session::EndReason,
     },
     store::{
         counters::Counter,
@@ -37,11 +36,8 @@ const WINDOW: Duration = Duration::from_mins(1);
 
 impl BackEnd {
     pub(super) async fn try_sign_in(&self) -> Result<RefreshToken, StoreError> {
-        let (id, user) = (SessionId::random(), UserId::new(self.now()));
-        let (app, device) = (AppName::default_app(), Device::new(None, None, None));
-        let token = RefreshToken::first(id, &self.secret);
-        let new = NewSession { id, user, app, device, created_at: self.now() };
-        self.sessions.open(&new, Some(&token), None).await.map(|()| token)
+        let (new, token) = with_tokens(facts_of(UserId::new(self.now()), self.now()), &self.secret);
+        self.sessions.open(&new, None).await.map(|()| token)
     }
 
     pub(super) async fn try_refresh(&self, token: &RefreshToken) -> Result<Rotation, StoreError> {

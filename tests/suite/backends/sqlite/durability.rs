@@ -61,8 +61,11 @@ async fn what_was_answered_before_a_kill_is_there_afterwards() {
     let mut told = HashMap::new();
     // Each time on what the kill before has left.
     for answers in [300, 1000, 1] {
-        let mut other =
-            Other::start(&[], "sqlite::durability::as_another_process_work_until_the_end", folder.path());
+        let mut other = Other::start(
+            &[],
+            "backends::sqlite::durability::as_another_process_work_until_the_end",
+            folder.path(),
+        );
         for _ in 0..answers {
             let (session, now) = read(&other.told().expect("it goes on"));
             told.insert(session, now);
@@ -83,8 +86,11 @@ async fn what_was_answered_before_the_disk_was_full_is_there_afterwards() {
     open(&file_in(folder.path())).expect("made while there was room");
     // No file may become longer than 512 blocks; a write beyond fails instead of killing.
     let small = ["sh", "-c", "trap '' XFSZ; ulimit -f 512; exec \"$@\"", "sh"];
-    let mut other =
-        Other::start(&small, "sqlite::durability::as_another_process_work_until_the_end", folder.path());
+    let mut other = Other::start(
+        &small,
+        "backends::sqlite::durability::as_another_process_work_until_the_end",
+        folder.path(),
+    );
     let mut told = HashMap::new();
     let error = loop {
         let line = other.told().expect("it says how it ended");

@@ -2,15 +2,21 @@
 
 use std::{collections::BTreeSet, fs, path::Path, thread};
 
-use super::{file_in, open, sign_in, whole};
-use crate::support::backends::START;
+use super::{file_in, open, secret, sign_in, whole};
+use crate::support::backends::{FIRST_USE, START};
 use keyward::{
     domain::{
         app::{AppKind, AppName},
+        ids::SessionId,
+        refresh_token::{Chain, RefreshToken},
+        session::Device,
         user::{Role, UserStatus, Username},
     },
     store::{
-        accounts::AccountStore, apps::AppStore, error::StoreError, sessions::SessionStore,
+        accounts::AccountStore,
+        apps::AppStore,
+        error::StoreError,
+        sessions::{Rotation, SessionStore},
         sqlite::SqliteStore,
     },
 };
@@ -74,6 +80,57 @@ async fn what_a_version_1_file_holds_is_there_after_the_upgrade() {
 
     let token = sign_in(&store).await;
     assert!(SessionStore::find(&store, token.session(), START).await.expect("an answer").is_some());
+}
+
+/// Sessions as the first version that kept them wrote them, and as version 7 did: each was refreshed twice, and
+/// then seen. The first did not write down when the generation before the last was replaced.
+#[tokio::test]
+async fn sessions_of_earlier_versions_go_on() {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let replaced = hex(&(START.millis() - 4_997).to_be_bytes());
+    let times = format!(
+        "{}, {}, {}, {}, {}",
+        START.millis() - 4_997,
+        START.millis() - 3_996,
+        START.millis() - 9_999,
+        START.millis() - 3_996,
+        START.millis() + 600_000_000,
+    );
+    for (version, more) in
+        [(3, String::new()), (7, format!(", x'{replaced}', 0, 0, {}", START.millis() + 895_000))]
+    {
+        let folder = TempDir::new().expect("a folder");
+        let path = file_in(folder.path());
+        let first = RefreshToken::first(SessionId::random(), &secret());
+        let (id, user) = (hex(first.session().as_bytes()), "01890000000070008000000000000001");
+        let row = format!(
+            "INSERT INTO sessions VALUES
+                (x'{id}', x'{user}', 'shop', 'phone', '192.0.2.7', 'Browser/1', 2, {times}, NULL{more})"
+        );
+        file_of_version(&path, version, &row);
+        SqliteStore::migrate(&path).expect("migrated");
+        let store = open(&path).expect("opened").store;
+
+        let found =
+            SessionStore::find(&store, first.session(), START).await.expect("an answer").expect("alive");
+        assert_eq!((found.facts.app.as_str(), found.generation), ("shop", 2));
+        assert_eq!(
+            found.facts.device,
+            Device::new(Some("phone"), "192.0.2.7".parse().ok(), Some("Browser/1"))
+        );
+        assert_eq!(found.facts.created_at.millis(), START.millis() - 9_999);
+        assert_eq!(found.last_seen_at.millis(), START.millis() - 3_996);
+        let rotate = async |generation: u32| {
+            let chain = Chain::of(first.of_generation(generation, &secret()), &secret());
+            match store.rotate(&chain, &FIRST_USE, START).await.expect("an answer") {
+                Rotation::Granted(issue) => Some(issue.generation),
+                _ => None,
+            }
+        };
+        assert_eq!(rotate(1).await, Some(2), "seen in use 4 s ago");
+        assert_eq!(rotate(2).await, Some(3));
+        assert_eq!(rotate(0).await.is_some(), version == 7, "as the row knows");
+    }
 }
 
 #[test]

@@ -15,15 +15,14 @@ use std::{
     sync::Arc,
 };
 
-use crate::support::backends::{LIFETIMES, START};
+use crate::support::backends::{LIFETIMES, START, facts_of, with_tokens};
 use keyward::{
     domain::{
-        app::AppName,
         clock::ManualClock,
-        ids::{SessionId, UserId},
+        ids::UserId,
         refresh_token::{RefreshSecret, RefreshToken},
         secret::PasswordHash,
-        session::{Device, NewSession},
+        session::{Device, SessionFacts},
         user::{Account, User, UserStatus, Username},
     },
     store::{error::StoreError, revoked::set::RevocationSet, sessions::SessionStore, sqlite::SqliteStore},
@@ -56,12 +55,10 @@ async fn sign_in(store: &SqliteStore) -> RefreshToken {
 }
 
 async fn try_sign_in(store: &SqliteStore) -> Result<RefreshToken, StoreError> {
-    let id = SessionId::random();
     let device = Device::new(Some("a phone"), None, None);
-    let user = UserId::new(START);
-    let session = NewSession { id, user, app: AppName::default_app(), device, created_at: START };
-    let token = RefreshToken::first(id, &secret());
-    store.open(&session, Some(&token), None).await.map(|()| token)
+    let facts = SessionFacts { device, ..facts_of(UserId::new(START), START) };
+    let (session, token) = with_tokens(facts, &secret());
+    store.open(&session, None).await.map(|()| token)
 }
 
 fn account(name: &str) -> Account {

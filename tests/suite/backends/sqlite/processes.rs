@@ -23,7 +23,7 @@ async fn what_another_process_revokes_is_refused_within_100_ms() {
     let folder = TempDir::new().expect("a folder");
     let server = open(&file_in(folder.path())).expect("opened");
     let mut other =
-        Other::start(&[], "sqlite::processes::as_another_process_end_what_is_asked", folder.path());
+        Other::start(&[], "backends::sqlite::processes::as_another_process_end_what_is_asked", folder.path());
     let mut delays = Vec::new();
     for _ in 0..5 {
         let session = sign_in(&server.store).await.session();

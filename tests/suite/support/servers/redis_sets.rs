@@ -17,6 +17,14 @@ pub struct Cluster {
     tls_ports: Vec<u16>,
 }
 
+/// A Cluster of one master, which has all slots.
+pub fn cluster_of_one() -> Server {
+    let server = node(&[]);
+    server.ask::<()>("CLUSTER ADDSLOTSRANGE 0 16383");
+    until("the cluster is formed", || server.ask::<String>("CLUSTER INFO").contains("cluster_state:ok"));
+    server
+}
+
 /// The cluster that all tests of this process share, each under a prefix of its own.
 pub fn shared_cluster() -> &'static Cluster {
     static SHARED: LazyLock<Cluster> = LazyLock::new(|| Cluster::start(0));
