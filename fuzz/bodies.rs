@@ -14,7 +14,7 @@ use keyward::{
     domain::{
         algorithm::Algorithm,
         app::{AppName, Origin},
-        claims::AccessClaims,
+        claims::{AccessClaims, Principal},
         clock::{ManualClock, Timestamp},
         ids::{SessionId, TokenId, UserId},
         refresh_token::{RefreshSecret, RefreshToken},
@@ -22,7 +22,7 @@ use keyward::{
         session::{DEVICE_MAX_BYTES, Device},
         user::{Email, Role, Username},
     },
-    http::wire::{bodies::refusals, forwarded::client_address},
+    http::{api::bodies::refusals, wire::forwarded::client_address},
     keys::{folder::Folder, header, ring::KeyRing, settings::KeySettings, signing_key::SigningKey},
 };
 
@@ -50,11 +50,12 @@ static ISSUER: LazyLock<Issuer> = LazyLock::new(|| {
     let key = Folder::open(folder.path()).and_then(|folder| folder.keys()).expect("keys").remove(0).key;
     let claims = AccessClaims {
         id: TokenId::random(),
-        user: UserId::new(NOW),
+        principal: Principal::User(UserId::new(NOW)),
         username: "alice".to_owned(),
         session: SessionId::random(),
         generation: 0,
         app: AppName::default_app(),
+        audience: None,
         roles: vec![Role::parse(Role::ADMIN).expect("a role")],
         roles_at: Timestamp::from_secs(0),
         issued_at: NOW,

@@ -1,5 +1,6 @@
 //! Keyward: sign in, refresh, sign out, and "may this token pass?".
 
+pub mod answers;
 pub mod app;
 pub mod auth;
 pub mod cli;

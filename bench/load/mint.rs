@@ -10,7 +10,7 @@ use keyward::{
     config::{Settings, Sources},
     domain::{
         app::AppName,
-        claims::AccessClaims,
+        claims::{AccessClaims, Principal},
         clock::{Clock, SystemClock},
         ids::{SessionId, TokenId},
         refresh_token::{Chain, RefreshToken},
@@ -106,11 +106,12 @@ impl Mint {
         let now = SystemClock.now();
         let claims = AccessClaims {
             id: TokenId::random(),
-            user: self.user.id,
+            principal: Principal::User(self.user.id),
             username: self.user.username.shown().to_owned(),
             session: token.session(),
             generation: token.generation(),
             app: AppName::default_app(),
+            audience: None,
             roles: self.user.roles.clone(),
             roles_at: self.user.roles_at,
             issued_at: now,

@@ -13,7 +13,7 @@ use crate::{
     config,
     http::{
         self, Http, Room, Routes,
-        wire::server::{Listener, Speaks},
+        server::{Listener, Speaks},
     },
 };
 

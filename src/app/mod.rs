@@ -124,7 +124,7 @@ impl Keyward {
         let handle = axum_server::Handle::new();
         let mut servers = JoinSet::new();
         for listener in listeners.with_routes(&http, descriptors::raise()) {
-            servers.spawn(http::wire::server::serve(listener, Arc::clone(&http.draining), handle.clone()));
+            servers.spawn(http::server::serve(listener, Arc::clone(&http.draining), handle.clone()));
         }
         tokio::select! {
             () = stop() => {}

@@ -95,7 +95,7 @@ async fn remind(back_ends: BackEnds, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) 
                 "the others seal with a key that this node lacks: it needs their sealing.secret"
             ),
             Err(error) => {
-                tracing::debug!(error = &error as &dyn Error, "the sealing key could not be compared")
+                tracing::debug!(error = &error as &dyn Error, "the sealing key could not be compared");
             }
         }
         if let (Some(redis), Some(kid)) = (back_ends.redis(), keys.signer())

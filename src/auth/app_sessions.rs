@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
-use super::{Auth, error::AuthError};
+use super::{
+    Auth,
+    error::{AuthError, Invalid},
+};
 use crate::{
     domain::{
         app::{App, AppKind, AppName},
@@ -27,6 +30,13 @@ pub struct AppSessionWanted {
     pub data: AppData,
     /// How long it lives.
     pub life: AppLife,
+}
+
+/// Sessions of an app.
+#[derive(Debug)]
+pub enum Selection {
+    OfUser(AppUser),
+    ActiveWithin(Duration),
 }
 
 impl Auth {
@@ -79,7 +89,7 @@ impl Auth {
 
     /// Changes a session's data, where one is `expected` only if it has that version; `None` = there
     /// is no such session any more. Another version is [`AuthError::VersionMismatch`], more data than
-    /// is kept [`AuthError::InvalidRequest`].
+    /// is kept [`Invalid::Data`].
     pub async fn set_app_session(
         &self,
         app: &AppName,
@@ -91,7 +101,7 @@ impl Auth {
             Saved::Now(session) => Ok(Some(*session)),
             Saved::Gone => Ok(None),
             Saved::Conflict { version } => Err(AuthError::VersionMismatch { version }),
-            Saved::Invalid(why) => Err(AuthError::InvalidRequest(why.to_string().into())),
+            Saved::Invalid(why) => Err(AuthError::Invalid(Invalid::Data(why))),
         }
     }
 
@@ -105,28 +115,19 @@ impl Auth {
         Ok(self.stores.app_sessions.end_all(app, user, self.clock.now()).await?)
     }
 
-    /// A user's living sessions, the most recently active first, a page at a time.
-    pub async fn app_sessions_of_user(
+    /// Living sessions of the app, the most recently active first, a page at a time.
+    pub async fn app_sessions(
         &self,
         app: &AppName,
-        user: &AppUser,
-        after: Option<&Cursor>,
-        limit: u32,
-    ) -> Result<AppPage, AuthError> {
-        let listing = Listing::OfUser(user.clone());
-        Ok(self.stores.app_sessions.list(app, &listing, after, limit, self.clock.now()).await?)
-    }
-
-    /// The app's living sessions that were active `within` so long, a page at a time.
-    pub async fn active_app_sessions(
-        &self,
-        app: &AppName,
-        within: Duration,
+        which: &Selection,
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<AppPage, AuthError> {
         let now = self.clock.now();
-        let listing = Listing::ActiveSince(now - within);
+        let listing = match which {
+            Selection::OfUser(user) => Listing::OfUser(user.clone()),
+            Selection::ActiveWithin(span) => Listing::ActiveSince(now - *span),
+        };
         Ok(self.stores.app_sessions.list(app, &listing, after, limit, now).await?)
     }
 

@@ -1,9 +1,14 @@
 //! What a verb can answer instead of success: one enum, with the contract's stable codes.
 
-use std::{borrow::Cow, error::Error, time::Duration};
+use std::{error::Error, time::Duration};
 
 use crate::{
-    domain::{secret::InvalidPassword, session::EndReason, user::InvalidName},
+    domain::{
+        app_session_data::InvalidData,
+        secret::InvalidPassword,
+        session::EndReason,
+        user::{InvalidName, ROLES_MAX},
+    },
     keys::error::KeyError,
     store::{error::StoreError, revocations::Refusal},
 };
@@ -20,13 +25,67 @@ pub struct RateState {
     pub resets_in: Duration,
 }
 
+/// A value that a verb does not take; each says which one and what it takes, and never repeats it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    #[error("app: takes the name of a registered app")]
+    UnregisteredApp,
+    #[error("a role is to be added and to be removed")]
+    ContradictoryRoles,
+    #[error("a user has at most {ROLES_MAX} roles")]
+    TooManyRoles,
+    /// Together with what is kept already, where it is a change.
+    #[error(transparent)]
+    Data(#[from] InvalidData),
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    #[error(transparent)]
+    Password(#[from] InvalidPassword),
+}
+
+/// What a verb is about and cannot find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    #[error("there is no such app")]
+    App,
+    /// Or it is another user's, who must not be told apart from nobody.
+    #[error("there is no such session")]
+    Session,
+    #[error("there is no such user")]
+    User,
+}
+
+/// Why something cannot be changed as it is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    #[error("there is an app of that name already; it can be changed")]
+    AppExists,
+    #[error("the app is public: it has no secret")]
+    AppIsPublic,
+    #[error("the app default is always public")]
+    DefaultAppIsPublic,
+    #[error("the app default is always there")]
+    DefaultAppStays,
+}
+
+/// Why a password is not good enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WeakPassword {
+    #[error("a password has at least {least} characters")]
+    TooShort {
+        /// `accounts.password_min_length`.
+        least: usize,
+    },
+    #[error("the password is too easily guessed")]
+    Guessable,
+}
+
 /// Why a verb refused.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// The request is not understood; the text says what is wrong with it.
-    #[error("{0}")]
-    InvalidRequest(Cow<'static, str>),
-    /// Unknown user or wrong password: one answer.
+    #[error(transparent)]
+    Invalid(Invalid),
+    /// One answer for an unknown user and a wrong password.
     #[error("the user name or the password is wrong")]
     InvalidCredentials,
     /// No credential came with the request.
@@ -68,9 +127,10 @@ pub enum AuthError {
     /// The token lacks a role that was asked for.
     #[error("a role is missing")]
     InsufficientRole,
-    /// There is none such, or it is not yours.
-    #[error("there is no such thing")]
-    NotFound,
+    #[error(transparent)]
+    NotFound(Missing),
+    #[error(transparent)]
+    Conflict(Conflict),
     /// Somebody has that name.
     #[error("the user name is taken")]
     UsernameTaken,
@@ -80,9 +140,8 @@ pub enum AuthError {
         /// The version it has.
         version: u64,
     },
-    /// Too short or too easily guessed; the text says which.
-    #[error("{0}")]
-    WeakPassword(Cow<'static, str>),
+    #[error(transparent)]
+    WeakPassword(#[from] WeakPassword),
     /// The current password is another: not a 401, which would read as a dead token.
     #[error("the current password is wrong")]
     WrongPassword,
@@ -111,7 +170,7 @@ impl AuthError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::InvalidRequest(_) => "invalid_request",
+            Self::Invalid(_) => "invalid_request",
             Self::InvalidCredentials => "invalid_credentials",
             Self::TokenMissing => "token_missing",
             Self::TokenInvalid => "token_invalid",
@@ -126,8 +185,9 @@ impl AuthError {
             Self::SecondFactorRequired => "mfa_required",
             Self::SignupClosed => "signup_closed",
             Self::InsufficientRole => "insufficient_role",
-            Self::NotFound => "not_found",
+            Self::NotFound(_) => "not_found",
             Self::UsernameTaken => "username_taken",
+            Self::Conflict(_) => "conflict",
             Self::VersionMismatch { .. } => "version_mismatch",
             Self::WeakPassword(_) => "weak_password",
             Self::WrongPassword => "wrong_password",
@@ -160,12 +220,12 @@ impl From<Refusal> for AuthError {
 
 impl From<InvalidName> for AuthError {
     fn from(error: InvalidName) -> Self {
-        Self::InvalidRequest(Cow::Borrowed(error.0))
+        Self::Invalid(error.into())
     }
 }
 
 impl From<InvalidPassword> for AuthError {
     fn from(error: InvalidPassword) -> Self {
-        Self::InvalidRequest(Cow::Owned(error.to_string()))
+        Self::Invalid(error.into())
     }
 }

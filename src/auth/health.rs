@@ -52,7 +52,9 @@ impl Auth {
         match home {
             Ok(()) if self.stores.revoked.is_following() => Ok(Knowledge::Followed),
             Ok(()) => Ok(Knowledge::Stopgap),
-            Err(error) if error.is_away() => self.outlast(StoreError::silent()).map(|()| Knowledge::Stopgap),
+            Err(error) if error.is_away() => {
+                self.tolerate_outage(StoreError::silent()).map(|()| Knowledge::Stopgap)
+            }
             Err(_) => Err(StoreError::silent().into()),
         }
     }

@@ -19,7 +19,7 @@ use std::{
 };
 
 use self::{
-    apps::secrets::AppSecrets,
+    apps::{policies::AppPolicies, secrets::AppSecrets},
     check::{
         outage::{Silence, Unconfirmed},
         verified::VerifiedTokens,
@@ -110,6 +110,7 @@ pub struct Auth {
     hasher: PasswordHasher,
     verified: VerifiedTokens,
     app_secrets: AppSecrets,
+    app_policies: AppPolicies,
     silence: Silence,
     unconfirmed: Unconfirmed,
     refusals: Refusals,
@@ -139,6 +140,7 @@ impl Auth {
             hasher,
             verified: VerifiedTokens::new(),
             app_secrets: AppSecrets::new(),
+            app_policies: AppPolicies::new(),
             silence: Silence::default(),
             unconfirmed: Unconfirmed::default(),
             refusals: Refusals::default(),

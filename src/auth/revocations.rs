@@ -105,7 +105,7 @@ impl Auth {
             app: (app, kind),
             stage: after.map_or(Stage::Nowhere, Stage::Level),
             waiting: VecDeque::new(),
-            news: self.stores.revoked.news(),
+            news: self.stores.revoked.watch(),
             over: self.watches.over.subscribe(),
             heartbeat,
             beats: 0,

@@ -1,7 +1,9 @@
 //! `keyward app`
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{
     Context,
@@ -9,9 +11,12 @@ use super::{
     output::{self, Format, Row, relative},
 };
 use crate::{
+    answers::{self, AppKind, AppWithSecret, RemovedApp},
     auth::apps::{AddedApp, AppUpdate, NewApp},
+    config,
     domain::{
-        app::{App, AppKind, AppName, Origin},
+        app::{App, AppName, Origin},
+        app_policy::{self, Audience, PolicyChange, PolicyEdit},
         clock::Timestamp,
     },
 };
@@ -59,6 +64,7 @@ pub(super) struct Name {
 
 #[derive(Debug, Args)]
 #[group(id = "change", required = true, multiple = true)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Changes {
     /// A browser origin it is served from, in the place of those it has. May be repeated
     #[arg(long = "origin", value_name = "URL", value_parser = Origin::parse)]
@@ -72,6 +78,18 @@ pub(super) struct Changes {
     /// It can keep none: the one it has is good no more
     #[arg(long)]
     public: bool,
+    /// How long its access tokens live, where `tokens.access_ttl` is not shorter: 1s to 24h
+    #[arg(long, value_name = "DURATION", value_parser = access_ttl)]
+    access_ttl: Option<Duration>,
+    /// They live as long as `tokens.access_ttl` says
+    #[arg(long, conflicts_with = "access_ttl")]
+    no_access_ttl: bool,
+    /// Whom its access tokens are for, besides `tokens.audience`: an API that takes no others
+    #[arg(long, value_name = "NAME", value_parser = Audience::parse)]
+    audience: Option<Audience>,
+    /// They are for `tokens.audience` alone
+    #[arg(long, conflicts_with = "audience")]
+    no_audience: bool,
 }
 
 #[derive(Debug, Args)]
@@ -95,7 +113,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
         Command::Show(Name { name, format }) => {
             let found = auth.app(&name).await?;
             let none = || CliError::Refused(format!("there is no app {}", name.as_str()));
-            format.show(&found.ok_or_else(none)?.object())
+            format.show(&found.ok_or_else(none)?.answer())
         }
         Command::List { json } => output::listing(&auth.apps().await?, json),
         Command::Update(Update { name, changes, format }) => {
@@ -107,7 +125,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
         Command::Remove(Name { name, format }) => {
             let (ended, name) = (auth.remove_app(&name).await?, name.as_str());
             let sentence = format!("{name} is removed; {ended} sessions of it are ended.");
-            format.say(&json!({ "name": name, "ended": ended }), &sentence)
+            format.say(&RemovedApp { name: name.to_owned(), ended }, &sentence)
         }
     }
 }
@@ -118,29 +136,37 @@ impl Changes {
         AppUpdate {
             origins: names_origins.then_some(self.origins),
             confidential: (self.confidential || self.public).then_some(self.confidential),
+            policy: PolicyChange {
+                access_ttl: edit(self.access_ttl, self.no_access_ttl),
+                audience: edit(self.audience, self.no_audience),
+            },
         }
     }
 }
 
+fn edit<T>(taken: Option<T>, is_dropped: bool) -> PolicyEdit<T> {
+    match taken {
+        Some(value) => PolicyEdit::Take(value),
+        None if is_dropped => PolicyEdit::Drop,
+        None => PolicyEdit::Keep,
+    }
+}
+
+fn access_ttl(text: &str) -> Result<Duration, &'static str> {
+    let life = config::duration(text).and_then(app_policy::access_ttl);
+    life.ok_or("the life of an access token is whole seconds, such as 300s or 5m, up to 24h")
+}
+
 /// Says what became of an app. A secret stands alone on standard output, to be piped on.
-fn tell(AddedApp { app, secret }: &AddedApp, became: &str, format: Format) -> Result<(), CliError> {
-    let name = app.name.as_str();
-    let Some(secret) = secret else {
-        return format.say(&app.object(), &format!("{name} is {became}."));
+fn tell(added: &AddedApp, became: &str, format: Format) -> Result<(), CliError> {
+    let (name, answer) = (added.app.name.as_str(), AppWithSecret::from(added));
+    let Some(secret) = &added.secret else {
+        return format.say(&answer, &format!("{name} is {became}."));
     };
-    let mut object = app.object();
-    object["secret"] = secret.expose().into();
     if !format.is_json() {
         output::note(&format!("{name} is {became}. Its secret, shown this once:"));
     }
-    format.say(&object, secret.expose())
-}
-
-const fn kind(app: &App) -> &'static str {
-    match app.kind {
-        AppKind::Public => "public",
-        AppKind::Confidential { .. } => "confidential",
-    }
+    format.say(&answer, secret.expose())
 }
 
 impl Row for App {
@@ -150,18 +176,13 @@ impl Row for App {
         let origins: Vec<&str> = self.origins.iter().map(Origin::as_str).collect();
         vec![
             self.name.as_str().to_owned(),
-            kind(self).to_owned(),
+            AppKind::from(&self.kind).as_str().to_owned(),
             relative(self.created_at, now),
             origins.join(" "),
         ]
     }
 
-    fn object(&self) -> Value {
-        json!({
-            "name": self.name.as_str(),
-            "kind": kind(self),
-            "origins": self.origins.iter().map(Origin::as_str).collect::<Vec<_>>(),
-            "created_at": self.created_at.rfc3339(),
-        })
+    fn answer(&self) -> impl Serialize {
+        answers::App::from(self)
     }
 }

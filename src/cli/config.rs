@@ -1,7 +1,8 @@
 //! `keyward config`
 
 use clap::Args as ClapArgs;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::{
     Context,
@@ -9,7 +10,7 @@ use super::{
     output::{self, Row},
 };
 use crate::{
-    config::{EXAMPLE, Listed},
+    config::{EXAMPLE, SettingInForce},
     domain::clock::Timestamp,
 };
 
@@ -30,14 +31,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), CliError> {
     output::listing(context.settings()?.1.settings(), args.json)
 }
 
-impl Row for Listed {
+impl Row for SettingInForce {
     const COLUMNS: &'static [&'static str] = &["setting", "value", "from"];
 
     fn cells(&self, _now: Timestamp) -> Vec<String> {
         vec![self.name.clone(), self.value.to_string(), self.origin.to_string()]
     }
 
-    fn object(&self) -> Value {
+    fn answer(&self) -> impl Serialize {
         json!({ "name": self.name, "value": self.value, "from": self.origin.to_string() })
     }
 }

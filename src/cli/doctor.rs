@@ -1,7 +1,8 @@
 //! `keyward doctor`
 
 use clap::Args as ClapArgs;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::{
     Context, clock,
@@ -37,7 +38,7 @@ impl Row for Finding {
         vec![self.part.to_owned(), self.health.as_str().to_owned(), self.text.clone()]
     }
 
-    fn object(&self) -> Value {
+    fn answer(&self) -> impl Serialize {
         json!({ "part": self.part, "health": self.health.as_str(), "finding": self.text })
     }
 }

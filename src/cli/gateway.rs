@@ -8,7 +8,8 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::{
     Context,
@@ -21,7 +22,7 @@ use crate::{
     domain::{clock::Timestamp, random},
     gateway::{
         Target,
-        attacks::{Attacker, Caller, Finding, Verdict},
+        attacks::{AttackResult, Attacker, Outcome, TestUser},
         configs::{self, Addresses, Asks, GATEWAYS},
         echo,
     },
@@ -153,17 +154,17 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
 
 async fn test(context: &Context, wanted: Test) -> Result<(), CliError> {
     let gateway = Target::parse(&wanted.url)?;
-    let caller = caller(context, &wanted).await?;
+    let user = test_user(context, &wanted).await?;
     let mark = format!("{:016x}", u64::from_be_bytes(random::bytes()));
-    let attacker = Attacker::new(gateway, caller, &mark);
+    let attacker = Attacker::new(gateway, user, &mark);
     let attacker = attacker.with_expired(wanted.expired).with_forbidden(wanted.forbidden);
-    let findings = attacker.run().await?;
-    output::listing(&findings, wanted.json)?;
-    let is_open = findings.iter().any(|finding| finding.verdict == Verdict::Open);
+    let results = attacker.run().await?;
+    output::listing(&results, wanted.json)?;
+    let is_open = results.iter().any(|result| result.outcome == Outcome::Open);
     if is_open { Err(CliError::Open) } else { Ok(()) }
 }
 
-async fn caller(context: &Context, wanted: &Test) -> Result<Option<Caller>, CliError> {
+async fn test_user(context: &Context, wanted: &Test) -> Result<Option<TestUser>, CliError> {
     let keyward = if let Some(url) = &wanted.keyward {
         Target::parse(url)?
     } else {
@@ -172,24 +173,24 @@ async fn caller(context: &Context, wanted: &Test) -> Result<Option<Caller>, CliE
     };
     if let Some(username) = &wanted.username {
         let password = password::ask_for_known(username, wanted.password_stdin)?;
-        return Ok(Some(Caller::sign_in(keyward, username, &password).await?));
+        return Ok(Some(TestUser::sign_in(keyward, username, &password).await?));
     }
     if wanted.token_stdin {
         let token = password::token()?;
-        return Ok(Some(Caller::with_token(keyward, &token).await?));
+        return Ok(Some(TestUser::with_token(keyward, &token).await?));
     }
     Ok(None)
 }
 
-impl Row for Finding {
+impl Row for AttackResult {
     const COLUMNS: &'static [&'static str] = &["attack", "verdict", "seen"];
 
     fn cells(&self, _now: Timestamp) -> Vec<String> {
-        let verdict = if self.verdict == Verdict::Open { "LETS IN" } else { self.verdict.as_str() };
+        let verdict = if self.outcome == Outcome::Open { "LETS IN" } else { self.outcome.as_str() };
         vec![self.attack.clone(), verdict.to_owned(), self.seen.clone()]
     }
 
-    fn object(&self) -> Value {
-        json!({ "attack": self.attack, "verdict": self.verdict.as_str(), "seen": self.seen })
+    fn answer(&self) -> impl Serialize {
+        json!({ "attack": self.attack, "verdict": self.outcome.as_str(), "seen": self.seen })
     }
 }

@@ -1,7 +1,8 @@
 //! `keyward key`
 
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::{
     Context, clock,
@@ -9,6 +10,7 @@ use super::{
     output::{self, Format, Row, relative},
 };
 use crate::{
+    answers::{Key, SealingKey},
     app,
     domain::{clock::Timestamp, ids::InvalidId},
     keys::{operate::KeyInfo, schedule::Retirement, sealing::SealingKeyInfo},
@@ -77,12 +79,12 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
         Command::Rotate { sealing: true, format } => {
             let key = keys()?.sealer().rotate()?;
             let seals = relative(key.seals_from, clock().now());
-            format.say(&key.object(), &format!("{} is made; it seals {seals}.", key.id))
+            format.say(&key.answer(), &format!("{} is made; it seals {seals}.", key.id))
         }
         Command::Rotate { sealing: false, format } => {
             let key = keys()?.rotate()?;
             let signs = relative(key.signs_from, clock().now());
-            format.say(&key.object(), &format!("{} is made; it signs {signs}.", key.kid))
+            format.say(&key.answer(), &format!("{} is made; it signs {signs}.", key.kid))
         }
         Command::Retire { kid, compromised, sealing: true, format } => {
             let id =
@@ -126,15 +128,8 @@ impl Row for KeyInfo {
         ]
     }
 
-    fn object(&self) -> Value {
-        json!({
-            "kid": self.kid,
-            "alg": self.algorithm.as_str(),
-            "state": self.state.as_str(),
-            "created_at": self.born.rfc3339(),
-            "signs_from": self.signs_from.rfc3339(),
-            "ends_at": self.ends.map(Timestamp::rfc3339),
-        })
+    fn answer(&self) -> impl Serialize {
+        Key::from(self)
     }
 }
 
@@ -150,12 +145,7 @@ impl Row for SealingKeyInfo {
         ]
     }
 
-    fn object(&self) -> Value {
-        json!({
-            "id": self.id.to_string(),
-            "state": self.state.as_str(),
-            "created_at": self.born.rfc3339(),
-            "seals_from": self.seals_from.rfc3339(),
-        })
+    fn answer(&self) -> impl Serialize {
+        SealingKey::from(self)
     }
 }

@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 use self::error::CliError;
 use crate::{
     app::Keyward,
-    config::{Listing, Settings},
+    config::{Settings, SettingsInForce},
     domain::clock::{Clock, SystemClock},
 };
 
@@ -114,7 +114,7 @@ struct Context {
 }
 
 impl Context {
-    fn settings(&self) -> Result<(Settings, Listing), CliError> {
+    fn settings(&self) -> Result<(Settings, SettingsInForce), CliError> {
         Ok(Settings::load(self.config_file.as_deref().map(Path::new))?)
     }
 

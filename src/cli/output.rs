@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
 use indicatif::ProgressBar;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{clock, error::CliError};
@@ -18,8 +19,8 @@ pub(super) trait Row {
     /// The columns, for people.
     fn cells(&self, now: Timestamp) -> Vec<String>;
 
-    /// The whole, with the API's names.
-    fn object(&self) -> Value;
+    /// The whole, for programs.
+    fn answer(&self) -> impl Serialize;
 }
 
 /// Shows a listing.
@@ -47,7 +48,7 @@ impl Listing {
         }
         let is_first = !std::mem::replace(&mut self.is_begun, true);
         if self.json {
-            let objects: Vec<String> = rows.iter().map(|row| row.object().to_string()).collect();
+            let objects: Vec<String> = rows.iter().map(|row| value(&row.answer()).to_string()).collect();
             return text(&format!("{}{}", if is_first { "[" } else { "," }, objects.join(",")));
         }
         table(rows, is_first)
@@ -81,8 +82,8 @@ pub(super) struct Format {
 
 impl Format {
     /// Says it: in a sentence for people, as an object for programs.
-    pub(super) fn say(self, object: &Value, sentence: &str) -> Result<(), CliError> {
-        if self.json { line(&object.to_string()) } else { line(sentence) }
+    pub(super) fn say(self, answer: &impl Serialize, sentence: &str) -> Result<(), CliError> {
+        if self.json { line(&value(answer).to_string()) } else { line(sentence) }
     }
 
     /// Whether it is for a program.
@@ -91,11 +92,18 @@ impl Format {
     }
 
     /// Shows one thing: each of its members on a line of its own, or the object.
-    pub(super) fn show(self, object: &Value) -> Result<(), CliError> {
-        let members = object.as_object().into_iter().flatten();
+    pub(super) fn show(self, answer: &impl Serialize) -> Result<(), CliError> {
+        let answer = value(answer);
+        let members = answer.as_object().into_iter().flatten();
         let rows: Vec<Vec<String>> = members.map(|(name, value)| vec![name.clone(), shown(value)]).collect();
-        self.say(object, &aligned(&rows))
+        self.say(&answer, &aligned(&rows))
     }
+}
+
+/// Its members are in the order of their names.
+fn value(answer: &impl Serialize) -> Value {
+    // Texts, numbers and lists always serialise.
+    serde_json::to_value(answer).unwrap_or_default()
 }
 
 /// A value as people read it.

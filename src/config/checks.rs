@@ -2,14 +2,15 @@
 
 use super::{
     error::ConfigError,
-    layers::{Layers, Origin},
+    layers::Layers,
+    origin::SettingOrigin,
     settings::{Database, Settings},
 };
 
 /// Refuses what cannot work together.
 pub(super) fn together(settings: &Settings, layers: &Layers) -> Result<(), ConfigError> {
     let conflict = |setting: &str, what: &str| {
-        let origin = layers.find(setting).map_or(Origin::Default, |entry| entry.origin.clone());
+        let origin = layers.find(setting).map_or(SettingOrigin::Default, |entry| entry.origin.clone());
         Err(ConfigError::Conflict { origin, what: what.to_owned() })
     };
     let text = |name| layers.find(name).and_then(|entry| entry.value.as_str()).unwrap_or_default();

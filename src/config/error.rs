@@ -3,24 +3,18 @@
 
 use std::path::PathBuf;
 
-use super::layers::Origin;
+use super::origin::SettingOrigin;
 
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The settings file cannot be read.
     #[error("{}: the settings file cannot be read: {source}", path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: std::io::Error },
     /// The settings file is not TOML.
     #[error("{origin}, line {line}: {what}")]
     Syntax {
-        /// Which file.
-        origin: Origin,
+        origin: SettingOrigin,
         /// Counted from 1.
         line: usize,
         /// What the parser said, without the line's text.
@@ -29,8 +23,7 @@ pub enum ConfigError {
     /// There is no such setting.
     #[error("{origin}: unknown setting {name}; the nearest is {nearest}")]
     Unknown {
-        /// Where it stands.
-        origin: Origin,
+        origin: SettingOrigin,
         /// As it was written.
         name: String,
         /// The known one that is most alike.
@@ -40,10 +33,8 @@ pub enum ConfigError {
     #[error("{origin}: {name} wants {wanted}, got {got}")]
     Invalid {
         /// Where the value comes from.
-        origin: Origin,
-        /// The setting.
+        origin: SettingOrigin,
         name: String,
-        /// What it takes.
         wanted: String,
         /// The value, or only its kind where it could be a secret.
         got: String,
@@ -52,7 +43,7 @@ pub enum ConfigError {
     #[error("{origin}: {what}")]
     Conflict {
         /// Where the setting that causes it comes from.
-        origin: Origin,
+        origin: SettingOrigin,
         /// What is wrong, and what to do.
         what: String,
     },

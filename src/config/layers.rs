@@ -1,14 +1,11 @@
 //! The layers of settings, laid over each other by name: each setting's value and where it came from.
 //! What a value means is not known here, only its kind, which is that of the default.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::error::ConfigError;
+use super::{error::ConfigError, origin::SettingOrigin};
 
 /// Every setting with its default: the manual.
 pub const EXAMPLE: &str = include_str!("keyward.example.toml");
@@ -16,38 +13,17 @@ pub const EXAMPLE: &str = include_str!("keyward.example.toml");
 /// What every setting's variable begins with.
 const PREFIX: &str = "KEYWARD_";
 
-/// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// Compiled in.
-    Default,
-    /// A settings file.
-    File(PathBuf),
-    /// An environment variable.
-    Variable(String),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::File(path) => path.display().fmt(f),
-            Self::Variable(name) => f.write_str(name),
-        }
-    }
-}
-
-/// A setting as the layers hold it.
+/// A setting as the layers hold it, whatever its value means.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct RawSetting {
     pub(super) name: String,
     pub(super) value: Value,
-    pub(super) origin: Origin,
+    pub(super) origin: SettingOrigin,
 }
 
-impl Entry {
+impl RawSetting {
     /// Takes a value of the default's kind, so that the kind stays what the default made it.
-    fn replace(&mut self, value: Value, origin: &Origin) -> Result<(), ConfigError> {
+    fn replace(&mut self, value: Value, origin: &SettingOrigin) -> Result<(), ConfigError> {
         self.value = match (&self.value, value) {
             // A duration of nothing needs no unit, and so no quotes.
             (Value::String(_), Value::Integer(0)) => Value::String("0".to_owned()),
@@ -58,7 +34,7 @@ impl Entry {
         Ok(())
     }
 
-    fn replace_with_text(&mut self, text: &str, origin: Origin) -> Result<(), ConfigError> {
+    fn replace_with_text(&mut self, text: &str, origin: SettingOrigin) -> Result<(), ConfigError> {
         let wrong = || self.invalid(&origin, kind(&self.value), &format!("{text:?}"));
         self.value = match &self.value {
             Value::Integer(_) => Value::Integer(text.trim().parse().map_err(|_| wrong())?),
@@ -70,7 +46,12 @@ impl Entry {
         Ok(())
     }
 
-    pub(super) fn invalid(&self, origin: &Origin, wanted: impl Into<String>, got: &str) -> ConfigError {
+    pub(super) fn invalid(
+        &self,
+        origin: &SettingOrigin,
+        wanted: impl Into<String>,
+        got: &str,
+    ) -> ConfigError {
         ConfigError::Invalid {
             origin: origin.clone(),
             name: self.name.clone(),
@@ -83,7 +64,7 @@ impl Entry {
 /// All settings, in the manual's order.
 #[derive(Debug, Clone)]
 pub(super) struct Layers {
-    entries: Vec<Entry>,
+    entries: Vec<RawSetting>,
     /// Where paths in the settings file begin.
     file_folder: PathBuf,
 }
@@ -91,14 +72,14 @@ pub(super) struct Layers {
 impl Layers {
     /// The lowest layer, which decides what settings there are.
     pub(super) fn defaults() -> Result<Self, ConfigError> {
-        let entries = settings_in(EXAMPLE, &Origin::Default)?;
-        let entry = |(name, value)| Entry { name, value, origin: Origin::Default };
+        let entries = settings_in(EXAMPLE, &SettingOrigin::Default)?;
+        let entry = |(name, value)| RawSetting { name, value, origin: SettingOrigin::Default };
         Ok(Self { entries: entries.into_iter().map(entry).collect(), file_folder: PathBuf::new() })
     }
 
     /// Lays a settings file over what is there.
     pub(super) fn lay_file(&mut self, path: PathBuf, text: &str) -> Result<(), ConfigError> {
-        let origin = Origin::File(path);
+        let origin = SettingOrigin::File(path);
         for (name, value) in settings_in(text, &origin)? {
             match self.entries.iter_mut().find(|entry| entry.name == name) {
                 Some(entry) => entry.replace(value, &origin)?,
@@ -122,7 +103,7 @@ impl Layers {
         for (variable, text) in ours {
             match self.entries.iter().find(|entry| variable_of(&entry.name) == *variable) {
                 Some(entry) => self.lay_variable(variable, &entry.name.clone(), text)?,
-                None => return Err(self.unknown(&Origin::Variable(variable.clone()), variable)),
+                None => return Err(self.unknown(&SettingOrigin::Variable(variable.clone()), variable)),
             }
         }
         Ok(())
@@ -130,7 +111,7 @@ impl Layers {
 
     fn lay_variable(&mut self, variable: &str, setting: &str, text: &str) -> Result<(), ConfigError> {
         match self.entries.iter_mut().find(|entry| entry.name == setting) {
-            Some(entry) => entry.replace_with_text(text, Origin::Variable(variable.to_owned())),
+            Some(entry) => entry.replace_with_text(text, SettingOrigin::Variable(variable.to_owned())),
             None => Ok(()),
         }
     }
@@ -141,25 +122,25 @@ impl Layers {
     }
 
     /// What a path stands for, by where it was set.
-    pub(super) fn resolved(&self, entry: &Entry, path: &str) -> PathBuf {
+    pub(super) fn resolved(&self, entry: &RawSetting, path: &str) -> PathBuf {
         match entry.origin {
-            Origin::File(_) => self.file_folder.join(path),
-            Origin::Default | Origin::Variable(_) => PathBuf::from(path),
+            SettingOrigin::File(_) => self.file_folder.join(path),
+            SettingOrigin::Default | SettingOrigin::Variable(_) => PathBuf::from(path),
         }
     }
 
     /// A setting of the manual.
-    pub(super) fn find(&self, name: &str) -> Option<&Entry> {
+    pub(super) fn find(&self, name: &str) -> Option<&RawSetting> {
         self.entries.iter().find(|entry| entry.name == name)
     }
 
-    pub(super) fn into_entries(self) -> Vec<Entry> {
+    pub(super) fn into_entries(self) -> Vec<RawSetting> {
         self.entries
     }
 
-    pub(super) fn unknown(&self, origin: &Origin, written: &str) -> ConfigError {
-        let as_written = |entry: &Entry| match origin {
-            Origin::Variable(_) => variable_of(&entry.name),
+    pub(super) fn unknown(&self, origin: &SettingOrigin, written: &str) -> ConfigError {
+        let as_written = |entry: &RawSetting| match origin {
+            SettingOrigin::Variable(_) => variable_of(&entry.name),
             _ => entry.name.clone(),
         };
         let likeness = |known: &String| {
@@ -175,7 +156,7 @@ impl Layers {
 }
 
 /// `section.name` and value of all that stands in a TOML text.
-fn settings_in(text: &str, origin: &Origin) -> Result<Vec<(String, Value)>, ConfigError> {
+fn settings_in(text: &str, origin: &SettingOrigin) -> Result<Vec<(String, Value)>, ConfigError> {
     let table: Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
         origin: origin.clone(),
         line: 1 + error.span().map_or(0, |span| text[..span.start].matches('\n').count()),

@@ -5,30 +5,31 @@ use std::path::Path;
 use toml::Value;
 
 use super::{
-    layers::{Layers, Origin},
+    layers::Layers,
+    origin::SettingOrigin,
     settings::{Database, Settings},
     values::{mask_url, split_urls},
 };
 
 /// A setting in force.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Listed {
+pub struct SettingInForce {
     /// `section.name`.
     pub name: String,
     /// Its value; a password in it is masked. Where the default depends on other settings or on the
     /// machine, what that came to.
     pub value: Value,
     /// Where it came from.
-    pub origin: Origin,
+    pub origin: SettingOrigin,
 }
 
 /// Every setting in force.
 #[derive(Debug, Clone)]
-pub struct Listing(Vec<Listed>);
+pub struct SettingsInForce(Vec<SettingInForce>);
 
-impl Listing {
+impl SettingsInForce {
     pub(super) fn new(layers: Layers, settings: &Settings) -> Self {
-        let listed = layers.into_entries().into_iter().map(|entry| Listed {
+        let listed = layers.into_entries().into_iter().map(|entry| SettingInForce {
             value: came_to(&entry.name, &entry.value, settings)
                 .unwrap_or_else(|| shown(&entry.name, &entry.value)),
             name: entry.name,
@@ -39,14 +40,17 @@ impl Listing {
 
     /// In the manual's order.
     #[must_use]
-    pub fn settings(&self) -> &[Listed] {
+    pub fn settings(&self) -> &[SettingInForce] {
         &self.0
     }
 
     /// Where a setting came from, for messages about what it led to.
     #[must_use]
-    pub fn origin(&self, name: &str) -> &Origin {
-        self.0.iter().find(|listed| listed.name == name).map_or(&Origin::Default, |listed| &listed.origin)
+    pub fn origin(&self, name: &str) -> &SettingOrigin {
+        self.0
+            .iter()
+            .find(|listed| listed.name == name)
+            .map_or(&SettingOrigin::Default, |listed| &listed.origin)
     }
 }
 

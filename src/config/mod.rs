@@ -5,6 +5,7 @@ mod checks;
 mod error;
 mod layers;
 mod listing;
+mod origin;
 mod public_url;
 mod read;
 mod reader;
@@ -16,13 +17,15 @@ use std::path::{Path, PathBuf};
 use layers::Layers;
 
 pub use error::ConfigError;
-pub use layers::{EXAMPLE, Origin};
-pub use listing::{Listed, Listing};
+pub use layers::EXAMPLE;
+pub use listing::{SettingInForce, SettingsInForce};
+pub use origin::SettingOrigin;
 pub use public_url::PublicUrl;
 pub use settings::{
     Accounts, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode, RefreshKeys,
     Server, Settings, Signup, Storage, Tokens,
 };
+pub use values::duration;
 
 /// The settings file that is read when none is named.
 const FILE: &str = "keyward.toml";
@@ -64,12 +67,12 @@ impl Sources {
 
 impl Settings {
     /// Reads the settings of this process, and what to show of them.
-    pub fn load(config_file: Option<&Path>) -> Result<(Self, Listing), ConfigError> {
+    pub fn load(config_file: Option<&Path>) -> Result<(Self, SettingsInForce), ConfigError> {
         Self::load_from(&Sources::of_process(config_file))
     }
 
     /// Reads the settings from `sources` alone.
-    pub fn load_from(sources: &Sources) -> Result<(Self, Listing), ConfigError> {
+    pub fn load_from(sources: &Sources) -> Result<(Self, SettingsInForce), ConfigError> {
         let mut layers = Layers::defaults()?;
         if let Some((path, text)) = sources.read_file()? {
             layers.lay_file(path, &text)?;
@@ -80,7 +83,7 @@ impl Settings {
         layers.lay_environment(&sources.environment)?;
         let settings = Self::read(&layers)?;
         checks::together(&settings, &layers)?;
-        let listing = Listing::new(layers, &settings);
+        let listing = SettingsInForce::new(layers, &settings);
         Ok((settings, listing))
     }
 }

@@ -29,7 +29,6 @@ impl PublicUrl {
         }
     }
 
-    /// The address.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

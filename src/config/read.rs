@@ -90,7 +90,7 @@ fn database(url: &str, tls_ca: Option<PathBuf>, resolve: impl FnOnce(&str) -> Pa
     }
     let path = url.strip_prefix("sqlite:")?;
     let path = path.strip_prefix("//").unwrap_or(path);
-    // No parameters, and no ":memory:": what a restart forgets is no home of accounts.
+    // No parameters, and no ":memory:": accounts must outlive a restart.
     let is_file = !path.is_empty() && !path.contains([':', '?']);
     is_file.then(|| Database::Sqlite(resolve(path)))
 }

@@ -8,8 +8,10 @@ use std::{
 
 use super::{
     error::ConfigError,
-    layers::{Entry, Layers},
-    listing, values,
+    layers::{Layers, RawSetting},
+    listing,
+    origin::SettingOrigin,
+    values,
 };
 
 impl Layers {
@@ -109,8 +111,8 @@ impl Layers {
         parsed.ok_or_else(|| rejected(entry, wanted))
     }
 
-    pub(super) fn entry(&self, name: &str) -> Result<&Entry, ConfigError> {
-        self.find(name).ok_or_else(|| self.unknown(&super::Origin::Default, name))
+    pub(super) fn entry(&self, name: &str) -> Result<&RawSetting, ConfigError> {
+        self.find(name).ok_or_else(|| self.unknown(&SettingOrigin::Default, name))
     }
 }
 
@@ -118,6 +120,6 @@ fn whole_seconds(text: &str) -> Option<Duration> {
     values::duration(text).filter(|duration| duration.subsec_nanos() == 0 && !duration.is_zero())
 }
 
-fn rejected(entry: &Entry, wanted: &str) -> ConfigError {
+fn rejected(entry: &RawSetting, wanted: &str) -> ConfigError {
     entry.invalid(&entry.origin, wanted, &listing::shown(&entry.name, &entry.value).to_string())
 }

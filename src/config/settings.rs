@@ -8,7 +8,6 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{public_url::PublicUrl, values::mask_url};
 use crate::domain::{algorithm::Algorithm, limits::Lifetimes, rotation::ReusePolicy};
 
-/// All settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Listeners and what is in front of them.
@@ -19,26 +18,21 @@ pub struct Settings {
     pub tokens: Tokens,
     /// How much is let through.
     pub rate_limit: RateLimit,
-    /// The password hasher.
+    /// How many passwords are hashed at once.
     pub login: Login,
-    /// Signing keys.
     pub keys: Keys,
     /// Who may have an account.
     pub accounts: Accounts,
     /// What happens while Redis is away.
     pub outage: Outage,
-    /// What is logged.
     pub log: Log,
 }
 
 /// `[server]`
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// The public listener.
     pub listen: SocketAddr,
-    /// Health and metrics.
     pub management_listen: SocketAddr,
-    /// The check alone.
     pub check_listen: Option<SocketAddr>,
     /// The check by gRPC.
     pub ext_authz_listen: Option<SocketAddr>,
@@ -66,18 +60,16 @@ impl Server {
 pub struct Storage {
     /// The folder of the embedded database.
     pub data_dir: PathBuf,
-    /// The home of accounts and apps.
+    /// The back end of accounts and apps.
     pub database: Database,
-    /// The home of sessions and revocations; `None` = embedded.
+    /// The back end of sessions and revocations; `None` = embedded.
     pub redis: Option<Redis>,
 }
 
-/// A home of accounts.
+/// The back end of accounts.
 #[derive(Debug, Clone)]
 pub enum Database {
-    /// A file.
     Sqlite(PathBuf),
-    /// A server.
     Postgres {
         /// With a password in it, likely.
         url: SecretString,
@@ -126,7 +118,6 @@ impl Redis {
 /// What the Redis URLs lead to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedisMode {
-    /// One server.
     Single,
     /// Sentinels that know the master by this name.
     Sentinel(String),
@@ -139,7 +130,6 @@ pub enum RedisMode {
 pub enum RefreshKeys {
     /// Its SHA-256.
     Hashed,
-    /// Itself.
     Plain,
 }
 
@@ -161,15 +151,12 @@ pub struct Tokens {
 pub struct RateLimit {
     /// Checks of one session in one window.
     pub session_requests: u32,
-    /// Its length.
     pub session_window: Duration,
     /// Failed logins of one account from one address in one window.
     pub login_failures: u32,
-    /// Its length.
     pub login_window: Duration,
     /// New accounts from one client address in one window.
     pub signups: u32,
-    /// Its length.
     pub signup_window: Duration,
 }
 
@@ -185,7 +172,6 @@ pub struct Login {
 /// `[keys]`
 #[derive(Debug, Clone)]
 pub struct Keys {
-    /// Their folder.
     pub dir: PathBuf,
 }
 
@@ -203,9 +189,7 @@ pub struct Accounts {
 /// Who may make an account over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signup {
-    /// Nobody.
     Closed,
-    /// Anybody.
     Open,
 }
 
@@ -228,7 +212,6 @@ pub struct Log {
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
     Text,
     /// One object a line.
     Json,

@@ -9,7 +9,8 @@ use ipnet::IpNet;
 const LONGEST: Duration = Duration::from_hours(3650 * 24);
 
 /// Reads `500ms`, `60s`, `15m`, `12h`, `7d`, `2w` or `0`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }

@@ -1,7 +1,12 @@
 //! An app that uses this server: a name, the browser origins it is served from, and for a
 //! confidential one (RFC 6749 section 2.1) a secret of which only the hash is kept.
 
-use super::{clock::Timestamp, sign_in::SecondFactor, user::InvalidName};
+use super::{
+    app_policy::{AppPolicy, PolicyChange},
+    clock::Timestamp,
+    sign_in::SecondFactor,
+    user::InvalidName,
+};
 
 /// An app's name: 1 to 64 of `a-z 0-9 - _ .`, beginning with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,6 +97,7 @@ pub struct App {
     pub kind: AppKind,
     /// The browser origins it is served from.
     pub origins: Vec<Origin>,
+    pub policy: AppPolicy,
     /// When it was registered.
     pub created_at: Timestamp,
 }
@@ -105,9 +111,10 @@ impl App {
 }
 
 /// What becomes of an app's secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SecretChange {
     /// It stays as it is.
+    #[default]
     Keep,
     /// It is gone: the app is public.
     Take,
@@ -118,12 +125,12 @@ pub enum SecretChange {
 }
 
 /// What becomes of an app.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct AppChange {
     /// In the place of its origins; `None` = they stay.
     pub origins: Option<Vec<Origin>>,
-    /// And of its secret.
     pub secret: SecretChange,
+    pub policy: PolicyChange,
 }
 
 impl SecretChange {

@@ -11,7 +11,7 @@ const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// Visible ASCII, whatever the names hold; empty where there is nothing to tell. Clones share the text.
 #[derive(Debug, Clone, Default)]
 pub struct Identity {
-    /// The `sub`.
+    /// The `sub`: a user's id, or `app:` and an app's name.
     pub user: Bytes,
     /// The name at the time of sign-in.
     pub username: Bytes,
@@ -27,10 +27,10 @@ impl Identity {
     /// What claims say of who holds them.
     #[must_use]
     pub fn of(claims: &AccessClaims) -> Self {
-        let AccessClaims { user, username, session, app, roles, .. } = claims;
+        let AccessClaims { principal, username, session, app, roles, .. } = claims;
         let username = utf8_percent_encode(username, ENCODED).to_string();
         let roles: Vec<&str> = roles.iter().map(super::user::Role::as_str).collect();
-        let parts = [&user.to_string(), &username, &session.to_string(), app.as_str(), &roles.join(",")];
+        let parts = [&principal.to_string(), &username, &session.to_string(), app.as_str(), &roles.join(",")];
         let mut text = Bytes::from(parts.concat());
         let [user, username, session, app, roles] = parts.map(|part| text.split_to(part.len()));
         Self { user, username, session, app, roles }

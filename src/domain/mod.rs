@@ -3,6 +3,7 @@
 
 pub mod algorithm;
 pub mod app;
+pub mod app_policy;
 pub mod app_session;
 pub mod app_session_data;
 pub mod claims;

@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// A gateway that is known here.
 #[derive(Debug)]
 pub struct Gateway {
-    /// Its name.
     pub name: &'static str,
     /// The listener that it asks.
     pub asks: Asks,
@@ -22,7 +21,6 @@ pub enum Asks {
     ExtAuthz,
 }
 
-/// All of them.
 pub const GATEWAYS: [Gateway; 6] = [
     Gateway {
         name: "caddy",
@@ -69,7 +67,6 @@ pub struct Addresses<'a> {
     pub check: (&'a str, u16),
     /// The app behind the gateway.
     pub app: (&'a str, u16),
-    /// The gateway itself.
     pub listen: (&'a str, u16),
 }
 
@@ -99,14 +96,15 @@ impl Addresses<'_> {
         let all = defaults.all().into_iter().zip(self.all());
         let mut text = text.to_owned();
         let mut actual = Vec::new();
-        for (number, (default, wanted)) in all.enumerate() {
-            for (form, (default, wanted)) in spelled(default).into_iter().zip(spelled(wanted)).enumerate() {
+        for (number, (default, expected)) in all.enumerate() {
+            for (form, (default, expected)) in spelled(default).into_iter().zip(spelled(expected)).enumerate()
+            {
                 let mark = format!("\u{0}{number}{form}");
                 text = text.replace(&default, &mark);
-                actual.push((mark, wanted));
+                actual.push((mark, expected));
             }
         }
-        actual.into_iter().fold(text, |text, (mark, wanted)| text.replace(&mark, &wanted))
+        actual.into_iter().fold(text, |text, (mark, expected)| text.replace(&mark, &expected))
     }
 
     const fn all(&self) -> [(&str, u16); 3] {

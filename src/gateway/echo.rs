@@ -23,8 +23,8 @@ use tokio::{
 };
 
 use super::{
+    echo_report::{EchoReport, MARK, Sum},
     error::GatewayError,
-    told::{MARK, Sum, Told},
     websocket,
 };
 
@@ -60,7 +60,7 @@ async fn answer(State(probes): State<Probes>, mut request: Request) -> Response 
             handshake
         }
         _ => match sum(body).await {
-            Ok(sum) => Json(tell(&parts, sum, &probes)).into_response(),
+            Ok(sum) => Json(report(&parts, sum, &probes)).into_response(),
             Err(error) => (StatusCode::BAD_REQUEST, format!("the body: {error}\n")).into_response(),
         },
     };
@@ -92,8 +92,8 @@ async fn converse(
         let Some(length) = websocket::rest_of_client_frame(head) else { return Ok(()) };
         let mut rest = vec![0; length];
         stream.read_exact(&mut rest).await?;
-        let told = tell(parts, Sum::of(&websocket::unmasked(&rest)), probes);
-        let text = serde_json::to_string(&told).map_err(io::Error::other)?;
+        let report = report(parts, Sum::of(&websocket::unmasked(&rest)), probes);
+        let text = serde_json::to_string(&report).map_err(io::Error::other)?;
         stream.write_all(&websocket::from_server(&text)?).await?;
         stream.flush().await?;
     }
@@ -109,10 +109,10 @@ async fn sum(mut body: Body) -> Result<(u64, String), axum::Error> {
     Ok(sum.finish())
 }
 
-fn tell(parts: &Parts, (bytes, sha256): (u64, String), probes: &Probes) -> Told {
+fn report(parts: &Parts, (bytes, sha256): (u64, String), probes: &Probes) -> EchoReport {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let version = if parts.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" };
-    Told {
+    EchoReport {
         method: parts.method.to_string(),
         target: parts.uri.to_string(),
         version: version.to_owned(),

@@ -1,14 +1,12 @@
-//! Why a gateway could not be tested at all. What is wrong with the gateway itself is a finding.
+//! Why a gateway could not be tested at all. What is wrong with the gateway itself is a result.
 
 use std::io;
 
 /// What stood in the way.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// Not an address.
     #[error("{0:?} is no address: http:// or https://, a host, perhaps a port and a path")]
     Url(String),
-    /// Nobody answers there.
     #[error("{0} does not answer")]
     Away(String, #[source] io::Error),
     /// No authority to trust is known here.

@@ -3,12 +3,12 @@
 
 pub mod attacks;
 pub mod configs;
+mod connection;
 pub mod echo;
+mod echo_report;
 mod error;
 mod request;
 mod target;
-mod told;
 mod websocket;
-mod wire;
 
 pub use self::{error::GatewayError, target::Target};

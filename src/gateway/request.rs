@@ -3,7 +3,6 @@
 /// A request in the making.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The method.
     pub method: &'static str,
     /// The path and query, below the path of the gateway's address.
     pub target: String,
@@ -35,7 +34,6 @@ impl Request {
         self
     }
 
-    /// With a token.
     pub fn bearer(self, token: &str) -> Self {
         self.line(format!("Authorization: Bearer {token}"))
     }
@@ -73,7 +71,6 @@ impl Request {
         self
     }
 
-    /// What goes out.
     pub fn bytes(&self, authority: &str, base: &str) -> Vec<u8> {
         // A target that is not a path stands as it is: `*`, or a whole address.
         let base = if self.target.starts_with('/') { base } else { "" };

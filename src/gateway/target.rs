@@ -7,9 +7,9 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
 use super::{
+    connection::{Answer, Connection},
     error::GatewayError,
     request::Request,
-    wire::{Answer, Wire},
 };
 
 /// How long an answer may take. Longer than any gateway here waits for the check.
@@ -63,14 +63,13 @@ impl Target {
         self.base.is_empty()
     }
 
-    /// A new connection.
-    pub(super) async fn connect(&self) -> io::Result<Wire> {
+    pub(super) async fn connect(&self) -> io::Result<Connection> {
         in_time(async {
             let plain = TcpStream::connect((self.host.as_str(), self.port)).await?;
             plain.set_nodelay(true)?;
-            let Some(tls) = &self.tls else { return Ok(Wire::new(plain)) };
+            let Some(tls) = &self.tls else { return Ok(Connection::new(plain)) };
             let name = ServerName::try_from(self.host.clone()).map_err(io::Error::other)?;
-            Ok(Wire::new(tls.connect(name, plain).await?))
+            Ok(Connection::new(tls.connect(name, plain).await?))
         })
         .await
     }
@@ -81,8 +80,8 @@ impl Target {
     }
 
     /// Asks on a connection that is there.
-    pub(super) async fn ask_on(&self, wire: &mut Wire, request: &Request) -> io::Result<Answer> {
-        in_time(wire.exchange(&self.bytes(request), request.method == "HEAD")).await
+    pub(super) async fn ask_on(&self, connection: &mut Connection, request: &Request) -> io::Result<Answer> {
+        in_time(connection.exchange(&self.bytes(request), request.method == "HEAD")).await
     }
 
     /// A request as it goes out there.

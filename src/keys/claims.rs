@@ -8,7 +8,14 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
 use super::error::TokenError;
-use crate::domain::{app::AppName, claims::AccessClaims, clock::Timestamp, limits::CLOCK_SKEW, user::Role};
+use crate::domain::{
+    app::AppName,
+    app_policy::Audience,
+    claims::{AccessClaims, Principal},
+    clock::Timestamp,
+    limits::CLOCK_SKEW,
+    user::Role,
+};
 
 /// How far another node's clock may be ahead. It eases `iat` and `nbf` alone: `exp` has no leeway.
 pub const SKEW: Duration = CLOCK_SKEW;
@@ -32,7 +39,7 @@ pub struct Expected {
 struct Wire<'a> {
     iss: &'a str,
     sub: String,
-    aud: &'a str,
+    aud: Audiences<'a>,
     exp: i64,
     iat: i64,
     jti: String,
@@ -42,7 +49,26 @@ struct Wire<'a> {
     roles: Vec<&'a str>,
     #[serde(skip_serializing_if = "is_zero")]
     roles_at: i64,
+    #[serde(skip_serializing_if = "str::is_empty")]
     preferred_username: &'a str,
+}
+
+/// A text, or a list where there are two (RFC 7519 section 4.1.3).
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Audiences<'a> {
+    One(&'a str),
+    Two([&'a str; 2]),
+}
+
+impl<'a> Audiences<'a> {
+    #[must_use]
+    pub fn of(ours: &'a str, besides: Option<&'a Audience>) -> Self {
+        match besides.map(Audience::as_str).filter(|besides| *besides != ours) {
+            Some(besides) => Self::Two([ours, besides]),
+            None => Self::One(ours),
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
@@ -55,8 +81,8 @@ const fn is_zero(secs: &i64) -> bool {
 pub fn write(claims: &AccessClaims, expected: &Expected) -> String {
     let wire = Wire {
         iss: &expected.issuer,
-        sub: claims.user.to_string(),
-        aud: &expected.audience,
+        sub: claims.principal.to_string(),
+        aud: Audiences::of(&expected.audience, claims.audience.as_ref()),
         exp: claims.expires_at.secs(),
         iat: claims.issued_at.secs(),
         jti: claims.id.to_string(),
@@ -77,7 +103,7 @@ pub fn write(claims: &AccessClaims, expected: &Expected) -> String {
 /// [`TokenError::Expired`] only where everything else is right.
 pub fn read(payload: &[u8], expected: &Expected, now: Timestamp) -> Result<AccessClaims, TokenError> {
     let Unique(members) = serde_json::from_slice(payload).map_err(|_| TokenError::Invalid)?;
-    let claims = claims(&members).ok_or(TokenError::Invalid)?;
+    let claims = claims(&members, expected).ok_or(TokenError::Invalid)?;
     if !is_for_us(&members, expected) || !dates_make_sense(&members, &claims, expected, now) {
         return Err(TokenError::Invalid);
     }
@@ -88,21 +114,37 @@ pub fn read(payload: &[u8], expected: &Expected, now: Timestamp) -> Result<Acces
     Ok(claims)
 }
 
-fn claims(members: &Map<String, Value>) -> Option<AccessClaims> {
+fn claims(members: &Map<String, Value>, expected: &Expected) -> Option<AccessClaims> {
     let text = |name| members.get(name).and_then(Value::as_str);
     let roles = members.get("roles")?.as_array()?.iter();
+    let app = AppName::parse(text("client_id")?).ok()?;
+    let principal = Principal::parse(text("sub")?)?;
+    let username = match &principal {
+        Principal::User(_) => text("preferred_username").filter(|name| !name.is_empty())?,
+        // It acts by its own token alone, and under no other name.
+        Principal::App(name) if *name == app && !members.contains_key("preferred_username") => "",
+        Principal::App(_) => return None,
+    };
     Some(AccessClaims {
         id: text("jti")?.parse().ok()?,
-        user: text("sub")?.parse().ok()?,
-        username: text("preferred_username").filter(|name| !name.is_empty())?.to_owned(),
+        username: username.to_owned(),
+        principal,
         session: text("sid")?.parse().ok()?,
         generation: members.get("gen")?.as_u64()?.try_into().ok()?,
-        app: AppName::parse(text("client_id")?).ok()?,
+        app,
+        audience: beside(members.get("aud"), expected),
         roles: roles.map(|role| Role::parse(role.as_str()?).ok()).collect::<Option<_>>()?,
         roles_at: members.get("roles_at").map_or(Some(Timestamp::from_secs(0)), date)?,
         issued_at: date(members.get("iat")?)?,
         expires_at: date(members.get("exp")?)?,
     })
+}
+
+/// The one audience beside ours, if it is one that an app can be given.
+fn beside(audience: Option<&Value>, expected: &Expected) -> Option<Audience> {
+    let mut others =
+        audience?.as_array()?.iter().filter_map(Value::as_str).filter(|one| *one != expected.audience);
+    others.next().and_then(|one| Audience::parse(one).ok())
 }
 
 fn is_for_us(members: &Map<String, Value>, expected: &Expected) -> bool {

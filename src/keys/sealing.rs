@@ -108,7 +108,9 @@ impl SealingKeys {
         let mut text = Zeroizing::new(String::new());
         for key in &self.0 {
             let bytes = Zeroizing::new(STANDARD.encode(*key.bytes));
-            text.push_str(&format!("{} {}\n", key.born, *bytes));
+            for part in [&key.born.to_string(), " ", &bytes, "\n"] {
+                text.push_str(part);
+            }
         }
         text
     }

@@ -23,7 +23,9 @@ pub trait AppStore: Send + Sync {
     /// Every app, by name.
     async fn list(&self) -> Result<Vec<App>, StoreError>;
 
-    /// Changes an app, and returns it as it is then. `None` = there is none of that name; or it cannot be
+    /// Changes an app, and returns it as it is then: of two changes at once neither undoes what the other did to
+    /// another part, and what a later server decided for it stays.
+    /// `None` = there is none of that name; or it cannot be
     /// changed so: a public one has no secret to renew, and `default` is never given one.
     async fn change(&self, name: &AppName, change: &AppChange) -> Result<Option<App>, StoreError>;
 

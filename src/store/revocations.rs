@@ -22,10 +22,10 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// The three that refuse a token. The session first: its reason is the one that came first.
-    #[must_use]
-    pub const fn of(claims: &AccessClaims) -> [Self; 3] {
-        [Self::Session(claims.session), Self::User(claims.user), Self::Token(claims.id)]
+    /// Those that refuse a token. The session first: its reason is the one that came first.
+    pub fn of(claims: &AccessClaims) -> impl Iterator<Item = Self> {
+        let user = claims.principal.user().map(Self::User);
+        [Some(Self::Session(claims.session)), user, Some(Self::Token(claims.id))].into_iter().flatten()
     }
 
     /// The claim of a token that names it, and what that claim says.

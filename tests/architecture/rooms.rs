@@ -6,13 +6,14 @@ use crate::source::{Origin, Source};
 
 /// Each room with the rooms it may use.
 const ROOMS: &[(&str, &[&str])] = &[
+    ("answers", &["auth", "domain", "keys"]),
     ("app", &["auth", "config", "domain", "http", "keys", "store", "telemetry"]),
     ("auth", &["domain", "keys", "store"]),
-    ("cli", &["app", "auth", "config", "domain", "gateway", "keys"]),
+    ("cli", &["answers", "app", "auth", "config", "domain", "gateway", "keys"]),
     ("config", &["domain"]),
     ("domain", &[]),
     ("gateway", &["domain"]),
-    ("http", &["auth", "config", "domain", "keys"]),
+    ("http", &["answers", "auth", "config", "domain", "keys"]),
     ("keys", &["domain"]),
     ("store", &["domain"]),
     ("telemetry", &["config"]),

@@ -4,8 +4,12 @@ pub mod password;
 pub(super) mod roles;
 pub mod signup;
 
-use self::roles::too_many;
-use super::{Auth, check::Caller, error::AuthError, sign_in::hasher::Party};
+use super::{
+    Auth,
+    check::Caller,
+    error::{AuthError, Invalid, Missing},
+    sign_in::hasher::Party,
+};
 use crate::{
     domain::{
         clock::Timestamp,
@@ -16,6 +20,8 @@ use crate::{
     },
     store::accounts::Created,
 };
+
+const NO_SUCH_USER: AuthError = AuthError::NotFound(Missing::User);
 
 /// An account to be made.
 #[derive(Debug)]
@@ -32,7 +38,7 @@ pub struct NewAccount {
 impl Auth {
     /// The caller, as the database knows them now.
     pub async fn me(&self, caller: &Caller) -> Result<User, AuthError> {
-        let account = self.stores.accounts.by_id(caller.claims().user).await?;
+        let account = self.stores.accounts.by_id(caller.user()).await?;
         account.map(|account| account.user).ok_or(AuthError::TokenRevoked(EndReason::AccountDisabled))
     }
 
@@ -45,7 +51,7 @@ impl Auth {
     pub(super) async fn make_account(&self, new: NewAccount, party: Party) -> Result<User, AuthError> {
         let user = self.describe(&new);
         if user.roles.len() > ROLES_MAX {
-            return Err(too_many());
+            return Err(AuthError::Invalid(Invalid::TooManyRoles));
         }
         // The name is asked first: a weak password must not cost a hash, nor a taken name.
         if self.stores.accounts.by_name(&user.username).await?.is_some() {
@@ -86,7 +92,7 @@ impl Auth {
     /// The user of that name.
     pub async fn user(&self, username: &Username) -> Result<User, AuthError> {
         let account = self.stores.accounts.by_name(username).await?;
-        account.map(|account| account.user).ok_or(AuthError::NotFound)
+        account.map(|account| account.user).ok_or(NO_SUCH_USER)
     }
 
     /// The user of that id, if there still is one.
@@ -101,7 +107,7 @@ impl Auth {
         // Before, so that nobody goes on where this is cut short; and after, for who signed in meanwhile.
         self.end_sessions(user.id, EndReason::PasswordChanged).await?;
         if !self.stores.accounts.set_password(user.id, None, &hash).await? {
-            return Err(AuthError::NotFound);
+            return Err(NO_SUCH_USER);
         }
         self.stores.accounts.pardon(user.id).await?;
         self.end_sessions(user.id, EndReason::PasswordChanged).await
@@ -110,7 +116,7 @@ impl Auth {
     /// Forgives the failed sign-ins of an account: none of them counts any more, from wherever it was.
     pub async fn unlock(&self, username: &Username) -> Result<(), AuthError> {
         let user = self.user(username).await?;
-        if self.stores.accounts.pardon(user.id).await? { Ok(()) } else { Err(AuthError::NotFound) }
+        if self.stores.accounts.pardon(user.id).await? { Ok(()) } else { Err(NO_SUCH_USER) }
     }
 
     /// Disables an account: no sign-in, and no token passes from now on.
@@ -120,7 +126,7 @@ impl Auth {
         // The record first: from then on nothing new is issued, so what the next steps end is all
         // there is. The user's entry before the sessions': it refuses them all at one stroke.
         if !self.stores.accounts.set_status(user, UserStatus::Disabled).await? {
-            return Err(AuthError::NotFound);
+            return Err(NO_SUCH_USER);
         }
         let now = self.clock.now();
         self.stores.revocations.refuse_user(user, EndReason::AccountDisabled, now).await?;
@@ -136,7 +142,7 @@ impl Auth {
         if self.stores.accounts.set_status(user, UserStatus::Active).await? {
             Ok(())
         } else {
-            Err(AuthError::NotFound)
+            Err(NO_SUCH_USER)
         }
     }
 
@@ -164,7 +170,7 @@ impl Auth {
     /// Sets where a user can be reached, and whether that is known to be theirs.
     pub async fn set_email(&self, user: UserId, email: &Email, verified: bool) -> Result<(), AuthError> {
         let is_set = self.stores.accounts.set_email(user, email, verified).await?;
-        if is_set { Ok(()) } else { Err(AuthError::NotFound) }
+        if is_set { Ok(()) } else { Err(NO_SUCH_USER) }
     }
 
     /// Removes an account, after ending all that it had.

@@ -8,7 +8,7 @@ use crate::{
     auth::{
         Auth,
         check::Caller,
-        error::AuthError,
+        error::{AuthError, WeakPassword},
         sign_in::{
             hasher::{Party, Permit},
             throttle::Attempt,
@@ -35,7 +35,7 @@ impl Auth {
         address: Option<IpAddr>,
     ) -> Result<(), AuthError> {
         let claims = caller.claims();
-        let account = self.stores.accounts.by_id(claims.user).await?.ok_or(AuthError::TokenInvalid)?;
+        let account = self.stores.accounts.by_id(caller.user()).await?.ok_or(AuthError::TokenInvalid)?;
         let username = account.user.username.clone();
         // Whoever holds a session of the account is no stranger to it.
         let attempt = Attempt::new(&username, Some(&account), address, Some(claims.session.into()));
@@ -49,7 +49,7 @@ impl Auth {
         // Before, so that nobody goes on where this is cut short; and after, for who signed in meanwhile.
         self.end_others(caller).await?;
         let expected = Some(&account.password_hash);
-        if !self.stores.accounts.set_password(claims.user, expected, &hash).await? {
+        if !self.stores.accounts.set_password(caller.user(), expected, &hash).await? {
             // Somebody else changed it in this moment: what was typed is no longer the current one.
             return Err(AuthError::WrongPassword);
         }
@@ -59,7 +59,7 @@ impl Auth {
     async fn end_others(&self, caller: &Caller) -> Result<(), AuthError> {
         let (claims, now) = (caller.claims(), self.clock.now());
         let (keep, reason) = (Some(claims.session), EndReason::PasswordChanged);
-        self.stores.sessions.end_of_user(claims.user, keep, reason, now).await?;
+        self.stores.sessions.end_of_user(caller.user(), keep, reason, now).await?;
         Ok(())
     }
 
@@ -86,16 +86,14 @@ impl Auth {
     ) -> Result<Permit, AuthError> {
         let least = self.policy.password_min_length;
         if password.expose().chars().count() < least {
-            return Err(AuthError::WeakPassword(
-                format!("a password has at least {least} characters").into(),
-            ));
+            return Err(WeakPassword::TooShort { least }.into());
         }
         let judged = password.clone();
         let hints: Vec<String> =
             [username.shown(), username.key()].into_iter().chain(email).map(str::to_owned).collect();
         let (score, permit) = permit.compute(move || strength(&judged, &hints)).await?;
         if score < Score::Three {
-            return Err(AuthError::WeakPassword("the password is too easily guessed".into()));
+            return Err(WeakPassword::Guessable.into());
         }
         Ok(permit)
     }

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use crate::{
-    auth::{Auth, error::AuthError},
+    auth::{
+        Auth,
+        error::{AuthError, Invalid, Missing},
+    },
     domain::{
         clock::Timestamp,
         ids::UserId,
-        user::{ROLES_MAX, RoleChange, User},
+        user::{RoleChange, User},
     },
     store::{accounts::RolesChanged, revocations::Outdated},
 };
@@ -21,14 +24,14 @@ impl Auth {
     /// one with the roles of now.
     pub async fn change_roles(&self, user: UserId, change: &RoleChange) -> Result<User, AuthError> {
         if change.add.iter().any(|role| change.remove.contains(role)) {
-            return Err(AuthError::InvalidRequest("a role is to be added and to be removed".into()));
+            return Err(AuthError::Invalid(Invalid::ContradictoryRoles));
         }
         let now = self.clock.now();
         let since = Timestamp::from_secs((now + AHEAD).secs() + 1);
         let user = match self.stores.accounts.change_roles(user, change, since).await? {
             RolesChanged::To(user) => user,
-            RolesChanged::TooMany => return Err(too_many()),
-            RolesChanged::NotFound => return Err(AuthError::NotFound),
+            RolesChanged::TooMany => return Err(AuthError::Invalid(Invalid::TooManyRoles)),
+            RolesChanged::NotFound => return Err(AuthError::NotFound(Missing::User)),
         };
         // The record first: a token that is refused from here on is replaced by one with the new roles. And
         // also where they were so already: the next try completes what was cut short here.
@@ -38,9 +41,4 @@ impl Auth {
         }
         Ok(user)
     }
-}
-
-/// More roles than a user may have.
-pub(in crate::auth) fn too_many() -> AuthError {
-    AuthError::InvalidRequest(format!("a user has at most {ROLES_MAX} roles").into())
 }

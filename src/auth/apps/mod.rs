@@ -1,14 +1,17 @@
 //! The apps that use this server: the operator registers and removes them.
 
 pub(super) mod client;
+pub(super) mod policies;
 pub(super) mod secrets;
 
-use std::borrow::Cow;
-
-use super::{Auth, error::AuthError};
+use super::{
+    Auth,
+    error::{AuthError, Conflict, Missing},
+};
 use crate::{
     domain::{
         app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
+        app_policy::{AppPolicy, PolicyChange},
         secret::AppSecret,
         session::EndReason,
     },
@@ -19,7 +22,7 @@ use crate::{
 };
 
 /// An app of that name is not registered, to an operator.
-const NO_SUCH_APP: AuthError = AuthError::InvalidRequest(Cow::Borrowed("there is no such app"));
+const NO_SUCH_APP: AuthError = AuthError::NotFound(Missing::App);
 
 /// How many sessions are read at once to be ended.
 const PAGE: u32 = 500;
@@ -35,12 +38,13 @@ pub struct NewApp {
 }
 
 /// What is to become of an app; `None` = as it is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct AppUpdate {
     /// Where a browser gets it from, in the place of what was said before.
     pub origins: Option<Vec<Origin>>,
     /// Whether it can keep a secret.
     pub confidential: Option<bool>,
+    pub policy: PolicyChange,
 }
 
 /// An app that was registered or changed.
@@ -67,23 +71,22 @@ impl Auth {
             .as_ref()
             .map_or(AppKind::Public, |secret| AppKind::Confidential { secret_sha256: secret.sha256() });
         let origins = in_order(new.origins);
-        let app = App { name: new.name, kind, origins, created_at: self.clock.now() };
+        let (policy, created_at) = (AppPolicy::default(), self.clock.now());
+        let app = App { name: new.name, kind, origins, policy, created_at };
         // A node that had not noticed yet may have let a former app of that name in after its end.
         if self.stores.apps.find(&app.name).await?.is_none() {
             self.end_app_sessions(&app.name, None).await?;
         }
         match self.stores.apps.register(&app).await? {
             Registered::Yes => Ok(AddedApp { app, secret }),
-            Registered::NameTaken => Err(AuthError::InvalidRequest(
-                "there is an app of that name already; it can be changed".into(),
-            )),
+            Registered::NameTaken => Err(AuthError::Conflict(Conflict::AppExists)),
         }
     }
 
     /// Changes an app; its sessions go on. One that becomes confidential is given a secret.
     pub async fn update_app(&self, name: &AppName, update: AppUpdate) -> Result<AddedApp, AuthError> {
         if *name == AppName::default_app() && update.confidential == Some(true) {
-            return Err(AuthError::InvalidRequest("the app default is always public".into()));
+            return Err(AuthError::Conflict(Conflict::DefaultAppIsPublic));
         }
         let secret = AppSecret::random();
         let change = match update.confidential {
@@ -91,9 +94,11 @@ impl Auth {
             Some(true) => SecretChange::Give(secret.sha256()),
             Some(false) => SecretChange::Take,
         };
-        let change = AppChange { origins: update.origins.map(in_order), secret: change };
+        let origins = update.origins.map(in_order);
+        let change = AppChange { origins, secret: change, policy: update.policy };
         let app = self.stores.apps.change(name, &change).await?.ok_or(NO_SUCH_APP)?;
         self.app_secrets.forget(name);
+        self.app_policies.forget(name);
         let is_new = app.kind == AppKind::Confidential { secret_sha256: secret.sha256() };
         Ok(AddedApp { app, secret: is_new.then_some(secret) })
     }
@@ -101,11 +106,10 @@ impl Auth {
     /// Gives a confidential app another secret; the old one is good for a second more, elsewhere.
     pub async fn renew_app_secret(&self, name: &AppName) -> Result<AddedApp, AuthError> {
         let secret = AppSecret::random();
-        let change = AppChange { origins: None, secret: SecretChange::Renew(secret.sha256()) };
+        let change = AppChange { secret: SecretChange::Renew(secret.sha256()), ..AppChange::default() };
         let Some(app) = self.stores.apps.change(name, &change).await? else {
             let is_there = self.app(name).await?.is_some();
-            let public = AuthError::InvalidRequest("the app is public: it has no secret".into());
-            return Err(if is_there { public } else { NO_SUCH_APP });
+            return Err(if is_there { AuthError::Conflict(Conflict::AppIsPublic) } else { NO_SUCH_APP });
         };
         self.app_secrets.forget(name);
         Ok(AddedApp { app, secret: Some(secret) })
@@ -124,11 +128,12 @@ impl Auth {
     /// Removes an app and ends its sessions; returns how many.
     pub async fn remove_app(&self, name: &AppName) -> Result<usize, AuthError> {
         if *name == AppName::default_app() {
-            return Err(AuthError::InvalidRequest("the app default is always there".into()));
+            return Err(AuthError::Conflict(Conflict::DefaultAppStays));
         }
         // First the app: a sign-in that can be found only later looks for it once more, and ends by itself.
         let removed = self.stores.apps.remove(name).await?;
         self.app_secrets.forget(name);
+        self.app_policies.forget(name);
         // Also where it was gone: the next try completes what was cut short here.
         let kept = self.end_app_sessions(name, None).await?;
         let ended = self.end_sign_ins(name).await? + usize::try_from(kept).unwrap_or(usize::MAX);

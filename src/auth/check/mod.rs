@@ -12,7 +12,7 @@ use super::{
     error::{AuthError, RateState},
 };
 use crate::{
-    domain::{claims::AccessClaims, clock::Timestamp, identity::Identity},
+    domain::{claims::AccessClaims, clock::Timestamp, identity::Identity, ids::UserId},
     keys::error::TokenError,
     store::{counters::Counter, revocations::Refusal, sessions::Confirmation},
 };
@@ -32,6 +32,12 @@ impl Caller {
         self.0.claims()
     }
 
+    /// Whose it is.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        self.0.user()
+    }
+
     /// The same as gateways are told it.
     #[must_use]
     pub fn identity(&self) -> &Identity {
@@ -42,10 +48,15 @@ impl Caller {
 /// A token that was let in.
 #[derive(Debug)]
 pub struct Passed {
-    /// Whose it is.
     pub caller: Caller,
     /// Where the session stands.
     pub rate: RateState,
+}
+
+/// The user of a genuine token. One of an app is none that was ever issued, so it is like any other that is not
+/// ours.
+pub(in crate::auth) fn user_of(claims: &AccessClaims) -> Result<UserId, AuthError> {
+    claims.principal.user().ok_or(AuthError::TokenInvalid)
 }
 
 impl Auth {
@@ -68,15 +79,18 @@ impl Auth {
     /// Who a token is of, if it is good now. Sees and confirms its generation.
     pub async fn identify(&self, token: &str) -> Result<Caller, AuthError> {
         let now = self.clock.now();
-        let fingerprint = verified::fingerprint(token);
+        let hash = verified::token_hash(token);
         let epoch = self.keys.epoch();
-        let known = self.verified.find(&fingerprint, epoch);
-        let token = match &known {
-            Some(token) => Arc::clone(token),
-            None => Verified::new(self.verify(token, now)?, now),
+        let known = self.verified.find(&hash, epoch);
+        let token = if let Some(token) = &known {
+            Arc::clone(token)
+        } else {
+            let claims = self.verify(token, now)?;
+            let user = user_of(&claims)?;
+            Verified::new(claims, user, now)
         };
         if token.claims().expires_at <= now {
-            self.verified.remove(&fingerprint);
+            self.verified.remove(&hash);
             return Err(AuthError::TokenExpired);
         }
         if let Some(refusal) = self.revoked(token.claims(), now).await? {
@@ -89,7 +103,7 @@ impl Auth {
         } else if self.confirm(token.claims(), now).await? {
             token.note_confirmed(breaks);
             if known.is_none() {
-                self.verified.insert(fingerprint, Arc::clone(&token), epoch);
+                self.verified.insert(hash, Arc::clone(&token), epoch);
             }
         }
         Ok(Caller(token))
@@ -102,8 +116,8 @@ impl Auth {
         })
     }
 
-    /// Memory's answer while the feed follows; else the home's; else, for a while, memory's again, which has
-    /// kept what the home answered. That the home answers of one token does not say that all is known: only
+    /// Memory's answer while the feed follows; else the back end's; else, for a while, memory's again, which
+    /// has kept what the back end answered. An answer about one token does not say that all is known: only
     /// the feed says that.
     pub(super) async fn revoked(
         &self,
@@ -114,9 +128,9 @@ impl Auth {
         if known.is_some() || self.stores.revoked.is_following() {
             return Ok(known);
         }
-        match self.ask_home(self.stores.revocations.ask(claims, now)).await {
+        match self.ask_back_end(self.stores.revocations.ask(claims, now)).await {
             Ok(refusal) => Ok(refusal),
-            Err(error) => self.outlast(error).map(|()| None),
+            Err(error) => self.tolerate_outage(error).map(|()| None),
         }
     }
 
@@ -132,18 +146,18 @@ impl Auth {
             return Ok(false);
         }
         let confirmed = self.stores.sessions.confirm(claims.session, claims.generation, now);
-        match self.ask_home(confirmed).await {
+        match self.ask_back_end(confirmed).await {
             Ok(Confirmation::Seen) => Ok(true),
             Ok(Confirmation::Ended(reason)) => Err(AuthError::TokenRevoked(reason)),
             Err(error) => {
                 self.note_unconfirmed();
-                self.outlast(error).map(|()| false)
+                self.tolerate_outage(error).map(|()| false)
             }
         }
     }
 
     /// Counts one. A session that is known to have spent its window is refused without asking: a
-    /// client that hammers on costs the home of counters nothing.
+    /// client that hammers on costs the back end of counters nothing.
     async fn count(&self, caller: &Caller) -> Result<RateState, AuthError> {
         let Limit { count: limit, window } = self.policy.session_limit;
         let now = self.clock.now();
@@ -152,16 +166,16 @@ impl Auth {
             return Err(spent(resets_in));
         }
         let counter = Counter::Session(caller.claims().session);
-        let count = match self.ask_home(self.stores.counters.add(&counter, window, now)).await {
+        let count = match self.ask_back_end(self.stores.counters.add(&counter, window, now)).await {
             Ok(count) => {
                 if count.value > limit {
                     caller.0.note_spent(now + count.resets_in);
                 }
                 count
             }
-            // What this node counts by itself holds only until the home is back.
+            // What this node counts by itself holds only until the back end is there again.
             Err(error) => {
-                self.outlast(error)?;
+                self.tolerate_outage(error)?;
                 self.stores.local_counters.add(&counter, window, now).await?
             }
         };

@@ -13,7 +13,7 @@ use std::{
 use aws_lc_rs::digest;
 use quick_cache::sync::Cache;
 
-use crate::domain::{claims::AccessClaims, clock::Timestamp, identity::Identity};
+use crate::domain::{claims::AccessClaims, clock::Timestamp, identity::Identity, ids::UserId};
 
 /// How many tokens are remembered: some 96 MiB when full.
 const CAPACITY: usize = 100_000;
@@ -21,12 +21,12 @@ const CAPACITY: usize = 100_000;
 const TOUCH_EVERY: i64 = 60_000;
 
 /// SHA-256 of a token.
-pub(in crate::auth) type Fingerprint = [u8; 32];
+pub(in crate::auth) type TokenHash = [u8; 32];
 
-/// A verified token.
 #[derive(Debug)]
 pub struct Verified {
     claims: AccessClaims,
+    user: UserId,
     identity: Identity,
     touched_at: AtomicI64,
     /// How often the feed had been lost when its generation was last confirmed.
@@ -36,16 +36,20 @@ pub struct Verified {
 }
 
 impl Verified {
-    pub(in crate::auth) fn new(claims: AccessClaims, now: Timestamp) -> Arc<Self> {
+    pub(in crate::auth) fn new(claims: AccessClaims, user: UserId, now: Timestamp) -> Arc<Self> {
         let identity = Identity::of(&claims);
         let touched_at = AtomicI64::new(now.millis());
         let (confirmed_after, spent_until) = (AtomicU64::new(u64::MAX), AtomicI64::default());
-        Arc::new(Self { claims, identity, touched_at, confirmed_after, spent_until })
+        Arc::new(Self { claims, user, identity, touched_at, confirmed_after, spent_until })
     }
 
-    /// What it says.
     pub const fn claims(&self) -> &AccessClaims {
         &self.claims
+    }
+
+    /// Whose it is.
+    pub const fn user(&self) -> UserId {
+        self.user
     }
 
     /// What gateways are told of whom it says it of.
@@ -87,7 +91,7 @@ impl Verified {
 
 /// The cache. Each token is kept with the epoch of the keys that it was verified under, and is not there
 /// for those who ask under another: so nothing has to be emptied in time when keys change.
-pub(in crate::auth) struct VerifiedTokens(Cache<Fingerprint, (u64, Arc<Verified>)>);
+pub(in crate::auth) struct VerifiedTokens(Cache<TokenHash, (u64, Arc<Verified>)>);
 
 impl VerifiedTokens {
     pub(in crate::auth) fn new() -> Self {
@@ -95,26 +99,26 @@ impl VerifiedTokens {
     }
 
     /// The token, if it was verified under the keys of this epoch.
-    pub(in crate::auth) fn find(&self, fingerprint: &Fingerprint, keys_epoch: u64) -> Option<Arc<Verified>> {
-        let (verified_under, token) = self.0.get(fingerprint)?;
+    pub(in crate::auth) fn find(&self, hash: &TokenHash, keys_epoch: u64) -> Option<Arc<Verified>> {
+        let (verified_under, token) = self.0.get(hash)?;
         (verified_under == keys_epoch).then_some(token)
     }
 
     /// Remembers a token, verified under keys of `keys_epoch` or later ones.
-    pub(in crate::auth) fn insert(&self, fingerprint: Fingerprint, token: Arc<Verified>, keys_epoch: u64) {
-        self.0.insert(fingerprint, (keys_epoch, token));
+    pub(in crate::auth) fn insert(&self, hash: TokenHash, token: Arc<Verified>, keys_epoch: u64) {
+        self.0.insert(hash, (keys_epoch, token));
     }
 
-    pub(in crate::auth) fn remove(&self, fingerprint: &Fingerprint) {
-        self.0.remove(fingerprint);
+    pub(in crate::auth) fn remove(&self, hash: &TokenHash) {
+        self.0.remove(hash);
     }
 }
 
 /// What a token is remembered by.
-pub(in crate::auth) fn fingerprint(token: &str) -> Fingerprint {
-    let mut fingerprint = [0; 32];
-    fingerprint.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
-    fingerprint
+pub(in crate::auth) fn token_hash(token: &str) -> TokenHash {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+    hash
 }
 
 #[cfg(test)]
@@ -124,40 +128,43 @@ mod tests {
     use super::*;
     use crate::domain::{
         app::AppName,
-        ids::{SessionId, TokenId, UserId},
+        claims::Principal,
+        ids::{SessionId, TokenId},
     };
 
     fn token() -> Arc<Verified> {
         let now = Timestamp::from_secs(1_000);
+        let user = UserId::new(now);
         let claims = AccessClaims {
             id: TokenId::random(),
-            user: UserId::new(now),
+            principal: Principal::User(user),
             username: "ada".to_owned(),
             session: SessionId::random(),
             generation: 0,
             app: AppName::default_app(),
+            audience: None,
             roles: Vec::new(),
             roles_at: Timestamp::from_secs(0),
             issued_at: now,
             expires_at: now + Duration::from_mins(15),
         };
-        Verified::new(claims, now)
+        Verified::new(claims, user, now)
     }
 
     #[test]
     fn a_token_verified_under_old_keys_is_never_found_under_new_ones() {
-        let (tokens, token, fingerprint) = (VerifiedTokens::new(), token(), fingerprint("a token"));
-        tokens.insert(fingerprint, Arc::clone(&token), 1);
-        assert!(tokens.find(&fingerprint, 1).is_some() && tokens.find(&fingerprint, 2).is_none());
+        let (tokens, token, hash) = (VerifiedTokens::new(), token(), token_hash("a token"));
+        tokens.insert(hash, Arc::clone(&token), 1);
+        assert!(tokens.find(&hash, 1).is_some() && tokens.find(&hash, 2).is_none());
         // Those who began under the old keys end under the new ones, at any moment.
         thread::scope(|scope| {
             let late = scope.spawn(|| {
                 for _ in 0..200_000 {
-                    tokens.insert(fingerprint, Arc::clone(&token), 1);
+                    tokens.insert(hash, Arc::clone(&token), 1);
                 }
             });
             while !late.is_finished() {
-                assert!(tokens.find(&fingerprint, 2).is_none());
+                assert!(tokens.find(&hash, 2).is_none());
             }
         });
     }

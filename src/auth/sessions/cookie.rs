@@ -9,7 +9,7 @@ use crate::{
     },
     domain::{
         app::AppName,
-        claims::AccessClaims,
+        claims::{AccessClaims, Principal},
         clock::Timestamp,
         ids::{SessionId, TokenId},
         session::EndReason,
@@ -29,7 +29,7 @@ impl Auth {
         let token = SessionToken::parse(token, self.keys.refresh_secret());
         let session = token.map_err(|_| AuthError::TokenInvalid)?.session();
         let now = self.clock.now();
-        let living = match self.ask_home(self.stores.sessions.renew(session, now)).await? {
+        let living = match self.ask_back_end(self.stores.sessions.renew(session, now)).await? {
             Renewal::Alive(living) => living,
             Renewal::Ended(reason) => return Err(AuthError::SessionEnded(reason)),
             Renewal::Expired => return Err(AuthError::SessionEnded(EndReason::Expired)),
@@ -38,7 +38,7 @@ impl Auth {
             Some(account) if account.user.status == UserStatus::Active => {
                 let claims = claims(session, &account.user, &living);
                 self.require_not_revoked(&claims, now).await?;
-                Ok(Caller::new(Verified::new(claims, now)))
+                Ok(Caller::new(Verified::new(claims, account.user.id, now)))
             }
             _ => self.end_as_disabled(session, now).await,
         }
@@ -70,11 +70,12 @@ impl Auth {
 pub(in crate::auth) fn claims(session: SessionId, user: &User, living: &Living) -> AccessClaims {
     AccessClaims {
         id: TokenId::random(),
-        user: user.id,
+        principal: Principal::User(user.id),
         username: user.username.shown().to_owned(),
         session,
         generation: 0,
         app: living.facts.app.clone(),
+        audience: None,
         roles: user.roles.clone(),
         roles_at: user.roles_at,
         issued_at: living.facts.created_at,

@@ -1,7 +1,11 @@
 //! Sign out: of one session, or of all of a user's.
 
 use crate::{
-    auth::{Auth, check::Caller, error::AuthError},
+    auth::{
+        Auth,
+        check::{Caller, user_of},
+        error::AuthError,
+    },
     domain::{refresh_token::RefreshToken, session::EndReason, session_token::SessionToken},
     keys::error::TokenError,
     store::sessions::Ending,
@@ -54,10 +58,10 @@ impl Auth {
 
     /// Ends every session of the caller; without this one, if `keep_current`. Returns how many.
     pub async fn logout_all(&self, caller: &Caller, keep_current: bool) -> Result<usize, AuthError> {
-        let claims = caller.claims();
-        let except = keep_current.then_some(claims.session);
+        let except = keep_current.then_some(caller.claims().session);
         let now = self.clock.now();
-        let ended = self.stores.sessions.end_of_user(claims.user, except, EndReason::LogoutAll, now).await?;
+        let ended =
+            self.stores.sessions.end_of_user(caller.user(), except, EndReason::LogoutAll, now).await?;
         Ok(ended.len())
     }
 
@@ -70,6 +74,7 @@ impl Auth {
                     Err(TokenError::Expired(claims)) => *claims,
                     Err(TokenError::Invalid) => return Err(AuthError::TokenInvalid),
                 };
+                user_of(&claims)?;
                 (claims.session, Some((claims.id, claims.expires_at)))
             }
             Shown::Refresh(token) => {

@@ -3,7 +3,11 @@
 pub(super) mod cookie;
 pub mod logout;
 
-use super::{Auth, check::Caller, error::AuthError};
+use super::{
+    Auth,
+    check::Caller,
+    error::{AuthError, Missing},
+};
 use crate::{
     domain::{
         app::AppName,
@@ -22,16 +26,15 @@ impl Auth {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page, AuthError> {
-        self.sessions_of_user(caller.claims().user, after, limit).await
+        self.sessions_of_user(caller.user(), after, limit).await
     }
 
     /// Ends one of the caller's sessions.
     pub async fn end_own_session(&self, caller: &Caller, session: SessionId) -> Result<(), AuthError> {
-        let ending =
-            Ending { session, owner: Some(caller.claims().user), token: None, reason: EndReason::Logout };
+        let ending = Ending { session, owner: Some(caller.user()), token: None, reason: EndReason::Logout };
         match self.stores.sessions.end(&ending, self.clock.now()).await? {
             Ended::Now | Ended::Before => Ok(()),
-            Ended::NotFound => Err(AuthError::NotFound),
+            Ended::NotFound => Err(AuthError::NotFound(Missing::Session)),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     hasher::Party,
-    open::{KnownBy, Opening, UNKNOWN_APP},
+    open::{KnownBy, Opening, UNREGISTERED_APP},
     throttle::{Attempt, network},
 };
 use crate::{
@@ -87,7 +87,7 @@ impl Auth {
         kind: SessionKind,
     ) -> Result<LoginOutcome<(User, Living)>, AuthError> {
         let name = login.app.clone().unwrap_or_else(AppName::default_app);
-        let app = self.stores.apps.find(&name).await?.ok_or(UNKNOWN_APP)?;
+        let app = self.stores.apps.find(&name).await?.ok_or(UNREGISTERED_APP)?;
         let account = match self.authenticate(&login, &app).await? {
             LoginOutcome::SignedIn(account) => account,
             LoginOutcome::Needs(methods) => return Ok(LoginOutcome::Needs(methods)),

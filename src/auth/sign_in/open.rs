@@ -1,11 +1,12 @@
 //! Opening a session, however its owner proved who they are: written, and then looked at once more, since a
 //! change that ran beside it has ended every session it could see, and this one must not survive it.
 
-use std::borrow::Cow;
-
 use super::{argon::Verdict, hasher::Party};
 use crate::{
-    auth::{Auth, error::AuthError},
+    auth::{
+        Auth,
+        error::{AuthError, Invalid},
+    },
     domain::{
         app::App,
         ids::SessionId,
@@ -17,8 +18,7 @@ use crate::{
 };
 
 /// An app of that name is not registered, to whoever would sign in to it.
-pub(in crate::auth) const UNKNOWN_APP: AuthError =
-    AuthError::InvalidRequest(Cow::Borrowed("app: takes the name of a registered app"));
+pub(in crate::auth) const UNREGISTERED_APP: AuthError = AuthError::Invalid(Invalid::UnregisteredApp);
 
 /// A session to be opened, for somebody who has proved who they are.
 pub(in crate::auth) struct Opening<'a> {
@@ -89,7 +89,7 @@ impl Auth {
             return Ok(());
         }
         self.take_back_session(session, EndReason::Admin).await?;
-        Err(UNKNOWN_APP)
+        Err(UNREGISTERED_APP)
     }
 
     async fn take_back_session(&self, session: SessionId, reason: EndReason) -> Result<(), AuthError> {

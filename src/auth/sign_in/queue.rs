@@ -10,13 +10,13 @@ const APART: u64 = 8;
 /// On whose behalf somebody waits; by default, whoever runs the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Party {
-    account: Option<Holder>,
-    network: Option<Holder>,
+    account: Option<Claimant>,
+    network: Option<Claimant>,
 }
 
 /// What permits and places are counted by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Holder {
+enum Claimant {
     /// An account, by the key of its name; whether there is one is not known yet.
     Account(String),
     /// A client's address, as it is counted.
@@ -28,12 +28,12 @@ impl Party {
     #[must_use]
     pub fn of(account: &str, network: &str) -> Self {
         Self {
-            account: Some(Holder::Account(account.to_owned())),
-            network: Some(Holder::Network(network.to_owned())),
+            account: Some(Claimant::Account(account.to_owned())),
+            network: Some(Claimant::Network(network.to_owned())),
         }
     }
 
-    fn holders(&self) -> impl Iterator<Item = &Holder> {
+    fn holders(&self) -> impl Iterator<Item = &Claimant> {
         self.account.iter().chain(&self.network)
     }
 }
@@ -62,7 +62,7 @@ pub struct Place {
 pub struct HashQueue<T> {
     capacity: Capacity,
     waiting: BTreeMap<Place, (Party, T)>,
-    held: HashMap<Holder, Held>,
+    held: HashMap<Claimant, Held>,
     /// Permits that are out.
     out: usize,
     /// Permits given since the start.

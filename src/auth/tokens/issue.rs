@@ -7,7 +7,8 @@ use tokio::time::sleep;
 use crate::{
     auth::{Auth, error::AuthError},
     domain::{
-        claims::AccessClaims,
+        app_policy::AppPolicy,
+        claims::{AccessClaims, Principal},
         clock::Timestamp,
         ids::{SessionId, TokenId, UserId},
         refresh_token::RefreshToken,
@@ -43,10 +44,12 @@ impl Auth {
         refresh_token: RefreshToken,
     ) -> Result<TokenSet, AuthError> {
         let Issue { session: living, tokens_until, .. } = issue;
+        let AppPolicy { access_ttl, audience } = self.policy_of(&living.facts.app).await?;
         let issued_at = self.date_of_issue(user, issue.issued_at).await;
+        let ends = [Some(*tokens_until), Some(living.expires_at), access_ttl.map(|ttl| issued_at + ttl)];
         let claims = AccessClaims {
             id: TokenId::random(),
-            user: user.id,
+            principal: Principal::User(user.id),
             username: user.username.shown().to_owned(),
             session: refresh_token.session(),
             generation: refresh_token.generation(),
@@ -56,7 +59,8 @@ impl Auth {
             issued_at,
             // Never later than its session, which a short refresh lifetime may end sooner; and never later
             // than the session's record says, which is for how long its end refuses tokens.
-            expires_at: Timestamp::from_secs((*tokens_until).min(living.expires_at).secs()),
+            expires_at: Timestamp::from_secs(ends.into_iter().flatten().min().unwrap_or(issued_at).secs()),
+            audience,
         };
         Ok(TokenSet {
             access_token: self.keys.sign(&claims)?,

@@ -2,7 +2,7 @@
 //! sign-out does. An access token goes alone: who wants it replaced refreshes.
 
 use crate::{
-    auth::{Auth, error::AuthError},
+    auth::{Auth, check::user_of, error::AuthError},
     domain::{
         app::AppName, claims::AccessClaims, clock::Timestamp, ids::SessionId, refresh_token::RefreshToken,
         session::EndReason,
@@ -24,7 +24,9 @@ impl Auth {
         }
         let now = self.clock.now();
         match self.keys.verify(token, now) {
-            Ok(claims) if claims.app == *app => self.revoke_access_token(&claims, now).await,
+            Ok(claims) if claims.app == *app && user_of(&claims).is_ok() => {
+                self.revoke_access_token(&claims, now).await
+            }
             _ => Ok(()),
         }
     }

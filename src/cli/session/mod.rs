@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use clap::{Args, Subcommand};
 use futures_util::future::try_join_all;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use self::pages::Pages;
 use super::{
@@ -16,6 +16,7 @@ use super::{
     user,
 };
 use crate::{
+    answers::{Ended, SessionRecord},
     auth::Auth,
     domain::{
         app::AppName,
@@ -89,7 +90,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
         Command::Show { id, format } => {
             let none = || CliError::Refused(format!("there is no session {id:?} that is alive"));
             let session = auth.session(id.parse().map_err(|_| none())?).await?.ok_or_else(none)?;
-            format.show(&with_names(auth, vec![session]).await?.first().map_or(Value::Null, Row::object))
+            format.show(&with_names(auth, vec![session]).await?.first().map(Row::answer))
         }
         Command::Revoke(Which { user, app: Some(app), format, .. }) => {
             let ended = revoke_all(auth, user.as_ref(), &app).await?;
@@ -104,7 +105,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
 }
 
 fn ended_in(ended: usize, format: Format, sentence: &str) -> Result<(), CliError> {
-    format.say(&json!({ "ended": ended }), sentence)
+    format.say(&Ended::of(ended), sentence)
 }
 
 async fn revoke(auth: &Auth, id: &str, format: Format) -> Result<(), CliError> {
@@ -177,20 +178,7 @@ impl Row for Named {
         ]
     }
 
-    fn object(&self) -> Value {
-        let session = &self.session;
-        json!({
-            "id": session.id.to_string(),
-            "user": session.facts.user.to_string(),
-            "username": self.username,
-            "app": session.facts.app.as_str(),
-            "device": session.facts.device.name,
-            "ip": session.facts.device.ip.map(|ip| ip.to_string()),
-            "user_agent": session.facts.device.user_agent,
-            "generation": session.generation,
-            "created_at": session.facts.created_at.rfc3339(),
-            "last_seen_at": session.last_seen_at.rfc3339(),
-            "expires_at": session.expires_at.rfc3339(),
-        })
+    fn answer(&self) -> impl Serialize {
+        SessionRecord::new(&self.session, self.username.clone())
     }
 }

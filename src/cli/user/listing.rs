@@ -1,8 +1,9 @@
 //! Users as a listing shows them, and those whom a search finds.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
+    answers::{AccountStatus, UserRecord},
     auth::Auth,
     cli::{
         error::CliError,
@@ -10,7 +11,7 @@ use crate::{
     },
     domain::{
         clock::Timestamp,
-        user::{Email, Role, User, UserStatus},
+        user::{Role, User},
     },
 };
 
@@ -34,13 +35,6 @@ fn holds(user: &User, text: &str) -> bool {
     user.username.key().contains(text) || email.is_some_and(|email| email.contains(text))
 }
 
-const fn status(user: &User) -> &'static str {
-    match user.status {
-        UserStatus::Active => "active",
-        UserStatus::Disabled => "disabled",
-    }
-}
-
 impl Row for User {
     const COLUMNS: &'static [&'static str] = &["name", "roles", "status", "created", "id"];
 
@@ -49,21 +43,13 @@ impl Row for User {
         vec![
             self.username.to_string(),
             roles.join(","),
-            status(self).to_owned(),
+            AccountStatus::from(self.status).as_str().to_owned(),
             relative(self.created_at, now),
             self.id.to_string(),
         ]
     }
 
-    fn object(&self) -> Value {
-        json!({
-            "id": self.id.to_string(),
-            "username": self.username.shown(),
-            "email": self.email.as_ref().map(Email::as_str),
-            "email_verified": self.email_verified,
-            "roles": self.roles.iter().map(Role::as_str).collect::<Vec<_>>(),
-            "status": status(self),
-            "created_at": self.created_at.rfc3339(),
-        })
+    fn answer(&self) -> impl Serialize {
+        UserRecord::from(self)
     }
 }

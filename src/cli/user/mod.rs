@@ -3,7 +3,7 @@
 mod listing;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     Context,
@@ -12,7 +12,11 @@ use super::{
     password,
 };
 use crate::{
-    auth::{Auth, accounts::NewAccount, error::AuthError},
+    auth::{
+        Auth,
+        accounts::NewAccount,
+        error::{AuthError, Missing},
+    },
     domain::user::{Email, Role, RoleChange, User, Username},
 };
 
@@ -111,7 +115,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
     let auth = app.auth();
     match command {
         Command::Add(wanted) => add(auth, wanted).await,
-        Command::Show(Name { name, format }) => format.show(&find(auth, &name).await?.object()),
+        Command::Show(Name { name, format }) => format.show(&find(auth, &name).await?.answer()),
         Command::List { search, json } => {
             output::listing(&listing::all(auth, search.as_deref()).await?, json)
         }
@@ -149,8 +153,8 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
 
 /// Says what became of a user; a program is told how they are now.
 async fn tell(auth: &Auth, name: &Username, format: Format, sentence: &str) -> Result<(), CliError> {
-    let object = if format.is_json() { find(auth, name).await?.object() } else { Value::Null };
-    format.say(&object, sentence)
+    let user = if format.is_json() { Some(find(auth, name).await?) } else { None };
+    format.say(&user.as_ref().map(Row::answer), sentence)
 }
 
 async fn add(auth: &Auth, wanted: Add) -> Result<(), CliError> {
@@ -163,7 +167,7 @@ async fn add(auth: &Auth, wanted: Add) -> Result<(), CliError> {
         }
         error => error.into(),
     })?;
-    format.say(&user.object(), &format!("{} is added, with the id {}.", user.username, user.id))
+    format.say(&user.answer(), &format!("{} is added, with the id {}.", user.username, user.id))
 }
 
 async fn role(auth: &Auth, wanted: Roles) -> Result<(), CliError> {
@@ -174,7 +178,7 @@ async fn role(auth: &Auth, wanted: Roles) -> Result<(), CliError> {
     let roles =
         if roles.is_empty() { "no role".to_owned() } else { format!("the roles {}", roles.join(",")) };
     format.say(
-        &user.object(),
+        &user.answer(),
         &format!("{name} has {roles}; older tokens are refused until they are refreshed."),
     )
 }
@@ -182,7 +186,7 @@ async fn role(auth: &Auth, wanted: Roles) -> Result<(), CliError> {
 /// The user of that name, or an error that says it.
 pub(super) async fn find(auth: &Auth, name: &Username) -> Result<User, CliError> {
     auth.user(name).await.map_err(|error| match error {
-        AuthError::NotFound => CliError::Refused(format!("there is no user {name}")),
+        AuthError::NotFound(Missing::User) => CliError::Refused(format!("there is no user {name}")),
         error => error.into(),
     })
 }

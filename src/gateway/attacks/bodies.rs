@@ -6,8 +6,8 @@ use tokio::time::timeout;
 
 use super::{
     Attacker,
-    Verdict::{Holds, Weak},
-    judge::Wanted::{Refused, Served, Unauthorized},
+    Outcome::{Holds, Weak},
+    evaluate::Expectation::{Refused, Served, Unauthorized},
 };
 use crate::gateway::{request::Request, target::in_time};
 
@@ -21,25 +21,25 @@ pub(super) async fn never_comes(attacker: &mut Attacker) {
     let request = attacker.marked(name, Unauthorized, request);
     let answer = timeout(SOON, attacker.gateway.ask(&request)).await;
     let answer = answer.unwrap_or_else(|elapsed| Err(io::Error::new(io::ErrorKind::TimedOut, elapsed)));
-    attacker.judge(name, Unauthorized, &request, &answer);
+    attacker.evaluate(name, Unauthorized, &request, &answer);
 }
 
 /// A client may hold its body back until it is asked for it (RFC 9110 section 10.1.1).
 pub(super) async fn held_back(attacker: &mut Attacker, token: &str) {
     let name = "a body held back until it is asked for";
-    if attacker.caller.is_none() {
+    if attacker.user.is_none() {
         return attacker.unseen(name, "no credentials were given");
     }
     let head =
         Request::new("POST", "/held").bearer(token).line("Expect: 100-continue").line("Content-Length: 5");
     let answer = async {
-        let mut wire = attacker.gateway.connect().await?;
-        in_time(wire.exchange_in_parts(&attacker.gateway.bytes(&head), b"hello")).await
+        let mut connection = attacker.gateway.connect().await?;
+        in_time(connection.exchange_in_parts(&attacker.gateway.bytes(&head), b"hello")).await
     }
     .await;
     let mut request = head;
     request.body = b"hello".to_vec();
-    attacker.judge(name, Served, &request, &answer);
+    attacker.evaluate(name, Served, &request, &answer);
 }
 
 /// Where two programs disagree about the end of a body, what follows is a request that only one of
@@ -48,7 +48,7 @@ pub(super) async fn smuggled(attacker: &mut Attacker, token: &str) {
     let both = ["Transfer-Encoding: chunked", "Transfer-Encoding : chunked", "Transfer-Encoding: x, chunked"];
     for (number, coding) in both.into_iter().enumerate() {
         let name = format!("a request in the body of another, {}", number + 1);
-        if attacker.caller.is_none() {
+        if attacker.user.is_none() {
             attacker.unseen(&name, "no credentials were given");
             continue;
         }

@@ -2,9 +2,9 @@
 
 use super::{
     Attacker,
-    Verdict::{self, Holds, Weak},
+    Outcome::{self, Holds, Weak},
 };
-use crate::gateway::{request::Request, told::Told};
+use crate::gateway::{echo_report::EchoReport, request::Request};
 
 const OWN: [&str; 2] = ["theme=dark", "lang=en"];
 const OURS: [&str; 2] = ["__Host-keyward-session=nobodys", "keyward-refresh=nobodys"];
@@ -12,23 +12,23 @@ const OURS: [&str; 2] = ["__Host-keyward-session=nobodys", "keyward-refresh=nobo
 /// Sends both kinds beside a token, so that ours need not be genuine.
 pub(super) async fn stay_behind(attacker: &mut Attacker, token: &str) {
     let name = "Keyward's own cookies";
-    if attacker.caller.is_none() {
+    if attacker.user.is_none() {
         return attacker.unseen(name, "no credentials were given");
     }
     let ([theme, language], [session, refresh]) = (OWN, OURS);
     let line = format!("Cookie: {theme}; {session}; {language}; {refresh}");
     let answer = attacker.gateway.ask(&Request::new("GET", "/cookies").bearer(token).line(line)).await;
-    match answer.ok().and_then(|answer| answer.told()) {
+    match answer.ok().and_then(|answer| answer.echo_report()) {
         None => attacker.unseen(name, "no echo app tells what it got"),
-        Some(told) => {
-            let (verdict, seen) = judge(&told);
-            attacker.find(name, verdict, seen);
+        Some(report) => {
+            let (outcome, seen) = evaluate(&report);
+            attacker.find(name, outcome, seen);
         }
     }
 }
 
-fn judge(told: &Told) -> (Verdict, String) {
-    let lines = told.headers.iter().filter(|(name, _)| name == "cookie").map(|(_, value)| value);
+fn evaluate(report: &EchoReport) -> (Outcome, String) {
+    let lines = report.headers.iter().filter(|(name, _)| name == "cookie").map(|(_, value)| value);
     let got: Vec<&str> = lines.flat_map(|line| line.split(';')).map(str::trim).collect();
     if got.iter().any(|cookie| OURS.contains(cookie)) {
         (Weak, "the app gets them".to_owned())

@@ -2,18 +2,18 @@
 
 use super::{
     Attack, Attacker,
-    Verdict::{Holds, Open},
-    caller::Identity,
-    judge::{
-        Wanted::{Refused, Served, Unauthorized},
+    Outcome::{Holds, Open},
+    evaluate::{
+        Expectation::{Refused, Served, Unauthorized},
         reached,
     },
     spoofs,
+    user::ExpectedIdentity,
 };
 use crate::gateway::{
+    connection::Answer,
     request::Request,
     websocket::{self, KEY},
-    wire::Answer,
 };
 
 const PATH: &str = "/forms/a%20b/%C3%A9;v=1?x=1&y=%2F&x=2";
@@ -62,7 +62,7 @@ pub(super) async fn preflight(attacker: &mut Attacker) {
     let plain = attacker.gateway.ask(&preflight("OPTIONS", "/preflight")).await;
     let let_in = plain.ok().filter(|answer| reached(answer, attacker.has_echo));
     if let Some(answer) = let_in {
-        match answer.told().and_then(|told| Identity::nobody().differs(&told)) {
+        match answer.echo_report().and_then(|report| ExpectedIdentity::nobody().differs(&report)) {
             Some(wrong) => attacker.find(name, Open, wrong),
             None => attacker.find(name, Holds, "preflights are let in, by the gateway's word"),
         }
@@ -80,18 +80,20 @@ pub(super) async fn preflight(attacker: &mut Attacker) {
 /// gateway never sees.
 pub(super) async fn other_protocol(attacker: &mut Attacker, token: &str) {
     let name = "a switch to HTTP/2 in the clear";
-    if attacker.caller.is_none() {
+    if attacker.user.is_none() {
         return attacker.unseen(name, "no credentials were given");
     }
     let request = Request::new("GET", PATH).bearer(token).line("Connection: Upgrade, HTTP2-Settings");
     let request = request.line("Upgrade: h2c").line("HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA");
     let answer = attacker.gateway.ask(&request).await;
-    let told = answer.as_ref().ok().and_then(Answer::told);
-    match (answer, told) {
+    let report = answer.as_ref().ok().and_then(Answer::echo_report);
+    match (answer, report) {
         (Ok(answer), None) if answer.status == 101 => {
             attacker.find(name, Open, "the app is asked, and agrees");
         }
-        (_, Some(told)) if told.headers.iter().any(|(name, value)| name == "upgrade" && value == "h2c") => {
+        (_, Some(report))
+            if report.headers.iter().any(|(name, value)| name == "upgrade" && value == "h2c") =>
+        {
             attacker.find(name, Open, "the app is asked to switch");
         }
         (_, Some(_)) => attacker.find(name, Holds, "the app is not asked"),

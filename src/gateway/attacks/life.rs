@@ -2,8 +2,8 @@
 
 use super::{
     Attack, Attacker,
-    Verdict::{Holds, Open, Weak},
-    judge::Wanted::{Denied, Unauthorized},
+    Outcome::{Holds, Open, Weak},
+    evaluate::Expectation::{Denied, Unauthorized},
 };
 use crate::gateway::request::Request;
 
@@ -17,24 +17,24 @@ fn get(path: &str) -> Request {
 /// A connection on which one request was let in lets in no other without a token.
 pub(super) async fn one_connection(attacker: &mut Attacker, token: &str) {
     let name = "no token, on the connection of a good one";
-    if attacker.caller.is_none() {
+    if attacker.user.is_none() {
         return attacker.unseen(name, "no credentials were given");
     }
     let bare = attacker.marked(name, Unauthorized, get("/again"));
     let answer = async {
-        let mut wire = attacker.gateway.connect().await?;
-        attacker.gateway.ask_on(&mut wire, &get("/again").bearer(token).keep_alive()).await?;
-        attacker.gateway.ask_on(&mut wire, &bare).await
+        let mut connection = attacker.gateway.connect().await?;
+        attacker.gateway.ask_on(&mut connection, &get("/again").bearer(token).keep_alive()).await?;
+        attacker.gateway.ask_on(&mut connection, &bare).await
     }
     .await;
-    attacker.judge(name, Unauthorized, &bare, &answer);
+    attacker.evaluate(name, Unauthorized, &bare, &answer);
 }
 
 /// A browser sends the session cookie along from every page; what changes state is refused to pages
 /// of others. The gateway must say which method it asks for, and hand on the cookie and the origin.
 pub(super) async fn cookie(attacker: &mut Attacker) {
     let name = "POST with the session cookie, from a page of others";
-    let cookie = match attacker.caller.as_ref().map(|caller| caller.cookie()) {
+    let cookie = match attacker.user.as_ref().map(|user| user.cookie()) {
         None => return attacker.unseen(name, "no credentials were given"),
         Some(Err(why)) => {
             let why = why.to_owned();
@@ -63,15 +63,15 @@ pub(super) async fn cookie(attacker: &mut Attacker) {
 /// Over its rate a session is told so, and when to come back.
 pub(super) async fn too_often(attacker: &mut Attacker, token: &str) {
     let name = "a session over its rate";
-    let Some(caller) = &attacker.caller else {
+    let Some(user) = &attacker.user else {
         return attacker.unseen(name, "no credentials were given");
     };
-    if caller.limit() > MOST {
-        let why = format!("a session may ask {} times, too many to try", caller.limit());
+    if user.limit() > MOST {
+        let why = format!("a session may ask {} times, too many to try", user.limit());
         return attacker.unseen(name, &why);
     }
-    for _ in 0..2 * caller.limit() {
-        match caller.is_over_the_limit().await {
+    for _ in 0..2 * user.limit() {
+        match user.is_over_the_limit().await {
             Ok(false) => {}
             Ok(true) => break,
             Err(error) => {
@@ -86,10 +86,10 @@ pub(super) async fn too_often(attacker: &mut Attacker, token: &str) {
 /// Once signing out has been answered, the next request is refused.
 pub(super) async fn signed_out(attacker: &mut Attacker, token: &str) {
     let name = "a token after signing out";
-    let Some(caller) = &attacker.caller else {
+    let Some(user) = &attacker.user else {
         return attacker.unseen(name, "no credentials were given");
     };
-    if let Err(error) = caller.sign_out().await {
+    if let Err(error) = user.sign_out().await {
         let why = error.to_string();
         return attacker.unseen(name, &why);
     }
@@ -100,14 +100,14 @@ pub(super) async fn signed_out(attacker: &mut Attacker, token: &str) {
 /// all requests; those that are refused from here on it will not be asked about.
 pub(super) async fn refused_stay_out(attacker: &mut Attacker, token: &str) {
     let name = "what was refused, at the app all the same";
-    if attacker.caller.is_none() {
+    if attacker.user.is_none() {
         return attacker.unseen(name, "no credentials were given");
     }
     let answer = attacker.gateway.ask(&get("/probes").bearer(token)).await;
-    let Some(told) = answer.ok().and_then(|answer| answer.told()) else {
+    let Some(report) = answer.ok().and_then(|answer| answer.echo_report()) else {
         return attacker.unseen(name, "no echo app tells what it got");
     };
-    let came = attacker.refused.iter().filter(|(probe, _)| told.probes.contains(probe));
+    let came = attacker.refused.iter().filter(|(probe, _)| report.probes.contains(probe));
     let came: Vec<&str> = came.map(|(_, attack)| attack.as_str()).collect();
     if came.is_empty() {
         let seen = format!("none of {}", attacker.refused.len());

@@ -2,26 +2,26 @@
 //! somebody else; the echo app behind the gateway, where there is one, tells what came of it.
 
 mod bodies;
-mod caller;
 mod cookies;
+mod evaluate;
 mod forms;
-mod judge;
 mod life;
 mod paths;
 mod roles;
 mod spoofs;
 mod tokens;
+mod user;
 mod websocket;
 
 use std::{fmt, io};
 
-pub use self::caller::Caller;
-use self::judge::Wanted;
-use super::{error::GatewayError, request::Request, target::Target, wire::Answer};
+use self::evaluate::Expectation;
+pub use self::user::TestUser;
+use super::{connection::Answer, error::GatewayError, request::Request, target::Target};
 
 /// What came of an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Outcome {
     /// The gateway does as it should.
     Holds,
     /// It lets nobody in, but a client is told less than it should be, or something wrong.
@@ -34,48 +34,46 @@ pub enum Verdict {
 
 /// An attack and what came of it.
 #[derive(Debug)]
-pub struct Finding {
-    /// What was tried.
+pub struct AttackResult {
     pub attack: String,
     /// What came of it.
-    pub verdict: Verdict,
-    /// What was seen.
+    pub outcome: Outcome,
     pub seen: String,
 }
 
 /// A single request and what it should come to.
 struct Attack {
     name: String,
-    wanted: Wanted,
+    expected: Expectation,
     request: Request,
 }
 
 /// What to attack and with what.
 pub struct Attacker {
     gateway: Target,
-    caller: Option<Caller>,
+    user: Option<TestUser>,
     expired: Option<String>,
     forbidden: Option<String>,
     has_echo: bool,
     /// Makes probes of this run differ from those of others.
     run: String,
     refused: Vec<(String, String)>,
-    findings: Vec<Finding>,
+    results: Vec<AttackResult>,
 }
 
 impl Attacker {
-    /// Attacks `gateway` as a stranger, and as `caller` where there is one; `run` marks its requests.
+    /// Attacks `gateway` as a stranger, and as `user` where there is one; `run` marks its requests.
     #[must_use]
-    pub fn new(gateway: Target, caller: Option<Caller>, run: &str) -> Self {
+    pub fn new(gateway: Target, user: Option<TestUser>, run: &str) -> Self {
         Self {
             gateway,
-            caller,
+            user,
             expired: None,
             forbidden: None,
             has_echo: false,
             run: run.to_owned(),
             refused: Vec::new(),
-            findings: Vec::new(),
+            results: Vec::new(),
         }
     }
 
@@ -85,20 +83,20 @@ impl Attacker {
         Self { expired: token, ..self }
     }
 
-    /// Also on a path that the caller's roles do not open.
+    /// Also on a path that the user's roles do not open.
     #[must_use]
     pub fn with_forbidden(self, path: Option<String>) -> Self {
         Self { forbidden: path, ..self }
     }
 
     /// Tries everything, in an order in which nothing spoils what comes after.
-    pub async fn run(mut self) -> Result<Vec<Finding>, GatewayError> {
+    pub async fn run(mut self) -> Result<Vec<AttackResult>, GatewayError> {
         self.look().await?;
         if self.is_public().await {
-            if let Some(caller) = &self.caller {
-                caller.sign_out().await?;
+            if let Some(user) = &self.user {
+                user.sign_out().await?;
             }
-            return Ok(self.findings);
+            return Ok(self.results);
         }
         self.all(tokens::anonymous(self.expired.as_deref())).await;
         self.all(spoofs::anonymous()).await;
@@ -106,9 +104,9 @@ impl Attacker {
         self.all(forms::anonymous()).await;
         bodies::never_comes(&mut self).await;
         forms::preflight(&mut self).await;
-        let token = self.caller.as_ref().map(|caller| caller.token().to_owned());
+        let token = self.user.as_ref().map(|user| user.token().to_owned());
         self.signed_in(token.as_deref().unwrap_or("")).await;
-        Ok(self.findings)
+        Ok(self.results)
     }
 
     async fn signed_in(&mut self, token: &str) {
@@ -132,7 +130,7 @@ impl Attacker {
 
     /// Whether anybody answers, and whether it is the echo app that does.
     async fn look(&mut self) -> Result<(), GatewayError> {
-        let token = self.caller.as_ref().map_or("", Caller::token);
+        let token = self.user.as_ref().map_or("", TestUser::token);
         let answer = self.gateway.ask(&Request::new("GET", "/").bearer(token)).await;
         let away = |error| GatewayError::Away(self.gateway.origin.clone(), error);
         self.has_echo = answer.map_err(away)?.is_echo();
@@ -147,8 +145,8 @@ impl Attacker {
              not, such as {}/api",
             self.gateway.origin
         );
-        let open = self.findings.last_mut().filter(|finding| finding.verdict == Verdict::Open);
-        open.map(|finding| finding.seen.push_str(&hint)).is_some()
+        let open = self.results.last_mut().filter(|result| result.outcome == Outcome::Open);
+        open.map(|result| result.seen.push_str(&hint)).is_some()
     }
 
     /// Steps that lead out of the path that is tested lead to what may be open to everybody.
@@ -173,47 +171,53 @@ impl Attacker {
     }
 
     async fn attack(&mut self, attack: Attack) {
-        if attack.wanted.needs_caller() && self.caller.is_none() {
+        if attack.expected.needs_user() && self.user.is_none() {
             return self.unseen(&attack.name, "no credentials were given");
         }
-        let request = self.marked(&attack.name, attack.wanted, attack.request);
+        let request = self.marked(&attack.name, attack.expected, attack.request);
         let answer = self.gateway.ask(&request).await;
-        self.judge(&attack.name, attack.wanted, &request, &answer);
+        self.evaluate(&attack.name, attack.expected, &request, &answer);
     }
 
     /// The request with a probe, which must not reach the app where it is to be refused.
-    fn marked(&mut self, attack: &str, wanted: Wanted, request: Request) -> Request {
-        let probe = format!("{}-{}", self.run, self.findings.len());
-        if wanted.is_refusal() {
+    fn marked(&mut self, attack: &str, expected: Expectation, request: Request) -> Request {
+        let probe = format!("{}-{}", self.run, self.results.len());
+        if expected.is_refusal() {
             self.refused.push((probe.clone(), attack.to_owned()));
         }
         request.marked(&probe)
     }
 
-    fn judge(&mut self, attack: &str, wanted: Wanted, request: &Request, answer: &io::Result<Answer>) {
+    fn evaluate(
+        &mut self,
+        attack: &str,
+        expected: Expectation,
+        request: &Request,
+        answer: &io::Result<Answer>,
+    ) {
         let path = self.gateway.path_of(request);
-        let identity = self.caller.as_ref().map(Caller::identity);
-        let sight = judge::Sight { request, path: &path, identity, has_echo: self.has_echo };
-        let (verdict, seen) = sight.judge(wanted, answer);
-        self.find(attack, verdict, seen);
+        let identity = self.user.as_ref().map(TestUser::identity);
+        let observation = evaluate::Observation { request, path: &path, identity, has_echo: self.has_echo };
+        let (outcome, seen) = observation.evaluate(expected, answer);
+        self.find(attack, outcome, seen);
     }
 
-    fn find(&mut self, attack: impl fmt::Display, verdict: Verdict, seen: impl Into<String>) {
-        self.findings.push(Finding { attack: attack.to_string(), verdict, seen: seen.into() });
+    fn find(&mut self, attack: impl fmt::Display, outcome: Outcome, seen: impl Into<String>) {
+        self.results.push(AttackResult { attack: attack.to_string(), outcome, seen: seen.into() });
     }
 
     fn unseen(&mut self, attack: &str, why: &str) {
-        self.find(attack, Verdict::Unseen, why);
+        self.find(attack, Outcome::Unseen, why);
     }
 }
 
 impl Attack {
-    fn new(name: impl Into<String>, wanted: Wanted, request: Request) -> Self {
-        Self { name: name.into(), wanted, request }
+    fn new(name: impl Into<String>, expected: Expectation, request: Request) -> Self {
+        Self { name: name.into(), expected, request }
     }
 }
 
-impl Verdict {
+impl Outcome {
     /// The name that programs see.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

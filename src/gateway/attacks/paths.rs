@@ -2,7 +2,7 @@
 
 use super::{
     Attack,
-    judge::Wanted::{Known, Refused},
+    evaluate::Expectation::{Known, Refused},
 };
 use crate::gateway::request::Request;
 

@@ -4,10 +4,10 @@ use percent_encoding::percent_decode_str;
 
 use super::{
     Attack, Attacker,
-    Verdict::{Holds, Open, Weak},
-    judge::Wanted::Denied,
+    Outcome::{Holds, Open, Weak},
+    evaluate::Expectation::Denied,
 };
-use crate::gateway::{request::Request, wire::Answer};
+use crate::gateway::{connection::Answer, request::Request};
 
 /// Tries to get at the forbidden path without its role.
 pub(super) async fn lacking(attacker: &mut Attacker, token: &str) {
@@ -15,7 +15,7 @@ pub(super) async fn lacking(attacker: &mut Attacker, token: &str) {
     let Some(path) = attacker.forbidden.clone() else {
         return attacker.unseen(name, "no --forbidden PATH was given");
     };
-    if attacker.caller.is_none() {
+    if attacker.user.is_none() {
         return attacker.unseen(name, "no credentials were given");
     }
     attacker.attack(Attack::new(name, Denied(403), Request::new("GET", &*path).bearer(token))).await;
@@ -52,9 +52,9 @@ fn spellings(path: &str) -> Vec<String> {
 
 /// Whether what reached the app is that path, as a lenient program reads it.
 fn is_there(answer: &Answer, path: &str) -> bool {
-    answer.told().is_some_and(|told| {
-        let (there, wanted) = (plain(&told.target), plain(path));
-        there.strip_prefix(&wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    answer.echo_report().is_some_and(|report| {
+        let (there, expected) = (plain(&report.target), plain(path));
+        there.strip_prefix(&expected).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
 }
 

@@ -2,11 +2,11 @@
 
 use super::{
     Attack, Attacker,
-    Verdict::{Holds, Weak},
-    caller::IDENTITY,
-    judge::Wanted::{self, Known, Refused, Served, Unauthorized},
+    Outcome::{Holds, Weak},
+    evaluate::Expectation::{self, Known, Refused, Served, Unauthorized},
+    user::IDENTITY,
 };
-use crate::gateway::{request::Request, told::Told};
+use crate::gateway::{echo_report::EchoReport, request::Request};
 
 /// What no app behind a gateway should believe of a client, unless the gateway wrote it.
 const CLAIMS: [&str; 11] = [
@@ -59,8 +59,8 @@ pub(super) fn with(token: &str) -> Vec<Attack> {
     let connection = |line: &str| get().bearer(token).line(line);
     let other = "Authorization: Bearer nonsense";
     let hidden = |glue: &str| get().bearer(token).line(format!("X-Nothing: a{glue}X-Auth-User: {FORGED}"));
-    let spelled = |name, wanted: Wanted, put: fn(&str) -> String| {
-        Attack::new(format!("identity headers{name}"), wanted, forged(get(), put).bearer(token))
+    let spelled = |name, expected: Expectation, put: fn(&str) -> String| {
+        Attack::new(format!("identity headers{name}"), expected, forged(get(), put).bearer(token))
     };
     vec![
         spelled("", Served, str::to_owned),
@@ -91,12 +91,12 @@ pub(super) fn with(token: &str) -> Vec<Attack> {
 /// Forwarding headers reach the app only as the gateway writes them.
 pub(super) async fn claims(attacker: &mut Attacker, token: &str) {
     let name = "forwarding headers";
-    if attacker.caller.is_none() {
+    if attacker.user.is_none() {
         return attacker.unseen(name, "no credentials were given");
     }
     let answer = attacker.gateway.ask(&claiming(get().bearer(token))).await;
-    let told = answer.ok().and_then(|answer| answer.told());
-    match told.as_ref().map(believed) {
+    let report = answer.ok().and_then(|answer| answer.echo_report());
+    match report.as_ref().map(believed) {
         None => attacker.unseen(name, "no echo app tells what it got"),
         Some(believed) if believed.is_empty() => {
             attacker.find(name, Holds, "the app sees none as the client wrote it");
@@ -107,8 +107,8 @@ pub(super) async fn claims(attacker: &mut Attacker, token: &str) {
     }
 }
 
-fn believed(told: &Told) -> Vec<&str> {
+fn believed(report: &EchoReport) -> Vec<&str> {
     let is_claim = |name: &str| CLAIMS.iter().any(|claim| claim.eq_ignore_ascii_case(name));
-    let believed = told.headers.iter().filter(|(name, value)| is_claim(name) && value.contains(FORGED));
+    let believed = report.headers.iter().filter(|(name, value)| is_claim(name) && value.contains(FORGED));
     believed.map(|(name, _)| name.as_str()).collect()
 }

@@ -5,13 +5,12 @@ use serde_json::{Value, json};
 
 use super::{
     Attack,
-    judge::Wanted::{self, Unauthorized},
+    evaluate::Expectation::{self, Unauthorized},
 };
 use crate::gateway::request::Request;
 
 const PATH: &str = "/";
 
-/// Nothing at all.
 pub(super) fn none() -> Attack {
     Attack::new("no token", Unauthorized, Request::new("GET", PATH))
 }
@@ -25,7 +24,7 @@ pub(super) fn anonymous(expired: Option<&str>) -> Vec<Attack> {
         Attack::new("a token of nonsense", Unauthorized, get().bearer("nonsense")),
         Attack::new("another scheme", Unauthorized, get().line("Authorization: Basic YWRtaW46YWRtaW4=")),
         Attack::new("a cookie of nonsense", Unauthorized, get().line("Cookie: keyward-session=nonsense")),
-        Attack::new("a token of 7.9 kB", Wanted::Refused, get().bearer(&long)),
+        Attack::new("a token of 7.9 kB", Expectation::Refused, get().bearer(&long)),
     ];
     let expired = expired.map(|token| Attack::new("an expired token", Unauthorized, get().bearer(token)));
     attacks.extend(expired);
@@ -38,7 +37,7 @@ pub(super) fn with(token: &str) -> Vec<Attack> {
     let form = format!("access_token={token}");
     let form_type = "Content-Type: application/x-www-form-urlencoded";
     vec![
-        Attack::new("a good token", Wanted::Served, get(token)),
+        Attack::new("a good token", Expectation::Served, get(token)),
         Attack::new("no token, right after a good one", Unauthorized, Request::new("GET", PATH)),
         Attack::new("a token with other claims", Unauthorized, get(&with_other_claims(token))),
         Attack::new("a token that says it needs no signature", Unauthorized, get(&unsigned(token))),

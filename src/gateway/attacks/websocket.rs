@@ -4,12 +4,12 @@ use std::io;
 
 use super::{
     Attacker,
-    Verdict::{Holds, Open, Unseen, Weak},
+    Outcome::{Holds, Open, Unseen, Weak},
 };
 use crate::gateway::{
+    echo_report::{EchoReport, Sum},
     request::Request,
     target::in_time,
-    told::{Sum, Told},
     websocket::{self, KEY},
 };
 
@@ -18,25 +18,27 @@ const MESSAGE: &str = "is anybody there?";
 /// Opens one and says something.
 pub(super) async fn opens(attacker: &mut Attacker, token: &str) {
     let name = "WebSocket";
-    let Some(caller) = &attacker.caller else {
+    let Some(user) = &attacker.user else {
         return attacker.unseen(name, "no credentials were given");
     };
-    let (verdict, seen) = match converse(attacker, token).await {
+    let (outcome, seen) = match converse(attacker, token).await {
         Err(error) => (Weak, format!("does not open: {error}")),
         Ok(None) => (Unseen, "opens; no echo app tells who it is".to_owned()),
-        Ok(Some(told)) => match caller.identity().differs(&told) {
+        Ok(Some(report)) => match user.identity().differs(&report) {
             Some(wrong) => (Open, wrong),
-            None if told.sha256 != Sum::of(MESSAGE.as_bytes()).1 => (Weak, "a message is changed".to_owned()),
+            None if report.sha256 != Sum::of(MESSAGE.as_bytes()).1 => {
+                (Weak, "a message is changed".to_owned())
+            }
             None => (Holds, "opens, and the app knows who it is".to_owned()),
         },
     };
-    attacker.find(name, verdict, seen);
+    attacker.find(name, outcome, seen);
 }
 
-async fn converse(attacker: &Attacker, token: &str) -> io::Result<Option<Told>> {
+async fn converse(attacker: &Attacker, token: &str) -> io::Result<Option<EchoReport>> {
     let request = websocket::handshake(Request::new("GET", "/socket").bearer(token), KEY);
-    let mut wire = attacker.gateway.connect().await?;
-    let answer = attacker.gateway.ask_on(&mut wire, &request).await?;
+    let mut connection = attacker.gateway.connect().await?;
+    let answer = attacker.gateway.ask_on(&mut connection, &request).await?;
     if answer.status != 101 || answer.one("sec-websocket-accept") != Some(&websocket::accept(KEY)) {
         return Err(io::Error::other(format!("answered with {}", answer.status)));
     }
@@ -44,10 +46,10 @@ async fn converse(attacker: &Attacker, token: &str) -> io::Result<Option<Told>> 
         return Ok(None);
     }
     in_time(async {
-        wire.send(&websocket::from_client(MESSAGE, [7, 1, 8, 2])?).await?;
-        let head = wire.exactly(websocket::LONG_HEAD).await?;
+        connection.send(&websocket::from_client(MESSAGE, [7, 1, 8, 2])?).await?;
+        let head = connection.exactly(websocket::LONG_HEAD).await?;
         let length = websocket::server_payload(&head).ok_or_else(|| io::Error::other("no message"))?;
-        Ok(Some(serde_json::from_slice(&wire.exactly(length).await?)?))
+        Ok(Some(serde_json::from_slice(&connection.exactly(length).await?)?))
     })
     .await
 }

@@ -1,17 +1,14 @@
 //! The account of one's own: make it, see it, change its password.
 
-use axum::{
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
-use serde::{Deserialize, Serialize};
+use axum::{extract::State, http::StatusCode};
+use serde::Deserialize;
 
 use crate::{
+    answers::User,
     auth::accounts::NewAccount,
     domain::{
         secret::Password,
-        user::{Email, Role, User, Username},
+        user::{Email, Username},
     },
     http::{
         Shared,
@@ -34,7 +31,7 @@ pub async fn signup(
     State(http): State<Shared>,
     ClientAddress(address): ClientAddress,
     Json(body): Json<SignupBody>,
-) -> Result<Response, Problem> {
+) -> Result<(StatusCode, Json<User>), Problem> {
     let new = NewAccount {
         username: member("username", Username::parse(&body.username))?,
         password: member("password", Password::parse(&body.password))?,
@@ -42,12 +39,12 @@ pub async fn signup(
         roles: Vec::new(),
     };
     let user = http.auth.signup(new, address).await?;
-    Ok((StatusCode::CREATED, axum::Json(UserShape::from(&user))).into_response())
+    Ok((StatusCode::CREATED, Json(User::from(&user))))
 }
 
-pub async fn me(State(http): State<Shared>, SignedIn(caller): SignedIn) -> Result<Response, Problem> {
+pub async fn me(State(http): State<Shared>, SignedIn(caller): SignedIn) -> Result<Json<User>, Problem> {
     let user = http.auth.me(&caller).await?;
-    Ok(axum::Json(UserShape::from(&user)).into_response())
+    Ok(Json(User::from(&user)))
 }
 
 #[derive(Deserialize)]
@@ -66,25 +63,4 @@ pub async fn change_password(
     let new = member("new", Password::parse(&body.new))?;
     http.auth.change_password(&caller, &current, &new, address).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Serialize)]
-struct UserShape<'a> {
-    id: String,
-    username: &'a str,
-    email: Option<&'a str>,
-    roles: Vec<&'a str>,
-    created_at: String,
-}
-
-impl<'a> From<&'a User> for UserShape<'a> {
-    fn from(user: &'a User) -> Self {
-        Self {
-            id: user.id.to_string(),
-            username: user.username.shown(),
-            email: user.email.as_ref().map(Email::as_str),
-            roles: user.roles.iter().map(Role::as_str).collect(),
-            created_at: user.created_at.rfc3339(),
-        }
-    }
 }

@@ -1,31 +1,31 @@
-//! Probes and metrics. A probe says which part is ill, and nothing of where it is.
+//! Probes and metrics.
 
 use std::sync::atomic::Ordering;
 
 use axum::{
-    Router,
     extract::{Query, State, rejection::QueryRejection},
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-    routing::get,
+    http::{HeaderName, StatusCode, header},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::{
+    answers::{Condition, Readiness, ReadinessParts},
     auth::{
         error::AuthError,
         health::{Health, Knowledge},
     },
-    http::{Shared, wire::problem::Problem},
+    http::{
+        Shared,
+        wire::{body::Json, problem::Problem},
+    },
 };
 
-/// `/healthz`: the process lives. `/readyz`: it is of use.
-pub fn probes() -> Router<Shared> {
-    Router::new().route("/healthz", get(async || StatusCode::OK)).route("/readyz", get(ready))
+pub async fn alive() -> StatusCode {
+    StatusCode::OK
 }
 
 #[derive(Debug, Deserialize)]
-struct Probe {
+pub struct Probe {
     #[serde(rename = "for")]
     purpose: Option<For>,
 }
@@ -38,42 +38,15 @@ enum For {
     Check,
 }
 
-/// How a node or a part of it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Condition {
-    /// As it should be.
-    Ready,
-    /// Something is away, and what was asked for goes on.
-    Degraded,
-    /// It does not.
-    Unavailable,
-    /// The node is about to stop.
-    Draining,
-}
-
-/// What a probe is told.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Readiness {
-    state: Condition,
-    parts: Parts,
-}
-
-#[derive(Debug, Clone, Copy, Serialize)]
-struct Parts {
-    accounts: Condition,
-    sessions: Condition,
-    revocations: Condition,
-}
-
-async fn ready(
+/// The node is of use.
+pub async fn ready(
     State(http): State<Shared>,
     query: Result<Query<Probe>, QueryRejection>,
-) -> Result<Response, Problem> {
+) -> Result<Json<Readiness>, Problem> {
     let Query(Probe { purpose }) =
         query.map_err(|_| Problem::invalid_request("for: takes only the value check"))?;
     let health = http.auth.health().await;
-    let parts = Parts::of(&health);
+    let parts = parts(&health);
     let problem = if http.draining.load(Ordering::Relaxed) {
         Some((Problem::draining(), Condition::Draining))
     } else {
@@ -81,7 +54,7 @@ async fn ready(
     };
     match problem {
         Some((problem, state)) => Err(problem.with_readiness(Readiness { state, parts })),
-        None => Ok(axum::Json(Readiness { state: parts.together(), parts }).into_response()),
+        None => Ok(Json(Readiness { state: together(parts), parts })),
     }
 }
 
@@ -94,27 +67,25 @@ fn lacking(health: Health, purpose: Option<For>) -> Option<AuthError> {
     }
 }
 
-impl Parts {
-    fn of(health: &Health) -> Self {
-        let store = |answer: &Result<(), AuthError>| match answer {
-            Ok(()) => Condition::Ready,
-            Err(_) => Condition::Unavailable,
-        };
-        let revocations = match health.revocations {
-            Ok(Knowledge::Followed) => Condition::Ready,
-            Ok(Knowledge::Stopgap) => Condition::Degraded,
-            Err(_) => Condition::Unavailable,
-        };
-        Self { accounts: store(&health.accounts), sessions: store(&health.sessions), revocations }
-    }
-
-    /// Of a node that is of use.
-    fn together(self) -> Condition {
-        let all = [self.accounts, self.sessions, self.revocations];
-        if all == [Condition::Ready; 3] { Condition::Ready } else { Condition::Degraded }
-    }
+fn parts(health: &Health) -> ReadinessParts {
+    let store = |answer: &Result<(), AuthError>| match answer {
+        Ok(()) => Condition::Ready,
+        Err(_) => Condition::Unavailable,
+    };
+    let revocations = match health.revocations {
+        Ok(Knowledge::Followed) => Condition::Ready,
+        Ok(Knowledge::Stopgap) => Condition::Degraded,
+        Err(_) => Condition::Unavailable,
+    };
+    ReadinessParts { accounts: store(&health.accounts), sessions: store(&health.sessions), revocations }
 }
 
-pub async fn metrics(State(http): State<Shared>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], (http.metrics)()).into_response()
+/// Of a node that is of use.
+fn together(parts: ReadinessParts) -> Condition {
+    let all = [parts.accounts, parts.sessions, parts.revocations];
+    if all == [Condition::Ready; 3] { Condition::Ready } else { Condition::Degraded }
+}
+
+pub async fn metrics(State(http): State<Shared>) -> ([(HeaderName, &'static str); 1], String) {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], (http.metrics)())
 }

@@ -6,14 +6,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::{
+    answers::Ended,
     auth::{error::AuthError, sessions::logout::Shown},
     http::{
         Shared,
         wire::{
-            body::OptionalJson,
+            body::{Json, OptionalJson},
             caller::{Credential, SignedIn},
             own_cookies::Browser,
             problem::Problem,
@@ -78,8 +78,8 @@ pub async fn logout_all(
     State(http): State<Shared>,
     SignedIn(caller): SignedIn,
     query: Result<Query<LogoutAllQuery>, QueryRejection>,
-) -> Result<Response, Problem> {
+) -> Result<Json<Ended>, Problem> {
     let Query(query) = query.map_err(|_| Problem::invalid_request("keep takes only the value current"))?;
     let ended = http.auth.logout_all(&caller, query.keep.is_some()).await?;
-    Ok(axum::Json(json!({ "ended": ended })).into_response())
+    Ok(Json(Ended::of(ended)))
 }

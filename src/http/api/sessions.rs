@@ -1,22 +1,20 @@
 //! One's own sessions: see them, end one.
 
-use std::net::IpAddr;
-
 use axum::{
     extract::{
         Path, Query, State,
         rejection::{PathRejection, QueryRejection},
     },
     http::StatusCode,
-    response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::{
-    domain::{cursor::Cursor, ids::SessionId, session::Session},
+    answers::{OwnSession, OwnSessions},
+    domain::{cursor::Cursor, ids::SessionId},
     http::{
         Shared,
-        wire::{caller::SignedIn, problem::Problem},
+        wire::{body::Json, caller::SignedIn, problem::Problem},
     },
 };
 
@@ -24,7 +22,7 @@ pub async fn list(
     State(http): State<Shared>,
     SignedIn(caller): SignedIn,
     query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Response, Problem> {
+) -> Result<Json<OwnSessions>, Problem> {
     let wanted = format!("limit is 1 to {MOST}, and cursor is what the page before said");
     let Query(query) = query.map_err(|_| Problem::invalid_request(wanted.as_str()))?;
     let limit = query.limit.unwrap_or(USUAL);
@@ -33,9 +31,9 @@ pub async fn list(
     let after = after.ok_or_else(|| Problem::invalid_request(wanted.as_str()))?;
     let current = caller.claims().session;
     let page = http.auth.own_sessions(&caller, after.as_ref(), limit).await?;
-    let sessions = page.sessions.iter().map(|session| SessionShape::of(session, current)).collect();
+    let sessions = page.sessions.iter().map(|session| OwnSession::new(session, current)).collect();
     let next_cursor = page.next.map(|next| next.to_string());
-    Ok(axum::Json(SessionsShape { sessions, next_cursor }).into_response())
+    Ok(Json(OwnSessions { sessions, next_cursor }))
 }
 
 /// How many sessions a page has when the client does not say, and at most.
@@ -57,39 +55,4 @@ pub async fn end(
     let id = id.ok().and_then(|Path(id)| id.parse::<SessionId>().ok()).ok_or_else(Problem::not_found)?;
     http.auth.end_own_session(&caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Serialize)]
-struct SessionsShape<'a> {
-    sessions: Vec<SessionShape<'a>>,
-    next_cursor: Option<String>,
-}
-
-#[derive(Serialize)]
-struct SessionShape<'a> {
-    id: String,
-    app: &'a str,
-    device: Option<&'a str>,
-    ip: Option<IpAddr>,
-    user_agent: Option<&'a str>,
-    created_at: String,
-    last_seen_at: String,
-    expires_at: String,
-    current: bool,
-}
-
-impl<'a> SessionShape<'a> {
-    fn of(session: &'a Session, current: SessionId) -> Self {
-        Self {
-            id: session.id.to_string(),
-            app: session.facts.app.as_str(),
-            device: session.facts.device.name.as_deref(),
-            ip: session.facts.device.ip,
-            user_agent: session.facts.device.user_agent.as_deref(),
-            created_at: session.facts.created_at.rfc3339(),
-            last_seen_at: session.last_seen_at.rfc3339(),
-            expires_at: session.expires_at.rfc3339(),
-            current: session.id == current,
-        }
-    }
 }

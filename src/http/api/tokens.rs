@@ -5,17 +5,17 @@ use std::{fmt, time::Duration};
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderValue, header},
-    response::{IntoResponse, Response},
 };
 use serde::{
-    Deserialize, Deserializer, Serialize,
+    Deserialize, Deserializer,
     de::{self, Unexpected, Visitor},
 };
 
 use crate::{
+    answers::{SignedIn, Tokens},
     auth::{
         error::AuthError,
-        sign_in::login::{Login, LoginOutcome, SessionGrant},
+        sign_in::login::{Login, LoginOutcome},
         tokens::issue::TokenSet,
     },
     domain::{app::AppName, ids::UserId, secret::Password, session::Device, user::Username},
@@ -25,6 +25,7 @@ use crate::{
             app_caller,
             body::{Json, OptionalJson, member},
             caller::{ArrivedAt, ClientAddress},
+            cause::Cause,
             origin,
             own_cookies::{self, Browser},
             problem::Problem,
@@ -86,44 +87,54 @@ impl Visitor<'_> for Word {
 pub async fn login(
     State(http): State<Shared>,
     ClientAddress(address): ClientAddress,
-    headers: HeaderMap,
+    sent: HeaderMap,
     Json(body): Json<LoginBody>,
-) -> Result<Response, Problem> {
+) -> Result<(HeaderMap, Json<SignedIn>), Problem> {
     let app = body.app.as_deref().map_or(Ok(AppName::default_app()), AppName::parse);
     let app = member("app", app)?;
-    if body.transport != Transport::Body && headers.contains_key(header::ORIGIN) {
+    if body.transport != Transport::Body && sent.contains_key(header::ORIGIN) {
         // Else a stranger's page could sign its visitor in as somebody else.
-        origin::require_own_page(&http, &headers, &app).await?;
+        origin::require_own_page(&http, &sent, &app).await?;
     }
-    app_caller::require_secret(&http, &headers, &app).await?;
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    app_caller::require_secret(&http, &sent, &app).await?;
+    let user_agent = sent.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let login = Login {
         username: member("username", Username::known(&body.username))?,
         password: member("password", Password::parse(&body.password))?,
         app: Some(app),
         device: Device::new(body.device.as_deref(), address, user_agent),
-        kept: http.cookies.kept(&headers),
+        kept: http.cookies.kept(&sent),
     };
-    let (user, mut response) = sign_in(&http, login, body.transport).await?;
-    if body.transport == Transport::Body {
-        return Ok(response);
+    let (user, mut headers, answer) = sign_in(&http, login, body.transport).await?;
+    if body.transport != Transport::Body {
+        if let Some(cleared) = replace(&http, &sent, body.transport).await {
+            headers.append(header::SET_COOKIE, cleared);
+        }
+        if let Some(device) = http.auth.device_token(user, &http.cookies.kept(&sent)) {
+            let kept = http.cookies.device.keep(device.expose(), DEVICE_KEPT);
+            headers.append(header::SET_COOKIE, kept);
+        }
     }
-    replace(&http, &headers, body.transport, &mut response).await;
-    if let Some(device) = http.auth.device_token(user, &http.cookies.kept(&headers)) {
-        let kept = http.cookies.device.keep(device.expose(), DEVICE_KEPT);
-        response.headers_mut().append(header::SET_COOKIE, kept);
-    }
-    Ok(response)
+    Ok((headers, Json(answer)))
 }
 
-/// Whose sign-in it was, and its answer in the transport that was asked for.
-async fn sign_in(http: &Shared, login: Login, transport: Transport) -> Result<(UserId, Response), Problem> {
+/// Who signed in, what a cookie keeps, and what is said.
+async fn sign_in(
+    http: &Shared,
+    login: Login,
+    transport: Transport,
+) -> Result<(UserId, HeaderMap, SignedIn), Problem> {
     if transport == Transport::Session {
         let granted = signed_in(http.auth.login_to_session(login).await?)?;
-        return Ok((granted.user, session(http, &granted)));
+        let cookie = http.cookies.session.keep(granted.token.expose(), granted.expires_in);
+        let headers = HeaderMap::from_iter([(header::SET_COOKIE, cookie)]);
+        Ok((granted.user, headers, SignedIn::Session((&granted).into())))
+    } else {
+        let issued = signed_in(http.auth.login(login).await?)?;
+        let user = issued.user;
+        let (headers, Json(tokens)) = tokens(http, issued, transport);
+        Ok((user, headers, SignedIn::Tokens(tokens)))
     }
-    let issued = signed_in(http.auth.login(login).await?)?;
-    Ok((issued.user, tokens(http, &issued, transport)))
 }
 
 fn signed_in<T>(outcome: LoginOutcome<T>) -> Result<T, Problem> {
@@ -133,13 +144,17 @@ fn signed_in<T>(outcome: LoginOutcome<T>) -> Result<T, Problem> {
     }
 }
 
-/// Ends what the browser was signed in to before, now that it has something else to keep. Where that
-/// fails the sign-in stands all the same: an error would leave the browser with its old session, and
-/// open one more at each try.
-async fn replace(http: &Shared, headers: &HeaderMap, transport: Transport, response: &mut Response) {
-    let Ok(browser) = Browser::of(http, headers).await else {
-        tracing::warn!("the session before a sign-in could not be ended: a store is away");
-        return;
+/// Ends what the browser was signed in to before, now that it has something else to keep; returns what
+/// has it forget that. Where the end fails the sign-in stands all the same: an error would leave the
+/// browser with its old session, and open one more at each try.
+async fn replace(http: &Shared, sent: &HeaderMap, transport: Transport) -> Option<HeaderValue> {
+    let browser = match Browser::of(http, sent).await {
+        Ok(browser) => browser,
+        Err(problem) => {
+            let error = problem.cause().map(Cause::error);
+            tracing::warn!(error, "the session before a sign-in could not be ended");
+            return None;
+        }
     };
     for shown in browser.living() {
         if let Err(error) = http.auth.replace(shown).await {
@@ -152,9 +167,7 @@ async fn replace(http: &Shared, headers: &HeaderMap, transport: Transport, respo
         Transport::Session => (&browser.refresh, &http.cookies.refresh),
         Transport::Body | Transport::Cookie => (&browser.session, &http.cookies.session),
     };
-    if other.is_spent() {
-        response.headers_mut().append(header::SET_COOKIE, cookie.clear());
-    }
+    other.is_spent().then(|| cookie.clear())
 }
 
 #[derive(Deserialize)]
@@ -169,12 +182,15 @@ pub async fn refresh(
     ArrivedAt(arrived_at): ArrivedAt,
     headers: HeaderMap,
     OptionalJson(body): OptionalJson<RefreshBody>,
-) -> Result<Response, Problem> {
+) -> Result<(HeaderMap, Json<Tokens>), Problem> {
     let has_body = body.is_some();
-    let (token, transport) = match body.and_then(|body| body.refresh_token) {
-        Some(token) => (token, Transport::Body),
+    let (token, app, transport) = match body.and_then(|body| body.refresh_token) {
+        Some(token) => {
+            let app = http.auth.app_of_refresh_token(&token).await?;
+            (token, app, Transport::Body)
+        }
         None => match own_cookies::refresh(&http, &headers).await?.token()? {
-            Some(token) => (token, Transport::Cookie),
+            Some((token, app)) => (token, app, Transport::Cookie),
             None if has_body => {
                 return Err(Problem::invalid_request("there is neither a refresh_token nor a cookie"));
             }
@@ -182,58 +198,17 @@ pub async fn refresh(
         },
     };
     // Before anything becomes of the session: who lacks the secret must not harm it.
-    if let Some(app) = http.auth.app_of_refresh_token(&token).await? {
+    if let Some(app) = app {
         app_caller::require_secret(&http, &headers, &app).await?;
     }
-    let issued = http.auth.refresh(&token, arrived_at).await?;
-    Ok(tokens(&http, &issued, transport))
+    Ok(tokens(&http, http.auth.refresh(&token, arrived_at).await?, transport))
 }
 
-/// The tokens of a sign-in or refresh, in the members of RFC 6749 section 5.1 and our own.
-#[derive(Serialize)]
-struct TokensShape<'a> {
-    access_token: &'a str,
-    token_type: &'static str,
-    expires_in: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<&'a str>,
-    refresh_expires_in: u64,
-    session_id: String,
-}
-
-pub fn tokens(http: &Shared, tokens: &TokenSet, transport: Transport) -> Response {
-    let refresh_token = tokens.refresh_token.expose();
-    let life = tokens.refresh_expires_in;
-    let shape = TokensShape {
-        access_token: &tokens.access_token,
-        token_type: "Bearer",
-        expires_in: tokens.expires_in.as_secs(),
-        refresh_token: (transport == Transport::Body).then_some(refresh_token),
-        refresh_expires_in: life.as_secs(),
-        session_id: tokens.session.to_string(),
-    };
-    let mut response = axum::Json(shape).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if transport == Transport::Cookie {
-        headers.append(header::SET_COOKIE, http.cookies.refresh.keep(refresh_token, life));
+/// The tokens, and the cookie that holds one of them.
+pub fn tokens(http: &Shared, issued: TokenSet, transport: Transport) -> (HeaderMap, Json<Tokens>) {
+    if transport != Transport::Cookie {
+        return (HeaderMap::new(), Json(Tokens::whole(issued)));
     }
-    response
-}
-
-/// The answer to a sign-in without tokens.
-#[derive(Serialize)]
-struct SessionShape {
-    session_id: String,
-    session_expires_in: u64,
-}
-
-fn session(http: &Shared, granted: &SessionGrant) -> Response {
-    let SessionGrant { token, expires_in, .. } = granted;
-    let shape =
-        SessionShape { session_id: token.session().to_string(), session_expires_in: expires_in.as_secs() };
-    let cookie = http.cookies.session.keep(token.expose(), *expires_in);
-    let headers =
-        [(header::CACHE_CONTROL, HeaderValue::from_static("no-store")), (header::SET_COOKIE, cookie)];
-    (headers, axum::Json(shape)).into_response()
+    let cookie = http.cookies.refresh.keep(issued.refresh_token.expose(), issued.refresh_expires_in);
+    (HeaderMap::from_iter([(header::SET_COOKIE, cookie)]), Json(Tokens::beside_cookie(issued)))
 }

@@ -24,7 +24,7 @@ use metrics::Counter;
 use tower::Service;
 
 use super::{
-    http::{self, Asker},
+    http::{self, Asker, PATH},
     verdict::Refusal,
 };
 use crate::http::{
@@ -62,7 +62,6 @@ impl Routes {
         Self { checked: Checked::All, checker: Arc::new(checker), rest: Router::new(), peer: None }
     }
 
-    /// The rest alone.
     pub(in crate::http) fn without_check(http: &Shared, rest: Router) -> Self {
         let checker = Checker::new(http, Asker::Gateway);
         Self { checked: Checked::None, checker: Arc::new(checker), rest, peer: None }
@@ -77,7 +76,7 @@ impl Routes {
         match self.checked {
             Checked::None => false,
             Checked::Below => {
-                path.strip_prefix("/v1/check").is_some_and(|below| below.is_empty() || below.starts_with('/'))
+                path.strip_prefix(PATH).is_some_and(|below| below.is_empty() || below.starts_with('/'))
             }
             Checked::All => true,
         }
@@ -136,7 +135,7 @@ impl Checker {
             Refusal::of(Problem::internal(), false).into_response()
         });
         self.counts.add(response.status());
-        layers::sign(response.headers_mut(), layers::request_id(&asked.headers));
+        layers::finish(&mut response, layers::request_id(&asked.headers));
         response
     }
 }
@@ -153,7 +152,7 @@ impl Counts {
             StatusCode::TOO_MANY_REQUESTS,
             StatusCode::SERVICE_UNAVAILABLE,
         ];
-        Self(statuses.map(|status| (status, layers::counter("/v1/check".to_owned(), status))))
+        Self(statuses.map(|status| (status, layers::counter(PATH.to_owned(), status))))
     }
 
     fn add(&self, status: StatusCode) {

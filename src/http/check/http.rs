@@ -20,7 +20,9 @@ use crate::{
 };
 
 /// Where the gateway's parameters are read.
-const PATH: &str = "/v1/check";
+pub const PATH: &str = "/v1/check";
+/// Where gateways append their client's path.
+pub const BELOW: &str = "/v1/check/{*path}";
 const REPORTED_METHOD: &str = "x-forwarded-method";
 /// How many headers there is room for at once: all that an answer gets.
 const HEADERS: usize = 12;

@@ -15,6 +15,7 @@ use crate::{
         Shared,
         wire::{
             caller::{self, Pages},
+            cause::Cause,
             problem::{Challenge, Problem},
         },
     },
@@ -46,7 +47,6 @@ pub struct Wanted<'a> {
 /// The client's request, as far as the check looks at it.
 #[derive(Debug)]
 pub struct Asked<'a> {
-    /// Its headers.
     pub headers: &'a HeaderMap,
     /// What its method may do.
     pub effect: Effect,
@@ -74,14 +74,11 @@ impl SignIn {
 pub enum Effect {
     /// OPTIONS: nothing, and it may be a preflight.
     Options,
-    /// Nothing.
     ChangesNothing,
-    /// Anything.
     ChangesState,
 }
 
 impl Effect {
-    /// Of a method.
     pub fn of(method: &Method) -> Self {
         match method {
             &Method::OPTIONS => Self::Options,
@@ -99,14 +96,12 @@ impl Effect {
 /// What the gateway is told.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Let it in.
     LetIn {
         /// Who that is; nobody, where it is a preflight.
         identity: Identity,
         /// Where the session stands; a preflight has none.
         rate: Option<RateState>,
     },
-    /// Refuse it.
     Refused(Refusal),
 }
 
@@ -115,14 +110,14 @@ pub enum Verdict {
 pub struct Refusal {
     /// One of those that gateways know.
     pub status: StatusCode,
-    /// For the client.
     pub headers: HeaderMap,
     /// The problem as JSON.
     pub body: Vec<u8>,
+    /// What failed below, for the log.
+    pub cause: Option<Cause>,
 }
 
 impl Verdict {
-    /// Judges a request.
     pub async fn on(http: &Shared, asked: &Asked<'_>, wanted: &Wanted<'_>) -> Self {
         if wanted.allow_preflight && asked.is_preflight() {
             return Self::LetIn { identity: Identity::default(), rate: None };
@@ -148,6 +143,7 @@ impl Refusal {
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         let reason = HeaderValue::from_static(problem.code());
+        let cause = problem.cause().cloned();
         let (mut headers, body) = problem.with_status(status).spoken();
         headers.insert("x-auth-reason", reason);
         if status == StatusCode::UNAUTHORIZED {
@@ -156,13 +152,17 @@ impl Refusal {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
         }
-        Self { status, headers, body }
+        Self { status, headers, body, cause }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, self.headers, self.body).into_response()
+        let mut response = (self.status, self.headers, self.body).into_response();
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(cause);
+        }
+        response
     }
 }
 

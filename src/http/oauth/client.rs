@@ -6,23 +6,23 @@ use std::borrow::Cow;
 use axum::http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
 
-use super::{OAuthError, form::Params};
+use super::{OAuthError, form::FormParams};
 use crate::{
     auth::error::AuthError,
     domain::app::AppName,
     http::{Shared, wire::app_caller},
 };
 
-/// What a client shows of itself.
-struct Shown<'a> {
+/// What a client shows of itself, good or not.
+struct Credentials<'a> {
     name: Cow<'a, str>,
     secret: Option<Cow<'a, str>>,
     in_header: bool,
 }
 
 /// The client: a confidential one with its secret, or a public one.
-pub async fn any(http: &Shared, headers: &HeaderMap, params: &Params<'_>) -> Result<AppName, OAuthError> {
-    let shown = Shown::read(headers, params)?;
+pub async fn any(http: &Shared, headers: &HeaderMap, params: &FormParams<'_>) -> Result<AppName, OAuthError> {
+    let shown = Credentials::read(headers, params)?;
     let client = http.auth.authenticate_client(&shown.name, shown.secret.as_deref()).await;
     client.map_err(|error| shown.refusal(error))
 }
@@ -31,15 +31,15 @@ pub async fn any(http: &Shared, headers: &HeaderMap, params: &Params<'_>) -> Res
 pub async fn confidential(
     http: &Shared,
     headers: &HeaderMap,
-    params: &Params<'_>,
+    params: &FormParams<'_>,
 ) -> Result<AppName, OAuthError> {
-    let shown = Shown::read(headers, params)?;
+    let shown = Credentials::read(headers, params)?;
     let client = http.auth.authenticate_app(&shown.name, shown.secret.as_deref().unwrap_or_default()).await;
     client.map_err(|error| shown.refusal(error))
 }
 
-impl<'a> Shown<'a> {
-    fn read(headers: &HeaderMap, params: &'a Params<'a>) -> Result<Self, OAuthError> {
+impl<'a> Credentials<'a> {
+    fn read(headers: &HeaderMap, params: &'a FormParams<'a>) -> Result<Self, OAuthError> {
         let (name, secret) = (params.get("client_id"), params.get("client_secret"));
         let lines = headers.get_all(header::AUTHORIZATION).iter().count();
         if lines + usize::from(secret.is_some()) > 1 {

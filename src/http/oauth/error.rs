@@ -4,18 +4,20 @@
 use std::borrow::Cow;
 
 use axum::{
-    Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
 
 use crate::{
+    answers::OAuthProblem,
     auth::error::AuthError,
-    http::wire::problem::{Challenge, Problem},
+    http::wire::{
+        body::Json,
+        cause::Cause,
+        problem::{Challenge, Problem},
+    },
 };
 
-/// An error answer.
 #[derive(Debug)]
 pub struct OAuthError {
     status: StatusCode,
@@ -24,11 +26,13 @@ pub struct OAuthError {
     description: Cow<'static, str>,
     challenge: Option<Challenge>,
     retry_after: Option<u64>,
+    cause: Option<Cause>,
 }
 
 impl OAuthError {
     fn new(status: StatusCode, error: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, error, description: description.into(), challenge: None, retry_after: None }
+        let description = description.into();
+        Self { status, error, description, challenge: None, retry_after: None, cause: None }
     }
 
     /// 400: a parameter is missing, repeated or malformed.
@@ -59,7 +63,6 @@ impl OAuthError {
         Self::new(StatusCode::BAD_REQUEST, "invalid_scope", "no scope was granted")
     }
 
-    /// 405.
     pub fn wrong_method() -> Self {
         Self::from(Problem::method_not_allowed())
     }
@@ -74,7 +77,8 @@ impl From<Problem> for OAuthError {
             _ => "invalid_request",
         };
         let description = problem.detail().to_owned();
-        Self { retry_after: problem.retry_after(), ..Self::new(status, error, description) }
+        let (retry_after, cause) = (problem.retry_after(), problem.cause().cloned());
+        Self { retry_after, cause, ..Self::new(status, error, description) }
     }
 }
 
@@ -90,16 +94,13 @@ impl From<AuthError> for OAuthError {
     }
 }
 
-#[derive(Serialize)]
-struct Shape<'a> {
-    error: &'static str,
-    error_description: &'a str,
-}
-
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
-        let shape = Shape { error: self.error, error_description: &self.description };
-        let mut response = (self.status, Json(shape)).into_response();
+        let body = OAuthProblem { error: self.error, error_description: self.description.into_owned() };
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(cause);
+        }
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));

@@ -20,7 +20,7 @@ pub struct Form {
 }
 
 /// What the form says.
-pub struct Params<'a>(BTreeMap<Cow<'a, str>, Cow<'a, str>>);
+pub struct FormParams<'a>(BTreeMap<Cow<'a, str>, Cow<'a, str>>);
 
 impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = OAuthError;
@@ -36,19 +36,18 @@ impl<S: Send + Sync> FromRequest<S> for Form {
 }
 
 impl Form {
-    /// Reads it.
-    pub fn params(&self) -> Result<Params<'_>, OAuthError> {
+    pub fn params(&self) -> Result<FormParams<'_>, OAuthError> {
         let mut params = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(&self.body) {
             if params.insert(name, value).is_some() {
                 return Err(OAuthError::invalid_request("a parameter is given more than once"));
             }
         }
-        Ok(Params(params))
+        Ok(FormParams(params))
     }
 }
 
-impl Params<'_> {
+impl FormParams<'_> {
     /// The parameter, if it has a value.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(AsRef::as_ref).filter(|value| !value.is_empty())

@@ -1,14 +1,19 @@
-//! The server's metadata (RFC 8414): what a client that knows only the issuer needs to find the rest.
-//! It lists what works and nothing else.
+//! The server's metadata (RFC 8414), prepared once.
 
 use aws_lc_rs::digest;
 use axum::{
+    Extension,
     body::Bytes,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::Serialize;
+
+use crate::answers::Metadata;
+
+/// Where clients look for it, by RFC 8414 and by `OpenID` Connect.
+pub const OAUTH: &str = "/.well-known/oauth-authorization-server";
+pub const OPENID: &str = "/.well-known/openid-configuration";
 
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 const ANY_CLIENT: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
@@ -16,32 +21,17 @@ const CONFIDENTIAL: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
 /// The document, ready to be sent.
 #[derive(Clone)]
-pub struct Metadata {
+pub struct Prepared {
     body: Bytes,
     etag: HeaderValue,
 }
 
-#[derive(Serialize)]
-struct Shape<'a> {
-    issuer: &'a str,
-    jwks_uri: String,
-    token_endpoint: String,
-    token_endpoint_auth_methods_supported: [&'static str; 3],
-    grant_types_supported: [&'static str; 1],
-    /// Required, and empty: there is no authorization endpoint.
-    response_types_supported: [&'static str; 0],
-    revocation_endpoint: String,
-    revocation_endpoint_auth_methods_supported: [&'static str; 3],
-    introspection_endpoint: String,
-    introspection_endpoint_auth_methods_supported: [&'static str; 2],
-}
-
-impl Metadata {
+impl Prepared {
     /// That of an issuer, which is `iss` to the letter.
     pub fn of(issuer: &str) -> Self {
         let at = |path: &str| format!("{issuer}{path}");
-        let shape = Shape {
-            issuer,
+        let metadata = Metadata {
+            issuer: issuer.to_owned(),
             jwks_uri: at("/.well-known/jwks.json"),
             token_endpoint: at("/oauth/token"),
             token_endpoint_auth_methods_supported: ANY_CLIENT,
@@ -53,33 +43,13 @@ impl Metadata {
             introspection_endpoint_auth_methods_supported: CONFIDENTIAL,
         };
         // Strings always serialise.
-        let body = serde_json::to_vec(&shape).unwrap_or_default();
+        let body = serde_json::to_vec(&metadata).unwrap_or_default();
         let hash = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, &body));
         let etag = HeaderValue::from_str(&format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""));
         Self { body: body.into(), etag }
     }
 
-    /// Where clients look for it. RFC 8414 puts an issuer's path at the end, `OpenID` Connect before; a
-    /// proxy may or may not cut it off.
-    pub fn places(issuer: &str) -> Vec<String> {
-        let rest = issuer.split_once("://").map_or("", |(_, rest)| rest);
-        let path = rest.find('/').map_or("", |at| &rest[at..]);
-        let mut places: Vec<String> = ["", path]
-            .iter()
-            .flat_map(|path| {
-                [
-                    format!("/.well-known/oauth-authorization-server{path}"),
-                    format!("{path}/.well-known/openid-configuration"),
-                ]
-            })
-            .collect();
-        places.sort();
-        places.dedup();
-        places
-    }
-
-    /// The answer to a request for it.
-    pub fn answer(&self, headers: &HeaderMap) -> Response {
+    fn answer(&self, headers: &HeaderMap) -> Response {
         let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == self.etag);
         let caching = [(header::CACHE_CONTROL, CACHE), (header::ETAG, self.etag.clone())];
         if known {
@@ -90,24 +60,28 @@ impl Metadata {
     }
 }
 
+/// Where clients look for it too, when the issuer has a path. RFC 8414 puts that at the end, `OpenID`
+/// Connect before; a proxy may or may not cut it off.
+pub fn places_with_path(issuer: &str) -> Vec<String> {
+    let rest = issuer.split_once("://").map_or("", |(_, rest)| rest);
+    let Some(path) = rest.find('/').map(|at| &rest[at..]) else { return Vec::new() };
+    vec![format!("{OAUTH}{path}"), format!("{path}{OPENID}")]
+}
+
+pub async fn metadata(Extension(prepared): Extension<Prepared>, headers: HeaderMap) -> Response {
+    prepared.answer(&headers)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_issuer_with_a_path_is_found_where_either_standard_looks() {
+        assert_eq!(places_with_path("https://example.com"), [""; 0]);
         assert_eq!(
-            Metadata::places("https://example.com"),
-            ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]
-        );
-        assert_eq!(
-            Metadata::places("https://example.com/a/b"),
-            [
-                "/.well-known/oauth-authorization-server",
-                "/.well-known/oauth-authorization-server/a/b",
-                "/.well-known/openid-configuration",
-                "/a/b/.well-known/openid-configuration"
-            ]
+            places_with_path("https://example.com/a/b"),
+            ["/.well-known/oauth-authorization-server/a/b", "/a/b/.well-known/openid-configuration"]
         );
     }
 }

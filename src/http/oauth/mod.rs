@@ -5,11 +5,11 @@ mod client;
 mod error;
 mod form;
 mod introspect;
-mod metadata;
+pub mod metadata;
 mod revoke;
 mod token;
 
-pub use self::{error::OAuthError, introspect::introspect, metadata::Metadata, revoke::revoke, token::token};
+pub use self::{error::OAuthError, introspect::introspect, revoke::revoke, token::token};
 
 /// The answer to another method, in the words of these endpoints.
 pub async fn wrong_method() -> OAuthError {

@@ -1,18 +1,13 @@
 //! The revocation endpoint (RFC 7009). A token tells its kind itself, so the hint is not needed.
 
-use axum::{
-    extract::State,
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, http::StatusCode};
 
 use super::{OAuthError, client, form::Form};
 use crate::http::Shared;
 
-pub async fn revoke(State(http): State<Shared>, form: Form) -> Result<Response, OAuthError> {
+pub async fn revoke(State(http): State<Shared>, form: Form) -> Result<StatusCode, OAuthError> {
     let params = form.params()?;
     let app = client::any(&http, &form.headers, &params).await?;
     http.auth.revoke_token(&app, params.require("token")?).await?;
-    let headers = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    Ok((StatusCode::OK, headers).into_response())
+    Ok(StatusCode::OK)
 }

@@ -3,22 +3,23 @@
 
 use axum::{
     extract::State,
-    http::{HeaderValue, header},
-    response::Response,
+    http::{HeaderName, header},
 };
 
 use super::{OAuthError, client, form::Form};
-use crate::http::{
-    Shared,
-    api::tokens::{self, Transport},
-    wire::caller::ArrivedAt,
+use crate::{
+    answers::Tokens,
+    http::{
+        Shared,
+        wire::{body::Json, caller::ArrivedAt},
+    },
 };
 
 pub async fn token(
     State(http): State<Shared>,
     ArrivedAt(arrived_at): ArrivedAt,
     form: Form,
-) -> Result<Response, OAuthError> {
+) -> Result<([(HeaderName, &'static str); 1], Json<Tokens>), OAuthError> {
     let params = form.params()?;
     if params.require("grant_type")? != "refresh_token" {
         return Err(OAuthError::unsupported_grant_type());
@@ -30,7 +31,5 @@ pub async fn token(
         return Err(OAuthError::invalid_scope());
     }
     let issued = http.auth.refresh_of(&app, refresh_token, arrived_at).await?;
-    let mut response = tokens::tokens(&http, &issued, Transport::Body);
-    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-    Ok(response)
+    Ok(([(header::PRAGMA, "no-cache")], Json(Tokens::whole(issued))))
 }

@@ -1,5 +1,5 @@
-//! JSON bodies: bounded in size and time, then parsed once into a type. Says which member is wrong and
-//! what it takes, never what stood there.
+//! JSON bodies. Those that come are bounded in size and time, then parsed once into a type; a refusal says
+//! which member is wrong and what it takes, never what stood there.
 
 use std::{fmt::Display, time::Duration};
 
@@ -7,9 +7,10 @@ use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, Request},
     http::{HeaderMap, header},
+    response::{IntoResponse, Response},
 };
 use http_body_util::BodyExt;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::problem::Problem;
 
@@ -23,7 +24,7 @@ const ARRIVAL: Duration = Duration::from_secs(10);
 /// A member inside others is named up to this length: how it is called may be the client's choice.
 const PLACE_MAX_CHARS: usize = 64;
 
-/// A body that must be there.
+/// A body that must be there, or the body of an answer.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -41,6 +42,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         let bytes = collect(&parts.headers, body).await?;
         parse(&bytes).map(Self)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
     }
 }
 

@@ -21,7 +21,6 @@ pub struct Cookies {
     pub device: Cookie,
 }
 
-/// One of them.
 #[derive(Debug, Clone)]
 pub struct Cookie {
     name: &'static str,

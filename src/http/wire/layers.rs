@@ -15,7 +15,7 @@ use tower::ServiceBuilder;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 use uuid::Uuid;
 
-use super::problem::Problem;
+use super::{cause::Cause, problem::Problem};
 use crate::{domain::random, http::Shared};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -51,7 +51,7 @@ pub fn common(routes: Router<Shared>) -> Router<Shared> {
 async fn identify(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let mut response = next.run(request).await;
-    sign(response.headers_mut(), id);
+    finish(&mut response, id);
     response
 }
 
@@ -60,8 +60,13 @@ pub fn request_id(headers: &HeaderMap) -> HeaderValue {
     headers.get(&REQUEST_ID).filter(|id| is_presentable(id)).cloned().unwrap_or_else(new_id)
 }
 
-/// What every answer says of itself.
-pub fn sign(headers: &mut HeaderMap, id: HeaderValue) {
+/// The last thing that becomes of an answer: what failed below it is logged, here and nowhere else, and
+/// it says which request it is for.
+pub fn finish(response: &mut Response, id: HeaderValue) {
+    if let Some(cause) = response.extensions().get::<Cause>() {
+        cause.log(&id);
+    }
+    let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

@@ -12,10 +12,9 @@ use crate::{
 /// A cookie that came along, or did not.
 #[derive(Debug)]
 pub enum Own {
-    /// There is none.
     None,
-    /// Genuine, and from a page that may use it.
-    Usable(String),
+    /// Genuine, from a page that may use it, of a session for this app.
+    Usable(String, AppName),
     /// Genuine, of a session that is over: there is nothing left to guard.
     Over(String),
     /// Not genuine, and of no use to anybody.
@@ -59,7 +58,7 @@ impl Browser {
 
 impl Own {
     fn usable(&self) -> Option<&str> {
-        if let Self::Usable(token) = self { Some(token) } else { None }
+        if let Self::Usable(token, _) = self { Some(token) } else { None }
     }
 
     fn genuine(&self) -> Option<&str> {
@@ -69,23 +68,24 @@ impl Own {
     fn refusal(self) -> Option<Problem> {
         match self {
             Self::Worthless(problem) | Self::Refused(problem) => Some(problem),
-            Self::None | Self::Usable(_) | Self::Over(_) => None,
+            Self::None | Self::Usable(..) | Self::Over(_) => None,
         }
     }
 
     /// Whether a browser that signs out should forget it.
     pub const fn is_spent(&self) -> bool {
-        matches!(self, Self::Usable(_) | Self::Over(_) | Self::Worthless(_))
+        matches!(self, Self::Usable(..) | Self::Over(_) | Self::Worthless(_))
     }
 
-    /// The token, if there is one that may be used.
+    /// The token, if there is one that may be used, and the app of its session if that is alive.
     ///
     /// # Errors
     /// Why it may not.
-    pub fn token(self) -> Result<Option<String>, Problem> {
+    pub fn token(self) -> Result<Option<(String, Option<AppName>)>, Problem> {
         match self {
             Self::None => Ok(None),
-            Self::Usable(token) | Self::Over(token) => Ok(Some(token)),
+            Self::Usable(token, app) => Ok(Some((token, Some(app)))),
+            Self::Over(token) => Ok(Some((token, None))),
             Self::Worthless(problem) | Self::Refused(problem) => Err(problem),
         }
     }
@@ -125,7 +125,7 @@ async fn look(
         Err(error) => return Err(error.into()),
     };
     match origin::require_own(http, headers, &app).await {
-        Ok(()) => Ok(Own::Usable(token)),
+        Ok(()) => Ok(Own::Usable(token, app)),
         Err(problem) if problem.status() == StatusCode::FORBIDDEN => Ok(Own::Refused(problem)),
         Err(problem) => Err(problem),
     }

@@ -1,23 +1,26 @@
-//! Errors as they are spoken: `application/problem+json` (RFC 9457), built from codes, never from
-//! an error's text. The one place where a failure below is logged.
+//! Errors as they are spoken: `application/problem+json` (RFC 9457), built from codes, never from the
+//! text of a failure. The failure itself goes along as the cause, for the log.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
 
-use super::rate::{RATE, RATE_POLICY, policy, whole_seconds};
+use super::{
+    cause::Cause,
+    rate::{RATE, RATE_POLICY, policy, whole_seconds},
+};
 use crate::{
+    answers::{self, Readiness},
     auth::error::{AuthError, RateState},
     domain::session::EndReason,
-    http::api::health::Readiness,
 };
 
-/// When a client may come back after a 503, in seconds.
-const RETRY_SOON: u64 = 1;
+/// When a client may come back after a 503.
+const RETRY_SOON: Duration = Duration::from_secs(1);
+const INTERNAL: &str = "something went wrong here";
 
 /// What a 401 challenges for (RFC 6750 section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +41,6 @@ pub enum Challenge {
 #[derive(Debug, Clone, Copy)]
 pub struct Hidden;
 
-/// An error answer.
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
@@ -51,14 +53,25 @@ pub struct Problem {
     rate: Option<Box<RateState>>,
     hidden: Option<Hidden>,
     readiness: Option<Readiness>,
+    cause: Option<Cause>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        let (reason, version, challenge, hidden) = (None, None, None, None);
-        let (retry_after, rate, readiness) = (None, None, None);
-        Self { status, code, detail, reason, version, challenge, retry_after, rate, hidden, readiness }
+        Self {
+            status,
+            code,
+            detail,
+            reason: None,
+            version: None,
+            challenge: None,
+            retry_after: None,
+            rate: None,
+            hidden: None,
+            readiness: None,
+            cause: None,
+        }
     }
 
     /// 400: not understood.
@@ -103,19 +116,16 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
     }
 
-    /// 405.
     #[must_use]
     pub fn method_not_allowed() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this method is not for this path")
     }
 
-    /// 413.
     #[must_use]
     pub fn payload_too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "a body has at most 64 KiB")
     }
 
-    /// 415.
     #[must_use]
     pub fn unsupported_media_type() -> Self {
         let detail = "the body must be application/json";
@@ -126,13 +136,13 @@ impl Problem {
     #[must_use]
     pub fn draining() -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "the server is about to stop");
-        Self { retry_after: Some(Duration::from_secs(RETRY_SOON)), ..problem }
+        Self { retry_after: Some(RETRY_SOON), ..problem }
     }
 
     /// 500: a defect here.
     #[must_use]
     pub fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", INTERNAL)
     }
 
     /// The code, for a gateway that hands on headers only.
@@ -141,7 +151,6 @@ impl Problem {
         self.code
     }
 
-    /// The status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.status
@@ -157,6 +166,12 @@ impl Problem {
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         self.retry_after.map(whole_seconds)
+    }
+
+    /// What failed below, where that is the problem.
+    #[must_use]
+    pub const fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
     }
 
     /// The same, told to no page of another origin.
@@ -180,46 +195,36 @@ impl Problem {
 
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
-        log(&error);
-        let status = status(&error);
-        let detail = match &error {
-            AuthError::Store(_) if error.code() == "store_unavailable" => {
-                "a store is away; try again soon".to_owned()
-            }
-            AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_) => {
-                "something went wrong here".to_owned()
-            }
-            told => told.to_string(),
-        };
-        let mut problem = Self::new(status, error.code(), detail);
-        problem.reason = error.reason().map(EndReason::as_str);
-        problem.challenge = match error {
-            AuthError::TokenMissing => Some(Challenge::Missing),
-            AuthError::TokenInvalid
-            | AuthError::TokenExpired
-            | AuthError::TokenRevoked(_)
-            | AuthError::TokenOutdated => Some(Challenge::Invalid),
-            _ => None,
+        let problem = Self {
+            reason: error.reason().map(EndReason::as_str),
+            challenge: challenge(&error),
+            retry_after: retry_after(&error),
+            ..Self::new(status(&error), error.code(), detail(&error))
         };
         match error {
-            AuthError::RateLimited(rate) => {
-                problem.rate = Some(Box::new(rate));
-                problem.retry_after = Some(rate.resets_in);
+            AuthError::RateLimited(rate) => Self { rate: Some(Box::new(rate)), ..problem },
+            AuthError::VersionMismatch { version } => Self { version: Some(version), ..problem },
+            failure @ (AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_)) => {
+                Self { cause: Some(Cause::new(failure)), ..problem }
             }
-            AuthError::VersionMismatch { version } => problem.version = Some(version),
-            AuthError::TooManyAttempts { retry_after } => problem.retry_after = Some(retry_after),
-            _ if status == StatusCode::SERVICE_UNAVAILABLE => {
-                problem.retry_after = Some(Duration::from_secs(RETRY_SOON));
-            }
-            _ => {}
+            _ => problem,
         }
-        problem
+    }
+}
+
+/// What a client is told: of a failure below nothing but that there is one.
+fn detail(error: &AuthError) -> String {
+    match error {
+        AuthError::Store(store) if store.is_away() => "a store is away; try again soon".to_owned(),
+        AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_) => INTERNAL.to_owned(),
+        AuthError::NotFound(_) => "there is no such thing".to_owned(),
+        refusal => refusal.to_string(),
     }
 }
 
 fn status(error: &AuthError) -> StatusCode {
     match error {
-        AuthError::InvalidRequest(_) => StatusCode::BAD_REQUEST,
+        AuthError::Invalid(_) => StatusCode::BAD_REQUEST,
         AuthError::InvalidCredentials
         | AuthError::TokenMissing
         | AuthError::TokenInvalid
@@ -234,55 +239,47 @@ fn status(error: &AuthError) -> StatusCode {
         | AuthError::SecondFactorRequired
         | AuthError::SignupClosed
         | AuthError::InsufficientRole => StatusCode::FORBIDDEN,
-        AuthError::NotFound => StatusCode::NOT_FOUND,
-        AuthError::UsernameTaken => StatusCode::CONFLICT,
+        AuthError::NotFound(_) => StatusCode::NOT_FOUND,
+        AuthError::UsernameTaken | AuthError::Conflict(_) => StatusCode::CONFLICT,
         AuthError::VersionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
         AuthError::WeakPassword(_) | AuthError::WrongPassword => StatusCode::UNPROCESSABLE_ENTITY,
         AuthError::RateLimited(_) | AuthError::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         AuthError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-        AuthError::Store(error) if error.is_away() => StatusCode::SERVICE_UNAVAILABLE,
+        AuthError::Store(store) if store.is_away() => StatusCode::SERVICE_UNAVAILABLE,
         AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
-/// An outage is a warning, a defect an error; what a client did wrong is no news.
-fn log(error: &AuthError) {
-    let source = error as &dyn Error;
+const fn challenge(error: &AuthError) -> Option<Challenge> {
     match error {
-        AuthError::Store(store) if store.is_away() => tracing::warn!(error = source, "a store is away"),
-        AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_) => {
-            tracing::error!(error = source, "a request failed");
-        }
-        _ => {}
+        AuthError::TokenMissing => Some(Challenge::Missing),
+        AuthError::TokenInvalid
+        | AuthError::TokenExpired
+        | AuthError::TokenRevoked(_)
+        | AuthError::TokenOutdated => Some(Challenge::Invalid),
+        _ => None,
     }
 }
 
-/// The members of RFC 9457 section 3.1, and our own after them.
-#[derive(Serialize)]
-struct Shape<'a> {
-    #[serde(rename = "type")]
-    kind: String,
-    title: &'static str,
-    status: u16,
-    detail: &'a str,
-    code: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<u64>,
-    #[serde(flatten)]
-    readiness: Option<Readiness>,
+const fn retry_after(error: &AuthError) -> Option<Duration> {
+    match error {
+        AuthError::RateLimited(rate) => Some(rate.resets_in),
+        AuthError::TooManyAttempts { retry_after } => Some(*retry_after),
+        AuthError::Overloaded => Some(RETRY_SOON),
+        AuthError::Store(store) if store.is_away() => Some(RETRY_SOON),
+        _ => None,
+    }
 }
 
 impl Problem {
     /// What is sent: the headers, and a body of JSON.
     #[must_use]
     pub fn spoken(self) -> (HeaderMap, Vec<u8>) {
-        let body = Shape {
+        let body = answers::Problem {
             kind: format!("urn:keyward:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
-            detail: &self.detail,
+            detail: self.detail,
             code: self.code,
             reason: self.reason,
             version: self.version,
@@ -308,11 +305,14 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, hidden) = (self.status, self.hidden);
+        let (status, hidden, cause) = (self.status, self.hidden, self.cause.clone());
         let (headers, body) = self.spoken();
         let mut response = (status, headers, body).into_response();
         if let Some(hidden) = hidden {
             response.extensions_mut().insert(hidden);
+        }
+        if let Some(cause) = cause {
+            response.extensions_mut().insert(cause);
         }
         response
     }

@@ -1,6 +1,7 @@
 //! [`AppStore`] in PostgreSQL: one statement a verb.
 
 use async_trait::async_trait;
+use tokio_postgres::types::ToSql;
 
 use super::{PostgresStore, StoreError, engine::rows};
 use crate::{
@@ -9,18 +10,22 @@ use crate::{
 };
 
 const REGISTER: &str = "\
-    INSERT INTO apps (name, secret_sha256, origins, created_at) VALUES ($1, $2, $3, $4) \
+    INSERT INTO apps (name, secret_sha256, origins, policy, created_at) \
+    VALUES ($1, $2, $3, $4::text::jsonb, $5) \
     ON CONFLICT (name) DO NOTHING";
 
-const FIND: &str = "SELECT name, secret_sha256, origins, created_at FROM apps WHERE name = $1";
+const FIND: &str = "\
+    SELECT name, secret_sha256, origins, policy::text AS policy, created_at FROM apps WHERE name = $1";
 
-const LIST: &str = "SELECT name, secret_sha256, origins, created_at FROM apps ORDER BY name";
+const LIST: &str = "\
+    SELECT name, secret_sha256, origins, policy::text AS policy, created_at FROM apps ORDER BY name";
 
 const CHANGE: &str = "\
     UPDATE apps SET origins = coalesce($2, origins), \
-    secret_sha256 = coalesce(CASE WHEN $3 THEN secret_sha256 END, $4::bytea) \
+    secret_sha256 = coalesce(CASE WHEN $3 THEN secret_sha256 END, $4::bytea), \
+    policy = jsonb_strip_nulls(policy || $6::text::jsonb) \
     WHERE name = $1 AND (name <> 'default' OR $4::bytea IS NULL) AND (secret_sha256 IS NOT NULL OR NOT $5) \
-    RETURNING name, secret_sha256, origins, created_at";
+    RETURNING name, secret_sha256, origins, policy::text AS policy, created_at";
 
 const REMOVE: &str = "DELETE FROM apps WHERE name = $1 AND name <> 'default'";
 
@@ -32,8 +37,9 @@ impl AppStore for PostgresStore {
             AppKind::Confidential { secret_sha256 } => Some(secret_sha256.as_slice()),
         };
         let origins: Vec<&str> = app.origins.iter().map(Origin::as_str).collect();
-        let created_at = app.created_at.millis();
-        let made = self.pool.execute(REGISTER, &[&app.name.as_str(), &secret, &origins, &created_at]).await?;
+        let (policy, created_at) = (app.policy.json(), app.created_at.millis());
+        let values: [&(dyn ToSql + Sync); 5] = [&app.name.as_str(), &secret, &origins, &policy, &created_at];
+        let made = self.pool.execute(REGISTER, &values).await?;
         Ok(if made == 1 { Registered::Yes } else { Registered::NameTaken })
     }
 
@@ -46,13 +52,15 @@ impl AppStore for PostgresStore {
     }
 
     async fn change(&self, name: &AppName, change: &AppChange) -> Result<Option<App>, StoreError> {
-        let AppChange { origins, secret } = change;
+        let AppChange { origins, secret, policy } = change;
         let origins: Option<Vec<&str>> =
             origins.as_ref().map(|origins| origins.iter().map(Origin::as_str).collect());
         let keeps = matches!(secret, SecretChange::Keep | SecretChange::Give(_));
         let renews = matches!(secret, SecretChange::Renew(_));
         let secret = secret.new_secret().map(<[u8; 32]>::as_slice);
-        let changed = self.pool.query(CHANGE, &[&name.as_str(), &origins, &keeps, &secret, &renews]).await?;
+        let (name, policy) = (name.as_str(), policy.patch());
+        let values: [&(dyn ToSql + Sync); 6] = [&name, &origins, &keeps, &secret, &renews, &policy];
+        let changed = self.pool.query(CHANGE, &values).await?;
         changed.first().map(rows::app).transpose()
     }
 

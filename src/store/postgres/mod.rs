@@ -6,6 +6,7 @@ mod advice;
 mod apps;
 mod engine;
 mod installation;
+mod leases;
 
 use std::path::Path;
 

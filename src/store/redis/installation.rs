@@ -28,7 +28,6 @@ pub const IN_USE: Duration = Duration::from_mins(15);
 /// A key that a node signs with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signer {
-    /// The key's name.
     pub kid: String,
     /// When a node last said so, by that node's clock.
     pub noted_at: Timestamp,

@@ -22,7 +22,6 @@ pub enum RefreshKeys {
     Plain,
 }
 
-/// Names keys.
 pub(super) struct Keys {
     prefix: String,
     refresh: RefreshKeys,
@@ -59,7 +58,12 @@ impl Keys {
 
     /// `sessions:user:<app>/<user id>`: an app's own sessions of a user.
     pub(super) fn app_sessions_of_user(&self, app: &AppName, user: &AppUser) -> String {
-        self.name(format_args!("sessions:user:{}/{}", app.as_str(), user.as_str()))
+        self.app_sessions_of_users(app) + user.as_str()
+    }
+
+    /// What those names begin with.
+    pub(super) fn app_sessions_of_users(&self, app: &AppName) -> String {
+        self.name(format_args!("sessions:user:{}/", app.as_str()))
     }
 
     /// `sessions:app:<app>/data`: an app's own sessions, and who was active in them.

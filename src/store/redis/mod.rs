@@ -24,7 +24,7 @@ use self::{
         link::Link,
         target::RedisTarget,
     },
-    counters::batch::Tally,
+    counters::batch::BatchedCounter,
     keys::{Keys, RefreshKeys},
     revocations::{UserChanges, feed::Feed},
 };
@@ -70,13 +70,14 @@ pub struct RedisStore {
     /// For what must not be lost; the same link where no replica is waited for.
     durable: Link,
     keys: Arc<Keys>,
-    tally: Tally,
+    session_counter: BatchedCounter,
     keeping: Keeping,
     revocations: Arc<RevocationSet>,
     user_changes: Arc<UserChanges>,
     clock: Arc<dyn Clock>,
     /// Of apps' sessions, on this node.
     creations: AtomicUsize,
+    is_step_by_step: bool,
 }
 
 impl RedisStore {
@@ -94,7 +95,7 @@ impl RedisStore {
         };
         let keys = Arc::new(Keys::new(target.prefix.clone(), keeping.refresh_keys));
         Ok(Self {
-            tally: Tally::new(link.clone(), Arc::clone(&keys)),
+            session_counter: BatchedCounter::new(link.clone(), Arc::clone(&keys)),
             keys,
             target: target.clone(),
             link,
@@ -104,7 +105,16 @@ impl RedisStore {
             user_changes: Arc::default(),
             clock,
             creations: AtomicUsize::new(0),
+            is_step_by_step: false,
         })
+    }
+
+    /// The same, in the steps that a Cluster takes where one server could do with one: what a crash between
+    /// two of them leaves can then be tried on any server.
+    #[must_use]
+    pub const fn step_by_step(mut self) -> Self {
+        self.is_step_by_step = true;
+        self
     }
 
     /// Begins to follow revocations, of this node and others, until the [`Feed`] is dropped.
@@ -139,7 +149,7 @@ impl RedisStore {
 
     /// Whether every key is on one server, so that one step can write several.
     const fn is_one_server(&self) -> bool {
-        self.link.node().is_some()
+        self.link.node().is_some() && !self.is_step_by_step
     }
 }
 

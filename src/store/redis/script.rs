@@ -14,6 +14,13 @@ pub struct Script {
     hash: String,
 }
 
+/// The text of a script on an app's session.
+macro_rules! of_app_session {
+    ($file:literal) => {
+        concat!(include_str!("app_sessions/prelude.lua"), include_str!(concat!("app_sessions/", $file)))
+    };
+}
+
 /// The text of a script on a session's hash.
 macro_rules! of_session {
     ($file:literal) => {
@@ -42,13 +49,12 @@ pub static TAKE_BACK: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("counters/take_back.lua")));
 pub static AGREE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("agree.lua")));
 pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("writable.lua")));
-pub static APP_OPEN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/open.lua")));
-pub static APP_GET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/get.lua")));
-pub static APP_SET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/set.lua")));
+pub static APP_CREATE: LazyLock<Script> = LazyLock::new(|| Script::new(of_app_session!("create.lua")));
+pub static APP_GET: LazyLock<Script> = LazyLock::new(|| Script::new(of_app_session!("get.lua")));
+pub static APP_SET: LazyLock<Script> = LazyLock::new(|| Script::new(of_app_session!("set.lua")));
 pub static APP_END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/end.lua")));
-pub static APP_ENTER: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("app_sessions/enter.lua")));
-pub static APP_USE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app_sessions/use.lua")));
+pub static APP_ENTER: LazyLock<Script> = LazyLock::new(|| Script::new(of_app_session!("enter.lua")));
+pub static APP_USE: LazyLock<Script> = LazyLock::new(|| Script::new(of_app_session!("use.lua")));
 pub static APP_LEAVE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("app_sessions/leave.lua")));
 pub static APP_SETTLE: LazyLock<Script> =
@@ -71,7 +77,7 @@ static ALL: &[&LazyLock<Script>] = &[
     &TAKE_BACK,
     &AGREE,
     &WRITABLE,
-    &APP_OPEN,
+    &APP_CREATE,
     &APP_GET,
     &APP_SET,
     &APP_END,

@@ -29,8 +29,9 @@ impl OutdatedUsers {
 
     /// Whether a token is one of them.
     pub(in crate::store) fn holds(&self, claims: &AccessClaims) -> bool {
+        let Some(user) = claims.principal.user() else { return false };
         let users = self.0.pin();
-        users.get(&claims.user).is_some_and(|issued_before| claims.is_outdated(*issued_before))
+        users.get(&user).is_some_and(|issued_before| claims.is_outdated(*issued_before))
     }
 
     /// All that still matter.

@@ -56,7 +56,7 @@ pub struct RevocationSet {
     last_heard: AtomicU64,
     /// Held by whoever changes an entry, so that the log tells it in the order in which it happened.
     log: Mutex<ChangeLog<Change>>,
-    news: watch::Sender<()>,
+    changed: watch::Sender<()>,
     /// The snapshot that somebody is still busy with.
     snapshot: Mutex<Weak<SetSnapshot>>,
 }
@@ -78,7 +78,7 @@ impl RevocationSet {
         entries.insert(subject, entry);
         drop(log);
         if is_news {
-            self.news.send_replace(());
+            self.changed.send_replace(());
         }
     }
 
@@ -88,7 +88,7 @@ impl RevocationSet {
         let mut log = lock(&self.log);
         if self.outdated.insert(outdated) && self.reason_for(outdated.user, now).is_none() {
             log.push(Change::Outdated(outdated));
-            self.news.send_replace(());
+            self.changed.send_replace(());
         }
     }
 
@@ -125,7 +125,7 @@ impl RevocationSet {
             }
         }
         if is_news {
-            self.news.send_replace(());
+            self.changed.send_replace(());
         }
     }
 
@@ -133,12 +133,12 @@ impl RevocationSet {
     #[must_use]
     pub fn find(&self, claims: &AccessClaims, now: Timestamp) -> Option<Refusal> {
         let entries = self.entries.pin();
-        let reason = |subject| {
-            let entry = entries.get(subject).filter(|entry| entry.until > now)?;
+        let reason = |subject: Subject| {
+            let entry = entries.get(&subject).filter(|entry| entry.until > now)?;
             Some(Refusal::Revoked(entry.reason))
         };
         let is_empty = entries.is_empty();
-        let revoked = if is_empty { None } else { Subject::of(claims).iter().find_map(reason) };
+        let revoked = if is_empty { None } else { Subject::of(claims).find_map(reason) };
         revoked.or_else(|| self.outdated.holds(claims).then_some(Refusal::Outdated))
     }
 
@@ -202,15 +202,15 @@ impl RevocationSet {
 
     /// Wakes whenever there are changes, and when the set begins or ceases to be the truth.
     #[must_use]
-    pub fn news(&self) -> watch::Receiver<()> {
-        self.news.subscribe()
+    pub fn watch(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// The feed says: everything up to now is in the set, and what comes will be.
     pub fn set_following(&self, passed: Duration) {
         self.heard(passed);
         if !self.following.swap(true, Ordering::AcqRel) {
-            self.news.send_replace(());
+            self.changed.send_replace(());
         }
     }
 
@@ -218,7 +218,7 @@ impl RevocationSet {
     pub fn set_blind(&self) {
         if self.following.swap(false, Ordering::AcqRel) {
             self.breaks.fetch_add(1, Ordering::AcqRel);
-            self.news.send_replace(());
+            self.changed.send_replace(());
         }
     }
 

@@ -8,19 +8,23 @@ use super::{
     engine::{rows, writer::Step},
 };
 use crate::{
-    domain::app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
+    domain::{
+        app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
+        app_policy::AppPolicy,
+    },
     store::{
         apps::{AppStore, Registered},
         error::StoreError,
     },
 };
 
-const FIND: &str = "SELECT name, secret_sha256, origins, created_at FROM apps WHERE name = ?1";
-const LIST: &str = "SELECT name, secret_sha256, origins, created_at FROM apps ORDER BY name";
+const FIND: &str = "SELECT name, secret_sha256, origins, policy, created_at FROM apps WHERE name = ?1";
+const LIST: &str = "SELECT name, secret_sha256, origins, policy, created_at FROM apps ORDER BY name";
 const CHANGE: &str = "UPDATE apps SET origins = coalesce(?2, origins),
-        secret_sha256 = coalesce(CASE WHEN ?3 THEN secret_sha256 END, ?4)
+        secret_sha256 = coalesce(CASE WHEN ?3 THEN secret_sha256 END, ?4),
+        policy = json_patch(policy, ?6)
     WHERE name = ?1 AND (name <> 'default' OR ?4 IS NULL) AND (secret_sha256 IS NOT NULL OR NOT ?5)
-    RETURNING name, secret_sha256, origins, created_at";
+    RETURNING name, secret_sha256, origins, policy, created_at";
 
 #[async_trait]
 impl AppStore for SqliteStore {
@@ -58,21 +62,21 @@ fn insert(step: &mut Step<'_>, app: &App) -> Result<Registered, StoreError> {
         AppKind::Confidential { secret_sha256 } => Some(secret_sha256),
     };
     let mut insert = step.db.prepare_cached(
-        "INSERT INTO apps (name, secret_sha256, origins, created_at) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO apps (name, secret_sha256, origins, policy, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (name) DO NOTHING",
     )?;
     let origins = rows::join(&app.origins, Origin::as_str);
-    let inserted =
-        insert.execute(params![app.name.as_str(), secret_sha256, origins, app.created_at.millis()])?;
+    let (policy, created_at) = (app.policy.json(), app.created_at.millis());
+    let inserted = insert.execute(params![app.name.as_str(), secret_sha256, origins, policy, created_at])?;
     Ok(if inserted > 0 { Registered::Yes } else { Registered::NameTaken })
 }
 
 fn update(step: &mut Step<'_>, name: &AppName, change: &AppChange) -> Result<Option<App>, StoreError> {
-    let AppChange { origins, secret } = change;
+    let AppChange { origins, secret, policy } = change;
     let origins = origins.as_ref().map(|origins| rows::join(origins, Origin::as_str));
     let keeps = matches!(secret, SecretChange::Keep | SecretChange::Give(_));
     let renews = matches!(secret, SecretChange::Renew(_));
-    let params = params![name.as_str(), origins, keeps, secret.new_secret(), renews];
+    let params = params![name.as_str(), origins, keeps, secret.new_secret(), renews, policy.patch()];
     Ok(select(step.db, CHANGE, params)?.pop())
 }
 
@@ -97,6 +101,7 @@ fn app(row: &Row<'_>) -> Result<App, StoreError> {
         name: rows::app_name(row, "apps.name")?,
         kind: secret.map_or(AppKind::Public, |secret_sha256| AppKind::Confidential { secret_sha256 }),
         origins: rows::list(row, "apps.origins", |text| Origin::parse(text).ok())?,
+        policy: rows::parsed_by(row, "apps.policy", AppPolicy::read)?,
         created_at: rows::timestamp(row, "apps.created_at")?,
     })
 }

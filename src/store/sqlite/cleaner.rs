@@ -6,19 +6,33 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     domain::clock::Timestamp,
-    store::{error::StoreError, sqlite::app_sessions::users},
+    store::{
+        error::StoreError,
+        leases::{Holder, Leased},
+        sqlite::{app_sessions::users, leases},
+    },
 };
 
 const EVERY: Duration = Duration::from_mins(1);
 /// How many rows one step looks at, so that no write waits long for it.
 const ROWS: u32 = 500;
 
+/// How long the process that cleaned last goes on being the one that does: longer than it rests between two
+/// walks, so that it stays the same one.
+const TURN: Duration = Duration::from_mins(4);
+
 /// A walk over the sessions by id, some rows at a time, begun anew every minute; and beside it one over
 /// those of other app servers.
-#[derive(Default)]
 pub(in crate::store::sqlite) struct Cleaner {
+    holder: Holder,
     due: Option<Timestamp>,
     walk: Walk,
+}
+
+impl Default for Cleaner {
+    fn default() -> Self {
+        Self { holder: Holder::random(), due: None, walk: (None, None) }
+    }
 }
 
 /// Where the two go on; `None` = through.
@@ -34,7 +48,7 @@ impl Cleaner {
             self.due = Some(now + EVERY);
             self.walk = (Some(Vec::new()), Some(Vec::new()));
         }
-        match step(db, std::mem::take(&mut self.walk), now) {
+        match step(db, &self.holder, std::mem::take(&mut self.walk), now) {
             Ok(walk) => self.walk = walk,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "what is over was not cleaned up");
@@ -43,9 +57,18 @@ impl Cleaner {
     }
 }
 
-/// Looks at the rows after each place; returns where to go on.
-fn step(db: &Connection, (sign_ins, kept): Walk, now: Timestamp) -> Result<Walk, StoreError> {
+/// Looks at the rows after each place; returns where to go on. Where another process on the file does, there is
+/// nowhere to go on: asked before each step and in its transaction, so that no two ever do the same.
+fn step(
+    db: &Connection,
+    holder: &Holder,
+    (sign_ins, kept): Walk,
+    now: Timestamp,
+) -> Result<Walk, StoreError> {
     let transaction = db.unchecked_transaction()?;
+    if leases::take(&transaction, "clean up", holder, TURN, now)? == Leased::Anothers {
+        return Ok((None, None));
+    }
     transaction
         .prepare_cached(
             "DELETE FROM revocations WHERE (kind, subject) IN

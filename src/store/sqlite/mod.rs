@@ -30,6 +30,7 @@ mod apps;
 mod cleaner;
 mod engine;
 mod installation;
+mod leases;
 mod revocations;
 mod sessions;
 

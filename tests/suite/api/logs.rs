@@ -1,13 +1,15 @@
-//! A log that nobody can write or reads: what is lost is lines.
+//! The log: what failed below a request is in it once; where nobody can write or reads it, what is lost is
+//! lines.
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use serde_json::json;
 use tokio::time::timeout;
 
 use super::{
-    actor::Actor,
-    install::{Install, PATIENCE, Server},
+    actor::{Actor, send},
+    install::{Install, PATIENCE, Server, wait_for},
 };
 use crate::support::servers::redis;
 
@@ -83,6 +85,35 @@ async fn wait_until_ready(server: &Server) {
         assert!(Instant::now() < deadline, "it does not heal");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn an_outage_is_logged_once_with_the_id_of_the_request() {
+    let mut redis = redis::Server::start(&[]);
+    let install = Install::new().with("REDIS_URL", redis.url()).with("KEYWARD_OUTAGE_CHECK", "0");
+    let server = install.start().await;
+    let admin = server.admin().await;
+    redis.kill();
+    let refresh_token = admin.refresh.as_str();
+    let form = [("grant_type", "refresh_token"), ("client_id", "default"), ("refresh_token", refresh_token)];
+    let form = form.map(|(name, value)| format!("{name}={value}")).join("&");
+    let form_type = "application/x-www-form-urlencoded";
+    for (id, request) in [
+        ("a-probe", admin.request("GET", "/readyz")),
+        ("a-check", admin.authorized("GET", "/v1/check")),
+        ("a-refresh", admin.request("POST", "/v1/refresh").json(&json!({ "refresh_token": refresh_token }))),
+        ("of-oauth", admin.request("POST", "/oauth/token").header("content-type", form_type).body(form)),
+    ] {
+        assert_eq!(send(request.header("x-request-id", id)).await.status, 503, "{id}");
+        let lines = || {
+            let log = server.stderr();
+            let told: Vec<String> = log.lines().filter(|line| line.contains(id)).map(str::to_owned).collect();
+            (!told.is_empty()).then_some(told)
+        };
+        let told = wait_for(lines).unwrap_or_else(|| panic!("{id} is not logged: {}", server.stderr()));
+        assert!(told.len() == 1 && told[0].contains("a store is away"), "{told:?}");
+    }
+    server.terminate();
 }
 
 #[tokio::test]

@@ -81,6 +81,15 @@ async fn each_command_tells_a_program_what_came_of_it() {
     assert_eq!((&added["kind"], &added["secret"]), (&json!("public"), &Value::Null));
     let changed = object(&install, &["app", "update", "shop", "--confidential", "--no-origin"]);
     assert_eq!((&changed["kind"], &changed["origins"]), (&json!("confidential"), &json!([])));
+    assert_eq!((&changed["access_ttl"], &changed["audience"]), (&Value::Null, &Value::Null));
+    let decided = ["app", "update", "shop", "--access-ttl", "5m", "--audience", "https://api.example.com"];
+    let changed = object(&install, &decided);
+    assert_eq!(
+        (&changed["access_ttl"], &changed["audience"]),
+        (&json!(300), &json!("https://api.example.com"))
+    );
+    let changed = object(&install, &["app", "update", "shop", "--no-audience"]);
+    assert_eq!((&changed["access_ttl"], &changed["audience"]), (&json!(300), &Value::Null));
     let secret = object(&install, &["app", "new-secret", "shop"])["secret"].clone();
     assert!(secret.is_string() && secret != changed["secret"]);
     assert_eq!(object(&install, &["app", "show", "shop"])["name"], "shop");
@@ -99,6 +108,9 @@ async fn each_command_tells_a_program_what_came_of_it() {
         (&["user", "show", "alice"][..], 1),
         (&["app", "show", "shop"], 1),
         (&["app", "update", "default", "--confidential"], 1),
+        (&["app", "update", "default", "--access-ttl", "25h"], 1),
+        (&["app", "update", "default", "--access-ttl", "1500ms"], 1),
+        (&["app", "update", "default", "--audience", "a b"], 1),
         (&["session", "show", "nosuch"], 1),
         (&["user", "role", "alice"], 2),
         (&["app", "update", "default"], 2),

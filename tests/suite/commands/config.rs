@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use keyward::config::{ConfigError, EXAMPLE, Listing, Origin, Settings, Sources};
+use keyward::config::{ConfigError, EXAMPLE, SettingOrigin, Settings, SettingsInForce, Sources};
 
 /// What `file` and `environment` come to.
-fn load(file: &str, environment: &[(&str, &str)]) -> Result<(Settings, Listing), ConfigError> {
+fn load(file: &str, environment: &[(&str, &str)]) -> Result<(Settings, SettingsInForce), ConfigError> {
     let folder = tempfile::tempdir().expect("a folder");
     if !file.is_empty() {
         std::fs::write(folder.path().join("keyward.toml"), file).expect("written");
@@ -24,7 +24,7 @@ fn error(file: &str, environment: &[(&str, &str)]) -> String {
     }
 }
 
-fn in_force(listing: &Listing, name: &str) -> (String, String) {
+fn in_force(listing: &SettingsInForce, name: &str) -> (String, String) {
     let listed = listing.settings().iter().find(|listed| listed.name == name).expect(name);
     (listed.value.to_string(), listed.origin.to_string())
 }
@@ -137,7 +137,7 @@ fn a_named_file_stands_in_for_the_one_in_the_folder() {
     };
     let (settings, listing) = Settings::load_from(&sources).expect("valid");
     assert_eq!(settings.keys.dir, at("named"));
-    assert_eq!(*listing.origin("keys.dir"), Origin::File(at("named.toml")));
+    assert_eq!(*listing.origin("keys.dir"), SettingOrigin::File(at("named.toml")));
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use crate::support::backends::{AccountBackEnd, AccountsOn, START, account_back_ends};
 use keyward::{
-    domain::app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
+    domain::{
+        app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
+        app_policy::AppPolicy,
+    },
     store::apps::Registered,
 };
 use rstest_reuse::apply;
@@ -13,7 +16,7 @@ fn name(text: &str) -> AppName {
 
 fn app(text: &str, kind: AppKind, origins: &[&str]) -> App {
     let origins = origins.iter().map(|origin| Origin::parse(origin).expect("an origin")).collect();
-    App { name: name(text), kind, origins, created_at: START }
+    App { name: name(text), kind, origins, policy: AppPolicy::default(), created_at: START }
 }
 
 fn confidential() -> AppKind {
@@ -103,20 +106,21 @@ async fn an_app_is_changed_in_what_was_asked_for_alone(on: AccountsOn) {
         (SecretChange::Take, Some(AppKind::Public)),
     ] {
         let expected = expected.map(|kind| App { kind, ..made.clone() });
-        let changed = back_end.apps.change(&made.name, &AppChange { origins: None, secret }).await.unwrap();
+        let changed =
+            back_end.apps.change(&made.name, &AppChange { secret, ..AppChange::default() }).await.unwrap();
         assert_eq!(changed, expected, "{secret:?}");
         assert!(changed.is_none() || back_end.apps.find(&made.name).await.unwrap() == changed);
     }
     let origins = Some(vec![Origin::parse("https://new.example.com").expect("an origin")]);
     for origins in [origins, Some(Vec::new())] {
-        let change = AppChange { origins: origins.clone(), secret: SecretChange::Keep };
+        let change = AppChange { origins: origins.clone(), ..AppChange::default() };
         let changed = back_end.apps.change(&made.name, &change).await.unwrap().expect("an app");
         assert_eq!(Some(changed.origins), origins);
         let default = back_end.apps.change(&AppName::default_app(), &change).await.unwrap();
         assert_eq!(default.expect("the default app").kind, AppKind::Public);
     }
     for secret in [SecretChange::Give(first), SecretChange::Renew(first)] {
-        let change = AppChange { origins: None, secret };
+        let change = AppChange { secret, ..AppChange::default() };
         assert_eq!(back_end.apps.change(&AppName::default_app(), &change).await.unwrap(), None);
         assert_eq!(back_end.apps.change(&name("unknown"), &change).await.unwrap(), None);
     }

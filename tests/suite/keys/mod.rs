@@ -17,7 +17,7 @@ use keyward::{
     domain::{
         algorithm::Algorithm,
         app::AppName,
-        claims::AccessClaims,
+        claims::{AccessClaims, Principal},
         clock::{Clock, ManualClock, Timestamp},
         ids::{SessionId, TokenId, UserId},
         user::Role,
@@ -86,11 +86,12 @@ fn claims(now: Timestamp) -> AccessClaims {
     let now = Timestamp::from_secs(now.secs());
     AccessClaims {
         id: TokenId::random(),
-        user: UserId::new(now),
+        principal: Principal::User(UserId::new(now)),
         username: "Åsa".to_owned(),
         session: SessionId::random(),
         generation: 3,
         app: AppName::default_app(),
+        audience: None,
         roles: vec![Role::parse(Role::ADMIN).expect("a role")],
         roles_at: Timestamp::from_secs(0),
         issued_at: now,

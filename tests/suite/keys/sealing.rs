@@ -127,7 +127,7 @@ fn a_new_key_seals_once_every_node_can_have_read_it_and_the_old_one_opens_on() {
     let new = ring.sealer().rotate().expect("rotated");
     assert_eq!((new.state, new.seals_from), (SealingState::Waiting, place.now() + PUBLISH_LEAD));
 
-    place.clock.advance(PUBLISH_LEAD - Duration::from_millis(1));
+    place.clock.advance(PUBLISH_LEAD.saturating_sub(Duration::from_millis(1)));
     assert_eq!(ring.sealer().sealing(), Some(old));
     place.clock.advance(Duration::from_millis(1));
     assert_eq!(ring.sealer().sealing(), Some(new.id));

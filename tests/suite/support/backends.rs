@@ -10,7 +10,7 @@ use super::{
 use keyward::{
     domain::{
         app::AppName,
-        claims::AccessClaims,
+        claims::{AccessClaims, Principal},
         clock::{Clock, ManualClock, Timestamp},
         ids::{SessionId, TokenId, UserId},
         limits::Lifetimes,
@@ -512,11 +512,12 @@ impl BackEnd {
     pub fn claims(&self, client: &SignedIn) -> AccessClaims {
         AccessClaims {
             id: TokenId::random(),
-            user: client.user,
+            principal: Principal::User(client.user),
             username: "alice".to_owned(),
             session: client.session(),
             generation: client.token.generation(),
             app: AppName::default_app(),
+            audience: None,
             roles: Vec::new(),
             roles_at: Timestamp::from_secs(0),
             issued_at: self.now(),

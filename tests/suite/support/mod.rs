@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod app_sessions;
 pub mod backends;
+pub mod database;
 pub mod faults;
 pub mod keyspace;
 pub mod outside;

@@ -268,7 +268,7 @@ async fn an_app_is_changed_and_no_session_ends_by_it() {
     let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let shop = app(&server, "shop", false).await;
     let tokens = signed_in(server.auth.login(login_to(Some(&shop))).await.expect("an answer"));
-    let to = |confidential| AppUpdate { origins: None, confidential: Some(confidential) };
+    let to = |confidential| AppUpdate { confidential: Some(confidential), ..AppUpdate::default() };
     let secret = server.auth.update_app(&shop, to(true)).await.expect("changed").secret.expect("its first");
     assert!(server.auth.update_app(&shop, to(true)).await.expect("so already").secret.is_none());
     server.auth.authenticate_app("shop", secret.expose()).await.expect("good");

@@ -10,7 +10,12 @@ use crate::{
     },
 };
 use keyward::{
-    auth::{Auth, app_sessions::AppSessionWanted, apps::NewApp, error::AuthError},
+    auth::{
+        Auth,
+        app_sessions::{AppSessionWanted, Selection},
+        apps::NewApp,
+        error::AuthError,
+    },
     domain::{
         app_session::{AppIp, AppLife},
         app_session_data::AppData,
@@ -98,13 +103,15 @@ async fn an_app_finds_its_sessions_by_token_and_loses_them_when_it_is_removed() 
         let found = server.auth.app_session(&shop, id).await.expect("an answer").expect("alive");
         assert_eq!((found.user.as_str(), found.ip.as_str()), ("ada", "2001:db8::7"));
         assert_eq!(server.auth.app_activity(&shop, Duration::ZERO).await.expect("a count"), 1);
-        let page = server.auth.app_sessions_of_user(&shop, &user("ada"), None, 9).await.expect("a page");
+        let page =
+            server.auth.app_sessions(&shop, &Selection::OfUser(user("ada")), None, 9).await.expect("a page");
         assert_eq!(page.sessions.len(), 2);
 
         // Before its time: nobody can name the app's sessions any more.
         assert_eq!(server.auth.remove_app(&shop).await.expect("removed"), 2);
         assert_eq!(server.auth.app_session(&shop, id).await.expect("an answer"), None);
-        let page = server.auth.active_app_sessions(&shop, MINUTE, None, 9).await.expect("a page");
+        let page =
+            server.auth.app_sessions(&shop, &Selection::ActiveWithin(MINUTE), None, 9).await.expect("a page");
         assert!(page.sessions.is_empty());
     }
 }

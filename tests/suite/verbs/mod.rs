@@ -2,6 +2,7 @@
 //! between sign-in and the changes that must end it, outages.
 
 mod accounts;
+mod app_policies;
 mod app_sessions;
 mod by_hand;
 mod floods;

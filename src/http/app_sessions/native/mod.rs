@@ -2,24 +2,21 @@
 //! `Keyward-Session`, never in a path or query: those end up in logs.
 
 mod params;
-mod shapes;
 
 use axum::{
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, HeaderName, StatusCode, header},
 };
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use self::{
-    params::{ActivityQuery, CreateBody, EndQuery, ListQuery, Params, Presented, Which, expected_version},
-    shapes::{CreatedShape, PageShape, SessionShape},
+use self::params::{
+    ActivityQuery, AppSessionsQuery, CreateBody, EndQuery, Presented, StrictQuery, expected_version,
 };
 use crate::{
+    answers::{ActiveUsers, AppSession, AppSessions, CreatedAppSession, Ended},
     domain::{
         app::AppName,
-        app_session::{AppSession, AppToken},
+        app_session::{self, AppToken},
         app_session_data::DataChange,
         ids::SessionId,
     },
@@ -29,25 +26,27 @@ use crate::{
     },
 };
 
+/// A session, with its version as the entity tag (RFC 9110 section 8.8.3), for `If-Match`.
+type Versioned = ([(HeaderName, String); 1], Json<AppSession>);
+
 pub async fn create(
     State(http): State<Shared>,
     OwnApp(app): OwnApp,
     Json(body): Json<CreateBody>,
-) -> Result<Response, Problem> {
+) -> Result<(StatusCode, Json<CreatedAppSession>), Problem> {
     let wanted = body.parse()?;
     let ttl = wanted.life.ttl();
     let token = http.auth.create_app_session(&app, wanted).await?;
-    let shape = CreatedShape::new(&token, token.session(&app), ttl);
-    Ok((StatusCode::CREATED, answer(shape)).into_response())
+    Ok((StatusCode::CREATED, Json(CreatedAppSession::new(&token, token.session(&app), ttl))))
 }
 
 pub async fn get(
     State(http): State<Shared>,
     OwnApp(app): OwnApp,
     Presented(token): Presented,
-) -> Result<Response, Problem> {
+) -> Result<Versioned, Problem> {
     let session = http.auth.app_session(&app, token.session(&app)).await?;
-    session.as_ref().map(with_version).ok_or_else(Problem::not_found)
+    session.as_ref().map(versioned).ok_or_else(Problem::not_found)
 }
 
 pub async fn merge(
@@ -56,7 +55,7 @@ pub async fn merge(
     Presented(token): Presented,
     headers: HeaderMap,
     Json(data): Json<Map<String, Value>>,
-) -> Result<Response, Problem> {
+) -> Result<Versioned, Problem> {
     let change = DataChange::merge(data).map_err(params::bad_data)?;
     save(&http, &app, &token, &change, &headers).await
 }
@@ -67,7 +66,7 @@ pub async fn replace(
     Presented(token): Presented,
     headers: HeaderMap,
     Json(data): Json<Map<String, Value>>,
-) -> Result<Response, Problem> {
+) -> Result<Versioned, Problem> {
     let change = DataChange::replace(data).map_err(params::bad_data)?;
     save(&http, &app, &token, &change, &headers).await
 }
@@ -78,17 +77,17 @@ async fn save(
     token: &AppToken,
     change: &DataChange,
     headers: &HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Versioned, Problem> {
     let expected = expected_version(headers)?;
     let session = http.auth.set_app_session(app, token.session(app), change, expected).await?;
-    session.as_ref().map(with_version).ok_or_else(Problem::not_found)
+    session.as_ref().map(versioned).ok_or_else(Problem::not_found)
 }
 
 pub async fn end(
     State(http): State<Shared>,
     OwnApp(app): OwnApp,
     Presented(token): Presented,
-) -> Result<Response, Problem> {
+) -> Result<Json<Ended>, Problem> {
     Ok(ended(u64::from(http.auth.end_app_session(&app, token.session(&app)).await?)))
 }
 
@@ -96,7 +95,7 @@ pub async fn end_by_id(
     State(http): State<Shared>,
     OwnApp(app): OwnApp,
     path: Result<Path<(String, String)>, PathRejection>,
-) -> Result<Response, Problem> {
+) -> Result<Json<Ended>, Problem> {
     // A text that is no session id is the id of no session.
     let id = path.ok().and_then(|Path((_, id))| id.parse::<SessionId>().ok());
     let id = id.ok_or_else(Problem::not_found)?;
@@ -106,8 +105,8 @@ pub async fn end_by_id(
 pub async fn end_all(
     State(http): State<Shared>,
     OwnApp(app): OwnApp,
-    Params(query): Params<EndQuery>,
-) -> Result<Response, Problem> {
+    StrictQuery(query): StrictQuery<EndQuery>,
+) -> Result<Json<Ended>, Problem> {
     let user = query.user()?;
     Ok(ended(http.auth.end_app_sessions(&app, user.as_ref()).await?))
 }
@@ -115,40 +114,27 @@ pub async fn end_all(
 pub async fn list(
     State(http): State<Shared>,
     OwnApp(app): OwnApp,
-    Params(query): Params<ListQuery>,
-) -> Result<Response, Problem> {
+    StrictQuery(query): StrictQuery<AppSessionsQuery>,
+) -> Result<Json<AppSessions>, Problem> {
     let (limit, cursor) = (query.limit()?, query.cursor()?);
-    let after = cursor.as_ref();
-    let page = match query.which()? {
-        Which::OfUser(user) => http.auth.app_sessions_of_user(&app, &user, after, limit).await?,
-        Which::ActiveWithin(span) => http.auth.active_app_sessions(&app, span, after, limit).await?,
-    };
-    let sessions = page.sessions.iter().map(SessionShape::of).collect();
-    Ok(answer(PageShape { sessions, next_cursor: page.next.map(|cursor| cursor.to_string()) }))
+    let page = http.auth.app_sessions(&app, &query.which()?, cursor.as_ref(), limit).await?;
+    let sessions = page.sessions.iter().map(AppSession::from).collect();
+    Ok(Json(AppSessions { sessions, next_cursor: page.next.map(|cursor| cursor.to_string()) }))
 }
 
 pub async fn activity(
     State(http): State<Shared>,
     OwnApp(app): OwnApp,
-    Params(query): Params<ActivityQuery>,
-) -> Result<Response, Problem> {
+    StrictQuery(query): StrictQuery<ActivityQuery>,
+) -> Result<Json<ActiveUsers>, Problem> {
     let users = http.auth.app_activity(&app, query.within()).await?;
-    Ok(answer(json!({ "users": users })))
+    Ok(Json(ActiveUsers { users }))
 }
 
-/// How many were alive and are over; asking again does no harm.
-fn ended(count: u64) -> Response {
-    answer(json!({ "ended": count }))
+const fn ended(ended: u64) -> Json<Ended> {
+    Json(Ended { ended })
 }
 
-/// The version is the entity tag (RFC 9110 section 8.8.3), for `If-Match`.
-fn with_version(session: &AppSession) -> Response {
-    let tag = HeaderValue::try_from(format!("\"{}\"", session.version()));
-    let mut response = answer(SessionShape::of(session));
-    response.headers_mut().extend(tag.ok().map(|tag| (header::ETAG, tag)));
-    response
-}
-
-fn answer(body: impl Serialize) -> Response {
-    ([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], axum::Json(body)).into_response()
+fn versioned(session: &app_session::AppSession) -> Versioned {
+    ([(header::ETAG, format!("\"{}\"", session.version()))], Json(session.into()))
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::{
-    auth::app_sessions::AppSessionWanted,
+    auth::app_sessions::{AppSessionWanted, Selection},
     domain::{
         app_session::{APP_TTL_MAX, APP_TTL_MIN, APP_USER_MAX_CHARS, AppIp, AppLife, AppToken, AppUser},
         app_session_data::{AppData, InvalidData},
@@ -45,10 +45,9 @@ impl FromRequestParts<Shared> for Presented {
     }
 }
 
-/// A query string.
-pub struct Params<T>(pub T);
+pub struct StrictQuery<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequestParts<Shared> for Params<T> {
+impl<T: DeserializeOwned> FromRequestParts<Shared> for StrictQuery<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, http: &Shared) -> Result<Self, Problem> {
@@ -106,31 +105,23 @@ impl EndQuery {
     }
 }
 
-/// Which sessions are listed.
+/// Selection sessions are listed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ListQuery {
+pub struct AppSessionsQuery {
     user: Option<String>,
     active_within: Option<u64>,
     limit: Option<u32>,
     cursor: Option<String>,
 }
 
-/// Sessions of an app.
-pub enum Which {
-    /// A user's.
-    OfUser(AppUser),
-    /// Those active within a span.
-    ActiveWithin(Duration),
-}
-
-impl ListQuery {
-    pub fn which(&self) -> Result<Which, Problem> {
+impl AppSessionsQuery {
+    pub fn which(&self) -> Result<Selection, Problem> {
         match (&self.user, self.active_within) {
-            (Some(text), None) => user(text).map(Which::OfUser),
+            (Some(text), None) => user(text).map(Selection::OfUser),
             // No session lives on without activity for longer: these are all.
-            (None, None) => Ok(Which::ActiveWithin(APP_TTL_MAX)),
-            (None, Some(seconds)) => Ok(Which::ActiveWithin(Duration::from_secs(seconds))),
+            (None, None) => Ok(Selection::ActiveWithin(APP_TTL_MAX)),
+            (None, Some(seconds)) => Ok(Selection::ActiveWithin(Duration::from_secs(seconds))),
             (Some(_), Some(_)) => Err(Problem::invalid_request("user or active_within, not both")),
         }
     }

@@ -2,31 +2,30 @@
 //! parameters, its answers. The token stands in the path here because clients put it there; nothing
 //! logs paths.
 
+mod failure;
 mod listing;
 mod params;
-mod refusal;
-mod shapes;
 
-use axum::{
-    extract::State,
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
-use serde::Serialize;
-use serde_json::{Value, json};
+use axum::{extract::State, response::Response};
+use serde_json::Value;
 
 use self::{
-    listing::Listing,
-    params::{App, Creation, Id, Params, Token, Within},
-    refusal::{Failure, Refusal},
-    shapes::SessionShape,
+    failure::Failure,
+    params::{Creation, RestApp, RestQuery, TokenInPath, UserInPath, Within},
 };
 use crate::{
-    auth::{app_sessions::AppSessionWanted, error::AuthError},
+    answers::{FoundRestSession, KilledRestSessions, RestActivity, RestRefusal, RestSession, RestToken},
+    auth::{
+        app_sessions::{AppSessionWanted, Selection},
+        error::{AuthError, Invalid},
+    },
     domain::app_session::AppSession,
     http::{
         Shared,
-        wire::{body::OptionalJson, problem::Problem},
+        wire::{
+            body::{Json, OptionalJson},
+            problem::Problem,
+        },
     },
 };
 
@@ -37,89 +36,92 @@ pub async fn ping(State(http): State<Shared>) -> Result<&'static str, Problem> {
 
 pub async fn create(
     State(http): State<Shared>,
-    App(app): App,
-    Id(user): Id,
-    Params(creation): Params<Creation>,
+    RestApp(app): RestApp,
+    UserInPath(user): UserInPath,
+    RestQuery(creation): RestQuery<Creation>,
     OptionalJson(body): OptionalJson<Value>,
-) -> Result<Response, Failure> {
+) -> Result<Json<RestToken>, Failure> {
     let (ip, life) = creation.parse()?;
     let data = params::first_data(body)?;
     let token = http.auth.create_app_session(&app, AppSessionWanted { user, ip, data, life }).await?;
-    Ok(answer(json!({ "token": token.expose() })))
+    Ok(Json(RestToken { token: token.expose().to_owned() }))
 }
 
 pub async fn get(
     State(http): State<Shared>,
-    App(app): App,
-    Token(token): Token,
-) -> Result<Response, Failure> {
+    RestApp(app): RestApp,
+    TokenInPath(token): TokenInPath,
+) -> Result<Json<FoundRestSession>, Failure> {
     let session = http.auth.app_session(&app, token.session(&app)).await?;
-    Ok(session_or_none(&http, session.as_ref()))
+    Ok(found(&http, session.as_ref()))
 }
 
 pub async fn set(
     State(http): State<Shared>,
-    App(app): App,
-    Token(token): Token,
+    RestApp(app): RestApp,
+    TokenInPath(token): TokenInPath,
     OptionalJson(body): OptionalJson<Value>,
-) -> Result<Response, Failure> {
+) -> Result<Json<FoundRestSession>, Failure> {
     let change = params::change(body)?;
     match http.auth.set_app_session(&app, token.session(&app), &change, None).await {
-        Ok(session) => Ok(session_or_none(&http, session.as_ref())),
+        Ok(session) => Ok(found(&http, session.as_ref())),
         // With what is there already it would be too much.
-        Err(AuthError::InvalidRequest(why)) => Err(Refusal::value(why).into()),
+        Err(AuthError::Invalid(Invalid::Data(why))) => Err(RestRefusal::value(why.to_string()).into()),
         Err(error) => Err(error.into()),
     }
 }
 
 pub async fn kill(
     State(http): State<Shared>,
-    App(app): App,
-    Token(token): Token,
-) -> Result<Response, Failure> {
+    RestApp(app): RestApp,
+    TokenInPath(token): TokenInPath,
+) -> Result<Json<KilledRestSessions>, Failure> {
     let was_alive = http.auth.end_app_session(&app, token.session(&app)).await?;
-    Ok(answer(json!({ "kill": u8::from(was_alive) })))
+    Ok(Json(KilledRestSessions { kill: was_alive.into() }))
 }
 
-pub async fn killsoid(State(http): State<Shared>, App(app): App, Id(user): Id) -> Result<Response, Failure> {
-    let ended = http.auth.end_app_sessions(&app, Some(&user)).await?;
-    Ok(answer(json!({ "kill": ended })))
+pub async fn killsoid(
+    State(http): State<Shared>,
+    RestApp(app): RestApp,
+    UserInPath(user): UserInPath,
+) -> Result<Json<KilledRestSessions>, Failure> {
+    Ok(Json(KilledRestSessions { kill: http.auth.end_app_sessions(&app, Some(&user)).await? }))
 }
 
-pub async fn killall(State(http): State<Shared>, App(app): App) -> Result<Response, Failure> {
-    let ended = http.auth.end_app_sessions(&app, None).await?;
-    Ok(answer(json!({ "kill": ended })))
+pub async fn killall(
+    State(http): State<Shared>,
+    RestApp(app): RestApp,
+) -> Result<Json<KilledRestSessions>, Failure> {
+    Ok(Json(KilledRestSessions { kill: http.auth.end_app_sessions(&app, None).await? }))
 }
 
-pub async fn soid(State(http): State<Shared>, App(app): App, Id(user): Id) -> Result<Response, Failure> {
-    Ok(listing::stream(http, app, Listing::OfUser(user)).await?)
+pub async fn soid(
+    State(http): State<Shared>,
+    RestApp(app): RestApp,
+    UserInPath(user): UserInPath,
+) -> Result<Response, Failure> {
+    Ok(listing::stream(http, app, Selection::OfUser(user)).await?)
 }
 
 pub async fn soapp(
     State(http): State<Shared>,
-    App(app): App,
-    Params(within): Params<Within>,
+    RestApp(app): RestApp,
+    RestQuery(within): RestQuery<Within>,
 ) -> Result<Response, Failure> {
-    Ok(listing::stream(http, app, Listing::ActiveWithin(within.parse()?)).await?)
+    Ok(listing::stream(http, app, Selection::ActiveWithin(within.parse()?)).await?)
 }
 
 pub async fn activity(
     State(http): State<Shared>,
-    App(app): App,
-    Params(within): Params<Within>,
-) -> Result<Response, Failure> {
-    let users = http.auth.app_activity(&app, within.parse()?).await?;
-    Ok(answer(json!({ "activity": users })))
+    RestApp(app): RestApp,
+    RestQuery(within): RestQuery<Within>,
+) -> Result<Json<RestActivity>, Failure> {
+    Ok(Json(RestActivity { activity: http.auth.app_activity(&app, within.parse()?).await? }))
 }
 
-/// No session is an empty object, as before redis-sessions 4, where it is `null`.
-fn session_or_none(http: &Shared, session: Option<&AppSession>) -> Response {
-    match session {
-        Some(session) => answer(SessionShape::of(session, http.auth.now())),
-        None => answer(json!({})),
-    }
-}
-
-fn answer(body: impl Serialize) -> Response {
-    ([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], axum::Json(body)).into_response()
+fn found(http: &Shared, session: Option<&AppSession>) -> Json<FoundRestSession> {
+    Json(match session {
+        Some(session) => FoundRestSession::Session(RestSession::of(session, http.auth.now())),
+        None => FoundRestSession::None {},
+    })
 }

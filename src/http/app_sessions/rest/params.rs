@@ -10,8 +10,9 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::refusal::{Failure, Refusal};
+use super::failure::Failure;
 use crate::{
+    answers::RestRefusal,
     domain::{
         app::AppName,
         app_session::{APP_TTL_MAX, APP_TTL_MIN, AppIp, AppLife, AppToken, AppUser},
@@ -29,15 +30,15 @@ const TTL: Duration = Duration::from_hours(2);
 const DELTA_TIME_MIN: u64 = 10;
 
 /// The authenticated app, whose name stands in the path and is one redis-sessions takes.
-pub struct App(pub AppName);
+pub struct RestApp(pub AppName);
 
 /// The user in the path.
-pub struct Id(pub AppUser);
+pub struct UserInPath(pub AppUser);
 
 /// The token in the path.
-pub struct Token(pub AppToken);
+pub struct TokenInPath(pub AppToken);
 
-impl FromRequestParts<Shared> for App {
+impl FromRequestParts<Shared> for RestApp {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, http: &Shared) -> Result<Self, Failure> {
@@ -45,37 +46,37 @@ impl FromRequestParts<Shared> for App {
         let name = path_part(parts, http, "app").await?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if !(3..=20).contains(&name.len()) || !name.chars().all(allowed) {
-            return Err(Refusal::format("app").into());
+            return Err(RestRefusal::format("app").into());
         }
         if name == caller.as_str() { Ok(Self(caller)) } else { Err(Problem::not_found().into()) }
     }
 }
 
-impl FromRequestParts<Shared> for Id {
+impl FromRequestParts<Shared> for UserInPath {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, http: &Shared) -> Result<Self, Failure> {
         let id = path_part(parts, http, "id").await?;
         let id = one_line(&id).and_then(|id| AppUser::parse(id).ok());
-        Ok(Self(id.ok_or_else(|| Refusal::format("id"))?))
+        Ok(Self(id.ok_or_else(|| RestRefusal::format("id"))?))
     }
 }
 
-impl FromRequestParts<Shared> for Token {
+impl FromRequestParts<Shared> for TokenInPath {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, http: &Shared) -> Result<Self, Failure> {
         let token = path_part(parts, http, "token").await?;
-        Ok(Self(AppToken::parse(&token).map_err(|_| Refusal::format("token"))?))
+        Ok(Self(AppToken::parse(&token).map_err(|_| RestRefusal::format("token"))?))
     }
 }
 
-async fn path_part(parts: &mut Parts, http: &Shared, item: &str) -> Result<String, Refusal> {
+async fn path_part(parts: &mut Parts, http: &Shared, item: &str) -> Result<String, RestRefusal> {
     let params = RawPathParams::from_request_parts(parts, http).await;
     // What is not UTF-8 has no form that is asked for.
-    let params = params.map_err(|_| Refusal::format(item))?;
+    let params = params.map_err(|_| RestRefusal::format(item))?;
     let part = params.iter().find(|(name, _)| *name == item).map(|(_, part)| part.to_owned());
-    part.ok_or_else(|| Refusal::missing(item))
+    part.ok_or_else(|| RestRefusal::missing(item))
 }
 
 /// How a session is created.
@@ -88,9 +89,10 @@ pub struct Creation {
 
 impl Creation {
     /// The address, and the life.
-    pub fn parse(&self) -> Result<(AppIp, AppLife), Refusal> {
-        let ip = self.ip.as_deref().filter(|ip| !ip.is_empty()).ok_or_else(|| Refusal::missing("ip"))?;
-        let ip = one_line(ip).and_then(|ip| AppIp::parse(ip).ok()).ok_or_else(|| Refusal::format("ip"))?;
+    pub fn parse(&self) -> Result<(AppIp, AppLife), RestRefusal> {
+        let ip = self.ip.as_deref().filter(|ip| !ip.is_empty()).ok_or_else(|| RestRefusal::missing("ip"))?;
+        let ip =
+            one_line(ip).and_then(|ip| AppIp::parse(ip).ok()).ok_or_else(|| RestRefusal::format("ip"))?;
         let ttl = match self.ttl.as_deref() {
             None | Some("") => TTL,
             Some(text) => ttl(text)?,
@@ -98,19 +100,19 @@ impl Creation {
         let is_fixed = match self.no_resave.as_deref() {
             None | Some("" | "0" | "false") => false,
             Some("1" | "true") => true,
-            Some(_) => return Err(Refusal::value("no_resave must be true or false")),
+            Some(_) => return Err(RestRefusal::value("no_resave must be true or false")),
         };
-        AppLife::new(ttl, is_fixed, None).map(|life| (ip, life)).map_err(|_| Refusal::format("ttl"))
+        AppLife::new(ttl, is_fixed, None).map(|life| (ip, life)).map_err(|_| RestRefusal::format("ttl"))
     }
 }
 
-fn ttl(text: &str) -> Result<Duration, Refusal> {
+fn ttl(text: &str) -> Result<Duration, RestRefusal> {
     let least = APP_TTL_MIN.as_secs();
     let secs = whole_number(text, least)
-        .ok_or_else(|| Refusal::value(format!("ttl must be a positive integer >= {least}")))?;
+        .ok_or_else(|| RestRefusal::value(format!("ttl must be a positive integer >= {least}")))?;
     let most = APP_TTL_MAX.as_secs();
     if secs > most {
-        return Err(Refusal::value(format!("ttl must be a positive integer <= {most}")));
+        return Err(RestRefusal::value(format!("ttl must be a positive integer <= {most}")));
     }
     Ok(Duration::from_secs(secs))
 }
@@ -124,11 +126,10 @@ pub struct Within {
 }
 
 impl Within {
-    /// The span.
-    pub fn parse(&self) -> Result<Duration, Refusal> {
+    pub fn parse(&self) -> Result<Duration, RestRefusal> {
         let text = self.dt.as_deref().or(self.delta_time.as_deref()).unwrap_or_default();
         let secs = whole_number(text, DELTA_TIME_MIN).ok_or_else(|| {
-            Refusal::value(format!("deltaTime must be a positive integer >= {DELTA_TIME_MIN}"))
+            RestRefusal::value(format!("deltaTime must be a positive integer >= {DELTA_TIME_MIN}"))
         })?;
         Ok(Duration::from_secs(secs))
     }
@@ -141,7 +142,7 @@ fn whole_number(text: &str, least: u64) -> Option<u64> {
 }
 
 /// The first data of a session. The REST companion of redis-sessions takes an empty object for none.
-pub fn first_data(body: Option<Value>) -> Result<AppData, Refusal> {
+pub fn first_data(body: Option<Value>) -> Result<AppData, RestRefusal> {
     match body {
         None => Ok(AppData::default()),
         Some(Value::Object(object)) if object.is_empty() => Ok(AppData::default()),
@@ -150,29 +151,29 @@ pub fn first_data(body: Option<Value>) -> Result<AppData, Refusal> {
 }
 
 /// What is to be set or removed.
-pub fn change(body: Option<Value>) -> Result<DataChange, Refusal> {
+pub fn change(body: Option<Value>) -> Result<DataChange, RestRefusal> {
     let object = flat_object(body.unwrap_or_else(|| Value::Object(Map::new())))?;
     if object.is_empty() {
-        return Err(Refusal::value("d must containt at least one key."));
+        return Err(RestRefusal::value("d must containt at least one key."));
     }
     DataChange::merge(object).map_err(too_much)
 }
 
-fn flat_object(body: Value) -> Result<Map<String, Value>, Refusal> {
-    let Value::Object(object) = body else { return Err(Refusal::value("d must be an object")) };
+fn flat_object(body: Value) -> Result<Map<String, Value>, RestRefusal> {
+    let Value::Object(object) = body else { return Err(RestRefusal::value("d must be an object")) };
     match object.iter().find(|(_, value)| value.is_object() || value.is_array()) {
         None => Ok(object),
         Some((key, _)) => {
             let key: String = key.chars().take(DATA_KEY_MAX_CHARS).collect();
-            Err(Refusal::value(format!(
+            Err(RestRefusal::value(format!(
                 "d.{key} has a forbidden type. Only strings, numbers, boolean and null are allowed."
             )))
         }
     }
 }
 
-fn too_much(error: InvalidData) -> Refusal {
-    Refusal::value(error.to_string())
+fn too_much(error: InvalidData) -> RestRefusal {
+    RestRefusal::value(error.to_string())
 }
 
 /// What `.` matches in JavaScript: no line terminator.
@@ -181,9 +182,9 @@ fn one_line(text: &str) -> Option<&str> {
 }
 
 /// A query string that can be read.
-pub struct Params<T>(pub T);
+pub struct RestQuery<T>(pub T);
 
-impl<T: serde::de::DeserializeOwned> FromRequestParts<Shared> for Params<T> {
+impl<T: serde::de::DeserializeOwned> FromRequestParts<Shared> for RestQuery<T> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, http: &Shared) -> Result<Self, Failure> {

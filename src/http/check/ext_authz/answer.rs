@@ -5,7 +5,7 @@ use axum::http::{HeaderName, StatusCode};
 use prost::bytes::Bytes;
 
 use super::messages::{
-    CheckResponse, DeniedResponse, Header, HeaderOption, HttpResponse, HttpStatus, OkResponse, RpcStatus,
+    CheckResponse, DeniedResponse, EnvoyHeader, HeaderOption, HttpResponse, HttpStatus, OkResponse, RpcStatus,
 };
 use crate::{
     domain::identity::Identity,
@@ -32,7 +32,7 @@ pub fn answer(verdict: Verdict) -> CheckResponse {
             let ok = OkResponse { headers, response_headers_to_add: told.collect() };
             CheckResponse { status: RpcStatus { code: 0 }, http_response: Some(HttpResponse::Ok(ok)) }
         }
-        Verdict::Refused(Refusal { status, headers, body }) => {
+        Verdict::Refused(Refusal { status, headers, body, .. }) => {
             let lines = headers.iter();
             let headers = lines.map(|(name, value)| set(name, Bytes::copy_from_slice(value.as_bytes())));
             let status_seen = HttpStatus { code: status.as_u16().into() };
@@ -54,7 +54,7 @@ const fn refusal(status: StatusCode) -> i32 {
 }
 
 fn set(name: &HeaderName, value: Bytes) -> HeaderOption {
-    let header = Header { key: Bytes::copy_from_slice(name.as_ref()), value, raw_value: Bytes::new() };
+    let header = EnvoyHeader { key: Bytes::copy_from_slice(name.as_ref()), value, raw_value: Bytes::new() };
     HeaderOption { header, append_action: OVERWRITE, keep_empty_value: true }
 }
 
@@ -72,7 +72,6 @@ mod tests {
     use super::*;
     use crate::auth::error::RateState;
 
-    /// What Envoy reads.
     fn told(verdict: Verdict) -> Told {
         Told::decode(&*answer(verdict).encode_to_vec()).expect("Envoy's own message")
     }
@@ -112,7 +111,7 @@ mod tests {
                 .collect();
             let status = StatusCode::from_u16(status).expect("a status");
             let body = String::from_utf8_lossy(&body).into_owned().into_bytes();
-            let told = told(Verdict::Refused(Refusal { status, headers: headers.clone(), body }));
+            let told = told(Verdict::Refused(Refusal { status, headers: headers.clone(), body, cause: None }));
             prop_assert!([16, 7, 8, 14].contains(&told.status.expect("a status").code));
             let Some(Respond::DeniedResponse(no)) = told.http_response else { panic!("{:?}", told.http_response) };
             prop_assert_eq!(no.status.expect("a status").code, i32::from(status.as_u16()));

@@ -15,7 +15,6 @@ const ANSWER: usize = 1024;
 /// Only streams of messages are cut up by this.
 const YIELD: usize = 32 * 1024;
 
-/// Both ways.
 pub struct CheckCodec;
 
 impl Codec for CheckCodec {

@@ -4,7 +4,6 @@
 
 use prost::{Message, Oneof, bytes::Bytes};
 
-/// The question.
 #[derive(Clone, PartialEq, Message)]
 pub struct CheckRequest {
     #[prost(message, optional, tag = "1")]
@@ -17,7 +16,7 @@ pub struct Attributes {
     pub request: Option<ClientRequest>,
     /// A map: what the gateway's own settings say of the route.
     #[prost(message, repeated, tag = "10")]
-    pub context_extensions: Vec<Header>,
+    pub context_extensions: Vec<EnvoyHeader>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -26,14 +25,13 @@ pub struct ClientRequest {
     pub http: Option<HttpRequest>,
 }
 
-/// The client's request.
 #[derive(Clone, PartialEq, Message)]
 pub struct HttpRequest {
     #[prost(bytes = "bytes", tag = "2")]
     pub method: Bytes,
     /// A map: lines of one name have been joined.
     #[prost(message, repeated, tag = "3")]
-    pub headers: Vec<Header>,
+    pub headers: Vec<EnvoyHeader>,
     /// The lines as they came, where the gateway is set to send them so.
     #[prost(message, optional, tag = "13")]
     pub header_map: Option<HeaderLines>,
@@ -42,12 +40,12 @@ pub struct HttpRequest {
 #[derive(Clone, PartialEq, Message)]
 pub struct HeaderLines {
     #[prost(message, repeated, tag = "1")]
-    pub headers: Vec<Header>,
+    pub headers: Vec<EnvoyHeader>,
 }
 
 /// A header, or an entry of a map, which looks the same on the wire.
 #[derive(Clone, PartialEq, Eq, Hash, Message)]
-pub struct Header {
+pub struct EnvoyHeader {
     #[prost(bytes = "bytes", tag = "1")]
     pub key: Bytes,
     #[prost(bytes = "bytes", tag = "2")]
@@ -111,7 +109,7 @@ pub struct OkResponse {
 #[derive(Clone, PartialEq, Eq, Hash, Message)]
 pub struct HeaderOption {
     #[prost(message, required, tag = "1")]
-    pub header: Header,
+    pub header: EnvoyHeader,
     #[prost(int32, tag = "3")]
     pub append_action: i32,
     #[prost(bool, tag = "4")]

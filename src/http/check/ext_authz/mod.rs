@@ -14,7 +14,6 @@ use axum::{
     extract::{Request, State},
     http::{HeaderValue, StatusCode, Version, header},
     response::{IntoResponse, Response},
-    routing::post,
 };
 use futures_util::FutureExt;
 use tonic::{Status, server::Grpc};
@@ -22,20 +21,23 @@ use tower::service_fn;
 
 use self::{codec::CheckCodec, messages::CheckRequest};
 use super::verdict::{Refusal, Verdict};
-use crate::http::{Shared, wire::problem::Problem};
+use crate::http::{
+    Shared,
+    wire::{layers, problem::Problem},
+};
 
 /// The largest message, in bytes. Envoy lets 60 KiB of headers in, and says a path among them twice.
 const LIMIT: usize = 128 * 1024;
 /// How long a message may take to arrive and be answered.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// One method. gRPC errors come with a 200, which to a gateway that speaks HTTP and was sent here by
-/// mistake means yes: so whoever does not ask for this method, by gRPC, gets another status.
-pub fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/envoy.service.auth.v3.Authorization/Check", post(check))
-        .fallback(unimplemented)
-        .method_not_allowed_fallback(unimplemented)
+/// The one method, as gRPC has it in paths.
+pub const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
+
+/// gRPC errors come with a 200, which to a gateway that speaks HTTP and was sent here by mistake means yes:
+/// so whoever does not ask for this method, by gRPC, gets another status.
+pub fn nothing_else(routes: Router<Shared>) -> Router<Shared> {
+    routes.fallback(unimplemented).method_not_allowed_fallback(unimplemented)
 }
 
 async fn unimplemented() -> Response {
@@ -44,7 +46,7 @@ async fn unimplemented() -> Response {
     response
 }
 
-async fn check(State(http): State<Shared>, request: Request) -> Response {
+pub async fn check(State(http): State<Shared>, request: Request) -> Response {
     if !is_grpc(&request) {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
@@ -70,7 +72,13 @@ async fn verdict(http: &Shared, question: CheckRequest) -> Verdict {
     let wanted = question::wanted(&attributes.context_extensions);
     let client = attributes.request.and_then(|request| request.http).unwrap_or_default();
     match question::headers(&client) {
-        Ok(headers) => Verdict::on(http, &question::asked(&client, &headers), &wanted).await,
+        Ok(headers) => {
+            let verdict = Verdict::on(http, &question::asked(&client, &headers), &wanted).await;
+            if let Verdict::Refused(Refusal { cause: Some(cause), .. }) = &verdict {
+                cause.log(&layers::request_id(&headers));
+            }
+            verdict
+        }
         Err(problem) => Verdict::Refused(Refusal::of(problem, wanted.deny_with_403)),
     }
 }

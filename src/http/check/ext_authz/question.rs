@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::messages::{Header, HttpRequest};
+use super::messages::{EnvoyHeader, HttpRequest};
 use crate::http::{
     check::verdict::{Asked, Effect, SignIn, Wanted},
     wire::problem::Problem,
@@ -50,7 +50,7 @@ pub fn asked<'a>(client: &HttpRequest, headers: &'a HeaderMap) -> Asked<'a> {
 }
 
 /// The gateway's parameters; other entries are not for us.
-pub fn wanted(extensions: &[Header]) -> Wanted<'_> {
+pub fn wanted(extensions: &[EnvoyHeader]) -> Wanted<'_> {
     let mut wanted = Wanted::default();
     for entry in extensions {
         match (&entry.key[..], &entry.value[..]) {
@@ -78,8 +78,8 @@ mod tests {
     use super::*;
     use crate::http::check::ext_authz::messages::HeaderLines;
 
-    fn lines(given: &[(&'static str, &'static str)]) -> Vec<Header> {
-        let line = |(key, value): &(&'static str, &'static str)| Header {
+    fn lines(given: &[(&'static str, &'static str)]) -> Vec<EnvoyHeader> {
+        let line = |(key, value): &(&'static str, &'static str)| EnvoyHeader {
             key: Bytes::from_static(key.as_bytes()),
             value: Bytes::from_static(value.as_bytes()),
             raw_value: Bytes::new(),

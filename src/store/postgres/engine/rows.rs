@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         app::{App, AppKind, AppName, Origin},
+        app_policy::AppPolicy,
         clock::Timestamp,
         ids::UserId,
         secret::PasswordHash,
@@ -86,6 +87,7 @@ pub(in crate::store::postgres) fn app(row: &Row) -> Result<App, StoreError> {
             None => AppKind::Public,
         },
         origins: record.list("apps.origins", |text| Origin::parse(text).ok())?,
+        policy: record.parsed("apps.policy", AppPolicy::read)?,
         created_at: Timestamp::from_millis(record.value("apps.created_at")?),
     })
 }

@@ -10,7 +10,7 @@ use redis::{ConnectionInfo, RedisResult, aio::MultiplexedConnection};
 use self::condition::Condition;
 use super::{
     RedisStore,
-    connection::{error::unreachable, masters::Census},
+    connection::{error::unreachable, masters::Discovery},
 };
 use crate::{domain::clock::Timestamp, store::error::StoreError};
 
@@ -20,7 +20,6 @@ const SKEW: Duration = Duration::from_secs(2);
 /// A line for an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advice {
-    /// Something is wrong.
     Mend(String),
     /// Something could not be looked at.
     Know(String),
@@ -29,9 +28,9 @@ pub enum Advice {
 impl RedisStore {
     /// Advice about each master; empty when all is well.
     pub async fn advice(&self) -> Result<Vec<Advice>, StoreError> {
-        let census = Census::new(self.target.clone(), self.link.clone());
+        let discovery = Discovery::new(self.target.clone(), self.link.clone());
         let mut advice = Vec::new();
-        for (address, server) in census.take().await.map_err(unreachable)? {
+        for (address, server) in discovery.masters().await.map_err(unreachable)? {
             let found = self.advice_on(&server).await.map_err(unreachable)?;
             advice.extend(found.into_iter().map(|found| found.about(&address)));
         }

@@ -47,8 +47,8 @@ impl RedisStore {
             if seen.is_some_and(|seen| active > APART + seen.millis()) {
                 return Ok(());
             }
-            let roster = self.keys.app_sessions_of_app(app);
-            let call = APP_SETTLE.on(&roster).arg(user.as_str()).arg(active).arg(over);
+            let list = self.keys.app_sessions_of_app(app);
+            let call = APP_SETTLE.on(&list).arg(user.as_str()).arg(active).arg(over);
             let call = match self.latest(app, user, now).await? {
                 Some((seen, expires)) => call.arg(APART + seen).arg(-APART - expires),
                 None => call.arg("").arg(""),

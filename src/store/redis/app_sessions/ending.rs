@@ -19,13 +19,12 @@ use crate::{
 };
 
 /// How many due entries are looked at together.
-const TIDIED_TOGETHER: usize = 16;
+pub const CLEANED_TOGETHER: usize = 16;
 
 /// What an end met.
-pub struct Past {
+pub struct EndedSession {
     id: SessionId,
     user: AppUser,
-    /// Its last activity.
     seen: Option<Timestamp>,
     pub was_alive: bool,
 }
@@ -40,8 +39,8 @@ impl RedisStore {
         if self.times(used.id).await?.is_some_and(|(_, expires)| expires > now.millis()) {
             return Ok(());
         }
-        let past = Past { id: used.id, user: used.user.clone(), seen: None, was_alive: false };
-        self.bury_all(used.app, &[past], now).await
+        let past = EndedSession { id: used.id, user: used.user.clone(), seen: None, was_alive: false };
+        self.clean_up_ended(used.app, &[past], now).await
     }
 
     /// Ends sessions; those there is nothing known of are not among the answers.
@@ -54,38 +53,49 @@ impl RedisStore {
         app: &AppName,
         ids: &[SessionId],
         now: Timestamp,
-    ) -> Result<Vec<Past>, StoreError> {
+    ) -> Result<Vec<EndedSession>, StoreError> {
         // All are tried before a failure of one is told: each that can be ended is ended.
         let ended = join_all(ids.iter().map(|id| self.end_hash(app, *id, "any", now))).await;
         let ended: Result<Vec<_>, _> = ended.into_iter().collect();
         let past: Vec<_> = ended?.into_iter().filter_map(Result::ok).collect();
-        self.bury_all(app, &past, now).await?;
+        self.clean_up_ended(app, &past, now).await?;
         Ok(past)
     }
 
     /// Takes out what is over, as far as it is due.
-    pub(in crate::store::redis) async fn tidy(
+    pub(in crate::store::redis) async fn end_all_due(
         &self,
         app: &AppName,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let roster = self.keys.app_sessions_of_app(app);
+        let list = self.keys.app_sessions_of_app(app);
         let mut range = redis::cmd("ZRANGEBYSCORE");
-        range.arg(&roster).arg(-now.millis()).arg("(0").arg("LIMIT").arg(0).arg(TIDIED_TOGETHER);
-        let due: Vec<String> = self.link.run(&range).await?;
+        range.arg(&list).arg(-now.millis()).arg("(0").arg("LIMIT").arg(0).arg(CLEANED_TOGETHER);
+        let due = self.link.run(&range).await?;
+        self.end_due(app, due, now).await
+    }
+
+    /// Takes out the sessions that those entries lead to, if they are over.
+    pub(super) async fn end_due(
+        &self,
+        app: &AppName,
+        due: Vec<String>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let list = self.keys.app_sessions_of_app(app);
         let entries = due.iter().filter_map(|entry| Some((entry, parse_due(entry)?)));
         let looked_at =
             entries.map(async |(entry, (id, user))| match self.end_hash(app, id, "over", now).await? {
                 Ok(past) => Ok(Some(past)),
                 Err(Some(expires)) => {
                     let mut later = redis::cmd("ZADD");
-                    later.arg(&roster).arg("XX").arg(-expires).arg(entry);
+                    later.arg(&list).arg("XX").arg(-expires).arg(entry);
                     self.link.run::<()>(&later).await.map(|()| None)
                 }
-                Err(None) => Ok(Some(Past { id, user, seen: None, was_alive: false })),
+                Err(None) => Ok(Some(EndedSession { id, user, seen: None, was_alive: false })),
             });
         let past: Vec<_> = try_join_all(looked_at).await?.into_iter().flatten().collect();
-        self.bury_all(app, &past, now).await
+        self.clean_up_ended(app, &past, now).await
     }
 
     /// Ends a hash; else tells its expiry where it is alive and was to be spared, or nothing.
@@ -95,7 +105,7 @@ impl RedisStore {
         id: SessionId,
         which: &str,
         now: Timestamp,
-    ) -> Result<Result<Past, Option<i64>>, StoreError> {
+    ) -> Result<Result<EndedSession, Option<i64>>, StoreError> {
         let call = APP_END
             .on(&self.keys.session(id))
             .arg(app.as_str())
@@ -114,10 +124,15 @@ impl RedisStore {
         let user = String::from_utf8(user).ok().and_then(|user| AppUser::parse(&user).ok());
         let user =
             user.ok_or_else(|| crate::store::redis::connection::error::corrupt("session hash U", id))?;
-        Ok(Ok(Past { id, user, seen: Some(time), was_alive: word == "now" }))
+        Ok(Ok(EndedSession { id, user, seen: Some(time), was_alive: word == "now" }))
     }
 
-    async fn bury_all(&self, app: &AppName, past: &[Past], now: Timestamp) -> Result<(), StoreError> {
+    async fn clean_up_ended(
+        &self,
+        app: &AppName,
+        past: &[EndedSession],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let known = try_join_all(past.iter().map(|past| self.unlist(app, past))).await?;
         let mut users: BTreeMap<_, (Option<Timestamp>, Known)> = BTreeMap::new();
         for (past, known) in past.iter().zip(known) {
@@ -131,7 +146,7 @@ impl RedisStore {
         self.delete(&hashes).await
     }
 
-    async fn unlist(&self, app: &AppName, past: &Past) -> Result<Known, StoreError> {
+    async fn unlist(&self, app: &AppName, past: &EndedSession) -> Result<Known, StoreError> {
         let id = past.id.to_string();
         let mut of_user = redis::cmd("ZREM");
         of_user.arg(self.keys.app_sessions_of_user(app, &past.user)).arg(&id);

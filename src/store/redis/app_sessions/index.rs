@@ -10,9 +10,9 @@
 //! - `+` and user by the activity of their most recently active living session, and `=` and user by the end
 //!   of that session, negative; both [`APART`] from the scores of sessions.
 //!
-//! A session is entered before its hash is written: an end of all that misses a living session would be
-//! a session nobody can end. Entries are taken out after the hash has ended. Who enters one anew in between
-//! looks at the hash again.
+//! Where all keys are on one server they are written in the step that uses the session. In a Cluster a session
+//! is entered before its hash is written, and a use is noted after it. Entries are taken out after the hash
+//! has ended. Who enters one anew in between looks at the hash again.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::{
         error::StoreError,
         redis::{
             RedisStore, millis,
-            script::{APP_ENTER, APP_USE},
+            script::{APP_ENTER, APP_USE, Call},
         },
     },
 };
@@ -58,12 +58,12 @@ impl Used<'_> {
     }
 
     /// What must be left of an index, in ms.
-    fn least_left(&self) -> u64 {
+    pub fn least_left(&self) -> u64 {
         millis(self.ttl + SPARE)
     }
 
     /// What an index lives from now on where less is left, in ms: longer, so that this is seldom.
-    fn index_life(&self) -> u64 {
+    pub fn index_life(&self) -> u64 {
         millis(self.ttl * 2 + SPARE)
     }
 }
@@ -74,8 +74,8 @@ impl RedisStore {
         let (id, seen) = (used.id.to_string(), used.seen.millis());
         let of_app = APP_ENTER
             .on(&self.keys.app_sessions_of_app(used.app))
-            .arg(used.index_life())
             .arg(used.least_left())
+            .arg(used.index_life())
             .arg(seen)
             .arg(&id)
             .arg(-used.expires.millis())
@@ -84,13 +84,34 @@ impl RedisStore {
         tokio::try_join!(of_user, self.durable.call::<()>(&of_app)).map(|_| ())
     }
 
-    /// Notes the use of a session in both indexes. Where it was in one of them no more, it has ended
-    /// meanwhile, or the index was lost: the session itself says.
+    /// Has a script that uses a session note that in the indexes, where they are on the same server.
+    pub(in crate::store::redis) fn noting<'a>(
+        &self,
+        call: Call<'a>,
+        app: &AppName,
+        session: SessionId,
+    ) -> Call<'a> {
+        if !self.is_one_server() {
+            return call;
+        }
+        call.and_keys([self.keys.app_sessions_of_app(app)])
+            .arg(session.to_string())
+            .arg(self.keys.app_sessions_of_users(app))
+            .arg(APART)
+            .arg(millis(SPARE))
+            .arg(millis(PROLONGED_EVERY))
+    }
+
+    /// Notes the use of a session in both indexes, where the script did not. Where it was in one of them no
+    /// more, it has ended meanwhile, or the index was lost: the session itself says.
     pub(in crate::store::redis) async fn note_use(
         &self,
         used: &Used<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        if self.is_one_server() {
+            return Ok(());
+        }
         let (user_is_new, app_is_new) =
             tokio::try_join!(self.note_with_user(used), self.note_with_app(used))?;
         if user_is_new || app_is_new {
@@ -127,8 +148,8 @@ impl RedisStore {
     async fn enter_with_user(&self, used: &Used<'_>) -> Result<bool, StoreError> {
         let call = APP_ENTER
             .on(&self.keys.app_sessions_of_user(used.app, used.user))
-            .arg(used.index_life())
             .arg(used.least_left())
+            .arg(used.index_life())
             .arg(used.seen.millis())
             .arg(used.id.to_string());
         self.durable.call(&call).await
@@ -142,8 +163,8 @@ impl RedisStore {
             .arg(used.seen.millis())
             .arg(used.expires.millis())
             .arg(APART)
-            .arg(used.index_life())
-            .arg(if used.prolongs() { used.least_left() } else { 0 });
+            .arg(if used.prolongs() { used.least_left() } else { 0 })
+            .arg(used.index_life());
         self.durable.call(&call).await
     }
 }

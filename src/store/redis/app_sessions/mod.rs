@@ -1,12 +1,12 @@
-//! Sessions of other app servers: one hash each, which alone decides, entries in two indexes that are
-//! written before it, and its user's activity, written after it.
+//! Sessions of other app servers: one hash each, which alone decides, and two indexes that lead to it. Where
+//! all keys are on one server, a use is one step; in a Cluster the entries are written before the hash, and
+//! its user's activity after it.
 
 pub(super) mod activity;
+mod creation;
 pub(super) mod ending;
 pub(super) mod index;
 pub(super) mod record;
-
-use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
@@ -19,8 +19,7 @@ use self::{
 use super::{
     RedisStore,
     connection::error::{corrupt, unexpected},
-    millis,
-    script::{APP_GET, APP_OPEN, APP_SET, PRUNE},
+    script::{APP_GET, APP_SET, PRUNE},
     sessions::{ABREAST, SETTLED},
 };
 use crate::{
@@ -39,36 +38,13 @@ use crate::{
     },
 };
 
-/// Of so many creations, one tidies up, and more than all of them make.
-const TIDIED_EVERY: usize = 4;
 /// How often an end of all looks for sessions that it has not met.
 const PASSES: usize = 8;
 
 #[async_trait]
 impl AppSessionStore for RedisStore {
     async fn create(&self, session: &NewAppSession) -> Result<(), StoreError> {
-        let created = session.created_at;
-        let expires = session.life.expiry(created, created);
-        let used = Used {
-            app: &session.app,
-            id: session.id,
-            user: &session.user,
-            ttl: session.life.ttl(),
-            before: None,
-            seen: created,
-            expires,
-        };
-        self.enlist(&used).await?;
-        let call = APP_OPEN
-            .on(&self.keys.session(session.id))
-            .arg(millis(created.until(expires)))
-            .arg(record::fields(session, expires));
-        self.durable.call_durably::<()>(&call).await?;
-        self.note_creation(&used, created).await?;
-        if self.creations.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDIED_EVERY) {
-            self.tidy(&session.app, created).await?;
-        }
-        Ok(())
+        self.create_app_session(session).await
     }
 
     async fn get(
@@ -78,6 +54,7 @@ impl AppSessionStore for RedisStore {
         now: Timestamp,
     ) -> Result<Option<AppSession>, StoreError> {
         let call = APP_GET.on(&self.keys.session(session)).arg(app.as_str()).arg(now.millis());
+        let call = self.noting(call, app, session);
         let reply = Reply(self.link.call::<Vec<Value>>(&call).await?);
         if reply.word()? == "gone" {
             return Ok(None);
@@ -108,8 +85,8 @@ impl AppSessionStore for RedisStore {
             .arg(u8::from(change.is_whole()))
             .arg(DATA_MAX_BYTES)
             .arg(DATA_MAX_KEYS)
-            .arg(random::mark())
-            .arg(entries.collect::<Vec<_>>());
+            .arg(random::mark());
+        let call = self.noting(call, app, session).arg(entries.collect::<Vec<_>>());
         let reply = Reply(self.durable.call_durably::<Vec<Value>>(&call).await?);
         match reply.word()?.as_str() {
             "now" => {}
@@ -164,7 +141,7 @@ impl AppSessionStore for RedisStore {
             Listing::OfUser(user) => (self.keys.app_sessions_of_user(app, user), Timestamp::from_millis(0)),
             Listing::ActiveSince(since) => (self.keys.app_sessions_of_app(app), *since),
         };
-        self.tidy(app, now).await?;
+        self.end_all_due(app, now).await?;
         let (ids, next) = self.page_of(&index, after, limit, since).await?;
         Ok(AppPage { sessions: self.read_all(app, &index, &ids, now).await?, next })
     }

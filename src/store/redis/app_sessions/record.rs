@@ -53,7 +53,7 @@ pub fn session(
     fields: &Fields,
     now: Timestamp,
 ) -> Result<Option<AppSession>, StoreError> {
-    let read = Reader { id, fields };
+    let read = Hash { id, fields };
     if fields.get("A").is_none_or(|kept| kept != app.as_str()) || read.time("E")? <= now {
         return Ok(None);
     }
@@ -73,12 +73,12 @@ pub fn session(
     }))
 }
 
-struct Reader<'a> {
+struct Hash<'a> {
     id: SessionId,
     fields: &'a Fields,
 }
 
-impl Reader<'_> {
+impl Hash<'_> {
     fn text(&self, name: &str) -> Result<&str, StoreError> {
         self.fields.get(name).map(String::as_str).ok_or_else(|| self.unreadable())
     }

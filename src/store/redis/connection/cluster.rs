@@ -24,9 +24,9 @@ use super::{
     target::RedisTarget,
 };
 
-/// How often the masters are asked who has what while nobody is in doubt.
+/// How often the masters are asked while nothing seems stale.
 const LOOK: Duration = Duration::from_secs(1);
-/// Between two looks at least: during a failover everybody is in doubt.
+/// Between two of those at least: during a failover everything seems stale.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How often a command is sent on from node to node.
 const HOPS: usize = 4;
@@ -36,26 +36,26 @@ const HOPS: usize = 4;
 pub struct ClusterLink(Arc<Shared>);
 
 struct Shared {
-    map: Arc<Map>,
+    topology: Arc<Topology>,
     patience: Duration,
     keeper: AbortHandle,
 }
 
-/// Who has what, as far as it is known here.
-struct Map {
+/// Which master has which slots, as far as it is known here.
+struct Topology {
     target: RedisTarget,
-    ways: RwLock<Ways>,
-    /// Somebody has met what does not fit the map.
-    doubt: Notify,
+    routes: RwLock<Routes>,
+    /// Somebody has met what does not fit it.
+    stale: Notify,
 }
 
 #[derive(Default)]
-struct Ways {
+struct Routes {
     owners: Owners,
     nodes: BTreeMap<String, NodeLink>,
 }
 
-impl Ways {
+impl Routes {
     fn owner(&self, slot: u16) -> Option<&str> {
         let (_, (first, address)) = self.owners.range(slot..).next()?;
         (*first <= slot).then_some(address)
@@ -71,7 +71,7 @@ struct Hop {
 
 /// What is sent to one master.
 #[derive(Clone, Copy)]
-enum Parcel<'a> {
+enum Commands<'a> {
     /// May be repeated.
     One(&'a Cmd),
     /// Once, one after the other.
@@ -81,43 +81,45 @@ enum Parcel<'a> {
 impl ClusterLink {
     /// Asks the first node that answers who has what, and connects to them all.
     pub async fn connect(target: &RedisTarget) -> RedisResult<Self> {
-        let map = Arc::new(Map { target: target.clone(), ways: RwLock::default(), doubt: Notify::new() });
-        map.draw(&[map.first_view().await?]);
-        if map.ways(|ways| ways.owners.is_empty()) {
+        let (routes, stale) = (RwLock::default(), Notify::new());
+        let topology = Arc::new(Topology { target: target.clone(), routes, stale });
+        topology.update(&[topology.first_view().await?]);
+        if topology.routes(|routes| routes.owners.is_empty()) {
             return Err((ErrorKind::ClusterConnectionNotFound, "the cluster has no master").into());
         }
-        let nodes = map.nodes();
+        let nodes = topology.nodes();
         join_all(nodes.iter().map(|node| node.live(None))).await;
-        let keeper = tokio::spawn(Arc::clone(&map).keep()).abort_handle();
+        let keeper = tokio::spawn(Arc::clone(&topology).keep()).abort_handle();
         let patience = target.connect_timeout + target.response_timeout;
-        Ok(Self(Arc::new(Shared { map, patience, keeper })))
+        Ok(Self(Arc::new(Shared { topology, patience, keeper })))
     }
 
     /// Sends one command to the master that has the key; like [`NodeLink::send`] it may be carried out
     /// twice.
     pub async fn send(&self, key: &[u8], command: &Cmd) -> RedisResult<Value> {
-        let mut answers = self.deliver(key, Parcel::One(command)).await?;
+        let mut answers = self.send_in_time(key, Commands::One(command)).await?;
         Ok(answers.pop().unwrap_or(Value::Nil))
     }
 
     /// Sends commands one after the other, once, on one connection to the master that has the key.
     pub async fn send_together(&self, key: &[u8], commands: &Pipeline) -> RedisResult<Vec<Value>> {
-        self.deliver(key, Parcel::Together(commands)).await
+        self.send_in_time(key, Commands::Together(commands)).await
     }
 
     /// The place among the masters of the one that has the key.
     pub fn place(&self, key: &[u8]) -> usize {
         let slot = slots::of_key(key);
-        self.0.map.ways(|ways| {
-            ways.owner(slot)
-                .map_or(0, |owner| ways.nodes.keys().take_while(|other| other.as_str() < owner).count())
+        self.0.topology.routes(|routes| {
+            routes
+                .owner(slot)
+                .map_or(0, |owner| routes.nodes.keys().take_while(|other| other.as_str() < owner).count())
         })
     }
 
     /// Every wait on the way is bounded, and so is the way as a whole.
-    async fn deliver(&self, key: &[u8], parcel: Parcel<'_>) -> RedisResult<Vec<Value>> {
-        let delivered = timeout(self.0.patience, self.0.map.deliver(slots::of_key(key), parcel)).await;
-        delivered.unwrap_or_else(|_| Err((ErrorKind::Io, "no answer in time").into()))
+    async fn send_in_time(&self, key: &[u8], commands: Commands<'_>) -> RedisResult<Vec<Value>> {
+        let sent = timeout(self.0.patience, self.0.topology.send_to(slots::of_key(key), commands)).await;
+        sent.unwrap_or_else(|_| Err((ErrorKind::Io, "no answer in time").into()))
     }
 }
 
@@ -127,23 +129,23 @@ impl Drop for Shared {
     }
 }
 
-impl Map {
+impl Topology {
     /// Sends to the master of the slot, and on to wherever one says that the slot is.
-    async fn deliver(&self, slot: u16, parcel: Parcel<'_>) -> RedisResult<Vec<Value>> {
-        let mut hop = self.owner(slot).inspect_err(|_| self.doubt.notify_one())?;
+    async fn send_to(&self, slot: u16, commands: Commands<'_>) -> RedisResult<Vec<Value>> {
+        let mut hop = self.owner(slot).inspect_err(|_| self.stale.notify_one())?;
         for _ in 0..HOPS {
-            let error = match hop.carry(parcel).await {
-                Err(error) if is_doubtful(&error) => error,
+            let error = match hop.carry(commands).await {
+                Err(error) if may_be_stale(&error) => error,
                 carried => return carried,
             };
-            self.doubt.notify_one();
+            self.stale.notify_one();
             hop = self.redirected(&error).ok_or(error)?;
         }
         Err((ErrorKind::ClusterConnectionNotFound, "a key is sent from node to node").into())
     }
 
     fn owner(&self, slot: u16) -> RedisResult<Hop> {
-        let node = self.ways(|ways| ways.nodes.get(ways.owner(slot)?).cloned());
+        let node = self.routes(|routes| routes.nodes.get(routes.owner(slot)?).cloned());
         let unknown = (ErrorKind::ClusterConnectionNotFound, "no master has the key");
         Ok(Hop { node: node.ok_or_else(|| RedisError::from(unknown))?, is_asking: false })
     }
@@ -154,52 +156,53 @@ impl Map {
         let (host, port) = address.rsplit_once(':').filter(|(host, _)| !host.is_empty())?;
         let server = self.target.at(host, port.parse().ok()?);
         let is_asking = error.kind() == ErrorKind::Server(ServerErrorKind::Ask);
-        let mut ways = self.ways.write().unwrap_or_else(PoisonError::into_inner);
-        let node = ways.nodes.entry(server.addr().to_string());
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        let node = routes.nodes.entry(server.addr().to_string());
         Some(Hop { node: node.or_insert_with(|| NodeLink::to(&self.target, server)).clone(), is_asking })
     }
 
-    /// Looks who has what, when it is time or somebody is in doubt.
+    /// Asks the masters, when it is time or what is known seems stale.
     async fn keep(self: Arc<Self>) {
         loop {
-            let _ = timeout(LOOK, self.doubt.notified()).await;
+            let _ = timeout(LOOK, self.stale.notified()).await;
             let nodes = self.nodes();
             let mut views: Vec<_> =
                 join_all(nodes.iter().map(view)).await.into_iter().filter_map(Result::ok).collect();
             if views.is_empty() {
                 views.extend(self.first_view().await);
             }
-            self.draw(&views);
+            self.update(&views);
             sleep(PAUSE).await;
         }
     }
 
-    /// Draws the map anew; who stays, keeps the connection. Of those who say nothing nothing is believed.
-    fn draw(&self, views: &[String]) {
+    /// Takes in what nodes say; a master that stays keeps its connection. Views that name no owner change nothing.
+    fn update(&self, views: &[String]) {
         let layout = Layout::read(views);
         let (owners, masters) = (layout.owners(&self.target), layout.masters(&self.target));
         if owners.is_empty() {
             return;
         }
-        let mut ways = self.ways.write().unwrap_or_else(PoisonError::into_inner);
-        let mut known = std::mem::take(&mut ways.nodes);
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        // Who is named no more is dropped with what is left in it, and so is its connection.
+        let mut known = std::mem::take(&mut routes.nodes);
         let mut node = |address: &String, server: ConnectionInfo| {
             known.remove(address).unwrap_or_else(|| NodeLink::to(&self.target, server))
         };
-        ways.nodes =
+        routes.nodes =
             masters.into_iter().map(|(address, server)| (address.clone(), node(&address, server))).collect();
-        if ways.owners != owners {
-            tracing::info!(redis.masters = ways.nodes.len(), "the slots of the Cluster are known anew");
-            ways.owners = owners;
+        if routes.owners != owners {
+            tracing::info!(redis.masters = routes.nodes.len(), "the slots of the Cluster are known anew");
+            routes.owners = owners;
         }
     }
 
-    fn ways<T>(&self, read: impl FnOnce(&Ways) -> T) -> T {
-        read(&self.ways.read().unwrap_or_else(PoisonError::into_inner))
+    fn routes<T>(&self, read: impl FnOnce(&Routes) -> T) -> T {
+        read(&self.routes.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn nodes(&self) -> Vec<NodeLink> {
-        self.ways(|ways| ways.nodes.values().cloned().collect())
+        self.routes(|routes| routes.nodes.values().cloned().collect())
     }
 
     /// What the first of the configured nodes says that answers.
@@ -226,12 +229,12 @@ fn cluster_nodes() -> Cmd {
 }
 
 impl Hop {
-    async fn carry(&self, parcel: Parcel<'_>) -> RedisResult<Vec<Value>> {
-        let mut answers = match parcel {
-            Parcel::One(command) if !self.is_asking => return Ok(vec![self.node.send(command).await?]),
-            Parcel::One(command) => self.ask([command]).await?,
-            Parcel::Together(commands) if self.is_asking => self.ask(commands.cmd_iter()).await?,
-            Parcel::Together(commands) => self.node.send_together(commands).await?,
+    async fn carry(&self, commands: Commands<'_>) -> RedisResult<Vec<Value>> {
+        let mut answers = match commands {
+            Commands::One(command) if !self.is_asking => return Ok(vec![self.node.send(command).await?]),
+            Commands::One(command) => self.ask([command]).await?,
+            Commands::Together(commands) if self.is_asking => self.ask(commands.cmd_iter()).await?,
+            Commands::Together(commands) => self.node.send_together(commands).await?,
         };
         // Where the first one was refused, those after it had nothing to stand on.
         match answers.first_mut() {
@@ -254,7 +257,7 @@ impl Hop {
 }
 
 /// Whether the slot may be elsewhere by now.
-fn is_doubtful(error: &RedisError) -> bool {
+fn may_be_stale(error: &RedisError) -> bool {
     use ServerErrorKind::{Ask, ClusterDown, MasterDown, Moved, ReadOnly};
     matches!(
         error.kind(),

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use redis::{Arg, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{Arg, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
 
 use super::{
     cluster::ClusterLink,
@@ -18,8 +17,8 @@ use crate::store::redis::script::Call;
 /// How long replicas may take to acknowledge a write.
 const ACKNOWLEDGE: Duration = Duration::from_millis(500);
 
-/// In how many lanes keys can be told apart, see [`Link::lane`].
-pub const LANES: usize = 32;
+/// How many shards are told apart, see [`Link::shard`].
+pub const SHARDS: usize = 32;
 
 /// How commands go to Redis; clones share the connection.
 #[derive(Clone)]
@@ -71,25 +70,6 @@ impl Link {
         }
     }
 
-    /// Calls scripts, one answer for each: to one server they go together, in a Cluster each to its own.
-    pub async fn call_all<T: FromRedisValue>(&self, calls: &[Call<'_>]) -> Vec<Result<T, StoreError>> {
-        let Path::Node(node) = &self.path else {
-            return join_all(calls.iter().map(|call| self.call(call))).await;
-        };
-        let mut together = Pipeline::with_capacity(calls.len());
-        for call in calls {
-            together.add_command(call.by_hash());
-        }
-        match node.send_all(&together).await {
-            // A server that has forgotten the script is told it by the call that goes alone.
-            Ok(answers) if answers.iter().any(is_unknown) => {
-                join_all(calls.iter().map(|call| self.call(call))).await
-            }
-            Ok(answers) => answers.into_iter().map(|answer| read(answer.extract_error())).collect(),
-            Err(error) => calls.iter().map(|_| Err(from_redis(error.clone()))).collect(),
-        }
-    }
-
     /// Calls a script whose effect must be on the replicas too, where that was asked for.
     pub async fn call_durably<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, StoreError> {
         if self.replicas == 0 {
@@ -119,11 +99,12 @@ impl Link {
         }
     }
 
-    /// The lane of a key, below [`LANES`]: what is on two masters should not wait for each other.
-    pub fn lane(&self, key: &str) -> usize {
+    /// The shard of a key, below [`SHARDS`]: which of the masters has it. What is on two of them should not
+    /// wait for each other.
+    pub fn shard(&self, key: impl FnOnce() -> String) -> usize {
         match &self.path {
             Path::Node(_) => 0,
-            Path::Cluster(cluster) => cluster.place(key.as_bytes()) % LANES,
+            Path::Cluster(cluster) => cluster.place(key().as_bytes()) % SHARDS,
         }
     }
 
@@ -157,11 +138,6 @@ impl Link {
         }
         redis::from_redis_value(value).map_err(unexpected)
     }
-}
-
-/// Whether the answer is that the server has forgotten the script.
-fn is_unknown(answer: &Value) -> bool {
-    matches!(answer, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript))
 }
 
 fn read<T: FromRedisValue>(sent: Result<Value, RedisError>) -> Result<T, StoreError> {

@@ -11,19 +11,18 @@ use super::{layout::Layout, link::Link, target::RedisTarget};
 /// The masters at some moment, by address.
 pub type Masters = BTreeMap<String, ConnectionInfo>;
 
-/// Finds them.
-pub struct Census {
+pub struct Discovery {
     target: RedisTarget,
     link: Link,
 }
 
-impl Census {
+impl Discovery {
     pub const fn new(target: RedisTarget, link: Link) -> Self {
         Self { target, link }
     }
 
     /// The masters, asked of the link, or of the first node of a Cluster that answers.
-    pub async fn take(&self) -> RedisResult<Masters> {
+    pub async fn masters(&self) -> RedisResult<Masters> {
         if let Some(node) = self.link.node() {
             let server = node.live(None).await?.server.clone();
             return Ok(Masters::from([(server.addr().to_string(), server)]));
@@ -40,9 +39,9 @@ impl Census {
     }
 
     /// The masters as those very servers see it.
-    pub async fn retake(&self, servers: &[MultiplexedConnection]) -> RedisResult<Masters> {
+    pub async fn masters_seen_by(&self, servers: &[MultiplexedConnection]) -> RedisResult<Masters> {
         if self.link.node().is_some() {
-            return self.take().await;
+            return self.masters().await;
         }
         self.ask(servers).await
     }

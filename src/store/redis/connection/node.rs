@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use redis::{
-    Cmd, ConnectionInfo, ErrorKind, Pipeline, PushInfo, PushKind, RedisError, RedisResult, ServerErrorKind,
-    Value, aio::MultiplexedConnection,
+    Cmd, ConnectionInfo, ErrorKind, Pipeline, PushInfo, PushKind, RedisError, RedisResult, Value,
+    aio::MultiplexedConnection,
 };
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -48,7 +48,7 @@ enum State {
 
 /// A connection that was good when last tried.
 pub struct Live {
-    /// Counts connections.
+    /// Of this connection, counted from the link's first one.
     pub number: u64,
     /// Where it leads.
     pub server: ConnectionInfo,
@@ -105,22 +105,6 @@ impl NodeLink {
         }
     }
 
-    /// Sends commands one after the other, and all once more where [`send`](Self::send) would: one
-    /// answer or one error for each.
-    pub async fn send_all(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
-        let live = self.live(None).await?;
-        let sent = live.send_all(commands).await;
-        let is_lost = match &sent {
-            Ok(answers) => answers.iter().any(is_from_replica),
-            Err(error) => is_connection_lost(error),
-        };
-        if !is_lost {
-            return sent;
-        }
-        self.complain(&live);
-        self.live(Some(live.number)).await?.send_all(commands).await
-    }
-
     /// Sends commands one after the other on one connection, once.
     pub async fn send_together(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
         let live = self.live(None).await?;
@@ -154,11 +138,6 @@ impl NodeLink {
         // When the queue is full the keeper has been told often enough.
         let _ = self.0.complaints.try_send(live.number);
     }
-}
-
-/// Whether the server was demoted and refuses to write.
-fn is_from_replica(answer: &Value) -> bool {
-    matches!(answer, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::ReadOnly))
 }
 
 impl Live {
@@ -202,10 +181,10 @@ impl Finder {
         }
     }
 
-    async fn news(&self) {
+    async fn announcement(&self) {
         match self {
             Self::Fixed(_) => std::future::pending().await,
-            Self::Sentinels(sentinels) => sentinels.news().await,
+            Self::Sentinels(sentinels) => sentinels.announcement().await,
         }
     }
 }
@@ -230,6 +209,7 @@ impl Keeper {
         loop {
             let why = self.watch(&live).await;
             tracing::warn!(redis.server = %live.server.addr(), why, "the connection to Redis is lost");
+            // Callers wait from here on, and are told at once when the first attempt has failed.
             state.send_replace(State::Seeking);
             live = self.seek(&state).await;
             tracing::info!(redis.server = %live.server.addr(), "connected to Redis again");
@@ -248,9 +228,10 @@ impl Keeper {
                     if number == live.number {
                         return "a command failed";
                     }
+                    // Of a connection that was given up before: many callers tell of the same one.
                     continue;
                 }
-                () = self.finder.news() => {}
+                () = self.finder.announcement() => {}
                 _ = checks.tick() => {}
             }
             if self.check(live).await.is_err() {
@@ -281,7 +262,7 @@ impl Keeper {
             };
             tokio::select! {
                 () = sleep(wait) => {}
-                () = self.finder.news() => {}
+                () = self.finder.announcement() => {}
             }
             wait = (wait * 2).min(LONGEST_WAIT);
         }
@@ -300,6 +281,7 @@ impl Keeper {
         });
         let mut connection = self.target.open(&server, &config).await?;
         self.finder.verify(&mut connection).await?;
+        // Before anybody calls one: a call by hash that is not known costs a second trip with the text.
         script::load_all(&mut connection).await?;
         self.number += 1;
         Ok(Arc::new(Live { number: self.number, server, connection, lost }))

@@ -17,7 +17,7 @@ pub struct Sentinels {
     target: RedisTarget,
     master: String,
     connections: Vec<Mutex<Option<MultiplexedConnection>>>,
-    news: Arc<Notify>,
+    announced: Arc<Notify>,
 }
 
 /// A sentinel's opinion.
@@ -30,7 +30,7 @@ struct Answer {
 impl Sentinels {
     pub fn new(target: RedisTarget, master: String) -> Self {
         let connections = target.nodes.iter().map(|_| Mutex::new(None)).collect();
-        Self { target, master, connections, news: Arc::new(Notify::new()) }
+        Self { target, master, connections, announced: Arc::new(Notify::new()) }
     }
 
     /// Who is master now.
@@ -45,8 +45,8 @@ impl Sentinels {
     }
 
     /// Returns when a sentinel has said something: most likely `+switch-master`.
-    pub async fn news(&self) {
-        self.news.notified().await;
+    pub async fn announcement(&self) {
+        self.announced.notified().await;
     }
 
     async fn ask(&self, index: usize) -> RedisResult<Answer> {
@@ -72,10 +72,10 @@ impl Sentinels {
     /// Connects, and listens for `+switch-master`. Sentinels often have no password where the servers
     /// have one, and there is no database to choose.
     async fn connect(&self, sentinel: &ConnectionInfo) -> RedisResult<MultiplexedConnection> {
-        let news = self.news.clone();
+        let announced = self.announced.clone();
         let config = self.target.config().set_push_sender(move |push: redis::PushInfo| {
             if push.kind == PushKind::Message {
-                news.notify_one();
+                announced.notify_one();
             }
             Ok::<_, redis::aio::SendError>(())
         });

@@ -11,7 +11,6 @@ use redis::{
 /// How Redis is set up (`storage.redis_mode`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
-    /// One server.
     Single,
     /// The URLs are those of sentinels, which know the master of that name.
     Sentinel {

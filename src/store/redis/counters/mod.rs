@@ -27,11 +27,10 @@ use crate::{
 impl CounterStore for RedisStore {
     async fn add(&self, counter: &Counter, window: Duration, _now: Timestamp) -> Result<Count, StoreError> {
         if let Counter::Session(session) = counter {
-            return self.tally.add(*session, window).await;
+            return self.session_counter.add(*session, window).await;
         }
-        let call = COUNT.on(&self.keys.counter(counter)).arg(millis(window)).arg(1);
-        let (value, left) = self.link.call::<(u64, u64)>(&call).await?;
-        Ok(Count { value, resets_in: Duration::from_millis(left) })
+        // Boxed, for the future of this function is allocated anew by each check and is to stay small.
+        Box::pin(self.add_one(counter, window)).await
     }
 
     async fn read(&self, counters: &[Counter], _now: Timestamp) -> Result<Vec<Count>, StoreError> {
@@ -48,6 +47,12 @@ impl CounterStore for RedisStore {
 }
 
 impl RedisStore {
+    async fn add_one(&self, counter: &Counter, window: Duration) -> Result<Count, StoreError> {
+        let call = COUNT.on(&self.keys.counter(counter)).arg(millis(window)).arg(1);
+        let (value, left) = self.link.call::<(u64, u64)>(&call).await?;
+        Ok(Count { value, resets_in: Duration::from_millis(left) })
+    }
+
     async fn read_one(&self, counter: &Counter) -> Result<Count, StoreError> {
         let key = self.keys.counter(counter);
         let (get, pttl) = (redis::Cmd::get(&key), redis::Cmd::pttl(&key));

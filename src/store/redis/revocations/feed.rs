@@ -29,7 +29,7 @@ use crate::{
             RedisStore,
             connection::{
                 error::answered,
-                masters::{Census, Masters},
+                masters::{Discovery, Masters},
                 target::RedisTarget,
             },
             keys::Keys,
@@ -59,7 +59,7 @@ pub struct Feed {
 impl Feed {
     pub(in crate::store::redis) fn start(store: &RedisStore) -> Self {
         let follower = Follower {
-            census: Census::new(store.target.clone(), store.link.clone()),
+            discovery: Discovery::new(store.target.clone(), store.link.clone()),
             target: store.target.clone(),
             keys: store.keys.clone(),
             revocations: store.revocations.clone(),
@@ -97,7 +97,7 @@ enum Trouble {
 type Push = (usize, PushInfo);
 
 struct Follower {
-    census: Census,
+    discovery: Discovery,
     target: RedisTarget,
     keys: Arc<Keys>,
     revocations: Arc<RevocationSet>,
@@ -122,7 +122,7 @@ impl Follower {
     }
 
     async fn follow(&self) -> Result<Infallible, Trouble> {
-        let masters = self.census.take().await?;
+        let masters = self.discovery.masters().await?;
         let (sender, mut pushes) = mpsc::channel(PUSHES);
         let attach = masters.values().enumerate().map(|(index, _)| self.attach(&masters, index, &sender));
         let servers = try_join_all(attach).await?;
@@ -300,7 +300,7 @@ impl Follower {
         if !self.revocations.is_following() {
             return Err(Trouble::Overrun);
         }
-        if self.census.retake(servers).await?.keys().ne(masters.keys()) {
+        if self.discovery.masters_seen_by(servers).await?.keys().ne(masters.keys()) {
             return Err(Trouble::Moved);
         }
         self.revocations.heard(passed);

@@ -1,4 +1,4 @@
-//! The home of revocations: `blacklist:` keys, written by whomever.
+//! Revocations in Redis: `blacklist:` keys, which other programs may write too.
 
 pub mod feed;
 

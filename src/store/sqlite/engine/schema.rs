@@ -18,6 +18,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V5__pardons", include_str!("../../../../migrations/sqlite/V5__pardons.sql")),
     ("V6__changes_of_accounts", include_str!("../../../../migrations/sqlite/V6__changes_of_accounts.sql")),
     ("V7__installation", include_str!("../../../../migrations/sqlite/V7__installation.sql")),
+    (
+        "V8__app_policies_and_leases",
+        include_str!("../../../../migrations/sqlite/V8__app_policies_and_leases.sql"),
+    ),
 ];
 
 const IS_MIGRATED: &str =

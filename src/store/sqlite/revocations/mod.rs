@@ -107,9 +107,10 @@ fn ask(db: &Connection, claims: &AccessClaims, now: Timestamp) -> Result<Option<
             return reason.map(|reason| Some(Refusal::Revoked(reason)));
         }
     }
+    let Some(user) = claims.principal.user() else { return Ok(None) };
     let issued_before = db
         .prepare_cached("SELECT issued_before FROM outdated_users WHERE subject = ?1")?
-        .query_row([claims.user.to_string()], |row| row.get(0).map(Timestamp::from_secs))
+        .query_row([user.to_string()], |row| row.get(0).map(Timestamp::from_secs))
         .optional()?;
     Ok(issued_before.filter(|moment| claims.is_outdated(*moment)).map(|_| Refusal::Outdated))
 }

@@ -3,7 +3,7 @@
 
 use super::{
     back_end,
-    crash::{Doomed, wherever_it_crashes},
+    crash::{Doomed, wherever_one_crashes},
     names, with_prefix,
 };
 use crate::{
@@ -48,8 +48,9 @@ async fn a_creation_that_was_cut_short_leaves_nothing_that_cannot_be_ended() {
         let (whose, id) = (TokenId::random().to_string(), AppToken::random().session(&app("shop")));
         Theirs { whose, id }
     };
-    wherever_it_crashes(
+    wherever_one_crashes(
         &back_end,
+        Doomed::step_by_step,
         prepare,
         async |store, new| {
             let new = NewAppSession {
@@ -74,8 +75,9 @@ async fn a_creation_that_was_cut_short_leaves_nothing_that_cannot_be_ended() {
 #[tokio::test]
 async fn a_use_that_was_cut_short_is_completed_by_the_next_one() {
     let back_end = back_end().await;
-    wherever_it_crashes(
+    wherever_one_crashes(
         &back_end,
+        Doomed::step_by_step,
         async || theirs(&back_end).await,
         async |store, kept| {
             let set = store.set(&app("shop"), kept.id, &merge(json!({"a": 1})), None, back_end.now()).await;
@@ -94,8 +96,9 @@ async fn a_use_that_was_cut_short_is_completed_by_the_next_one() {
 #[tokio::test]
 async fn an_end_that_was_cut_short_anywhere_is_completed_by_the_retry() {
     let back_end = back_end().await;
-    wherever_it_crashes(
+    wherever_one_crashes(
         &back_end,
+        Doomed::step_by_step,
         async || theirs(&back_end).await,
         async |store, kept| store.end(&app("shop"), kept.id, back_end.now()).await.is_ok(),
         async |kept| {
@@ -113,7 +116,7 @@ async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
     let back_end = back_end().await;
     let shop = app("shop");
     for commands in 1..8 {
-        let (node, kept) = (Doomed::beside(&back_end).await, theirs(&back_end).await);
+        let (node, kept) = (Doomed::step_by_step(&back_end).await, theirs(&back_end).await);
         let (lose_one, now) = (|| node.proxy.break_once_after(commands), back_end.now());
         for (version, key) in [(1, "a"), (2, "b")] {
             lose_one();
@@ -138,4 +141,38 @@ async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
         let ended = node.store.end_all(&shop, Some(&user(&whose)), now).await;
         assert_eq!(ended.expect("an answer"), 1, "after {commands}");
     }
+}
+
+#[tokio::test]
+async fn where_all_keys_are_on_one_server_a_use_is_one_step() {
+    let back_end = back_end().await;
+    let (shop, now) = (app("shop"), back_end.now());
+    // Entered, but for the answer; and entered once.
+    for is_lost in [false, true] {
+        let (node, whose) = (Doomed::beside(&back_end).await, TokenId::random().to_string());
+        let new = NewAppSession {
+            id: AppToken::random().session(&shop),
+            app: shop.clone(),
+            user: user(&whose),
+            ip: AppIp::parse("192.0.2.7").expect("an address"),
+            data: AppData::default(),
+            life: sliding(MINUTE),
+            created_at: now,
+        };
+        let only_one = || {
+            if is_lost { node.proxy.break_once_after(1) } else { node.proxy.break_after(2) }
+        };
+        only_one();
+        node.store.create(&new).await.expect("created");
+        only_one();
+        node.store.get(&shop, new.id, now).await.expect("an answer").expect("alive");
+        only_one();
+        let set = node.store.set(&shop, new.id, &merge(json!({"a": 1})), Some(1), now).await;
+        assert!(matches!(set, Ok(Saved::Now(_))), "{set:?}");
+        assert!(!node.proxy.is_broken());
+        assert_eq!(back_end.ids_listed(&of(&whose), 9).await, [new.id]);
+        assert_eq!(back_end.activity(MINUTE).await, 1);
+        assert_eq!(assert_can_be_ended(&back_end, Theirs { whose, id: new.id }).await, 1);
+    }
+    assert_eq!(names(&back_end), [] as [String; 0]);
 }

@@ -40,7 +40,7 @@ async fn between_any_two(
 ) {
     let mut held = 0;
     for commands in 0..COMMANDS {
-        let (node, id) = (Doomed::beside(back_end).await, AppToken::random().session(&app("shop")));
+        let (node, id) = (Doomed::step_by_step(back_end).await, AppToken::random().session(&app("shop")));
         node.proxy.hold_after(commands);
         let slow = slow(&node, id);
         tokio::pin!(slow);
@@ -113,7 +113,8 @@ async fn assert_nothing_is_left(back_end: &BackEnd) {
 async fn an_end_of_all_meets_what_was_half_created_when_it_began() {
     let back_end = back_end().await;
     for whose in [None, Some("ada")] {
-        let (creating, ending) = (Doomed::beside(&back_end).await, Doomed::beside(&back_end).await);
+        let (creating, ending) =
+            (Doomed::step_by_step(&back_end).await, Doomed::step_by_step(&back_end).await);
         let [half, other] = [(); 2].map(|()| AppToken::random().session(&app("shop")));
         creating.proxy.hold_after(2);
         let half = adas(&back_end, half);

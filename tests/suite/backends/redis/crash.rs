@@ -45,6 +45,12 @@ impl Doomed {
         let store = space.connect(LIFETIMES, &Arc::new(RevocationSet::default()), &back_end.clock).await;
         Self { store: store.expect("connected"), proxy, _space: space.not_ours() }
     }
+
+    /// One that takes step by step what it could do in one.
+    pub async fn step_by_step(back_end: &BackEnd) -> Self {
+        let beside = Self::beside(back_end).await;
+        Self { store: beside.store.step_by_step(), ..beside }
+    }
 }
 
 /// A back end whose own way to Redis can be broken, where there is no second way beside it.
@@ -111,9 +117,20 @@ pub(super) async fn wherever_it_crashes<T, V: AsyncFn(&RedisStore, &T) -> bool>(
     verb: V,
     look: impl AsyncFn(T),
 ) {
+    wherever_one_crashes(back_end, Doomed::beside, prepare, verb, look).await;
+}
+
+/// The same of a node that `doom` makes.
+pub(super) async fn wherever_one_crashes<T, V: AsyncFn(&RedisStore, &T) -> bool>(
+    back_end: &BackEnd,
+    doom: impl AsyncFn(&BackEnd) -> Doomed,
+    prepare: impl AsyncFn() -> T,
+    verb: V,
+    look: impl AsyncFn(T),
+) {
     for commands in 1.. {
         let prepared = prepare().await;
-        let doomed = Doomed::beside(back_end).await;
+        let doomed = doom(back_end).await;
         // One more than passes, so that 1 stands for none.
         doomed.proxy.break_after(commands);
         let is_done = verb(&doomed.store, &prepared).await;

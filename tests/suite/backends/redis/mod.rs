@@ -5,6 +5,7 @@ mod app_crash;
 mod app_keys;
 mod app_races;
 mod cluster;
+mod counters;
 mod crash;
 mod failover;
 mod feed;

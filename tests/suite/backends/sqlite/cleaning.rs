@@ -90,3 +90,27 @@ async fn kept_sessions_that_are_over_are_freed_with_what_is_known_of_their_users
     eventually("one session", || rows(&path, "app_sessions") == 1).await;
     assert_eq!(rows(&path, "app_users"), 1);
 }
+
+#[tokio::test]
+async fn where_another_process_on_the_file_cleans_this_one_does_not_until_that_is_gone() {
+    let folder = TempDir::new().expect("a folder");
+    let path = file_in(folder.path());
+    let opened = open(&path).expect("opened");
+    let file = Connection::open(&path).expect("opened");
+    let gone = START + Duration::from_mins(4);
+    let hold = "INSERT OR REPLACE INTO leases (work, holder, until) VALUES ('clean up', 'another', ?1)";
+    file.execute(hold, [gone.millis()]).expect("held");
+    let over = "INSERT INTO revocations (kind, subject, reason, until) VALUES ('token', 'x', 'logout', 0)";
+    file.execute(over, []).expect("entered");
+    // It is due, and looked at many times.
+    opened.clock.set(START + Duration::from_mins(2));
+    let mut looks = 0;
+    let mut looked = || {
+        looks += 1;
+        looks > 200
+    };
+    eventually("many looks", &mut looked).await;
+    assert_eq!(rows(&path, "revocations"), 1);
+    opened.clock.set(gone);
+    eventually("no revocation", || rows(&path, "revocations") == 0).await;
+}

@@ -86,7 +86,7 @@ async fn what_a_version_1_file_holds_is_there_after_the_upgrade() {
 /// then seen. The first did not write down when the generation before the last was replaced.
 #[tokio::test]
 async fn sessions_of_earlier_versions_go_on() {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let replaced = hex(&(START.millis() - 4_997).to_be_bytes());
     let times = format!(
         "{}, {}, {}, {}, {}",

@@ -3,7 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use keyward::{
-    domain::{algorithm::Algorithm, clock::Timestamp, ids::SessionId, refresh_token::RefreshToken},
+    domain::{
+        algorithm::Algorithm,
+        app::AppName,
+        app_policy::Audience,
+        claims::{AccessClaims, Principal},
+        clock::Timestamp,
+        ids::SessionId,
+        refresh_token::RefreshToken,
+    },
     keys::{claims::SKEW, error::TokenError, ring::KeyRing},
 };
 use serde_json::{Value, json};
@@ -31,7 +39,7 @@ fn each(forge: &Forge, id: &'static str, values: &Value) -> Vec<Row> {
 fn jwt_11_from_us_for_us_and_about_somebody() {
     let forge = Forge::new(Algorithm::Es256);
     let slash = format!("{ISSUER}/");
-    let user = forge.claims.user.to_string();
+    let user = forge.claims.principal.to_string();
     let rows = each(
         &forge,
         "JWT-11",
@@ -49,7 +57,34 @@ fn jwt_11_from_us_for_us_and_about_somebody() {
     );
     forge.assert_refused(rows);
     let among = forge.with_payload(&json!({"aud": ["other", AUDIENCE]}));
-    forge.assert_accepted("one audience of several", &among);
+    let audience = Some(Audience::parse("other").expect("an audience"));
+    let claims = AccessClaims { audience, ..forge.claims.clone() };
+    assert_eq!(forge.verify(&among), Ok(claims), "one audience of several");
+}
+
+#[test]
+fn jwt_11_an_app_is_named_as_such_and_acts_by_its_own_token() {
+    let forge = Forge::new(Algorithm::Es256);
+    let of_app = |changes: &Value| {
+        let app = json!({"sub": "app:default", "preferred_username": null});
+        forge.token(forge.header(), merged(merged(forge.payload(), &app), changes))
+    };
+    let app = AppName::default_app();
+    let claims =
+        AccessClaims { principal: Principal::App(app), username: String::new(), ..forge.claims.clone() };
+    assert_eq!(forge.verify(&of_app(&json!({}))), Ok(claims.clone()));
+    assert_eq!(forge.verify(&forge.ring.sign(&claims).expect("a token")), Ok(claims));
+    let rows = [
+        json!({"client_id": "shop"}),
+        json!({"sub": "app:"}),
+        json!({"sub": "app:Default"}),
+        json!({"sub": "APP:default"}),
+        json!({"sub": "app:app:default"}),
+        json!({"sub": "default"}),
+        json!({"preferred_username": "alice"}),
+        json!({"preferred_username": ""}),
+    ];
+    forge.assert_refused(rows.map(|changes| row("JWT-11", changes.to_string(), of_app(&changes))));
 }
 
 #[test]

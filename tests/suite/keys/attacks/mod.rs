@@ -44,7 +44,7 @@ impl Forge {
 
     fn payload(&self) -> Value {
         json!({
-            "iss": ISSUER, "sub": self.claims.user.to_string(), "aud": AUDIENCE,
+            "iss": ISSUER, "sub": self.claims.principal.to_string(), "aud": AUDIENCE,
             "exp": self.claims.expires_at.secs(), "iat": self.claims.issued_at.secs(),
             "jti": self.claims.id.to_string(), "sid": self.claims.session.to_string(),
             "gen": self.claims.generation, "client_id": "default", "roles": ["admin"],

@@ -4,18 +4,18 @@
 use std::io;
 
 use super::{
-    Verdict::{self, Holds, Open, Unseen, Weak},
-    caller::Identity,
+    Outcome::{self, Holds, Open, Unseen, Weak},
+    user::ExpectedIdentity,
 };
 use crate::gateway::{
+    connection::Answer,
+    echo_report::{EchoReport, Sum},
     request::Request,
-    told::{Sum, Told},
-    wire::Answer,
 };
 
 /// What a request should come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Expectation {
     /// 401 with the challenge.
     Unauthorized,
     /// This status, with what belongs to it.
@@ -28,54 +28,54 @@ pub enum Wanted {
     Known,
 }
 
-/// What there is to judge by.
-pub struct Sight<'a> {
-    /// What was asked.
+/// A request, who sent it, and where to: what its answer is evaluated by.
+pub struct Observation<'a> {
     pub request: &'a Request,
     /// The path and query of it.
     pub path: &'a str,
-    /// Who asked.
-    pub identity: Option<&'a Identity>,
+    pub identity: Option<&'a ExpectedIdentity>,
     /// Whether the app behind tells what reaches it.
     pub has_echo: bool,
 }
 
-impl Wanted {
+impl Expectation {
     /// Whether the app must not see it.
     pub const fn is_refusal(self) -> bool {
         matches!(self, Self::Unauthorized | Self::Denied(_) | Self::Refused)
     }
 
     /// Whether it is tried with a token.
-    pub const fn needs_caller(self) -> bool {
+    pub const fn needs_user(self) -> bool {
         !self.is_refusal()
     }
 }
 
-impl Sight<'_> {
-    /// The verdict and what was seen.
-    pub fn judge(&self, wanted: Wanted, answer: &io::Result<Answer>) -> (Verdict, String) {
+impl Observation<'_> {
+    /// The outcome and what was seen.
+    pub fn evaluate(&self, expected: Expectation, answer: &io::Result<Answer>) -> (Outcome, String) {
         let answer = match answer {
             Ok(answer) => answer,
-            Err(error) if error.kind() != io::ErrorKind::TimedOut && !matches!(wanted, Wanted::Served) => {
-                let is_enough = matches!(wanted, Wanted::Refused | Wanted::Known);
+            Err(error)
+                if error.kind() != io::ErrorKind::TimedOut && !matches!(expected, Expectation::Served) =>
+            {
+                let is_enough = matches!(expected, Expectation::Refused | Expectation::Known);
                 return (if is_enough { Holds } else { Weak }, format!("hung up: {error}"));
             }
             Err(error) => return (Weak, format!("no answer: {error}")),
         };
         let status = answer.status;
         let reached = reached(answer, self.has_echo);
-        match wanted {
-            Wanted::Unauthorized => refusal(answer, reached, Some(401)),
-            Wanted::Denied(status) => refusal(answer, reached, Some(status)),
-            Wanted::Refused => refusal(answer, reached, None),
-            Wanted::Known if !reached => (Holds, format!("refused with {status}")),
-            Wanted::Served if !reached => (Weak, format!("refused with {status}")),
-            Wanted::Known | Wanted::Served => self.service(wanted, answer),
+        match expected {
+            Expectation::Unauthorized => refusal(answer, reached, Some(401)),
+            Expectation::Denied(status) => refusal(answer, reached, Some(status)),
+            Expectation::Refused => refusal(answer, reached, None),
+            Expectation::Known if !reached => (Holds, format!("refused with {status}")),
+            Expectation::Served if !reached => (Weak, format!("refused with {status}")),
+            Expectation::Known | Expectation::Served => self.service(expected, answer),
         }
     }
 
-    fn service(&self, wanted: Wanted, answer: &Answer) -> (Verdict, String) {
+    fn service(&self, expected: Expectation, answer: &Answer) -> (Outcome, String) {
         let status = answer.status;
         if !self.has_echo {
             return (
@@ -86,27 +86,29 @@ impl Sight<'_> {
         if self.request.method == "HEAD" {
             return (Holds, format!("answered with {status}, without a body"));
         }
-        let Some(told) = answer.told() else { return (Weak, "what the app told was cut".to_owned()) };
-        if let Some(wrong) = self.identity.and_then(|identity| identity.differs(&told)) {
+        let Some(report) = answer.echo_report() else {
+            return (Weak, "what the app told was cut".to_owned());
+        };
+        if let Some(wrong) = self.identity.and_then(|identity| identity.differs(&report)) {
             return (Open, wrong);
         }
-        match self.changed(&told).filter(|_| wanted == Wanted::Served) {
+        match self.changed(&report).filter(|_| expected == Expectation::Served) {
             Some(changed) => (Weak, changed),
             None => (Holds, "the app knows who it is".to_owned()),
         }
     }
 
     /// What reached the app in another form than it was sent.
-    fn changed(&self, told: &Told) -> Option<String> {
-        if told.method != self.request.method {
-            return Some(format!("the app got {} for {}", told.method, self.request.method));
+    fn changed(&self, report: &EchoReport) -> Option<String> {
+        if report.method != self.request.method {
+            return Some(format!("the app got {} for {}", report.method, self.request.method));
         }
-        if told.target != self.path {
-            return Some(format!("the app got {} for {}", told.target, self.path));
+        if report.target != self.path {
+            return Some(format!("the app got {} for {}", report.target, self.path));
         }
         let (bytes, sha256) = Sum::of(&self.request.body);
-        if (told.bytes, &told.sha256) != (bytes, &sha256) {
-            return Some(format!("the app got {} bytes for {bytes}, or others", told.bytes));
+        if (report.bytes, &report.sha256) != (bytes, &sha256) {
+            return Some(format!("the app got {} bytes for {bytes}, or others", report.bytes));
         }
         None
     }
@@ -117,14 +119,14 @@ pub fn reached(answer: &Answer, has_echo: bool) -> bool {
     answer.is_echo() || !has_echo && (answer.status < 300)
 }
 
-fn refusal(answer: &Answer, reached: bool, wanted: Option<u16>) -> (Verdict, String) {
+fn refusal(answer: &Answer, reached: bool, expected: Option<u16>) -> (Outcome, String) {
     let status = answer.status;
     if reached {
         return (Open, format!("let in: the app answered with {status}"));
     }
-    match wanted {
-        None if status < 400 => (Weak, format!("answered with {status}, by nobody knows whom")),
-        Some(wanted) if wanted != status => (Weak, format!("{status} in place of {wanted}")),
+    match expected {
+        None if status < 400 => (Weak, format!("answered with {status}; by whom cannot be told")),
+        Some(expected) if expected != status => (Weak, format!("{status} in place of {expected}")),
         Some(401) if !is_challenge(answer) => (Weak, "401 without one WWW-Authenticate: Bearer".to_owned()),
         Some(429 | 503) if answer.one("retry-after").is_none() => {
             (Weak, format!("{status} without Retry-After"))

@@ -3,12 +3,12 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{body, problem::Problem};
-use crate::http::api::{
+use super::{
     account::{PasswordBody, SignupBody},
     logout::LogoutBody,
     tokens::{LoginBody, RefreshBody},
 };
+use crate::http::wire::{body, problem::Problem};
 
 /// What each route that takes a body would answer to one it cannot read.
 #[must_use]

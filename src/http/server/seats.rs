@@ -22,7 +22,6 @@ static TURNS: AtomicU64 = AtomicU64::new(0);
 /// How many connections a listener takes.
 #[derive(Debug, Clone)]
 pub struct Room {
-    /// In all.
     pub total: usize,
     /// Of one peer; `None` = as many as there are.
     pub of_peer: Option<usize>,

@@ -10,8 +10,7 @@ pub const MARK: &str = "x-keyward-echo";
 
 /// A request as the app got it.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Told {
-    /// The method.
+pub struct EchoReport {
     pub method: String,
     /// The path and the query, as they stood in the request.
     pub target: String,
@@ -34,7 +33,6 @@ pub struct Sum {
 }
 
 impl Sum {
-    /// Of nothing.
     pub fn new() -> Self {
         Self { bytes: 0, digest: Context::new(&SHA256) }
     }
@@ -46,7 +44,6 @@ impl Sum {
         sum.finish()
     }
 
-    /// And of this.
     pub fn add(&mut self, part: &[u8]) {
         self.bytes += part.len() as u64;
         self.digest.update(part);
@@ -55,7 +52,7 @@ impl Sum {
     /// The length, and the digest.
     pub fn finish(self) -> (u64, String) {
         let digits = self.digest.finish().as_ref().iter().fold(String::new(), |mut digits, byte| {
-            // To a text nothing fails to be written.
+            // Writing to a String never fails.
             let _ = write!(digits, "{byte:02x}");
             digits
         });

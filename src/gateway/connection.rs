@@ -4,28 +4,26 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::told::{MARK, Told};
+use super::echo_report::{EchoReport, MARK};
 
 /// The longest head or body that is read.
 const LONGEST: usize = 16 * 1024 * 1024;
 /// The most header lines of an answer.
 const LINES: usize = 128;
 
-trait Link: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Link for T {}
+trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for T {}
 
 /// A connection, and what came on it that nobody has read.
-pub struct Wire {
-    link: Box<dyn Link>,
+pub struct Connection {
+    link: Box<dyn ByteStream>,
     unread: Vec<u8>,
 }
 
 /// An answer, read to its end.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status.
     pub status: u16,
-    /// The body.
     pub body: Vec<u8>,
     headers: Vec<(String, String)>,
 }
@@ -51,12 +49,12 @@ impl Answer {
     }
 
     /// What the echo app tells.
-    pub fn told(&self) -> Option<Told> {
+    pub fn echo_report(&self) -> Option<EchoReport> {
         if self.is_echo() { serde_json::from_slice(&self.body).ok() } else { None }
     }
 }
 
-impl Wire {
+impl Connection {
     pub(super) fn new(link: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         Self { link: Box::new(link), unread: Vec::new() }
     }
@@ -81,13 +79,11 @@ impl Wire {
         self.exchange(body, false).await
     }
 
-    /// Sends some bytes.
     pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.link.write_all(bytes).await?;
         self.link.flush().await
     }
 
-    /// Reads one answer.
     pub(super) async fn answer(&mut self, is_head: bool) -> io::Result<Answer> {
         let mut answer = loop {
             let answer = self.head().await?;
@@ -182,13 +178,13 @@ mod tests {
 
     async fn read(bytes: &[u8]) -> io::Result<Answer> {
         let (near, mut far) = tokio::io::duplex(64);
-        let mut wire = Wire::new(near);
+        let mut connection = Connection::new(near);
         let send = async {
             let sent = far.write_all(bytes).await;
             drop(far);
             sent
         };
-        let (answer, _) = tokio::join!(wire.answer(false), send);
+        let (answer, _) = tokio::join!(connection.answer(false), send);
         answer
     }
 

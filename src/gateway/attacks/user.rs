@@ -7,7 +7,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     domain::secret::Password,
-    gateway::{error::GatewayError, request::Request, target::Target, told::Told, wire::Answer},
+    gateway::{
+        connection::Answer, echo_report::EchoReport, error::GatewayError, request::Request, target::Target,
+    },
 };
 
 /// The headers by which an app knows who asks (contract 2.2).
@@ -16,19 +18,18 @@ pub const IDENTITY: [&str; 5] =
 
 /// What the app must be told, in the order of [`IDENTITY`].
 #[derive(Debug)]
-pub struct Identity([String; 5]);
+pub struct ExpectedIdentity([String; 5]);
 
-/// A caller with an access token.
-pub struct Caller {
+/// A user with an access token.
+pub struct TestUser {
     keyward: Target,
     token: Zeroizing<String>,
     cookie: Result<Zeroizing<String>, String>,
-    identity: Identity,
+    identity: ExpectedIdentity,
     limit: u32,
 }
 
-impl Caller {
-    /// Signs in.
+impl TestUser {
     pub async fn sign_in(keyward: Target, username: &str, password: &Password) -> Result<Self, GatewayError> {
         let answer = login(&keyward, username, password, "body").await?;
         let refused =
@@ -57,14 +58,13 @@ impl Caller {
         if answer.status != 200 {
             return Err(GatewayError::Refused(format!("Keyward does not take the token: {}", why(&answer))));
         }
-        let identity = Identity(IDENTITY.map(|name| answer.one(name).unwrap_or("").to_owned()));
+        let identity = ExpectedIdentity(IDENTITY.map(|name| answer.one(name).unwrap_or("").to_owned()));
         let policy = answer.one("ratelimit-policy").unwrap_or("");
         let limit = policy.split(";q=").nth(1).and_then(|rest| rest.split(';').next());
         let limit = limit.and_then(|limit| limit.parse().ok()).unwrap_or(u32::MAX);
         Ok(Self { keyward, token: Zeroizing::new(token), cookie, identity, limit })
     }
 
-    /// The access token.
     pub(super) fn token(&self) -> &str {
         &self.token
     }
@@ -74,8 +74,7 @@ impl Caller {
         self.cookie.as_ref().map(|cookie| cookie.as_str()).map_err(String::as_str)
     }
 
-    /// Who that is.
-    pub(super) const fn identity(&self) -> &Identity {
+    pub(super) const fn identity(&self) -> &ExpectedIdentity {
         &self.identity
     }
 
@@ -90,7 +89,6 @@ impl Caller {
         Ok(answer.status == 429)
     }
 
-    /// Ends the sessions.
     pub(super) async fn sign_out(&self) -> Result<(), GatewayError> {
         let mut requests = vec![Request::new("POST", "/v1/logout").bearer(&self.token)];
         if let Ok(cookie) = self.cookie() {
@@ -107,7 +105,7 @@ impl Caller {
     }
 }
 
-impl Identity {
+impl ExpectedIdentity {
     /// Of a request that is let in without a credential.
     pub fn nobody() -> Self {
         Self([const { String::new() }; 5])
@@ -115,21 +113,21 @@ impl Identity {
 
     /// What the app was told that is not so. Two spellings of a name are one where an app reads its
     /// headers from an environment, as with CGI.
-    pub fn differs(&self, told: &Told) -> Option<String> {
+    pub fn differs(&self, report: &EchoReport) -> Option<String> {
         IDENTITY.iter().zip(&self.0).find_map(|(name, value)| {
             let is_it = |header: &str| header.replace('_', "-").eq_ignore_ascii_case(name);
-            let told =
-                told.headers.iter().filter(|(header, _)| is_it(header)).map(|(_, value)| value.as_str());
-            let told: Vec<&str> = told.collect();
-            let is_right = told == [value] || value.is_empty() && told.is_empty();
-            (!is_right).then(|| format!("the app is told {name}: {told:?}, and it is {value:?}"))
+            let values =
+                report.headers.iter().filter(|(header, _)| is_it(header)).map(|(_, value)| value.as_str());
+            let values: Vec<&str> = values.collect();
+            let is_right = values == [value] || value.is_empty() && values.is_empty();
+            (!is_right).then(|| format!("the app is told {name}: {values:?}, and it is {value:?}"))
         })
     }
 }
 
-impl fmt::Debug for Caller {
+impl fmt::Debug for TestUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Caller").field("identity", &self.identity).finish_non_exhaustive()
+        f.debug_struct("TestUser").field("identity", &self.identity).finish_non_exhaustive()
     }
 }
 
@@ -164,22 +162,22 @@ mod tests {
 
     #[test]
     fn a_forged_name_is_seen_in_every_spelling() {
-        let identity = Identity(["u", "anna", "s", "default", ""].map(str::to_owned));
-        let told = |more: &[(&str, &str)]| {
+        let identity = ExpectedIdentity(["u", "anna", "s", "default", ""].map(str::to_owned));
+        let report = |more: &[(&str, &str)]| {
             let right = [("x-auth-user", "u"), ("x-auth-username", "anna"), ("x-auth-session", "s")];
             let headers = right.iter().chain(&[("x-auth-app", "default")]).chain(more);
             let headers = headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             let none = String::new;
             let (method, target, version, sha256) = (none(), none(), none(), none());
-            Told { method, target, version, headers, bytes: 0, sha256, probes: Vec::new() }
+            EchoReport { method, target, version, headers, bytes: 0, sha256, probes: Vec::new() }
         };
         for good in [&[][..], &[("x-auth-roles", "")], &[("x-other", "forged")]] {
-            assert_eq!(identity.differs(&told(good)), None);
+            assert_eq!(identity.differs(&report(good)), None);
         }
         for name in ["x-auth-roles", "x-auth-user", "x_auth_user", "x-auth_app", "x_auth_roles"] {
-            assert!(identity.differs(&told(&[(name, "forged")])).is_some(), "{name}");
+            assert!(identity.differs(&report(&[(name, "forged")])).is_some(), "{name}");
         }
-        let nobody = Identity(["", "", "", "", ""].map(str::to_owned));
-        assert!(nobody.differs(&told(&[])).is_some());
+        let nobody = ExpectedIdentity(["", "", "", "", ""].map(str::to_owned));
+        assert!(nobody.differs(&report(&[])).is_some());
     }
 }

@@ -1,6 +1,10 @@
 //! Listening: a listener is handed in, so that tests bind port 0; slow and silent clients are cut off;
 //! shutdown lets what is under way finish, up to a bound.
 
+mod connection;
+pub(super) mod seats;
+mod socket;
+
 use std::{
     convert::Infallible,
     future::ready,
@@ -14,12 +18,12 @@ use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use tower::service_fn;
 
-use super::{
+use self::{
     connection::Usher,
     seats::{Room, Seats},
     socket::PATIENCE,
 };
-use crate::http::Routes;
+use super::check::front::Routes;
 
 /// The longest head of a request, more or less, and as much as is held of what is read or written.
 const BUFFER: usize = 64 * 1024;
@@ -42,9 +46,7 @@ pub enum Speaks {
 
 /// A listener with all that it takes to serve.
 pub struct Listener {
-    /// Bound.
     pub socket: TcpListener,
-    /// What it answers.
     pub routes: Routes,
     /// How it is spoken to.
     pub speaks: Speaks,

@@ -1,0 +1,70 @@
+//! Users: as they see themselves, and as an operator sees them.
+
+use serde::Serialize;
+
+use crate::domain::user::{self, Email, Role, UserStatus};
+
+/// A user as they see themselves.
+#[derive(Debug, Serialize)]
+pub struct User {
+    pub id: String,
+    pub username: String,
+    pub email: Option<String>,
+    pub roles: Vec<String>,
+    pub created_at: String,
+}
+
+/// A user as an operator sees them.
+#[derive(Debug, Serialize)]
+pub struct UserRecord {
+    #[serde(flatten)]
+    pub user: User,
+    pub email_verified: bool,
+    pub status: AccountStatus,
+}
+
+/// Whether a user may sign in.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccountStatus {
+    Active,
+    Disabled,
+}
+
+impl From<&user::User> for User {
+    fn from(user: &user::User) -> Self {
+        Self {
+            id: user.id.to_string(),
+            username: user.username.shown().to_owned(),
+            email: user.email.as_ref().map(Email::as_str).map(str::to_owned),
+            roles: user.roles.iter().map(Role::as_str).map(str::to_owned).collect(),
+            created_at: user.created_at.rfc3339(),
+        }
+    }
+}
+
+impl From<&user::User> for UserRecord {
+    fn from(user: &user::User) -> Self {
+        Self { user: user.into(), email_verified: user.email_verified, status: user.status.into() }
+    }
+}
+
+impl From<UserStatus> for AccountStatus {
+    fn from(status: UserStatus) -> Self {
+        match status {
+            UserStatus::Active => Self::Active,
+            UserStatus::Disabled => Self::Disabled,
+        }
+    }
+}
+
+impl AccountStatus {
+    /// The word that is said.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+}

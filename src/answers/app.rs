@@ -1,0 +1,83 @@
+//! Apps that use this server.
+
+use serde::Serialize;
+
+use crate::{
+    auth::apps::AddedApp,
+    domain::app::{self, Origin},
+};
+
+/// An app. A secret that it has is not told again.
+#[derive(Debug, Serialize)]
+pub struct App {
+    pub name: String,
+    pub kind: AppKind,
+    pub origins: Vec<String>,
+    /// In seconds; none = as the settings say.
+    pub access_ttl: Option<u64>,
+    pub audience: Option<String>,
+    pub created_at: String,
+}
+
+/// Whether an app can keep a secret.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AppKind {
+    Public,
+    Confidential,
+}
+
+/// An app that was registered or changed, with its secret where that is new.
+#[derive(Serialize)]
+pub struct AppWithSecret {
+    #[serde(flatten)]
+    pub app: App,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+/// An app that is no more, and how many sessions ended with it.
+#[derive(Debug, Serialize)]
+pub struct RemovedApp {
+    pub name: String,
+    pub ended: usize,
+}
+
+impl From<&app::App> for App {
+    fn from(app: &app::App) -> Self {
+        Self {
+            name: app.name.as_str().to_owned(),
+            kind: (&app.kind).into(),
+            origins: app.origins.iter().map(Origin::as_str).map(str::to_owned).collect(),
+            access_ttl: app.policy.access_ttl.map(|ttl| ttl.as_secs()),
+            audience: app.policy.audience.as_ref().map(|audience| audience.as_str().to_owned()),
+            created_at: app.created_at.rfc3339(),
+        }
+    }
+}
+
+impl From<&AddedApp> for AppWithSecret {
+    fn from(AddedApp { app, secret }: &AddedApp) -> Self {
+        Self { app: app.into(), secret: secret.as_ref().map(|secret| secret.expose().to_owned()) }
+    }
+}
+
+impl From<&app::AppKind> for AppKind {
+    fn from(kind: &app::AppKind) -> Self {
+        match kind {
+            app::AppKind::Public => Self::Public,
+            app::AppKind::Confidential { .. } => Self::Confidential,
+        }
+    }
+}
+
+impl AppKind {
+    /// The word that is said.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Confidential => "confidential",
+        }
+    }
+}

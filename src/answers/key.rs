@@ -1,0 +1,53 @@
+//! Signing and sealing keys.
+
+use serde::Serialize;
+
+use crate::{
+    domain::clock::Timestamp,
+    keys::{operate::KeyInfo, sealing::SealingKeyInfo},
+};
+
+/// A signing key and its life.
+#[derive(Debug, Serialize)]
+pub struct Key {
+    pub kid: String,
+    pub alg: &'static str,
+    pub state: &'static str,
+    pub created_at: String,
+    pub signs_from: String,
+    /// When the last token that it signed is over; `null` as long as it may sign.
+    pub ends_at: Option<String>,
+}
+
+/// A key that seals data at rest.
+#[derive(Debug, Serialize)]
+pub struct SealingKey {
+    pub id: String,
+    pub state: &'static str,
+    pub created_at: String,
+    pub seals_from: String,
+}
+
+impl From<&SealingKeyInfo> for SealingKey {
+    fn from(key: &SealingKeyInfo) -> Self {
+        Self {
+            id: key.id.to_string(),
+            state: key.state.as_str(),
+            created_at: key.born.rfc3339(),
+            seals_from: key.seals_from.rfc3339(),
+        }
+    }
+}
+
+impl From<&KeyInfo> for Key {
+    fn from(key: &KeyInfo) -> Self {
+        Self {
+            kid: key.kid.clone(),
+            alg: key.algorithm.as_str(),
+            state: key.state.as_str(),
+            created_at: key.born.rfc3339(),
+            signs_from: key.signs_from.rfc3339(),
+            ends_at: key.ends.map(Timestamp::rfc3339),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What is said: the JSON of each thing, written once, for the HTTP API and for the commands' `--json`.
+//! Members come in the order in which they are sent; times are RFC 3339 in UTC, spans whole seconds.
+
+mod account;
+mod app;
+mod app_session;
+mod key;
+mod oauth;
+mod problem;
+mod readiness;
+mod rest_session;
+mod revocation;
+mod session;
+mod tokens;
+
+pub use self::{
+    account::{AccountStatus, User, UserRecord},
+    app::{App, AppKind, AppWithSecret, RemovedApp},
+    app_session::{ActiveUsers, AppSession, AppSessions, CreatedAppSession},
+    key::{Key, SealingKey},
+    oauth::{ActiveToken, Introspection, Metadata, OAuthProblem},
+    problem::Problem,
+    readiness::{Condition, Readiness, ReadinessParts},
+    rest_session::{FoundRestSession, KilledRestSessions, RestActivity, RestRefusal, RestSession, RestToken},
+    revocation::{FeedStatus, Revocation, RevocationSnapshot},
+    session::{Ended, OwnSession, OwnSessions, Session, SessionRecord},
+    tokens::{OpenedSession, SignedIn, Tokens},
+};

@@ -1,0 +1,27 @@
+//! Errors.
+
+use serde::Serialize;
+
+use super::Readiness;
+
+/// The members of RFC 9457 section 3.1, and our own after them.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    /// `urn:keyward:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: &'static str,
+    pub status: u16,
+    pub detail: String,
+    /// Stable: what a client decides by.
+    pub code: &'static str,
+    /// Why a session or token is over, where that is the problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// The version that is there, where another was expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// At `/readyz`.
+    #[serde(flatten)]
+    pub readiness: Option<Readiness>,
+}

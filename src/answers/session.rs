@@ -1,0 +1,95 @@
+//! Sessions: as their owner sees them, and as an operator does.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::domain::{ids::SessionId, session};
+
+/// A session that is alive.
+#[derive(Debug, Serialize)]
+pub struct Session {
+    pub id: String,
+    pub app: String,
+    pub device: Option<String>,
+    pub ip: Option<IpAddr>,
+    pub user_agent: Option<String>,
+    pub created_at: String,
+    pub last_seen_at: String,
+    pub expires_at: String,
+}
+
+/// A session as its owner sees it.
+#[derive(Debug, Serialize)]
+pub struct OwnSession {
+    #[serde(flatten)]
+    pub session: Session,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// A part of the owner's sessions; without `next_cursor` it is the last.
+#[derive(Debug, Serialize)]
+pub struct OwnSessions {
+    pub sessions: Vec<OwnSession>,
+    pub next_cursor: Option<String>,
+}
+
+/// A session as an operator sees it.
+#[derive(Debug, Serialize)]
+pub struct SessionRecord {
+    #[serde(flatten)]
+    pub session: Session,
+    pub user: String,
+    /// `null` where the account was deleted this moment.
+    pub username: Option<String>,
+    /// How often it was refreshed.
+    pub generation: u32,
+}
+
+/// How many sessions were alive and are over; asking again does no harm.
+#[derive(Debug, Serialize)]
+pub struct Ended {
+    pub ended: u64,
+}
+
+impl From<&session::Session> for Session {
+    fn from(session: &session::Session) -> Self {
+        Self {
+            id: session.id.to_string(),
+            app: session.facts.app.as_str().to_owned(),
+            device: session.facts.device.name.clone(),
+            ip: session.facts.device.ip,
+            user_agent: session.facts.device.user_agent.clone(),
+            created_at: session.facts.created_at.rfc3339(),
+            last_seen_at: session.last_seen_at.rfc3339(),
+            expires_at: session.expires_at.rfc3339(),
+        }
+    }
+}
+
+impl OwnSession {
+    #[must_use]
+    pub fn new(session: &session::Session, current: SessionId) -> Self {
+        Self { session: session.into(), current: session.id == current }
+    }
+}
+
+impl SessionRecord {
+    #[must_use]
+    pub fn new(session: &session::Session, username: Option<String>) -> Self {
+        Self {
+            session: session.into(),
+            user: session.facts.user.to_string(),
+            username,
+            generation: session.generation,
+        }
+    }
+}
+
+impl Ended {
+    #[must_use]
+    pub fn of(count: usize) -> Self {
+        Self { ended: u64::try_from(count).unwrap_or(u64::MAX) }
+    }
+}

@@ -1,0 +1,63 @@
+//! What a sign-in or a refresh hands out.
+
+use serde::Serialize;
+
+use crate::auth::{sign_in::login::SessionGrant, tokens::issue::TokenSet};
+
+/// Tokens, in the members of RFC 6749 section 5.1 and our own.
+#[derive(Serialize)]
+pub struct Tokens {
+    pub access_token: String,
+    pub token_type: &'static str,
+    pub expires_in: u64,
+    /// Not where a cookie holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    pub refresh_expires_in: u64,
+    pub session_id: String,
+}
+
+/// A session without tokens: a cookie holds all there is.
+#[derive(Debug, Serialize)]
+pub struct OpenedSession {
+    pub session_id: String,
+    pub session_expires_in: u64,
+}
+
+/// What came of a sign-in.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum SignedIn {
+    Tokens(Tokens),
+    Session(OpenedSession),
+}
+
+impl Tokens {
+    /// Without the refresh token, which a cookie holds.
+    #[must_use]
+    pub fn beside_cookie(issued: TokenSet) -> Self {
+        Self {
+            access_token: issued.access_token,
+            token_type: "Bearer",
+            expires_in: issued.expires_in.as_secs(),
+            refresh_token: None,
+            refresh_expires_in: issued.refresh_expires_in.as_secs(),
+            session_id: issued.session.to_string(),
+        }
+    }
+
+    #[must_use]
+    pub fn whole(issued: TokenSet) -> Self {
+        let refresh_token = Some(issued.refresh_token.expose().to_owned());
+        Self { refresh_token, ..Self::beside_cookie(issued) }
+    }
+}
+
+impl From<&SessionGrant> for OpenedSession {
+    fn from(granted: &SessionGrant) -> Self {
+        Self {
+            session_id: granted.token.session().to_string(),
+            session_expires_in: granted.expires_in.as_secs(),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What an operator decides for one app. What is not decided there is as the settings say.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+
+use super::{limits::ACCESS_TTL_MAX, user::InvalidName};
+
+/// Of the form that is read and written here. A higher one holds what must not be passed over.
+const VERSION: u64 = 1;
+
+/// Whom the tokens of an app are for besides `tokens.audience`: an API that verifies them by itself and takes no
+/// others (RFC 7519 section 4.1.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audience(Arc<str>);
+
+impl Audience {
+    /// Reads 1 to 256 of visible ASCII.
+    ///
+    /// # Errors
+    /// When it does not have that form.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        if text.is_empty() || text.len() > 256 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(InvalidName("an audience is 1 to 256 of visible ASCII"));
+        }
+        Ok(Self(text.into()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What was decided for an app.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AppPolicy {
+    /// How long its access tokens live, where `tokens.access_ttl` is not shorter. In whole seconds.
+    pub access_ttl: Option<Duration>,
+    pub audience: Option<Audience>,
+}
+
+/// What becomes of one thing that was decided, or was not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PolicyEdit<T> {
+    #[default]
+    Keep,
+    /// It is as the settings say.
+    Drop,
+    Take(T),
+}
+
+/// What becomes of a policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyChange {
+    pub access_ttl: PolicyEdit<Duration>,
+    pub audience: PolicyEdit<Audience>,
+}
+
+impl AppPolicy {
+    /// The policy as it is kept: a flat JSON object.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let mut members = Map::from_iter([("v".to_owned(), VERSION.into())]);
+        if let Some(ttl) = self.access_ttl {
+            members.insert("access_ttl".to_owned(), ttl.as_secs().into());
+        }
+        if let Some(audience) = &self.audience {
+            members.insert("audience".to_owned(), audience.as_str().into());
+        }
+        Value::Object(members).to_string()
+    }
+
+    /// Reads it back. Members that are not known are passed over: a later server has them, which would have
+    /// raised the version if that did harm. `None` = a higher version, or nothing that was ever written.
+    #[must_use]
+    pub fn read(json: &str) -> Option<Self> {
+        let members: Map<String, Value> = serde_json::from_str(json).ok()?;
+        if members.get("v")?.as_u64()? != VERSION {
+            return None;
+        }
+        // A member may be missing; one that is there is to be readable.
+        let ttl = |value: &Value| value.as_u64().map(Duration::from_secs).and_then(access_ttl).ok_or(());
+        let audience =
+            |value: &Value| value.as_str().ok_or(()).and_then(|text| Audience::parse(text).map_err(drop));
+        Some(Self {
+            access_ttl: members.get("access_ttl").map(ttl).transpose().ok()?,
+            audience: members.get("audience").map(audience).transpose().ok()?,
+        })
+    }
+}
+
+impl PolicyChange {
+    /// What is to be merged into the object that is kept (RFC 7396): so a change of one member loses neither
+    /// another's, nor one that only a later server knows.
+    #[must_use]
+    pub fn patch(&self) -> String {
+        let mut members = Map::new();
+        let mut put = |name: &str, decision: PolicyEdit<Value>| match decision {
+            PolicyEdit::Keep => {}
+            PolicyEdit::Drop => drop(members.insert(name.to_owned(), Value::Null)),
+            PolicyEdit::Take(value) => drop(members.insert(name.to_owned(), value)),
+        };
+        put("access_ttl", self.access_ttl.map(|ttl| ttl.as_secs().into()));
+        put("audience", self.audience.clone().map(|audience| audience.as_str().into()));
+        Value::Object(members).to_string()
+    }
+}
+
+impl<T> PolicyEdit<T> {
+    fn map<U>(self, map: impl FnOnce(T) -> U) -> PolicyEdit<U> {
+        match self {
+            Self::Keep => PolicyEdit::Keep,
+            Self::Drop => PolicyEdit::Drop,
+            Self::Take(value) => PolicyEdit::Take(map(value)),
+        }
+    }
+}
+
+/// A life that access tokens may have: whole seconds, at most a day.
+#[must_use]
+pub fn access_ttl(life: Duration) -> Option<Duration> {
+    let is_whole = life.subsec_nanos() == 0;
+    (is_whole && !life.is_zero() && life <= ACCESS_TTL_MAX).then_some(life)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(secs: u64, audience: &str) -> AppPolicy {
+        AppPolicy {
+            access_ttl: Some(Duration::from_secs(secs)),
+            audience: Some(Audience::parse(audience).expect("an audience")),
+        }
+    }
+
+    #[test]
+    fn a_policy_is_read_back_as_it_was_written() {
+        for policy in [AppPolicy::default(), policy(1, "a"), policy(86_400, "https://api.example.com/v1")] {
+            assert_eq!(AppPolicy::read(&policy.json()), Some(policy));
+        }
+    }
+
+    #[test]
+    fn what_a_later_server_added_is_passed_over_and_what_it_forbids_to_is_not() {
+        let known = r#"{"v":1,"access_ttl":60,"locale":{"of":["mails"]}}"#;
+        let expected = AppPolicy { access_ttl: Some(Duration::from_mins(1)), audience: None };
+        assert_eq!(AppPolicy::read(known), Some(expected));
+        assert_eq!(AppPolicy::read(r#"{"v":2,"mfa":"required"}"#), None);
+    }
+
+    #[test]
+    fn what_was_never_written_is_not_read_as_no_policy() {
+        for text in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            r#"{"v":"1"}"#,
+            r#"{"v":1,"access_ttl":0}"#,
+            r#"{"v":1,"access_ttl":86401}"#,
+            r#"{"v":1,"access_ttl":60.5}"#,
+            r#"{"v":1,"access_ttl":null}"#,
+            r#"{"v":1,"audience":""}"#,
+            r#"{"v":1,"audience":["a"]}"#,
+            r#"{"v":1,"audience":"a b"}"#,
+        ] {
+            assert_eq!(AppPolicy::read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_change_names_what_it_changes_alone() {
+        assert_eq!(PolicyChange::default().patch(), "{}");
+        let change =
+            PolicyChange { access_ttl: PolicyEdit::Take(Duration::from_mins(1)), audience: PolicyEdit::Drop };
+        assert_eq!(change.patch(), r#"{"access_ttl":60,"audience":null}"#);
+    }
+}

@@ -1,0 +1,33 @@
+//! What failed below a request, on its way to the log: in the problem, then in the extensions of the
+//! answer, up to where the request's id is known.
+
+use std::{error::Error, sync::Arc};
+
+use axum::http::HeaderValue;
+
+use crate::auth::error::AuthError;
+
+/// An outage or a defect. What a client did wrong is no failure.
+#[derive(Debug, Clone)]
+pub struct Cause(Arc<AuthError>);
+
+impl Cause {
+    pub fn new(error: AuthError) -> Self {
+        Self(Arc::new(error))
+    }
+
+    pub fn error(&self) -> &(dyn Error + 'static) {
+        &*self.0
+    }
+
+    /// An outage is a warning, a defect an error.
+    pub fn log(&self, request_id: &HeaderValue) {
+        let (error, id) = (self.error(), request_id.to_str().unwrap_or_default());
+        match &*self.0 {
+            AuthError::Store(store) if store.is_away() => {
+                tracing::warn!(request.id = id, error, "a store is away");
+            }
+            _ => tracing::error!(request.id = id, error, "a request failed"),
+        }
+    }
+}
