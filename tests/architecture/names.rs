@@ -15,7 +15,7 @@ const OWN_WORDS: &[(&str, &str)] = &[
 const PRIVATE: &[&str] = &["Shared", "State"];
 
 /// Names that are still to be parted.
-const KNOWN: &[&str] = &["Answer", "Fields", "Living", "Refusal", "Reply", "Routes", "Verdict"];
+const KNOWN: &[&str] = &["Answer", "Refusal", "Routes", "Verdict"];
 
 const KINDS: &[&str] = &["struct", "enum", "trait", "type"];
 

@@ -42,11 +42,11 @@ impl AccountStore for SqliteStore {
 
     async fn by_name(&self, name: &Username) -> Result<Option<Account>, StoreError> {
         let key = name.key().to_owned();
-        self.readers.read(move |db| find(db, BY_NAME, [key])).await
+        self.readers.look_up(move |db| find(db, BY_NAME, [key])).await
     }
 
     async fn by_id(&self, id: UserId) -> Result<Option<Account>, StoreError> {
-        self.readers.read(move |db| find(db, BY_ID, [id.uuid()])).await
+        self.readers.look_up(move |db| find(db, BY_ID, [id.uuid()])).await
     }
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {

@@ -35,7 +35,7 @@ impl AppStore for SqliteStore {
 
     async fn find(&self, name: &AppName) -> Result<Option<App>, StoreError> {
         let name = name.clone();
-        self.readers.read(move |db| Ok(select(db, FIND, [name.as_str()])?.pop())).await
+        self.readers.look_up(move |db| Ok(select(db, FIND, [name.as_str()])?.pop())).await
     }
 
     async fn list(&self) -> Result<Vec<App>, StoreError> {

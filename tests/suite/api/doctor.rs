@@ -12,8 +12,8 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::{
-    homes::{node, second_node},
     install::Install,
+    nodes::{node, second_node},
 };
 use crate::support::servers::{postgres, redis};
 

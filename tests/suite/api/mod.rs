@@ -1,8 +1,6 @@
 //! The server seen from outside: the real binary, its settings, what it prints and what it answers.
 //! The tests follow the contract chapter by chapter and know nothing of the code.
 
-pub mod actor;
-pub mod app_server;
 mod app_sessions;
 mod bad_input;
 mod browser;
@@ -13,15 +11,13 @@ mod cookies;
 mod doctor;
 mod ext_authz;
 mod headers;
-pub mod homes;
-pub mod install;
 mod local_verifiers;
 mod logs;
 mod oauth;
 mod operators;
 mod process;
-pub mod raw;
 mod readiness;
+mod redis;
 mod refresh;
 mod refusals;
 mod rest_sessions;
@@ -35,3 +31,5 @@ mod startup_mistakes;
 mod tokens;
 mod two_nodes;
 mod verifiers;
+
+use crate::support::outside::{actor, app_server, install, nodes, raw};

@@ -5,8 +5,8 @@ use std::{fs, path::Path, process::Stdio};
 use rusqlite::Connection;
 
 use super::{
-    homes::{node, second_node},
     install::{Install, wait_for},
+    nodes::{node, second_node},
 };
 use crate::support::servers::{postgres, redis};
 

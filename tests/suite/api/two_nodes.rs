@@ -6,8 +6,8 @@ use super::{
     actor::{Actor, check, send},
     app_server::{AppServer, Held, good},
     cookies,
-    homes::{comes_to, node, second_node},
     install::{Install, Server},
+    nodes::{comes_to, node, second_node},
 };
 use crate::support::servers::{postgres, redis};
 

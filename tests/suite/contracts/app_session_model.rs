@@ -3,8 +3,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::app_sessions::{of, user};
-use crate::support::backends::{Home, SessionsOn, TICK, session_back_ends};
+use crate::support::{
+    app_sessions::{of, user},
+    backends::{BackEnd, SessionsOn, TICK, session_back_ends},
+};
 use keyward::{
     domain::{
         app_session::{AppLife, AppSession},
@@ -88,7 +90,7 @@ impl Kept {
 /// A history under way.
 struct Trial {
     /// Two nodes on the same data; each step goes to the other one.
-    home: Home,
+    back_end: BackEnd,
     ids: Vec<SessionId>,
     /// Those that were not ended; time is looked at when asked.
     kept: BTreeMap<SessionId, Kept>,
@@ -96,19 +98,19 @@ struct Trial {
 
 impl Trial {
     async fn run(on: SessionsOn, steps: &[Step]) -> Result<(), TestCaseError> {
-        let home = Home::on(on).await;
-        let mut other = home.another_node().await.app_sessions;
-        let mut trial = Self { home, ids: Vec::new(), kept: BTreeMap::new() };
+        let back_end = BackEnd::on(on).await;
+        let mut other = back_end.another_node().await.app_sessions;
+        let mut trial = Self { back_end, ids: Vec::new(), kept: BTreeMap::new() };
         for step in steps {
             trial.take(step).await?;
-            std::mem::swap(&mut trial.home.app_sessions, &mut other);
+            std::mem::swap(&mut trial.back_end.app_sessions, &mut other);
             trial.compare().await?;
         }
         Ok(())
     }
 
     fn now(&self) -> Timestamp {
-        self.home.now()
+        self.back_end.now()
     }
 
     fn pick(&self, back: usize) -> Option<SessionId> {
@@ -132,7 +134,7 @@ impl Trial {
                 let Some(id) = self.pick(session) else { return Ok(()) };
                 let was_alive = self.alive(id).is_some();
                 self.kept.remove(&id);
-                prop_assert_eq!(self.home.end_kept(id).await, was_alive);
+                prop_assert_eq!(self.back_end.end_kept(id).await, was_alive);
             }
             Step::EndUser { whose } => return self.end_all(Some(whose)).await,
             Step::EndApp => return self.end_all(None).await,
@@ -145,7 +147,7 @@ impl Trial {
         let (now, ttl) = (self.now(), Duration::from_secs(ttl));
         let age = age.map(Duration::from_secs);
         let life = AppLife::new(ttl, is_fixed, age).expect("a life");
-        let id = self.home.keep(USERS[whose], life, json!({"k0": "first"})).await;
+        let id = self.back_end.keep(USERS[whose], life, json!({"k0": "first"})).await;
         let end = is_fixed.then_some(now + ttl).into_iter().chain(age.map(|age| now + age)).min();
         let data = Map::from_iter([("k0".to_owned(), Value::from("first"))]);
         let mut kept = Kept { whose, ttl, end, data, reads: 1, writes: 1, seen: now, over_at: now };
@@ -156,7 +158,7 @@ impl Trial {
 
     async fn get(&mut self, back: usize) -> Result<(), TestCaseError> {
         let Some(id) = self.pick(back) else { return Ok(()) };
-        let (told, now) = (self.home.get(id).await, self.now());
+        let (told, now) = (self.back_end.get(id).await, self.now());
         let (Some(kept), Some(told)) = (self.alive(id), &told) else {
             prop_assert_eq!(told.is_some(), self.alive(id).is_some());
             return Ok(());
@@ -182,7 +184,7 @@ impl Trial {
         let change = make(object).expect("a change");
         let version = self.kept.get(&id).map_or(1, |kept| kept.writes);
         let expected = behind.map(|behind| version - behind.min(version));
-        let (saved, now) = (self.home.set(id, &change, expected).await, self.now());
+        let (saved, now) = (self.back_end.set(id, &change, expected).await, self.now());
         let Some(kept) = self.alive(id) else {
             prop_assert_eq!(saved, Saved::Gone);
             return Ok(());
@@ -209,17 +211,20 @@ impl Trial {
         let (before, now) = (self.kept.clone(), self.now());
         self.kept.retain(|_, kept| whose.is_some_and(|whose| whose != kept.whose));
         let gone = before.iter().filter(|(id, kept)| kept.over_at > now && !self.kept.contains_key(*id));
-        prop_assert_eq!(self.home.end_all_kept(whose.map(|whose| USERS[whose])).await, gone.count() as u64);
+        prop_assert_eq!(
+            self.back_end.end_all_kept(whose.map(|whose| USERS[whose])).await,
+            gone.count() as u64
+        );
         Ok(())
     }
 
     /// Where a server's own clock ticks too, no session is left so near to its end that it could come
     /// while we look.
     async fn pass(&mut self, span: Duration) {
-        self.home.elapse(span).await;
-        let slack = self.home.slack;
+        self.back_end.elapse(span).await;
+        let slack = self.back_end.slack;
         while slack > Duration::ZERO && self.kept.values().any(|kept| near(kept, self.now(), slack)) {
-            self.home.elapse(slack + TICK).await;
+            self.back_end.elapse(slack + TICK).await;
         }
     }
 
@@ -230,17 +235,22 @@ impl Trial {
         for within in [0, 15, 300].map(Duration::from_secs) {
             let since = now - within;
             let active = || alive().filter(|(_, kept)| kept.seen >= since);
-            let listed = self.home.listed(&Listing::ActiveSince(since), 2).await;
+            let listed = self.back_end.listed(&Listing::ActiveSince(since), 2).await;
             prop_assert!(listed.is_sorted_by_key(|one| std::cmp::Reverse(one.last_seen_at)));
             prop_assert_eq!(listed.len(), active().count(), "active within {:?}", within);
             for told in &listed {
                 self.kept[&told.id].agrees(told, self.kept[&told.id].seen)?;
             }
             let users = active().map(|(_, kept)| kept.whose).collect::<std::collections::BTreeSet<_>>();
-            prop_assert_eq!(self.home.activity(within).await, users.len() as u64, "users in {:?}", within);
+            prop_assert_eq!(
+                self.back_end.activity(within).await,
+                users.len() as u64,
+                "users in {:?}",
+                within
+            );
         }
         for (number, whose) in USERS.into_iter().enumerate() {
-            let mut listed = self.home.ids_listed(&of(user(whose).as_str()), 3).await;
+            let mut listed = self.back_end.ids_listed(&of(user(whose).as_str()), 3).await;
             listed.sort();
             let theirs = alive().filter(|(_, kept)| kept.whose == number).map(|(id, _)| *id);
             prop_assert_eq!(listed, theirs.collect::<Vec<_>>(), "of {}", whose);

@@ -6,8 +6,10 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use super::app_sessions::{MINUTE, app, merge, of, sliding, user};
-use crate::support::backends::{Home, SessionsOn, session_back_ends};
+use crate::support::{
+    app_sessions::{MINUTE, app, merge, of, sliding, user},
+    backends::{BackEnd, SessionsOn, session_back_ends},
+};
 use keyward::{
     domain::{clock::Timestamp, ids::SessionId},
     store::app_sessions::{AppSessionStore, Listing, Saved},
@@ -45,18 +47,18 @@ async fn use_them(
 #[apply(session_back_ends)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_end_that_races_everything_is_final(on: SessionsOn) {
-    let home = Home::on(on).await;
-    let nodes = [home.node().app_sessions, home.another_node().await.app_sessions];
+    let back_end = BackEnd::on(on).await;
+    let nodes = [back_end.node().app_sessions, back_end.another_node().await.app_sessions];
     for round in 0..ROUNDS {
         let mut ids = Vec::new();
         for _ in 0..3 {
-            ids.push(home.keep("ada", sliding(MINUTE), json!({})).await);
+            ids.push(back_end.keep("ada", sliding(MINUTE), json!({})).await);
         }
         let (through, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let users: Vec<_> = (0..8)
             .map(|task| {
                 let (node, through, stop) = (nodes[task % 2].clone(), through.clone(), stop.clone());
-                let uses = use_them(node, ids.clone(), home.now(), through, task, stop);
+                let uses = use_them(node, ids.clone(), back_end.now(), through, task, stop);
                 tokio::spawn(uses)
             })
             .collect();
@@ -67,10 +69,10 @@ async fn an_end_that_races_everything_is_final(on: SessionsOn) {
         }
         let (one, other) = (&nodes[round % 2], &nodes[(round + 1) % 2]);
         let ended = match round % 3 {
-            0 => one.end_all(&app("shop"), None, home.now()).await.expect("ended"),
-            1 => one.end_all(&app("shop"), Some(&user("ada")), home.now()).await.expect("ended"),
+            0 => one.end_all(&app("shop"), None, back_end.now()).await.expect("ended"),
+            1 => one.end_all(&app("shop"), Some(&user("ada")), back_end.now()).await.expect("ended"),
             _ => {
-                let ends = ids.iter().map(async |id| one.end(&app("shop"), *id, home.now()).await);
+                let ends = ids.iter().map(async |id| one.end(&app("shop"), *id, back_end.now()).await);
                 futures_util::future::join_all(ends)
                     .await
                     .into_iter()
@@ -81,56 +83,56 @@ async fn an_end_that_races_everything_is_final(on: SessionsOn) {
         assert_eq!(ended, 3);
         // At once on the other node, while the losers are still under way.
         for id in &ids {
-            assert_eq!(other.get(&app("shop"), *id, home.now()).await.expect("an answer"), None);
+            assert_eq!(other.get(&app("shop"), *id, back_end.now()).await.expect("an answer"), None);
         }
-        let listed = other.list(&app("shop"), &of("ada"), None, 9, home.now()).await.expect("a page");
+        let listed = other.list(&app("shop"), &of("ada"), None, 9, back_end.now()).await.expect("a page");
         assert!(listed.sessions.is_empty(), "{listed:?}");
         stop.store(true, Ordering::SeqCst);
         for one in users {
             one.await.expect("no caller panics");
         }
         for id in &ids {
-            assert_eq!(home.get(*id).await, None, "a loser has brought it back");
+            assert_eq!(back_end.get(*id).await, None, "a loser has brought it back");
         }
-        assert!(home.ids_listed(&Listing::ActiveSince(home.now()), 9).await.is_empty());
-        assert_eq!(home.activity(MINUTE).await, 0, "or counted it");
+        assert!(back_end.ids_listed(&Listing::ActiveSince(back_end.now()), 9).await.is_empty());
+        assert_eq!(back_end.activity(MINUTE).await, 0, "or counted it");
     }
 }
 
 #[apply(session_back_ends)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_session_created_beside_an_end_of_all_is_either_whole_or_gone(on: SessionsOn) {
-    let home = Arc::new(Home::on(on).await);
-    let other = home.another_node().await.app_sessions;
+    let back_end = Arc::new(BackEnd::on(on).await);
+    let other = back_end.another_node().await.app_sessions;
     for _ in 0..12 {
         let creations: Vec<_> = (0..6)
             .map(|_| {
-                let home = home.clone();
-                tokio::spawn(async move { home.keep("ada", sliding(MINUTE), json!({})).await })
+                let back_end = back_end.clone();
+                tokio::spawn(async move { back_end.keep("ada", sliding(MINUTE), json!({})).await })
             })
             .collect();
-        let ended = other.end_all(&app("shop"), Some(&user("ada")), home.now()).await.expect("ended");
+        let ended = other.end_all(&app("shop"), Some(&user("ada")), back_end.now()).await.expect("ended");
         let mut alive = 0;
         for creation in creations {
-            alive += u64::from(home.get(creation.await.expect("created")).await.is_some());
+            alive += u64::from(back_end.get(creation.await.expect("created")).await.is_some());
         }
         assert_eq!(ended + alive, 6, "each of them once");
-        assert_eq!(home.listed(&of("ada"), 9).await.len() as u64, alive);
-        assert_eq!(home.activity(MINUTE).await, u64::from(alive > 0));
-        assert_eq!(home.end_all_kept(Some("ada")).await, alive, "and what lives can be ended");
+        assert_eq!(back_end.listed(&of("ada"), 9).await.len() as u64, alive);
+        assert_eq!(back_end.activity(MINUTE).await, u64::from(alive > 0));
+        assert_eq!(back_end.end_all_kept(Some("ada")).await, alive, "and what lives can be ended");
     }
 }
 
 #[apply(session_back_ends)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_saves_that_expect_one_version_one_wins(on: SessionsOn) {
-    let home = Home::on(on).await;
-    let nodes = [home.node().app_sessions, home.another_node().await.app_sessions];
-    let id = home.keep("ada", sliding(MINUTE), json!({})).await;
+    let back_end = BackEnd::on(on).await;
+    let nodes = [back_end.node().app_sessions, back_end.another_node().await.app_sessions];
+    let id = back_end.keep("ada", sliding(MINUTE), json!({})).await;
     for version in 1..8_u64 {
         let saves: Vec<_> = (0..8_u64)
             .map(|number| {
-                let (store, now) = (nodes[usize::from(number % 2 == 0)].clone(), home.now());
+                let (store, now) = (nodes[usize::from(number % 2 == 0)].clone(), back_end.now());
                 let change = merge(json!({"winner": number, "of": version}));
                 tokio::spawn(async move { store.set(&app("shop"), id, &change, Some(version), now).await })
             })
@@ -142,6 +144,6 @@ async fn of_saves_that_expect_one_version_one_wins(on: SessionsOn) {
                 other => assert_eq!(other, Saved::Conflict { version: version + 1 }),
             }
         }
-        assert_eq!(won, [home.get(id).await.expect("alive").data]);
+        assert_eq!(won, [back_end.get(id).await.expect("alive").data]);
     }
 }

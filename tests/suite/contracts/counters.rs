@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::backends::{CounterHome, CountersOn, TICK, counter_back_ends};
+use crate::support::backends::{CounterBackEnd, CountersOn, TICK, counter_back_ends};
 use futures_util::future::join_all;
 use keyward::{
     domain::ids::SessionId,
@@ -24,7 +24,7 @@ fn one_of_each() -> [Counter; 7] {
     ]
 }
 
-impl CounterHome {
+impl CounterBackEnd {
     async fn add(&self, counter: &Counter) -> Count {
         self.counters.add(counter, WINDOW, self.now()).await.expect("an answer")
     }
@@ -44,69 +44,69 @@ impl CounterHome {
 #[apply(counter_back_ends)]
 #[tokio::test]
 async fn a_window_begins_with_its_first_count(on: CountersOn) {
-    let home = CounterHome::on(on).await;
+    let back_end = CounterBackEnd::on(on).await;
     for counter in one_of_each() {
-        home.is(home.add(&counter).await, 1, WINDOW);
-        home.elapse(Duration::from_secs(20)).await;
-        home.is(home.add(&counter).await, 2, Duration::from_secs(40));
+        back_end.is(back_end.add(&counter).await, 1, WINDOW);
+        back_end.elapse(Duration::from_secs(20)).await;
+        back_end.is(back_end.add(&counter).await, 2, Duration::from_secs(40));
     }
 }
 
 #[apply(counter_back_ends)]
 #[tokio::test]
 async fn a_window_ends_to_the_millisecond_whatever_was_counted(on: CountersOn) {
-    let home = CounterHome::on(on).await;
+    let back_end = CounterBackEnd::on(on).await;
     for counter in one_of_each() {
-        home.add(&counter).await;
-        let moment = home.slack + TICK;
-        home.elapse(WINDOW.saturating_sub(moment)).await;
-        home.is(home.add(&counter).await, 2, moment);
-        home.elapse(moment).await;
-        home.is(home.add(&counter).await, 1, WINDOW);
+        back_end.add(&counter).await;
+        let moment = back_end.slack + TICK;
+        back_end.elapse(WINDOW.saturating_sub(moment)).await;
+        back_end.is(back_end.add(&counter).await, 2, moment);
+        back_end.elapse(moment).await;
+        back_end.is(back_end.add(&counter).await, 1, WINDOW);
     }
 }
 
 #[apply(counter_back_ends)]
 #[tokio::test]
 async fn counters_of_different_kind_or_name_do_not_mix(on: CountersOn) {
-    let home = CounterHome::on(on).await;
+    let back_end = CounterBackEnd::on(on).await;
     let counters = one_of_each();
     for (more, counter) in counters.iter().enumerate() {
         for _ in 0..=more {
-            home.add(counter).await;
+            back_end.add(counter).await;
         }
     }
-    assert_eq!(home.read(&counters).await, [1, 2, 3, 4, 5, 6, 7], "read in the order asked");
+    assert_eq!(back_end.read(&counters).await, [1, 2, 3, 4, 5, 6, 7], "read in the order asked");
     let reversed: Vec<_> = counters.iter().rev().cloned().collect();
-    assert_eq!(home.read(&reversed).await, [7, 6, 5, 4, 3, 2, 1]);
-    assert_eq!(home.read(&one_of_each()[..1]).await, [0], "of another session");
+    assert_eq!(back_end.read(&reversed).await, [7, 6, 5, 4, 3, 2, 1]);
+    assert_eq!(back_end.read(&one_of_each()[..1]).await, [0], "of another session");
 }
 
 #[apply(counter_back_ends)]
 #[tokio::test]
 async fn reading_does_not_count(on: CountersOn) {
-    let home = CounterHome::on(on).await;
+    let back_end = CounterBackEnd::on(on).await;
     let counters = one_of_each();
-    let nothing = home.counters.read(&counters, home.now()).await.unwrap();
+    let nothing = back_end.counters.read(&counters, back_end.now()).await.unwrap();
     assert_eq!(nothing, [Count::default(); 7], "and begins no window");
-    home.add(&counters[0]).await;
-    home.elapse(Duration::from_secs(45)).await;
+    back_end.add(&counters[0]).await;
+    back_end.elapse(Duration::from_secs(45)).await;
     for _ in 0..3 {
-        let read = home.counters.read(&counters[..1], home.now()).await.unwrap();
-        home.is(read[0], 1, Duration::from_secs(15));
+        let read = back_end.counters.read(&counters[..1], back_end.now()).await.unwrap();
+        back_end.is(read[0], 1, Duration::from_secs(15));
     }
-    home.elapse(Duration::from_secs(15)).await;
-    assert_eq!(home.counters.read(&counters[..1], home.now()).await.unwrap(), [Count::default()]);
-    assert!(home.counters.read(&[], home.now()).await.unwrap().is_empty());
+    back_end.elapse(Duration::from_secs(15)).await;
+    assert_eq!(back_end.counters.read(&counters[..1], back_end.now()).await.unwrap(), [Count::default()]);
+    assert!(back_end.counters.read(&[], back_end.now()).await.unwrap().is_empty());
 }
 
 #[apply(counter_back_ends)]
 #[tokio::test(flavor = "multi_thread")]
 async fn counts_at_the_same_time_are_all_counted(on: CountersOn) {
-    let home = CounterHome::on(on).await;
+    let back_end = CounterBackEnd::on(on).await;
     for counter in one_of_each() {
         let add = || {
-            let (counters, counter, now) = (home.counters.clone(), counter.clone(), home.now());
+            let (counters, counter, now) = (back_end.counters.clone(), counter.clone(), back_end.now());
             tokio::spawn(async move { counters.add(&counter, WINDOW, now).await.unwrap().value })
         };
         let counted = join_all((0..200).map(|_| add())).await;
@@ -119,38 +119,39 @@ async fn counts_at_the_same_time_are_all_counted(on: CountersOn) {
 #[apply(counter_back_ends)]
 #[tokio::test]
 async fn a_forgotten_counter_begins_anew(on: CountersOn) {
-    let home = CounterHome::on(on).await;
+    let back_end = CounterBackEnd::on(on).await;
     let counters = one_of_each();
     for counter in &counters {
-        home.add(counter).await;
+        back_end.add(counter).await;
     }
-    home.elapse(Duration::from_secs(30)).await;
+    back_end.elapse(Duration::from_secs(30)).await;
     for counter in &counters {
-        home.counters.clear(counter).await.unwrap();
-        home.counters.clear(counter).await.unwrap();
+        back_end.counters.clear(counter).await.unwrap();
+        back_end.counters.clear(counter).await.unwrap();
     }
-    assert_eq!(home.read(&counters).await, [0; 7]);
-    home.is(home.add(&counters[3]).await, 1, WINDOW);
+    assert_eq!(back_end.read(&counters).await, [0; 7]);
+    back_end.is(back_end.add(&counters[3]).await, 1, WINDOW);
 }
 
 #[apply(counter_back_ends)]
 #[tokio::test]
 async fn what_is_taken_back_was_never_counted(on: CountersOn) {
-    let home = CounterHome::on(on).await;
-    let take_back = async |counter: &Counter| home.counters.take_back(counter, home.now()).await.unwrap();
+    let back_end = CounterBackEnd::on(on).await;
+    let take_back =
+        async |counter: &Counter| back_end.counters.take_back(counter, back_end.now()).await.unwrap();
     for counter in one_of_each() {
         take_back(&counter).await;
-        assert_eq!(home.read(std::slice::from_ref(&counter)).await, [0], "not less than nothing");
-        home.add(&counter).await;
-        home.add(&counter).await;
-        home.elapse(Duration::from_secs(20)).await;
+        assert_eq!(back_end.read(std::slice::from_ref(&counter)).await, [0], "not less than nothing");
+        back_end.add(&counter).await;
+        back_end.add(&counter).await;
+        back_end.elapse(Duration::from_secs(20)).await;
         take_back(&counter).await;
-        home.is(home.add(&counter).await, 2, Duration::from_secs(40));
+        back_end.is(back_end.add(&counter).await, 2, Duration::from_secs(40));
         take_back(&counter).await;
         take_back(&counter).await;
-        home.is(home.add(&counter).await, 1, WINDOW);
-        home.elapse(WINDOW).await;
+        back_end.is(back_end.add(&counter).await, 1, WINDOW);
+        back_end.elapse(WINDOW).await;
         take_back(&counter).await;
-        assert_eq!(home.read(std::slice::from_ref(&counter)).await, [0], "of a window that is over");
+        assert_eq!(back_end.read(std::slice::from_ref(&counter)).await, [0], "of a window that is over");
     }
 }

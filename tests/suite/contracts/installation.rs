@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::support::{
-    backends::{LIFETIMES, START},
+    backends::{LIFETIMES, START, postgres_store},
     keyspace::Keyspace,
     servers::postgres,
 };
@@ -52,7 +52,7 @@ impl Shared {
                 let path = folder.path().join("keyward.db");
                 Arc::new(SqliteStore::open(&path, LIFETIMES, Arc::default(), clock).expect("a database"))
             }
-            Self::Postgres(url) => Arc::new(crate::backends::postgres::store_on(url).await),
+            Self::Postgres(url) => Arc::new(postgres_store(url).await),
             Self::Redis(space) => {
                 Arc::new(space.connect(LIFETIMES, &Arc::default(), &clock).await.expect("connected"))
             }

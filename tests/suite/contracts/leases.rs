@@ -7,10 +7,10 @@ use keyward::{
     domain::{clock::Timestamp, limits::CLOCK_SKEW},
     store::leases::{Holder, Leased},
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
 use crate::support::{
-    backends::{AccountsOn, START, TICK},
+    backends::{AccountsOn, START, TICK, account_back_ends},
     database::{Database, Node},
 };
 
@@ -34,11 +34,9 @@ impl Process {
     }
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn of_many_that_take_a_lease_at_once_one_has_it(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn of_many_that_take_a_lease_at_once_one_has_it(on: AccountsOn) {
     let database = Database::on(on);
     let nodes = [Process::on(&database).await, Process::on(&database).await];
     // First where nobody has it, then where it is over for all.
@@ -52,11 +50,9 @@ async fn of_many_that_take_a_lease_at_once_one_has_it(
     }
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn a_lease_is_its_holders_for_as_long_as_it_is_renewed_and_no_longer(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn a_lease_is_its_holders_for_as_long_as_it_is_renewed_and_no_longer(on: AccountsOn) {
     let database = Database::on(on);
     let (one, other) = (Process::on(&database).await, Process::on(&database).await);
     let mut now = START;
@@ -73,9 +69,9 @@ async fn a_lease_is_its_holders_for_as_long_as_it_is_renewed_and_no_longer(
     assert!(one.takes(WORK, last + SPAN + SPAN).await);
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn one_lease_is_not_another(#[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn) {
+async fn one_lease_is_not_another(on: AccountsOn) {
     let database = Database::on(on);
     let (one, other) = (Process::on(&database).await, Process::on(&database).await);
     assert!(one.takes(WORK, START).await);
@@ -83,11 +79,9 @@ async fn one_lease_is_not_another(#[values(AccountsOn::Sqlite, AccountsOn::Postg
     assert!(!one.takes("post", START).await);
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn a_lease_is_given_back_by_its_holder_alone(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn a_lease_is_given_back_by_its_holder_alone(on: AccountsOn) {
     let database = Database::on(on);
     let (one, other) = (Process::on(&database).await, Process::on(&database).await);
     assert!(one.takes(WORK, START).await);
@@ -101,11 +95,9 @@ async fn a_lease_is_given_back_by_its_holder_alone(
     assert!(!one.takes(WORK, START).await);
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn a_process_that_starts_again_waits_for_the_end_of_its_former_self(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn a_process_that_starts_again_waits_for_the_end_of_its_former_self(on: AccountsOn) {
     let database = Database::on(on);
     assert!(Process::on(&database).await.takes(WORK, START).await);
     let again = Process::on(&database).await;
@@ -113,11 +105,9 @@ async fn a_process_that_starts_again_waits_for_the_end_of_its_former_self(
     assert!(again.takes(WORK, START + SPAN).await);
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn a_clock_that_is_far_ahead_keeps_nobody_from_the_work_for_long(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn a_clock_that_is_far_ahead_keeps_nobody_from_the_work_for_long(on: AccountsOn) {
     let database = Database::on(on);
     let (wrong, right) = (Process::on(&database).await, Process::on(&database).await);
     assert!(wrong.takes(WORK, START + CLOCK_SKEW).await);

@@ -12,7 +12,7 @@ use rstest_reuse::apply;
 
 use crate::support::{
     actor::Server,
-    backends::{Home, SessionsOn, session_back_ends},
+    backends::{BackEnd, SessionsOn, session_back_ends},
 };
 use keyward::{auth::error::AuthError, domain::clock::Timestamp};
 
@@ -193,7 +193,7 @@ struct Trial {
 
 impl Trial {
     async fn run(on: SessionsOn, steps: &[Step]) -> Result<(), TestCaseError> {
-        let server = Server::on(Home::on(on).await).await;
+        let server = Server::on(BackEnd::on(on).await).await;
         let mut trial = Self { server, world: World::default() };
         trial.login().await;
         for step in steps {

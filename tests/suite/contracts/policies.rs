@@ -9,10 +9,10 @@ use keyward::{
     },
     store::{apps::Registered, error::StoreError},
 };
-use rstest::rstest;
+use rstest_reuse::apply;
 
 use crate::support::{
-    backends::{AccountsOn, START},
+    backends::{AccountsOn, START, account_back_ends},
     database::{Database, Node},
 };
 
@@ -45,11 +45,9 @@ async fn registered(node: &dyn Node, policy: AppPolicy) -> App {
     app
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn a_policy_is_read_back_as_it_was_written(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn a_policy_is_read_back_as_it_was_written(on: AccountsOn) {
     let database = Database::on(on);
     let node = database.node().await;
     let default = node.find(&AppName::default_app()).await.unwrap().expect("the default app");
@@ -62,11 +60,9 @@ async fn a_policy_is_read_back_as_it_was_written(
     assert_eq!(node.find(&shop()).await.unwrap(), Some(made));
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn a_policy_is_changed_in_what_was_asked_for_alone(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn a_policy_is_changed_in_what_was_asked_for_alone(on: AccountsOn) {
     let database = Database::on(on);
     let node = database.node().await;
     let made = registered(node.as_ref(), AppPolicy::default()).await;
@@ -91,11 +87,9 @@ async fn a_policy_is_changed_in_what_was_asked_for_alone(
     assert_eq!(node.change(&unknown, &to(ttl(60))).await.unwrap(), None);
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn of_changes_at_once_on_several_nodes_none_undoes_another(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn of_changes_at_once_on_several_nodes_none_undoes_another(on: AccountsOn) {
     let database = Database::on(on);
     let nodes = [database.node().await, database.node().await];
     registered(nodes[0].as_ref(), AppPolicy::default()).await;
@@ -112,11 +106,9 @@ async fn of_changes_at_once_on_several_nodes_none_undoes_another(
     }
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn what_a_later_server_decided_outlives_a_change_by_this_one(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn what_a_later_server_decided_outlives_a_change_by_this_one(on: AccountsOn) {
     let database = Database::on(on);
     let node = database.node().await;
     registered(node.as_ref(), AppPolicy::default()).await;
@@ -127,11 +119,9 @@ async fn what_a_later_server_decided_outlives_a_change_by_this_one(
     assert_eq!(database.run(kept).await, 1);
 }
 
-#[rstest]
+#[apply(account_back_ends)]
 #[tokio::test]
-async fn a_policy_that_must_not_be_passed_over_makes_its_app_unreadable(
-    #[values(AccountsOn::Sqlite, AccountsOn::Postgres)] on: AccountsOn,
-) {
+async fn a_policy_that_must_not_be_passed_over_makes_its_app_unreadable(on: AccountsOn) {
     let database = Database::on(on);
     let node = database.node().await;
     registered(node.as_ref(), AppPolicy::default()).await;

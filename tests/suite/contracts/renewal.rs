@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::backends::{Home, LIFETIMES, SessionsOn, facts_of, session_back_ends};
+use crate::support::backends::{BackEnd, LIFETIMES, SessionsOn, facts_of, session_back_ends};
 use keyward::{
     domain::{
         ids::{SessionId, UserId},
@@ -16,7 +16,7 @@ use rstest_reuse::apply;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-impl Home {
+impl BackEnd {
     /// Opens a session without tokens.
     async fn visit(&self) -> (UserId, SessionId) {
         let (user, id) = (UserId::new(self.now()), SessionId::random());
@@ -37,69 +37,69 @@ impl Home {
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn each_sight_lets_it_go_on_and_silence_ends_it(on: SessionsOn) {
-    let home = Home::on(on).await;
-    let (user, session) = home.visit().await;
+    let back_end = BackEnd::on(on).await;
+    let (user, session) = back_end.visit().await;
     for _ in 0..3 {
-        home.elapse_almost(LIFETIMES.refresh).await;
-        let Renewal::Alive(living) = home.renew(session).await else { panic!("over too early") };
-        assert_eq!((living.facts.user, living.expires_at), (user, home.now() + LIFETIMES.refresh));
-        assert_eq!(home.ids_of_user(user).await, [session]);
+        back_end.elapse_almost(LIFETIMES.refresh).await;
+        let Renewal::Alive(living) = back_end.renew(session).await else { panic!("over too early") };
+        assert_eq!((living.facts.user, living.expires_at), (user, back_end.now() + LIFETIMES.refresh));
+        assert_eq!(back_end.ids_of_user(user).await, [session]);
     }
-    home.elapse(LIFETIMES.refresh).await;
-    assert_eq!(home.renew(session).await, Renewal::Expired);
-    assert!(home.ids_of_user(user).await.is_empty());
+    back_end.elapse(LIFETIMES.refresh).await;
+    assert_eq!(back_end.renew(session).await, Renewal::Expired);
+    assert!(back_end.ids_of_user(user).await.is_empty());
 }
 
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn its_longest_life_is_not_prolonged(on: SessionsOn) {
     let lifetimes = Lifetimes { refresh: HOUR * 3, session_max_age: Some(HOUR * 5), ..LIFETIMES };
-    let home = Home::with(on, lifetimes).await;
-    let (_, session) = home.visit().await;
-    let end = home.now() + HOUR * 5;
-    home.elapse(HOUR * 2).await;
-    assert!(home.goes_on(session).await);
-    home.elapse(HOUR * 2).await;
-    let Renewal::Alive(living) = home.renew(session).await else { panic!("over too early") };
+    let back_end = BackEnd::with(on, lifetimes).await;
+    let (_, session) = back_end.visit().await;
+    let end = back_end.now() + HOUR * 5;
+    back_end.elapse(HOUR * 2).await;
+    assert!(back_end.goes_on(session).await);
+    back_end.elapse(HOUR * 2).await;
+    let Renewal::Alive(living) = back_end.renew(session).await else { panic!("over too early") };
     assert_eq!(living.expires_at, end);
-    home.elapse(HOUR).await;
-    assert_eq!(home.renew(session).await, Renewal::Expired);
+    back_end.elapse(HOUR).await;
+    assert_eq!(back_end.renew(session).await, Renewal::Expired);
 }
 
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn once_ended_no_sight_brings_it_back(on: SessionsOn) {
-    let home = Home::on(on).await;
-    let (user, session) = home.visit().await;
-    let node = home.another_node().await;
-    home.end(session, EndReason::LogoutAll).await;
-    for store in [&home.sessions, &node.sessions] {
-        let answer = store.renew(session, home.now()).await.expect("an answer");
+    let back_end = BackEnd::on(on).await;
+    let (user, session) = back_end.visit().await;
+    let node = back_end.another_node().await;
+    back_end.end(session, EndReason::LogoutAll).await;
+    for store in [&back_end.sessions, &node.sessions] {
+        let answer = store.renew(session, back_end.now()).await.expect("an answer");
         assert_eq!(answer, Renewal::Ended(EndReason::LogoutAll));
     }
-    assert!(home.ids_of_user(user).await.is_empty());
-    assert_eq!(home.renew(SessionId::random()).await, Renewal::Expired);
+    assert!(back_end.ids_of_user(user).await.is_empty());
+    assert_eq!(back_end.renew(SessionId::random()).await, Renewal::Expired);
 }
 
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn an_end_that_races_its_sights_is_final(on: SessionsOn) {
-    let home = Home::on(on).await;
-    let node = home.another_node().await;
+    let back_end = BackEnd::on(on).await;
+    let node = back_end.another_node().await;
     for _ in 0..10 {
-        let (user, session) = home.visit().await;
+        let (user, session) = back_end.visit().await;
         let sights = (0..8).map(|index| {
-            let store = if index % 2 == 0 { home.sessions.clone() } else { node.sessions.clone() };
-            let now = home.now();
+            let store = if index % 2 == 0 { back_end.sessions.clone() } else { node.sessions.clone() };
+            let now = back_end.now();
             tokio::spawn(async move { store.renew(session, now).await.expect("an answer") })
         });
         let sights: Vec<_> = sights.collect();
-        home.end(session, EndReason::Logout).await;
-        assert_eq!(home.renew(session).await, Renewal::Ended(EndReason::Logout));
+        back_end.end(session, EndReason::Logout).await;
+        assert_eq!(back_end.renew(session).await, Renewal::Ended(EndReason::Logout));
         for sight in sights {
             sight.await.expect("no panic");
         }
-        assert_eq!(home.renew(session).await, Renewal::Ended(EndReason::Logout));
-        assert!(home.ids_of_user(user).await.is_empty(), "not listed again");
+        assert_eq!(back_end.renew(session).await, Renewal::Ended(EndReason::Logout));
+        assert!(back_end.ids_of_user(user).await.is_empty(), "not listed again");
     }
 }

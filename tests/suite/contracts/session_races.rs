@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use crate::support::backends::{FIRST_USE, Home, SessionsOn, session_back_ends};
+use crate::support::backends::{BackEnd, FIRST_USE, SessionsOn, session_back_ends};
 use keyward::{
     domain::{
         app::AppName,
@@ -66,16 +66,16 @@ impl Busy {
 #[apply(session_back_ends)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_end_that_races_refreshes_checks_and_lists_is_final(on: SessionsOn) {
-    let home = Home::on(on).await;
-    let nodes = [home.sessions.clone(), home.another_node().await.sessions];
+    let back_end = BackEnd::on(on).await;
+    let nodes = [back_end.sessions.clone(), back_end.another_node().await.sessions];
     for round in 0..ROUNDS {
-        let client = home.sign_in().await;
+        let client = back_end.sign_in().await;
         let busy = |task: usize| Busy {
             node: nodes[task % 2].clone(),
             user: client.user,
             token: client.token.clone(),
-            chain: Chain::of(client.token.clone(), &home.secret),
-            now: home.now(),
+            chain: Chain::of(client.token.clone(), &back_end.secret),
+            now: back_end.now(),
         };
         let (through, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let users: Vec<_> = (0..USERS)
@@ -86,7 +86,7 @@ async fn an_end_that_races_refreshes_checks_and_lists_is_final(on: SessionsOn) {
             assert!(users.iter().any(|one| !one.is_finished()), "none is under way");
             tokio::task::yield_now().await;
         }
-        let (session, reason, now) = (client.session(), EndReason::Logout, home.now());
+        let (session, reason, now) = (client.session(), EndReason::Logout, back_end.now());
         if round % 3 == 0 {
             let ended = nodes[round % 2].end_of_user(client.user, None, reason, now).await;
             assert_eq!(ended.expect("ended"), [session]);

@@ -6,9 +6,9 @@ use super::{
     gateway::{Gateway, Kind},
     site::{PASSWORD, Site, USER},
 };
-use crate::{
-    api::install::{Install, Outcome, free_addresses},
-    support::servers::certificates::Certificates,
+use crate::support::{
+    outside::install::{Install, Outcome, free_addresses},
+    servers::certificates::Certificates,
 };
 
 /// How many lines have each verdict, of those that hold, are weak, open and unseen.

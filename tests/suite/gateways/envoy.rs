@@ -9,7 +9,7 @@ use super::{
     gateway::Kind,
     site::{PASSWORD, Site},
 };
-use crate::api::{
+use crate::support::outside::{
     actor::{Actor, Answer},
     install::Install,
 };

@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::api::{
+use crate::support::outside::{
     install::{GUARD, Install, free_addresses, wait_for},
     raw::Raw,
 };

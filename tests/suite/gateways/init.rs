@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use super::gateway::Kind;
-use crate::api::install::{Install, Outcome};
+use crate::support::outside::install::{Install, Outcome};
 
 fn file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("gateways").join(name)).expect(name)

@@ -8,7 +8,7 @@ use super::{
     gateway::Kind,
     site::{Line, PASSWORD, Site, USER},
 };
-use crate::api::install::{Install, PATIENCE};
+use crate::support::outside::install::{Install, PATIENCE};
 
 /// A token of a server whose tokens live for a second; this server would take it but for its age.
 async fn expired_token(install: &Install) -> String {

@@ -11,9 +11,9 @@ use super::{
     gateway::{Gateway, Kind},
     site::{PASSWORD, Site, USER},
 };
-use crate::{
-    api::install::{Install, PATIENCE, free_addresses},
-    support::servers::redis,
+use crate::support::{
+    outside::install::{Install, PATIENCE, free_addresses},
+    servers::redis,
 };
 
 /// The lines of both files of Envoy.

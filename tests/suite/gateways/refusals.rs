@@ -8,9 +8,9 @@ use super::{
     gateway::{Gateway, Kind},
     site::{PASSWORD, Site, USER},
 };
-use crate::{
-    api::{actor::Answer, install::Install},
-    support::servers::redis,
+use crate::support::{
+    outside::{actor::Answer, install::Install},
+    servers::redis,
 };
 
 fn get(gateway: &Gateway, path: &str, token: &str) -> RequestBuilder {

@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 use super::gateway::{Gateway, Kind};
-use crate::api::{
+use crate::support::outside::{
     actor::Actor,
     install::{GUARD, Install, Outcome, Server, wait_for},
 };

@@ -14,7 +14,7 @@ use keyward::{
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{ACCESS_TTL, ALGORITHMS, Home, START, claims, kids};
+use super::{ACCESS_TTL, ALGORITHMS, KeysFolder, START, claims, kids};
 
 const A_MOMENT: Duration = Duration::from_millis(1);
 
@@ -33,11 +33,11 @@ fn kid_of(token: &str) -> String {
 #[test]
 fn what_is_signed_is_read_back() {
     for algorithm in ALGORITHMS {
-        let home = Home::new();
-        let ring = home.ring(algorithm);
-        let claims = claims(home.now());
+        let place = KeysFolder::new();
+        let ring = place.ring(algorithm);
+        let claims = claims(place.now());
         let token = ring.sign(&claims).expect("a token");
-        assert_eq!(ring.verify(&token, home.now()), Ok(claims), "{algorithm}");
+        assert_eq!(ring.verify(&token, place.now()), Ok(claims), "{algorithm}");
     }
 }
 
@@ -48,7 +48,7 @@ fn the_jwks_holds_public_members_only() {
         (Algorithm::EdDsa, &["alg", "crv", "kid", "kty", "use", "x"]),
         (Algorithm::Rs256, &["alg", "e", "kid", "kty", "n", "use"]),
     ] {
-        let ring = Home::new().ring(algorithm);
+        let ring = KeysFolder::new().ring(algorithm);
         let set: Value = serde_json::from_str(&ring.jwks()).expect("JSON");
         let keys = set["keys"].as_array().expect("keys");
         assert_eq!(keys.len(), 1);
@@ -60,90 +60,90 @@ fn the_jwks_holds_public_members_only() {
 
 #[test]
 fn a_rotation_from_publication_to_the_last_token() {
-    let home = Home::new();
-    let ring = home.ring(Algorithm::Es256);
+    let place = KeysFolder::new();
+    let ring = place.ring(Algorithm::Es256);
     let old = ring.list()[0].kid.clone();
-    home.clock.advance(Duration::from_hours(24));
+    place.clock.advance(Duration::from_hours(24));
     let new = ring.rotate().expect("rotated");
-    assert_eq!((new.state, new.signs_from), (KeyState::Published, home.now() + PUBLISH_LEAD));
+    assert_eq!((new.state, new.signs_from), (KeyState::Published, place.now() + PUBLISH_LEAD));
     assert_eq!(kids(&ring.jwks()), [old.clone(), new.kid.clone()]);
     assert!(JWKS_MAX_AGE * 2 < PUBLISH_LEAD);
 
-    home.clock.advance(Duration::from_secs(899));
-    let last_claims = claims(home.now());
+    place.clock.advance(Duration::from_secs(899));
+    let last_claims = claims(place.now());
     let last_token = ring.sign(&last_claims).expect("a token");
     assert_eq!(kid_of(&last_token), old);
-    home.clock.advance(Duration::from_millis(999));
-    assert_eq!(kid_of(&ring.sign(&claims(home.now())).expect("a token")), old);
-    home.clock.advance(A_MOMENT);
-    assert_eq!(kid_of(&ring.sign(&claims(home.now())).expect("a token")), new.kid);
+    place.clock.advance(Duration::from_millis(999));
+    assert_eq!(kid_of(&ring.sign(&claims(place.now())).expect("a token")), old);
+    place.clock.advance(A_MOMENT);
+    assert_eq!(kid_of(&ring.sign(&claims(place.now())).expect("a token")), new.kid);
     assert_eq!(states(&ring), [KeyState::Verifying, KeyState::Signing]);
 
     // Its last token is over 899 seconds after the next key took over, a minute before it is gone.
-    home.clock.advance(Duration::from_millis(898_999));
-    assert_eq!(ring.verify(&last_token, home.now()), Ok(last_claims));
-    home.clock.advance(Duration::from_secs(1) + NOTICE);
-    assert!(matches!(ring.verify(&last_token, home.now()), Err(TokenError::Expired(_))));
+    place.clock.advance(Duration::from_millis(898_999));
+    assert_eq!(ring.verify(&last_token, place.now()), Ok(last_claims));
+    place.clock.advance(Duration::from_secs(1) + NOTICE);
+    assert!(matches!(ring.verify(&last_token, place.now()), Err(TokenError::Expired(_))));
     assert_eq!(kids(&ring.jwks()), [old, new.kid.clone()]);
-    home.clock.advance(A_MOMENT);
-    assert_eq!(ring.verify(&last_token, home.now()), Err(TokenError::Invalid));
+    place.clock.advance(A_MOMENT);
+    assert_eq!(ring.verify(&last_token, place.now()), Err(TokenError::Invalid));
     assert_eq!(kids(&ring.jwks()), [new.kid]);
 }
 
 #[test]
 fn the_file_of_a_key_that_is_over_goes_with_the_next_change() {
-    let home = Home::new();
-    let ring = home.ring(Algorithm::EdDsa);
+    let place = KeysFolder::new();
+    let ring = place.ring(Algorithm::EdDsa);
     let first = ring.list()[0].kid.clone();
-    home.clock.advance(A_MOMENT);
+    place.clock.advance(A_MOMENT);
     ring.rotate().expect("rotated");
-    home.clock.advance(PUBLISH_LEAD + ACCESS_TTL + NOTICE);
-    assert!(home.files().contains(&format!("{first}.pem")));
+    place.clock.advance(PUBLISH_LEAD + ACCESS_TTL + NOTICE);
+    assert!(place.files().contains(&format!("{first}.pem")));
     ring.rotate().expect("rotated");
-    assert!(!home.files().contains(&format!("{first}.pem")));
+    assert!(!place.files().contains(&format!("{first}.pem")));
     assert_eq!(states(&ring), [KeyState::Signing, KeyState::Published]);
 }
 
 #[test]
 fn an_orderly_retirement_keeps_the_tokens_and_replaces_the_signer() {
-    let home = Home::new();
-    let ring = home.ring(Algorithm::Es256);
+    let place = KeysFolder::new();
+    let ring = place.ring(Algorithm::Es256);
     let old = ring.list()[0].kid.clone();
-    let claims = claims(home.now());
+    let claims = claims(place.now());
     let token = ring.sign(&claims).expect("a token");
     ring.retire(&old, Retirement::Orderly).expect("retired");
     assert_eq!(states(&ring), [KeyState::Verifying, KeyState::Signing]);
-    assert_eq!(ring.verify(&token, home.now()), Ok(claims));
-    assert_ne!(kid_of(&ring.sign(&super::claims(home.now())).expect("a token")), old);
+    assert_eq!(ring.verify(&token, place.now()), Ok(claims));
+    assert_ne!(kid_of(&ring.sign(&super::claims(place.now())).expect("a token")), old);
     // Again, later: the date that counts is the first one.
-    home.clock.advance(Duration::from_mins(1));
+    place.clock.advance(Duration::from_mins(1));
     let before = ring.list();
     ring.retire(&old, Retirement::Orderly).expect("retired");
     assert_eq!(ring.list(), before);
-    home.clock.advance(ACCESS_TTL);
-    assert_eq!(ring.verify(&token, home.now()), Err(TokenError::Invalid));
+    place.clock.advance(ACCESS_TTL);
+    assert_eq!(ring.verify(&token, place.now()), Err(TokenError::Invalid));
 }
 
 #[test]
 fn a_compromised_key_is_gone_at_once() {
-    let home = Home::new();
-    let ring = home.ring(Algorithm::Es256);
+    let place = KeysFolder::new();
+    let ring = place.ring(Algorithm::Es256);
     let old = ring.list()[0].kid.clone();
-    let token = ring.sign(&claims(home.now())).expect("a token");
+    let token = ring.sign(&claims(place.now())).expect("a token");
     let epoch = ring.epoch();
     ring.retire(&old, Retirement::Compromised).expect("retired");
-    assert_eq!(ring.verify(&token, home.now()), Err(TokenError::Invalid));
+    assert_eq!(ring.verify(&token, place.now()), Err(TokenError::Invalid));
     assert_ne!(ring.epoch(), epoch);
     assert_eq!(states(&ring), [KeyState::Signing]);
     assert!(!kids(&ring.jwks()).contains(&old));
-    assert!(!home.files().contains(&format!("{old}.pem")));
-    assert!(ring.sign(&claims(home.now())).is_ok());
+    assert!(!place.files().contains(&format!("{old}.pem")));
+    assert!(ring.sign(&claims(place.now())).is_ok());
 }
 
 #[test]
 fn a_published_key_steps_in_for_a_compromised_one() {
-    let home = Home::new();
-    let ring = home.ring(Algorithm::Es256);
+    let place = KeysFolder::new();
+    let ring = place.ring(Algorithm::Es256);
     let old = ring.list()[0].kid.clone();
     let new = ring.rotate().expect("rotated").kid;
     ring.retire(&old, Retirement::Compromised).expect("retired");
@@ -153,71 +153,71 @@ fn a_published_key_steps_in_for_a_compromised_one() {
 
 #[test]
 fn a_key_that_is_not_there_cannot_be_retired() {
-    let home = Home::new();
-    let ring = home.ring(Algorithm::Es256);
-    let files = home.files();
+    let place = KeysFolder::new();
+    let ring = place.ring(Algorithm::Es256);
+    let files = place.files();
     for kid in ["", "../keys/refresh.secret", "refresh.secret", "A", &"A".repeat(43)] {
         let error = ring.retire(kid, Retirement::Compromised).expect_err(kid);
         assert!(matches!(error, KeyError::NoSuchKey { .. }), "{error}");
     }
-    assert_eq!(home.files(), files);
+    assert_eq!(place.files(), files);
 }
 
 #[test]
 fn a_retirement_cut_short_is_made_good() {
-    let home = Home::new();
-    let ring = home.ring(Algorithm::EdDsa);
-    home.clock.advance(A_MOMENT);
+    let place = KeysFolder::new();
+    let ring = place.ring(Algorithm::EdDsa);
+    place.clock.advance(A_MOMENT);
     ring.rotate().expect("rotated");
-    home.clock.advance(PUBLISH_LEAD + A_MOMENT);
+    place.clock.advance(PUBLISH_LEAD + A_MOMENT);
     // As if the process had died between writing the date and making the next key.
-    let folder = Folder::open(&home.dir()).expect("a folder");
+    let folder = Folder::open(&place.dir()).expect("a folder");
     let signing = folder.keys().expect("keys").remove(1);
-    let life = Life { retired: Some(home.now()), ..signing.life };
+    let life = Life { retired: Some(place.now()), ..signing.life };
     folder.lock().and_then(|locked| locked.redate_key(signing.key.public().kid(), &life)).expect("written");
-    let opened = home.ring(Algorithm::EdDsa);
+    let opened = place.ring(Algorithm::EdDsa);
     ring.reload().expect("reloaded");
     for ring in [ring, opened] {
         assert_eq!(states(&ring), [KeyState::Verifying, KeyState::Verifying, KeyState::Signing]);
-        assert!(ring.sign(&claims(home.now())).is_ok());
+        assert!(ring.sign(&claims(place.now())).is_ok());
     }
 }
 
 #[test]
 fn another_algorithm_makes_a_key_that_waits_for_its_time() {
-    let home = Home::new();
-    let es256 = home.ring(Algorithm::Es256);
-    let token = es256.sign(&claims(home.now())).expect("a token");
-    home.clock.advance(A_MOMENT);
-    let eddsa = home.ring(Algorithm::EdDsa);
+    let place = KeysFolder::new();
+    let es256 = place.ring(Algorithm::Es256);
+    let token = es256.sign(&claims(place.now())).expect("a token");
+    place.clock.advance(A_MOMENT);
+    let eddsa = place.ring(Algorithm::EdDsa);
     let algorithms = |ring: &KeyRing| ring.list().iter().map(|key| key.algorithm).collect::<Vec<_>>();
     assert_eq!(algorithms(&eddsa), [Algorithm::Es256, Algorithm::EdDsa]);
     assert_eq!(states(&eddsa), [KeyState::Signing, KeyState::Published]);
-    assert!(eddsa.verify(&token, home.now()).is_ok());
-    home.clock.advance(PUBLISH_LEAD);
-    let token = eddsa.sign(&claims(home.now())).expect("a token");
-    assert!(eddsa.verify(&token, home.now()).is_ok());
+    assert!(eddsa.verify(&token, place.now()).is_ok());
+    place.clock.advance(PUBLISH_LEAD);
+    let token = eddsa.sign(&claims(place.now())).expect("a token");
+    assert!(eddsa.verify(&token, place.now()).is_ok());
     assert_eq!(states(&eddsa), [KeyState::Verifying, KeyState::Signing]);
     // Opened again with the same setting it has what it needs; with the old one it goes back.
-    assert_eq!(algorithms(&home.ring(Algorithm::EdDsa)).len(), 2);
-    assert_eq!(algorithms(&home.ring(Algorithm::Es256)).last(), Some(&Algorithm::Es256));
+    assert_eq!(algorithms(&place.ring(Algorithm::EdDsa)).len(), 2);
+    assert_eq!(algorithms(&place.ring(Algorithm::Es256)).last(), Some(&Algorithm::Es256));
 }
 
 #[test]
 fn nodes_on_one_folder_agree() {
-    let home = Home::new();
-    let (one, two) = (home.ring(Algorithm::Es256), home.ring(Algorithm::Es256));
-    let of_one = claims(home.now());
+    let place = KeysFolder::new();
+    let (one, two) = (place.ring(Algorithm::Es256), place.ring(Algorithm::Es256));
+    let of_one = claims(place.now());
     let token = one.sign(&of_one).expect("a token");
-    assert_eq!(two.verify(&token, home.now()), Ok(of_one));
+    assert_eq!(two.verify(&token, place.now()), Ok(of_one));
     one.rotate().expect("rotated");
-    home.clock.advance(Duration::from_mins(1));
+    place.clock.advance(Duration::from_mins(1));
     let epoch = two.epoch();
     two.reload().expect("reloaded");
     assert_eq!(two.epoch(), epoch + 1);
     two.reload().expect("reloaded");
     assert_eq!(two.epoch(), epoch + 1, "nothing has changed");
-    home.clock.advance(PUBLISH_LEAD);
+    place.clock.advance(PUBLISH_LEAD);
     assert_eq!(one.list(), two.list());
     assert_eq!(one.jwks(), two.jwks());
     assert_eq!(
@@ -228,26 +228,26 @@ fn nodes_on_one_folder_agree() {
 
 #[test]
 fn an_unknown_kid_is_looked_for_in_the_folder() {
-    let home = Home::new();
-    let (one, two) = (home.ring(Algorithm::Es256), home.ring(Algorithm::Es256));
-    home.clock.advance(Duration::from_secs(5));
+    let place = KeysFolder::new();
+    let (one, two) = (place.ring(Algorithm::Es256), place.ring(Algorithm::Es256));
+    place.clock.advance(Duration::from_secs(5));
     one.retire(&one.list()[0].kid, Retirement::Orderly).expect("retired");
-    let claims = claims(home.now());
+    let claims = claims(place.now());
     let token = one.sign(&claims).expect("a token");
-    assert_eq!(two.verify(&token, home.now()), Ok(claims));
+    assert_eq!(two.verify(&token, place.now()), Ok(claims));
 }
 
 #[test]
 fn a_token_no_verifier_would_take_is_not_signed() {
-    let home = Home::new();
-    let ring = home.ring(Algorithm::Es256);
-    let mut claims = claims(home.now());
+    let place = KeysFolder::new();
+    let ring = place.ring(Algorithm::Es256);
+    let mut claims = claims(place.now());
     let role = |index| keyward::domain::user::Role::parse(&format!("{index:048}")).expect("a role");
     claims.roles = (0..70).map(role).collect();
     assert!(matches!(ring.sign(&claims), Err(KeyError::TokenTooLong { bytes: 4097.. })));
     claims.roles.truncate(40);
     let token = ring.sign(&claims).expect("a token");
-    assert_eq!(ring.verify(&token, home.now()), Ok(claims));
+    assert_eq!(ring.verify(&token, place.now()), Ok(claims));
 }
 
 fn lives() -> impl Strategy<Value = Vec<Life>> {

@@ -34,12 +34,12 @@ const AUDIENCE: &str = "keyward";
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256];
 
 /// A folder of keys with a clock that stands still.
-struct Home {
+struct KeysFolder {
     folder: TempDir,
     clock: Arc<ManualClock>,
 }
 
-impl Home {
+impl KeysFolder {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         Self { folder, clock: Arc::new(ManualClock::at(START)) }

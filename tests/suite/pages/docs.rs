@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::api::install::Install;
+use crate::support::outside::install::Install;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use keyward::http::endpoints::{ENDPOINTS, Endpoint, HttpMethod, MayCall, Surface};
 
-use crate::api::{
+use crate::support::outside::{
     actor::{Actor, Answer, send},
     install::{Install, Server},
 };

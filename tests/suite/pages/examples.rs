@@ -11,12 +11,12 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::{
-    api::{
+use crate::support::{
+    outside::{
         app_server::AppServer,
         install::{Install, PATIENCE, Server},
     },
-    support::servers::redis::free_port,
+    servers::redis::free_port,
 };
 
 /// Where the pages say the server listens.

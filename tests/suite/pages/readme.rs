@@ -3,9 +3,9 @@
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use crate::{
-    api::install::Install,
-    support::servers::{postgres, redis},
+use crate::support::{
+    outside::install::Install,
+    servers::{postgres, redis},
 };
 
 const ADDRESS: &str = "127.0.0.1:8080";

@@ -1,4 +1,4 @@
-//! A server in this process, on any home and with a clock that stands still until it is moved; and
+//! A server in this process, on any back end and with a clock that stands still until it is moved; and
 //! what its users do, through the verbs.
 
 use std::{
@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
-use super::backends::{FIRST_USE, Home, Node};
-use crate::verbs::faults::{Cut, Faulty};
+use super::backends::{BackEnd, FIRST_USE, Node};
+use crate::support::faults::{Cut, Faulty};
 use keyward::{
     auth::{
         Auth, Limit, Policy, Stores,
@@ -65,7 +65,7 @@ impl Default for Options {
 
 pub struct Server {
     pub auth: Arc<Auth>,
-    pub home: Home,
+    pub back_end: BackEnd,
     pub user: User,
     /// Cuts what is done with accounts short.
     pub cut: Arc<Cut>,
@@ -73,15 +73,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with one user on that home.
-    pub async fn on(home: Home) -> Self {
-        Self::with(home, Options::default()).await
+    /// A server with one user on that back end.
+    pub async fn on(back_end: BackEnd) -> Self {
+        Self::with(back_end, Options::default()).await
     }
 
-    pub async fn with(home: Home, options: Options) -> Self {
+    pub async fn with(back_end: BackEnd, options: Options) -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
         let cut = Arc::new(Cut::default());
-        let auth = verbs(&home, &folder, options, home.node(), &cut);
+        let auth = verbs(&back_end, &folder, options, back_end.node(), &cut);
         let user = auth
             .add_account(NewAccount {
                 username: name(USER),
@@ -91,12 +91,12 @@ impl Server {
             })
             .await
             .expect("an account");
-        Self { auth, home, user, cut, folder }
+        Self { auth, back_end, user, cut, folder }
     }
 
     /// The verbs of a second node: the same keys, accounts and sessions.
     pub async fn second_node(&self, options: Options) -> Arc<Auth> {
-        verbs(&self.home, &self.folder, options, self.home.another_node().await, &self.cut)
+        verbs(&self.back_end, &self.folder, options, self.back_end.another_node().await, &self.cut)
     }
 
     /// The file that keeps the accounts.
@@ -105,11 +105,11 @@ impl Server {
     }
 
     pub fn now(&self) -> Timestamp {
-        self.home.clock.now()
+        self.back_end.clock.now()
     }
 
     pub async fn elapse(&self, span: Duration) {
-        self.home.elapse(span).await;
+        self.back_end.elapse(span).await;
     }
 
     pub async fn login(&self) -> TokenSet {
@@ -195,11 +195,11 @@ fn accounts_file(folder: &TempDir) -> PathBuf {
     folder.path().join("accounts.db")
 }
 
-fn verbs(home: &Home, folder: &TempDir, options: Options, node: Node, cut: &Arc<Cut>) -> Arc<Auth> {
-    let clock: Arc<dyn Clock> = home.clock.clone();
+fn verbs(back_end: &BackEnd, folder: &TempDir, options: Options, node: Node, cut: &Arc<Cut>) -> Arc<Auth> {
+    let clock: Arc<dyn Clock> = back_end.clock.clone();
     let accounts = SqliteStore::open(
         &accounts_file(folder),
-        home.lifetimes,
+        back_end.lifetimes,
         Arc::new(RevocationSet::default()),
         Arc::clone(&clock),
     );
@@ -217,13 +217,13 @@ fn verbs(home: &Home, folder: &TempDir, options: Options, node: Node, cut: &Arc<
     let settings = KeySettings {
         dir: folder.path().join("keys"),
         algorithm: Algorithm::Es256,
-        access_ttl: home.lifetimes.access,
+        access_ttl: back_end.lifetimes.access,
         issuer: "http://127.0.0.1:8080".to_owned(),
         audience: "keyward".to_owned(),
     };
     let keys = KeyRing::open(settings, Arc::clone(&clock)).expect("keys");
     let policy = Policy {
-        lifetimes: home.lifetimes,
+        lifetimes: back_end.lifetimes,
         reuse: options.reuse,
         sessions_per_user: options.sessions_per_user,
         session_limit: Limit { count: options.session_limit, window: Duration::from_mins(1) },

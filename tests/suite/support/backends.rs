@@ -1,4 +1,4 @@
-//! The homes that the contract suite runs on. A promise names the back ends that make it; what
+//! The back ends that the contract suite runs on. A promise names the back ends that make it; what
 //! opens them, moves their time and opens them again is here.
 
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
@@ -24,6 +24,7 @@ use keyward::{
         apps::AppStore,
         counters::CounterStore,
         memory::MemoryCounters,
+        postgres::PostgresStore,
         redis::revocations::feed::Feed,
         revocations::{Refusal, RevocationStore},
         revoked::set::RevocationSet,
@@ -32,6 +33,7 @@ use keyward::{
     },
 };
 use rstest_reuse::template;
+use secrecy::SecretString;
 use tempfile::TempDir;
 
 /// Where accounts and apps can live.
@@ -92,14 +94,14 @@ pub const TIMER: ReusePolicy = ReusePolicy { confirm: Confirm::Timer, ..FIRST_US
 /// The shortest step of time there is.
 pub const TICK: Duration = Duration::from_millis(1);
 
-/// A home of accounts and apps, used by nobody else.
-pub struct AccountHome {
+/// A back end of accounts and apps, used by nobody else.
+pub struct AccountBackEnd {
     pub accounts: Arc<dyn AccountStore>,
     pub apps: Arc<dyn AppStore>,
     server: AccountServer,
 }
 
-/// What keeps a home's accounts, and ends with it.
+/// What keeps a back end's accounts, and ends with it.
 enum AccountServer {
     Sqlite(TempDir),
     /// The URL of a database.
@@ -118,14 +120,14 @@ impl AccountServer {
                 (store.clone(), store)
             }
             Self::Postgres(url) => {
-                let store = Arc::new(crate::backends::postgres::store_on(url).await);
+                let store = Arc::new(postgres_store(url).await);
                 (store.clone(), store)
             }
         }
     }
 }
 
-impl AccountHome {
+impl AccountBackEnd {
     /// A new one, with nothing in it.
     pub async fn on(on: AccountsOn) -> Self {
         let server = match on {
@@ -143,9 +145,9 @@ impl AccountHome {
 }
 
 /// New counters, used by nobody else, with the clock they run by.
-pub struct CounterHome {
+pub struct CounterBackEnd {
     pub clock: Arc<ManualClock>,
-    /// See [`Home::slack`].
+    /// See [`BackEnd::slack`].
     pub slack: Duration,
     pub counters: Arc<dyn CounterStore>,
     server: CounterServer,
@@ -156,7 +158,7 @@ enum CounterServer {
     Redis(Keyspace),
 }
 
-impl CounterHome {
+impl CounterBackEnd {
     pub async fn on(on: CountersOn) -> Self {
         let clock = Arc::new(ManualClock::at(START));
         let keyspace = match on {
@@ -201,8 +203,8 @@ async fn open_sqlite(
     Arc::new(opened.expect("a database"))
 }
 
-/// A home of sessions with a clock of its own, used by nobody else.
-pub struct Home {
+/// A back end of sessions with a clock of its own, used by nobody else.
+pub struct BackEnd {
     pub clock: Arc<ManualClock>,
     pub lifetimes: Lifetimes,
     pub secret: RefreshSecret,
@@ -219,7 +221,7 @@ pub struct Home {
     server: SessionServer,
 }
 
-/// What keeps a home's sessions, and ends with it.
+/// What keeps a back end's sessions, and ends with it.
 enum SessionServer {
     Sqlite(TempDir),
     Redis(Keyspace),
@@ -306,7 +308,7 @@ impl SessionServer {
     }
 }
 
-impl Home {
+impl BackEnd {
     /// A new and empty one, with the contract's default lifetimes.
     pub async fn on(on: SessionsOn) -> Self {
         Self::with(on, LIFETIMES).await
@@ -498,11 +500,11 @@ impl Home {
         refused.and_then(Refusal::reason)
     }
 
-    /// Why an access token is refused; what is known in memory and the home must say the same.
+    /// Why an access token is refused; what is known in memory and the back end must say the same.
     pub async fn refused(&self, claims: &AccessClaims) -> Option<Refusal> {
         let known = self.set.find(claims, self.now());
         let asked = self.revocations.ask(claims, self.now()).await.expect("an answer");
-        assert_eq!(known, asked, "the set and the home disagree");
+        assert_eq!(known, asked, "the set and the back end disagree");
         known
     }
 
@@ -532,4 +534,11 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(tokio::time::Instant::now() < deadline, "not in 10 s: {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// A store on a database, with its tables.
+pub async fn postgres_store(url: &str) -> PostgresStore {
+    let store = PostgresStore::connect(&SecretString::from(url), None).await.expect("connected");
+    store.migrate().await.expect("migrated");
+    store
 }

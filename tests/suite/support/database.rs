@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{
-    backends::{AccountsOn, LIFETIMES, START},
+    backends::{AccountsOn, LIFETIMES, START, postgres_store},
     servers::postgres,
 };
 
@@ -42,7 +42,7 @@ impl Database {
                     SqliteStore::open(&file(folder), LIFETIMES, Arc::default(), clock).expect("a database"),
                 )
             }
-            Self::Postgres(url) => Arc::new(crate::backends::postgres::store_on(url).await),
+            Self::Postgres(url) => Arc::new(postgres_store(url).await),
         }
     }
 

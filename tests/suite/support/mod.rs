@@ -1,8 +1,11 @@
 //! What tests stand on: real servers, back ends with a clock that stands still, actors that sign in.
 
 pub mod actor;
+pub mod app_sessions;
 pub mod backends;
 pub mod database;
+pub mod faults;
 pub mod keyspace;
+pub mod outside;
 pub mod proxy;
 pub mod servers;

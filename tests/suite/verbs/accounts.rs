@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::support::{
     actor::{Options, PASSWORD, Server, USER, name, password, signed_in},
-    backends::{Home, SessionsOn, session_back_ends},
+    backends::{BackEnd, SessionsOn, session_back_ends},
 };
 use keyward::{
     auth::{
@@ -45,7 +45,7 @@ fn login_to(app: Option<&AppName>) -> Login {
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn a_role_that_is_taken_away_passes_no_more_and_the_session_goes_on(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let other = server.second_node(Options::default()).await;
     server.elapse(Duration::from_millis(300)).await;
     let tokens = server.login().await;
@@ -77,7 +77,7 @@ async fn a_role_that_is_taken_away_passes_no_more_and_the_session_goes_on(on: Se
 
 #[tokio::test]
 async fn a_token_of_a_node_whose_clock_is_ahead_is_outdated_all_the_same() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let tokens = server.login().await;
     let claims = server.pass(&tokens.access_token).await.expect("passes").caller.claims().clone();
     let [ahead, far_later] = [30, 120].map(|seconds| {
@@ -97,7 +97,7 @@ async fn a_token_of_a_node_whose_clock_is_ahead_is_outdated_all_the_same() {
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn a_change_of_roles_that_was_cut_short_is_completed_by_the_next_try(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let tokens = server.login().await;
     let wanted = change(&[], &["reader"]);
     server.cut.next();
@@ -114,7 +114,7 @@ async fn a_change_of_roles_that_was_cut_short_is_completed_by_the_next_try(on: S
 
 #[tokio::test]
 async fn changes_in_one_second_outdate_what_was_issued_between_them() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let tokens = server.login().await;
     server.auth.change_roles(server.user.id, &change(&["a"], &[])).await.expect("changed");
     let between = server.refresh(tokens.refresh_token.expose()).await.expect("granted");
@@ -127,7 +127,7 @@ async fn changes_in_one_second_outdate_what_was_issued_between_them() {
 
 #[tokio::test]
 async fn a_session_cookie_has_the_roles_of_now_and_is_never_outdated() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let granted = signed_in(server.auth.login_to_session(login_to(None)).await.expect("an answer"));
     server.auth.change_roles(server.user.id, &change(&["editor"], &["reader"])).await.expect("changed");
     let caller = server.auth.identify_session(granted.token.expose()).await.expect("alive");
@@ -140,7 +140,7 @@ async fn a_password_change_that_was_cut_short_leaves_no_thief_in(
     on: SessionsOn,
     #[values(true, false)] by_operator: bool,
 ) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let (mine, thief) = (server.login().await, server.login().await);
     server.check(&thief.access_token).await.expect("in");
     server.cut.next();
@@ -164,7 +164,7 @@ async fn a_password_change_that_was_cut_short_leaves_no_thief_in(
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn a_disabling_that_was_cut_short_revives_nothing(on: SessionsOn, #[values(true, false)] again: bool) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let old = server.login().await;
     server.check(&old.access_token).await.expect("in");
     server.cut.next();
@@ -191,7 +191,7 @@ fn restore_as_active(server: &Server) {
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn who_is_active_as_the_accounts_have_it_signs_in_and_is_let_in(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let old = server.login().await;
     server.auth.disable(server.user.id).await.expect("disabled");
     restore_as_active(&server);
@@ -201,7 +201,7 @@ async fn who_is_active_as_the_accounts_have_it_signs_in_and_is_let_in(on: Sessio
 
     // What another hand has refused is not for the accounts to say.
     server
-        .home
+        .back_end
         .revocations
         .refuse_user(server.user.id, EndReason::Admin, server.now())
         .await
@@ -212,7 +212,7 @@ async fn who_is_active_as_the_accounts_have_it_signs_in_and_is_let_in(on: Sessio
 
 #[tokio::test]
 async fn a_wrong_current_password_is_no_dead_token_and_counts_once() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let mine = server.login().await;
     let caller = server.auth.identify(&mine.access_token).await.expect("signed in");
     let address = "192.0.2.9".parse().ok();
@@ -241,7 +241,7 @@ async fn app(server: &Server, text: &str, confidential: bool) -> AppName {
 async fn a_removed_app_leaves_nobody_in_who_signed_in_beside_it(
     #[values(SessionsOn::Sqlite, SessionsOn::Redis)] on: SessionsOn,
 ) {
-    let server = Arc::new(Server::on(Home::on(on).await).await);
+    let server = Arc::new(Server::on(BackEnd::on(on).await).await);
     for round in 0..16 {
         let shop = app(&server, "shop", false).await;
         let sign_ins = (0..4).map(|_| {
@@ -265,7 +265,7 @@ async fn a_removed_app_leaves_nobody_in_who_signed_in_beside_it(
 
 #[tokio::test]
 async fn an_app_is_changed_and_no_session_ends_by_it() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let shop = app(&server, "shop", false).await;
     let tokens = signed_in(server.auth.login(login_to(Some(&shop))).await.expect("an answer"));
     let to = |confidential| AppUpdate { confidential: Some(confidential), ..AppUpdate::default() };

@@ -20,13 +20,13 @@ use keyward::{
 
 use crate::support::{
     actor::{Options, PASSWORD, Server, USER, name, password, signed_in},
-    backends::{Home, LIFETIMES, SessionsOn},
+    backends::{BackEnd, LIFETIMES, SessionsOn},
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 async fn server() -> (Server, AppName) {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let shop = AppName::parse("shop").expect("a name");
     let new = NewApp { name: shop.clone(), confidential: false, origins: Vec::new() };
     server.auth.add_app(new).await.expect("added");

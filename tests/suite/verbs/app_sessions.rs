@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    contracts::app_sessions::{MINUTE, app, user},
+    support::app_sessions::{MINUTE, app, user},
     support::{
         actor::{Options, Server},
-        backends::{Home, SessionsOn},
+        backends::{BackEnd, SessionsOn},
     },
 };
 use keyward::{
@@ -40,7 +40,7 @@ fn wanted(whose: &str) -> AppSessionWanted {
 
 #[tokio::test]
 async fn only_a_confidential_app_with_its_own_secret_is_let_in() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let shop = register(&server, "shop", true).await.expect("a secret");
     let forum = register(&server, "forum", true).await.expect("a secret");
     register(&server, "spa", false).await;
@@ -64,7 +64,7 @@ async fn only_a_confidential_app_with_its_own_secret_is_let_in() {
 
 #[tokio::test]
 async fn an_app_that_is_removed_elsewhere_is_let_in_for_less_than_a_second_more() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let other = server.second_node(Options::default()).await;
     let secret = register(&server, "shop", true).await.expect("a secret");
     for auth in [&server.auth, &other] {
@@ -75,10 +75,10 @@ async fn an_app_that_is_removed_elsewhere_is_let_in_for_less_than_a_second_more(
         matches!(auth.authenticate_app("shop", secret).await, Err(AuthError::InvalidCredentials))
     };
     assert!(is_refused(&server.auth, &secret).await, "at once where it was removed");
-    server.home.elapse(Duration::from_millis(999)).await;
+    server.back_end.elapse(Duration::from_millis(999)).await;
     let shop = other.authenticate_app("shop", &secret).await.expect("not noticed yet");
     let late = other.create_app_session(&shop, wanted("ada")).await.expect("created").session(&shop);
-    server.home.elapse(Duration::from_millis(1)).await;
+    server.back_end.elapse(Duration::from_millis(1)).await;
     assert!(is_refused(&other, &secret).await, "being let in made the memory last no longer");
 
     let first = register(&server, "shop", true).await.expect("a secret");
@@ -94,7 +94,7 @@ async fn an_app_that_is_removed_elsewhere_is_let_in_for_less_than_a_second_more(
 #[tokio::test]
 async fn an_app_finds_its_sessions_by_token_and_loses_them_when_it_is_removed() {
     for on in [SessionsOn::Sqlite, SessionsOn::Redis] {
-        let server = Server::on(Home::on(on).await).await;
+        let server = Server::on(BackEnd::on(on).await).await;
         register(&server, "shop", true).await;
         let shop = app("shop");
         let token = server.auth.create_app_session(&shop, wanted("ada")).await.expect("created");

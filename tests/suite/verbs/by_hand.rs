@@ -2,7 +2,7 @@
 
 use crate::support::{
     actor::{PASSWORD, Server, USER, name, password, signed_in},
-    backends::{Home, SessionsOn, eventually},
+    backends::{BackEnd, SessionsOn, eventually},
 };
 use keyward::{
     auth::{error::AuthError, sign_in::login::Login},
@@ -13,7 +13,7 @@ use keyward::{
 };
 
 async fn server() -> Server {
-    Server::on(Home::on(SessionsOn::Redis).await).await
+    Server::on(BackEnd::on(SessionsOn::Redis).await).await
 }
 
 async fn cookie(server: &Server) -> SessionToken {
@@ -25,8 +25,8 @@ async fn cookie(server: &Server) -> SessionToken {
 
 /// Writes the key, and waits until the node has heard of it.
 async fn refuse(server: &Server, key: &str) {
-    server.home.keyspace().ask::<()>("SET", key, "admin EX 900");
-    eventually("heard", || !server.home.set.snapshot(server.now()).is_empty()).await;
+    server.back_end.keyspace().ask::<()>("SET", key, "admin EX 900");
+    eventually("heard", || !server.back_end.set.snapshot(server.now()).is_empty()).await;
 }
 
 fn reason<T: std::fmt::Debug>(answer: Result<T, AuthError>) -> Option<EndReason> {
@@ -41,7 +41,7 @@ async fn a_hand_written_key_of_a_session_stops_its_cookie() {
     refuse(&server, &format!("blacklist:session:{}", token.session())).await;
     assert_eq!(reason(server.auth.identify_session(token.expose()).await), Some(EndReason::Admin));
     // It does not come back with the end of the key.
-    server.home.keyspace().delete("blacklist:");
+    server.back_end.keyspace().delete("blacklist:");
     assert_eq!(reason(server.auth.identify_session(token.expose()).await), Some(EndReason::Admin));
 }
 
@@ -59,6 +59,6 @@ async fn a_hand_written_key_of_a_session_stops_its_refresh_token() {
     let tokens = server.login().await;
     refuse(&server, &format!("blacklist:session:{}", tokens.session)).await;
     assert_eq!(reason(server.refresh(tokens.refresh_token.expose()).await.map(drop)), Some(EndReason::Admin));
-    server.home.keyspace().delete("blacklist:");
+    server.back_end.keyspace().delete("blacklist:");
     assert_eq!(reason(server.refresh(tokens.refresh_token.expose()).await.map(drop)), Some(EndReason::Admin));
 }

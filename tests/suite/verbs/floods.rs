@@ -11,7 +11,7 @@ use std::{
 
 use crate::support::{
     actor::{Options, PASSWORD, Server, USER, name, password},
-    backends::{Home, SessionsOn, session_back_ends},
+    backends::{BackEnd, SessionsOn, session_back_ends},
 };
 use futures_util::future::join_all;
 use keyward::{
@@ -81,7 +81,7 @@ async fn others_sign_in_beside<F: Future<Output = &'static str> + Send + 'static
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_users_hundred_connections_keep_nobody_from_signing_in() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let auth = Arc::clone(&server.auth);
     let ask = move |_| {
         let auth = Arc::clone(&auth);
@@ -92,7 +92,7 @@ async fn one_users_hundred_connections_keep_nobody_from_signing_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nor_those_behind_the_same_address() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let auth = Arc::clone(&server.auth);
     let ask = move |_| {
         let auth = Arc::clone(&auth);
@@ -103,7 +103,7 @@ async fn nor_those_behind_the_same_address() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nor_does_one_users_from_a_hundred_addresses() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let auth = Arc::clone(&server.auth);
     let ask = move |number| {
         let auth = Arc::clone(&auth);
@@ -115,7 +115,7 @@ async fn nor_does_one_users_from_a_hundred_addresses() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_sign_ups_keeps_nobody_from_signing_in() {
     let options = Options { signup_open: true, ..Options::default() };
-    let server = Server::with(Home::on(SessionsOn::Sqlite).await, options).await;
+    let server = Server::with(BackEnd::on(SessionsOn::Sqlite).await, options).await;
     let auth = Arc::clone(&server.auth);
     let ask = move |number| {
         let auth = Arc::clone(&auth);
@@ -127,7 +127,7 @@ async fn a_flood_of_sign_ups_keeps_nobody_from_signing_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_household_that_signs_in_at_once_on_an_idle_server_all_gets_in() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let sign_ins = (0..60).map(|_| {
         let auth = Arc::clone(&server.auth);
         tokio::spawn(async move { sign_in(&auth, USER, "192.0.2.1").await })
@@ -141,7 +141,7 @@ async fn a_household_that_signs_in_at_once_on_an_idle_server_all_gets_in() {
 #[tokio::test]
 async fn one_address_makes_only_so_many_accounts_in_a_window(on: SessionsOn) {
     let options = Options { signup_open: true, ..Options::default() };
-    let server = Server::with(Home::on(on).await, options).await;
+    let server = Server::with(BackEnd::on(on).await, options).await;
     for taken in 0..25 {
         let refused = server.auth.signup(new(USER), Some(address("2001:db8::1"))).await;
         assert_eq!(code(refused), "username_taken", "{taken}: what is not made does not count");
@@ -169,7 +169,7 @@ async fn one_address_makes_only_so_many_accounts_in_a_window(on: SessionsOn) {
 #[tokio::test]
 async fn a_refused_sign_up_costs_no_hash() {
     let options = Options { signup_open: true, hash_threads: 1, hash_queue: 0, ..Options::default() };
-    let server = Server::with(Home::on(SessionsOn::Sqlite).await, options).await;
+    let server = Server::with(BackEnd::on(SessionsOn::Sqlite).await, options).await;
     for number in 0..20 {
         server.auth.signup(new(&format!("bot{number}")), None).await.expect("made");
     }
@@ -182,7 +182,7 @@ async fn a_refused_sign_up_costs_no_hash() {
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn one_session_leaves_only_so_many_revoked_tokens_for_everybody_to_keep(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let app = AppName::default_app();
     let mut tokens = server.login().await;
     let mut refused = 0;
@@ -205,7 +205,7 @@ async fn one_session_leaves_only_so_many_revoked_tokens_for_everybody_to_keep(on
         assert!(server.check(access).await.is_err());
     }
     assert!(server.check(&tokens.access_token).await.is_err(), "a sign-out is never refused");
-    let kept = server.home.set.snapshot(server.now());
+    let kept = server.back_end.set.snapshot(server.now());
     let by_name = kept.iter().filter(|entry| matches!(entry.subject, Subject::Token(_))).count();
     assert!(by_name <= 60, "{by_name}");
 }

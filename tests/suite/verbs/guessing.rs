@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::support::{
     actor::{Options, PASSWORD, Server, USER, name, password, signed_in},
-    backends::{Home, SessionsOn, session_back_ends},
+    backends::{BackEnd, SessionsOn, session_back_ends},
 };
 use keyward::{
     auth::{
@@ -53,7 +53,7 @@ async fn lock(server: &Server) {
 #[tokio::test]
 async fn no_more_passwords_are_compared_than_may_fail_on_however_many_threads_and_nodes(on: SessionsOn) {
     let options = Options { hash_threads: 8, ..Options::default() };
-    let server = Server::with(Home::on(on).await, options).await;
+    let server = Server::with(BackEnd::on(on).await, options).await;
     let nodes = match on {
         // An embedded one has no second node.
         SessionsOn::Sqlite => [Arc::clone(&server.auth), Arc::clone(&server.auth)],
@@ -78,7 +78,7 @@ async fn no_more_passwords_are_compared_than_may_fail_on_however_many_threads_an
 #[tokio::test]
 async fn right_passwords_of_one_user_at_once_are_no_failures_of_each_other(on: SessionsOn) {
     let options = Options { hash_threads: 16, ..Options::default() };
-    let server = Server::with(Home::on(on).await, options).await;
+    let server = Server::with(BackEnd::on(on).await, options).await;
     for round in 0..3 {
         let sign_in = |_| {
             let (auth, login) = (Arc::clone(&server.auth), login(USER, PASSWORD, HOME, &[]));
@@ -97,7 +97,7 @@ async fn right_passwords_of_one_user_at_once_are_no_failures_of_each_other(on: S
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn an_owner_gets_in_from_an_address_of_theirs_while_strangers_fail_at_the_account(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     try_with(&server, PASSWORD, HOME, &[]).await.expect("signed in");
     server.elapse(Duration::from_hours(24 * 20)).await;
     try_with(&server, PASSWORD, HOME, &[]).await.expect("signed in");
@@ -113,7 +113,7 @@ async fn an_owner_gets_in_from_an_address_of_theirs_while_strangers_fail_at_the_
 
 #[tokio::test]
 async fn an_address_is_known_for_a_month_and_to_one_account() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     try_with(&server, PASSWORD, HOME, &[]).await.expect("signed in");
     server.elapse(Duration::from_hours(24 * 31)).await;
     lock(&server).await;
@@ -125,7 +125,7 @@ async fn an_address_is_known_for_a_month_and_to_one_account() {
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn an_owner_gets_in_on_a_device_of_theirs_from_wherever_it_is(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let device = server.auth.device_token(server.user.id, &[]).expect("one to keep");
     assert!(server.auth.device_token(server.user.id, &[device.expose().to_owned()]).is_none(), "it has one");
     lock(&server).await;
@@ -143,7 +143,7 @@ async fn an_owner_gets_in_on_a_device_of_theirs_from_wherever_it_is(on: Sessions
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn a_stolen_device_token_opens_no_more_than_a_few_guesses(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let device = server.auth.device_token(server.user.id, &[]).expect("one to keep");
     lock(&server).await;
     let mut compared = 0;
@@ -159,7 +159,7 @@ async fn a_stolen_device_token_opens_no_more_than_a_few_guesses(on: SessionsOn) 
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn a_living_session_of_the_account_speaks_for_its_browser(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let tokens = try_with(&server, PASSWORD, HOME, &[]).await.expect("signed in");
     let SessionGrant { token, .. } =
         signed_in(server.auth.login_to_session(login(USER, PASSWORD, HOME, &[])).await.expect("an answer"));
@@ -175,7 +175,7 @@ async fn a_living_session_of_the_account_speaks_for_its_browser(on: SessionsOn) 
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn a_password_is_changed_in_a_session_while_strangers_fail_at_the_account(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let tokens = try_with(&server, PASSWORD, HOME, &[]).await.expect("signed in");
     lock(&server).await;
     let caller = server.auth.identify(&tokens.access_token).await.expect("signed in");
@@ -195,7 +195,7 @@ async fn a_password_is_changed_in_a_session_while_strangers_fail_at_the_account(
 
 /// What an operator does in a process of their own.
 async fn forgiven(on: SessionsOn, forgive: impl AsyncFn(&Auth, &Server)) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let device = server.auth.device_token(server.user.id, &[]).expect("one to keep");
     let elsewhere = server.second_node(Options::default()).await;
     for network in 1..11 {

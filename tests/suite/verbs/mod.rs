@@ -5,7 +5,6 @@ mod accounts;
 mod app_policies;
 mod app_sessions;
 mod by_hand;
-pub mod faults;
 mod floods;
 mod guessing;
 mod outage;
@@ -14,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::support::{
     actor::{Options, PASSWORD, Server, USER, at_once, name, password},
-    backends::{Home, SessionsOn, session_back_ends},
+    backends::{BackEnd, SessionsOn, session_back_ends},
 };
 use keyward::{
     auth::{accounts::NewAccount, error::AuthError},
@@ -28,7 +27,7 @@ const OTHER: &str = "another passphrase of seven odd words";
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn fifty_callers_with_one_token_all_get_the_same_child(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let first = server.login().await;
     let answers = server.refresh_at_once(first.refresh_token.expose(), 50).await;
     let children: Vec<_> = answers.into_iter().map(|answer| answer.expect("granted").refresh_token).collect();
@@ -41,7 +40,7 @@ async fn fifty_callers_with_one_token_all_get_the_same_child(on: SessionsOn) {
 async fn fifty_callers_on_two_nodes_all_get_the_same_child(
     #[values(SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
-    let one = Server::on(Home::on(on).await).await;
+    let one = Server::on(BackEnd::on(on).await).await;
     let two = one.second_node(Options::default()).await;
     let first = one.login().await;
     let token = first.refresh_token.expose();
@@ -56,7 +55,7 @@ async fn fifty_callers_on_two_nodes_all_get_the_same_child(
 #[tokio::test]
 async fn a_session_never_gets_more_than_its_limit_in_a_window(on: SessionsOn) {
     let options = Options { session_limit: 20, ..Options::default() };
-    let server = Server::with(Home::on(on).await, options).await;
+    let server = Server::with(BackEnd::on(on).await, options).await;
     let tokens = server.login().await;
     let calls = (0..60).map(|_| {
         let (auth, token) = (Arc::clone(&server.auth), tokens.access_token.clone());
@@ -80,7 +79,7 @@ async fn a_session_never_gets_more_than_its_limit_in_a_window(on: SessionsOn) {
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn ten_failures_from_one_address_stop_that_pair_and_nobody_else(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     for _ in 0..10 {
         let refused = server.try_login(USER, "wrong", Some("192.0.2.1")).await;
         assert_eq!(refused.err().map(|error| error.code()), Some("invalid_credentials"));
@@ -95,7 +94,7 @@ async fn ten_failures_from_one_address_stop_that_pair_and_nobody_else(on: Sessio
 #[tokio::test]
 async fn attempts_that_wait_together_cannot_all_pass_on_one_count() {
     let options = Options { hash_threads: 8, ..Options::default() };
-    let server = Server::with(Home::on(SessionsOn::Sqlite).await, options).await;
+    let server = Server::with(BackEnd::on(SessionsOn::Sqlite).await, options).await;
     let calls = (0..40).map(|_| {
         let auth = Arc::clone(&server.auth);
         let device = keyward::domain::session::Device::new(None, "192.0.2.1".parse().ok(), None);
@@ -121,7 +120,7 @@ async fn attempts_that_wait_together_cannot_all_pass_on_one_count() {
 #[tokio::test]
 async fn a_full_queue_is_refused_at_once_and_clears() {
     let options = Options { hash_queue: 1, ..Options::default() };
-    let server = Arc::new(Server::with(Home::on(SessionsOn::Sqlite).await, options).await);
+    let server = Arc::new(Server::with(BackEnd::on(SessionsOn::Sqlite).await, options).await);
     let calls = (0..12).map(|_| {
         let server = Arc::clone(&server);
         tokio::spawn(
@@ -145,7 +144,7 @@ async fn a_full_queue_is_refused_at_once_and_clears() {
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn a_password_change_ends_every_other_session(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let (mine, other) = (server.login().await, server.login().await);
     let caller = server.auth.identify(&mine.access_token).await.expect("signed in");
     server.auth.change_password(&caller, &password(PASSWORD), &password(OTHER), None).await.expect("changed");
@@ -161,7 +160,7 @@ async fn a_password_change_ends_every_other_session(on: SessionsOn) {
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn a_disabled_account_is_out_at_once_and_an_enabled_one_signs_in_anew(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let tokens = server.login().await;
     server.check(&tokens.access_token).await.expect("passes");
     server.auth.disable(server.user.id).await.expect("disabled");
@@ -180,7 +179,7 @@ async fn a_disabled_account_is_out_at_once_and_an_enabled_one_signs_in_anew(on: 
 
 #[tokio::test]
 async fn a_sign_in_beside_a_password_change_does_not_survive_it() {
-    let server = Arc::new(Server::on(Home::on(SessionsOn::Sqlite).await).await);
+    let server = Arc::new(Server::on(BackEnd::on(SessionsOn::Sqlite).await).await);
     let mine = server.login().await;
     let caller = server.auth.identify(&mine.access_token).await.expect("signed in");
     let sign_ins = (0..8).map(|_| {
@@ -203,7 +202,7 @@ async fn a_sign_in_beside_a_password_change_does_not_survive_it() {
 
 #[tokio::test]
 async fn a_deleted_account_leaves_no_token_that_passes() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let tokens = server.login().await;
     server.auth.delete(server.user.id).await.expect("deleted");
     assert!(server.check(&tokens.access_token).await.is_err());
@@ -215,13 +214,13 @@ async fn a_deleted_account_leaves_no_token_that_passes() {
 
 #[tokio::test]
 async fn the_first_account_is_made_once() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     assert!(server.auth.add_first_account().await.expect("asked").is_none(), "there is a user already");
 }
 
 #[tokio::test]
 async fn names_differ_by_more_than_case() {
-    let server = Server::on(Home::on(SessionsOn::Sqlite).await).await;
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let new = NewAccount { username: name("aDA"), password: password(OTHER), email: None, roles: Vec::new() };
     assert_eq!(server.auth.add_account(new).await.err().map(|error| error.code()), Some("username_taken"));
 }
@@ -229,7 +228,7 @@ async fn names_differ_by_more_than_case() {
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn a_token_is_over_at_its_exact_second(on: SessionsOn) {
-    let server = Server::on(Home::on(on).await).await;
+    let server = Server::on(BackEnd::on(on).await).await;
     let tokens = server.login().await;
     let claims = server.pass(&tokens.access_token).await.expect("passes").caller.claims().clone();
     server.elapse(server.now().until(claims.expires_at).checked_sub(Duration::from_millis(1)).unwrap()).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{
     actor::{Options, PASSWORD, Server, USER},
-    backends::{Home, eventually},
+    backends::{BackEnd, eventually},
     keyspace::Keyspace,
     servers::redis,
 };
@@ -17,7 +17,7 @@ use keyward::{
 
 async fn server_on(redis: &redis::Server, options: Options) -> Server {
     let keyspace = Keyspace::of(vec![redis.url()], Mode::Single);
-    Server::with(Home::in_keyspace(keyspace).await, options).await
+    Server::with(BackEnd::in_keyspace(keyspace).await, options).await
 }
 
 fn code<T>(answer: Result<T, AuthError>) -> Option<&'static str> {
@@ -51,12 +51,12 @@ async fn the_check_outlasts_a_killed_redis_for_as_long_as_is_set() {
         "what is known stays so"
     );
     assert_all_else_is_unavailable(&server, &tokens).await;
-    server.home.clock.advance(Duration::from_secs(10));
+    server.back_end.clock.advance(Duration::from_secs(10));
     assert_eq!(code(server.check(&tokens.access_token).await), Some("store_unavailable"));
     assert_eq!(code(server.check(&ended.access_token).await), Some("token_revoked"));
 
     redis.restart();
-    eventually("the feed follows again", || server.home.set.is_following()).await;
+    eventually("the feed follows again", || server.back_end.set.is_following()).await;
     server.check(&tokens.access_token).await.expect("without a restart");
     server.login().await;
 }
@@ -69,7 +69,7 @@ async fn a_redis_that_hangs_is_noticed_and_does_not_hang_the_check() {
     server.check(&tokens.access_token).await.expect("passes");
 
     let hung = redis.hang();
-    eventually("the feed is blind", || !server.home.set.is_following()).await;
+    eventually("the feed is blind", || !server.back_end.set.is_following()).await;
     let begun = Instant::now();
     for _ in 0..100 {
         server.check(&tokens.access_token).await.expect("goes on");
@@ -78,7 +78,7 @@ async fn a_redis_that_hangs_is_noticed_and_does_not_hang_the_check() {
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_all_else_is_unavailable(&server, &tokens).await;
     drop(hung);
-    eventually("the feed follows again", || server.home.set.is_following()).await;
+    eventually("the feed follows again", || server.back_end.set.is_following()).await;
     server.refresh(tokens.refresh_token.expose()).await.expect("nothing is lost");
 }
 
@@ -115,18 +115,19 @@ async fn a_sight_that_could_not_be_stored_or_was_lost_is_confirmed_at_the_next()
     redis.kill();
     server.check(&new.access_token).await.expect("goes on");
     redis.restart();
-    eventually("the feed follows again", || server.home.set.is_following()).await;
+    eventually("the feed follows again", || server.back_end.set.is_following()).await;
     server.check(&new.access_token).await.expect("passes");
-    let confirmed =
-        || -> Option<i64> { server.home.keyspace().ask("HGET", &format!("session:{}", new.session), "c") };
+    let confirmed = || -> Option<i64> {
+        server.back_end.keyspace().ask("HGET", &format!("session:{}", new.session), "c")
+    };
     assert!(confirmed().is_some());
 
     // A failover forgets it; the node has long seen the token.
-    server.home.keyspace().ask::<()>("HDEL", &format!("session:{}", new.session), "c");
-    let breaks = server.home.set.breaks();
+    server.back_end.keyspace().ask::<()>("HDEL", &format!("session:{}", new.session), "c");
+    let breaks = server.back_end.set.breaks();
     redis.ask::<()>("CLIENT KILL TYPE normal SKIPME yes");
-    eventually("the feed is lost", || server.home.set.breaks() > breaks).await;
-    eventually("the feed follows again", || server.home.set.is_following()).await;
+    eventually("the feed is lost", || server.back_end.set.breaks() > breaks).await;
+    eventually("the feed follows again", || server.back_end.set.is_following()).await;
     server.check(&new.access_token).await.expect("passes");
     assert!(confirmed().is_some());
     server.elapse(Duration::from_secs(10)).await;
@@ -139,7 +140,7 @@ async fn a_clock_that_is_set_neither_lengthens_nor_ends_an_outage() {
     let server = server_on(&redis, Options::default()).await;
     let tokens = server.login().await;
     server.check(&tokens.access_token).await.expect("passes");
-    let clock = &server.home.clock;
+    let clock = &server.back_end.clock;
     // Set forward, a healthy node does not notice,
     clock.set(clock.now() + Duration::from_mins(5));
     server.check(&tokens.access_token).await.expect("passes");
@@ -158,7 +159,7 @@ async fn a_clock_that_is_set_neither_lengthens_nor_ends_an_outage() {
     // And it is asked again as soon as it is back.
     clock.set(clock.now() - Duration::from_mins(1));
     redis.restart();
-    eventually("the feed follows again", || server.home.set.is_following()).await;
+    eventually("the feed follows again", || server.back_end.set.is_following()).await;
     server.check(&tokens.access_token).await.expect("passes");
 }
 
@@ -168,9 +169,9 @@ async fn what_redis_answered_while_the_feed_was_down_is_kept_when_it_hangs() {
     let mut server = server_on(&redis, Options::default()).await;
     let (tokens, unasked) = (server.login().await, server.login().await);
     server.check(&tokens.access_token).await.expect("passes");
-    let there = server.home.another_node().await;
-    server.home.stop_following();
-    eventually("the feed is down", || !server.home.set.is_following()).await;
+    let there = server.back_end.another_node().await;
+    server.back_end.stop_following();
+    eventually("the feed is down", || !server.back_end.set.is_following()).await;
     for tokens in [&tokens, &unasked] {
         let (session, reason) = (tokens.session, EndReason::Logout);
         let ending = Ending { session, owner: None, token: None, reason };
@@ -180,7 +181,7 @@ async fn what_redis_answered_while_the_feed_was_down_is_kept_when_it_hangs() {
     let _hung = redis.hang();
     assert_eq!(code(server.check(&tokens.access_token).await), Some("token_revoked"), "from memory");
     // Only the feed says that all is known; one answer does not make the node sure of the others.
-    server.home.clock.advance(Duration::from_secs(10));
+    server.back_end.clock.advance(Duration::from_secs(10));
     assert_eq!(code(server.check(&unasked.access_token).await), Some("store_unavailable"));
 }
 
@@ -191,7 +192,7 @@ async fn checks_do_not_wait_again_and_again_for_a_replica_that_is_away() {
     let mut keyspace = Keyspace::of(vec![redis.url()], Mode::Single);
     keyspace.wait_for_replicas = 1;
     eventually("the replica follows", || redis.ask::<i64>("WAIT 1 100") == 1).await;
-    let server = Server::with(Home::in_keyspace(keyspace).await, Options::default()).await;
+    let server = Server::with(BackEnd::in_keyspace(keyspace).await, Options::default()).await;
     let old = server.login().await;
     let new = server.refresh(old.refresh_token.expose()).await.expect("granted");
     let hung = replica.hang();

@@ -10,7 +10,7 @@ use std::{
 
 use crate::support::{
     actor::Server,
-    backends::{Home, START, SessionsOn, eventually},
+    backends::{BackEnd, START, SessionsOn, eventually},
 };
 use futures_util::FutureExt;
 use keyward::{
@@ -142,7 +142,7 @@ impl<'a> Verifier<'a> {
         let now = self.server.now();
         let ours = self.refused.iter().filter(|(_, (until, _))| *until > now.secs());
         let mut ours: Vec<_> = ours.map(|(subject, known)| (subject.clone(), *known)).collect();
-        let set = &self.server.home.set;
+        let set = &self.server.back_end.set;
         let refused = set.snapshot(now);
         let told = |one: &Revocation| (one.subject.claim(), one.until, None);
         let mut theirs: Vec<_> = refused.iter().map(told).collect();
@@ -175,7 +175,7 @@ async fn watch(server: &Server, after: Option<&str>) -> Watch {
 }
 
 async fn server() -> Server {
-    Server::on(Home::on(SessionsOn::Sqlite).await).await
+    Server::on(BackEnd::on(SessionsOn::Sqlite).await).await
 }
 
 /// Three of each kind; the users come first.
@@ -190,7 +190,7 @@ fn refuse(set: &RevocationSet, subject: Subject, until: Timestamp) {
 }
 
 async fn live(server: &Server, steps: Vec<Step>) {
-    let (set, now) = (&server.home.set, server.now());
+    let (set, now) = (&server.back_end.set, server.now());
     let subjects = subjects(now);
     let user = |index: usize| match subjects[index] {
         Subject::User(user) => user,
@@ -237,7 +237,7 @@ fn a_verifier_comes_to_know_what_the_set_knows_wherever_it_is_cut_off() {
 #[tokio::test]
 async fn who_is_too_slow_gets_a_snapshot_and_misses_nothing() {
     let server = server().await;
-    let set = &server.home.set;
+    let set = &server.back_end.set;
     let until = server.now() + Duration::from_mins(10);
     let rush = |count: usize| {
         for _ in 0..count {
@@ -314,7 +314,7 @@ fn a_snapshot_made_in_a_rush_and_what_came_after_it_are_all_there_is() {
 #[tokio::test]
 async fn the_second_reading_of_a_fact_is_no_news() {
     let server = server().await;
-    let set = &server.home.set;
+    let set = &server.back_end.set;
     let until = server.now() + Duration::from_mins(10);
     let subject = Subject::Session(SessionId::random());
     refuse(set, subject, until);
@@ -330,15 +330,15 @@ async fn the_second_reading_of_a_fact_is_no_news() {
 
 #[tokio::test]
 async fn a_set_that_is_blind_is_trusted_no_longer_than_the_outage_allows() {
-    let server = Server::on(Home::on(SessionsOn::Redis).await).await;
-    let set = Arc::clone(&server.home.set);
+    let server = Server::on(BackEnd::on(SessionsOn::Redis).await).await;
+    let set = Arc::clone(&server.back_end.set);
     let mut watch = watch(&server, None).await;
     assert!(matches!(watch.next().await, Some(News::Snapshot { .. })));
     let seconds = Duration::from_secs;
     assert_eq!(watch.next().await, Some(News::Status { following: true, good_for: seconds(10) }));
-    server.home.clock.advance(seconds(4));
-    eventually("heard", || set.unheard(server.home.clock.passed()).is_zero()).await;
-    server.home.clock.advance(seconds(3));
+    server.back_end.clock.advance(seconds(4));
+    eventually("heard", || set.unheard(server.back_end.clock.passed()).is_zero()).await;
+    server.back_end.clock.advance(seconds(3));
     set.set_blind();
     let Some(News::Status { following: false, good_for }) = watch.next().await else { panic!("no word") };
     assert!([seconds(7), seconds(10)].contains(&good_for), "{good_for:?}");

@@ -4,7 +4,7 @@ use redis::Value;
 
 use super::{
     answer::Answer,
-    record::{Fields, Remains},
+    record::{HashFields, Remains},
 };
 use crate::{
     domain::{clock::Timestamp, ids::SessionId, session::EndReason},
@@ -41,7 +41,7 @@ enum Noted {
     /// There is no more to do.
     Seen,
     /// In a Cluster: activity was noted in this record, and the indexes are to follow.
-    Active(Fields),
+    Active(HashFields),
     Ended(Remains),
     Expired,
 }

@@ -4,7 +4,7 @@
 
 use redis::Value;
 
-use super::record::Fields;
+use super::record::HashFields;
 use crate::{
     domain::ids::SessionId,
     store::{
@@ -16,7 +16,7 @@ use crate::{
 pub struct Answer {
     session: SessionId,
     word: String,
-    pub fields: Fields,
+    pub fields: HashFields,
 }
 
 impl Answer {
@@ -25,7 +25,7 @@ impl Answer {
             return Err(corrupt("answer of a script", session));
         }
         let word = redis::from_redis_value(values.remove(0)).map_err(unexpected)?;
-        Ok(Self { session, word, fields: Fields::read(session, values)? })
+        Ok(Self { session, word, fields: HashFields::read(session, values)? })
     }
 
     pub fn word(&self) -> &str {

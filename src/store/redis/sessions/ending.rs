@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// What the script `end.lua` answers.
-enum Reply {
+enum EndReply {
     /// Ended now, or by a call before.
     Over(Ended, Remains),
     /// Its time is over, or nothing is known of it. Until when its tokens live may still be known.
@@ -42,7 +42,7 @@ enum Reply {
     OfAnother,
 }
 
-impl Reply {
+impl EndReply {
     fn read(answer: &Answer) -> Result<Self, StoreError> {
         Ok(match answer.word() {
             "now" => Self::Over(Ended::Now, answer.fields.remains()?),
@@ -67,17 +67,17 @@ impl RedisStore {
             .arg(ending.reason.as_str())
             .arg(&random::bytes::<8>());
         let values: Vec<Value> = self.durable.call_durably(&call).await?;
-        match Reply::read(&Answer::read(ending.session, values)?)? {
-            Reply::Over(became, remains) => {
+        match EndReply::read(&Answer::read(ending.session, values)?)? {
+            EndReply::Over(became, remains) => {
                 self.refuse_ended(ending, remains.reason, remains.tokens_until, now).await?;
                 self.clean_up(ending.session, &remains, []).await?;
                 Ok(became)
             }
-            Reply::Expired(tokens_until) if ending.owner.is_none() => {
+            EndReply::Expired(tokens_until) if ending.owner.is_none() => {
                 self.refuse_ended(ending, ending.reason, tokens_until, now).await?;
                 Ok(Ended::Before)
             }
-            Reply::Expired(_) | Reply::OfAnother => Ok(Ended::NotFound),
+            EndReply::Expired(_) | EndReply::OfAnother => Ok(Ended::NotFound),
         }
     }
 

@@ -14,7 +14,7 @@ pub(super) mod rotate;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use self::{answer::Answer, record::Fields};
+use self::{answer::Answer, record::HashFields};
 use super::{
     RedisStore, millis,
     script::{Call, OPEN, PRUNE, Script, WRITABLE},
@@ -180,9 +180,9 @@ impl RedisStore {
             .arg(self.keys.prefix())
     }
 
-    async fn read_hash(&self, session: SessionId) -> Result<Fields, StoreError> {
+    async fn read_hash(&self, session: SessionId) -> Result<HashFields, StoreError> {
         let values = self.link.run(redis::cmd("HGETALL").arg(self.keys.session(session))).await?;
-        Ok(Fields::new(session, values))
+        Ok(HashFields::new(session, values))
     }
 
     /// Takes a few of the longest inactive out of an index if they are over: with each sign-in, so that

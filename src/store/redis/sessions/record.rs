@@ -108,12 +108,12 @@ pub struct Remains {
 }
 
 /// Fields with their values; an error about one says which it is.
-pub struct Fields {
+pub struct HashFields {
     session: SessionId,
     values: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-impl Fields {
+impl HashFields {
     /// As `HGETALL` gives them.
     pub fn new(session: SessionId, values: Vec<(Vec<u8>, Vec<u8>)>) -> Self {
         Self { session, values }

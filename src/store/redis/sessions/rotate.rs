@@ -19,7 +19,7 @@ use redis::Value;
 
 use super::{
     answer::Answer,
-    record::{Field, Fields, Remains},
+    record::{Field, HashFields, Remains},
 };
 use crate::{
     domain::{
@@ -45,7 +45,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What the script answers.
-enum Reply {
+enum RotateReply {
     Granted(Grant),
     /// Ended now, as the word for it says.
     Reused(Remains),
@@ -73,7 +73,7 @@ const NOW: Field = Field::of_answer("now");
 const REISSUE: Field = Field::of_answer("reissue");
 const FORMER: [Field; 2] = [Field::of_answer("former"), Field::of_answer("former_parent")];
 
-impl Reply {
+impl RotateReply {
     fn read(answer: &Answer) -> Result<Self, StoreError> {
         let fields = &answer.fields;
         Ok(match answer.word() {
@@ -91,7 +91,7 @@ impl Reply {
 }
 
 impl Grant {
-    fn read(fields: &Fields) -> Result<Self, StoreError> {
+    fn read(fields: &HashFields) -> Result<Self, StoreError> {
         let reissue = match fields.value(REISSUE) {
             None => None,
             Some(b"usual") => Some(Reissue::Usual),
@@ -122,25 +122,29 @@ impl RedisStore {
         let (session, asked_at) = (chain.presented.session(), self.clock.now());
         let call = || self.rotation(chain, policy, arrived_at, asked_at);
         let mut reply = self.ask_rotate(chain, call()).await?;
-        if let Reply::AskAgain(carried_out_at) = reply {
+        if let RotateReply::AskAgain(carried_out_at) = reply {
             let arrived_at = carried_out_at - self.clock.now().since(arrived_at);
             let limits = [arrived_at, carried_out_at + PATIENCE].map(Timestamp::millis);
             reply = self.ask_rotate(chain, call().arg(&limits)).await?;
         }
         match reply {
-            Reply::Granted(grant) => self.grant(chain, grant, asked_at).await.map(Rotation::Granted),
-            Reply::Reused(remains) => {
+            RotateReply::Granted(grant) => self.grant(chain, grant, asked_at).await.map(Rotation::Granted),
+            RotateReply::Reused(remains) => {
                 self.refuse_and_clean_up(chain, &remains, asked_at).await?;
                 Ok(Rotation::Reused)
             }
-            Reply::Contested(remains) => {
+            RotateReply::Contested(remains) => {
                 self.refuse_and_clean_up(chain, &remains, asked_at).await?;
                 Ok(Rotation::Contested)
             }
-            Reply::Ended(remains) => self.meet_end(session, &remains, asked_at).await.map(Rotation::Ended),
-            Reply::Withdrawn => Ok(Rotation::Withdrawn),
-            Reply::Expired => Ok(Rotation::Expired),
-            Reply::TooLate | Reply::AskAgain(_) => Err(away("it was slower than a refresh can wait")),
+            RotateReply::Ended(remains) => {
+                self.meet_end(session, &remains, asked_at).await.map(Rotation::Ended)
+            }
+            RotateReply::Withdrawn => Ok(Rotation::Withdrawn),
+            RotateReply::Expired => Ok(Rotation::Expired),
+            RotateReply::TooLate | RotateReply::AskAgain(_) => {
+                Err(away("it was slower than a refresh can wait"))
+            }
         }
     }
 
@@ -173,9 +177,9 @@ impl RedisStore {
             .arg(&random::bytes::<8>())
     }
 
-    async fn ask_rotate(&self, chain: &Chain, call: Call<'_>) -> Result<Reply, StoreError> {
+    async fn ask_rotate(&self, chain: &Chain, call: Call<'_>) -> Result<RotateReply, StoreError> {
         let values: Vec<Value> = self.durable.call_durably(&call).await?;
-        Reply::read(&Answer::read(chain.presented.session(), values)?)
+        RotateReply::read(&Answer::read(chain.presented.session(), values)?)
     }
 
     async fn grant(&self, chain: &Chain, grant: Grant, now: Timestamp) -> Result<Issue, StoreError> {

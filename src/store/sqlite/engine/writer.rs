@@ -147,6 +147,8 @@ impl Thread {
     }
 
     fn do_group(&mut self, first: QueuedWrite) {
+        // Nobody is waited for: what came during the last commit is the group, so that groups grow by
+        // themselves where the disk is slow or the server busy, and a single write waits for one sync alone.
         let mut group = Vec::with_capacity(8);
         group.push(first);
         group.extend(self.jobs.try_iter().take(GROUP - 1));

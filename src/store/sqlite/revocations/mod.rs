@@ -27,7 +27,7 @@ use crate::{
 impl RevocationStore for SqliteStore {
     async fn ask(&self, claims: &AccessClaims, now: Timestamp) -> Result<Option<Refusal>, StoreError> {
         let claims = claims.clone();
-        self.readers.read(move |db| ask(db, &claims, now)).await
+        self.readers.look_up(move |db| ask(db, &claims, now)).await
     }
 
     async fn refuse_token(

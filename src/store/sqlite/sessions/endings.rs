@@ -35,7 +35,7 @@ const SURPLUS: &str = "SELECT id, tokens_until FROM sessions
     ORDER BY last_seen_at DESC, id LIMIT ?4 OFFSET ?5";
 
 /// A session that is to be ended, and until when its access tokens live.
-type Living = (SessionId, Option<Timestamp>);
+type LivingRow = (SessionId, Option<Timestamp>);
 
 pub(in crate::store::sqlite) fn end(
     step: &mut Step<'_>,
@@ -89,7 +89,7 @@ pub(in crate::store::sqlite) fn end_surplus(
 
 fn end_all(
     step: &mut Step<'_>,
-    living: Vec<Living>,
+    living: Vec<LivingRow>,
     reason: EndReason,
     now: Timestamp,
 ) -> Result<Vec<SessionId>, StoreError> {
@@ -99,7 +99,7 @@ fn end_all(
     Ok(living.into_iter().map(|(session, _)| session).collect())
 }
 
-fn select(step: &Step<'_>, sql: &str, params: impl Params) -> Result<Vec<Living>, StoreError> {
+fn select(step: &Step<'_>, sql: &str, params: impl Params) -> Result<Vec<LivingRow>, StoreError> {
     let mut query = step.db.prepare_cached(sql)?;
     let mut found = query.query(params)?;
     let mut living = Vec::new();
@@ -114,7 +114,7 @@ fn select(step: &Step<'_>, sql: &str, params: impl Params) -> Result<Vec<Living>
 /// nothing of where its owner was.
 pub(in crate::store::sqlite) fn end_living(
     step: &mut Step<'_>,
-    session: Living,
+    session: LivingRow,
     reason: EndReason,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -128,7 +128,7 @@ pub(in crate::store::sqlite) fn end_living(
 
 fn refuse_session(
     step: &mut Step<'_>,
-    (session, tokens_until): Living,
+    (session, tokens_until): LivingRow,
     reason: EndReason,
     now: Timestamp,
 ) -> Result<(), StoreError> {

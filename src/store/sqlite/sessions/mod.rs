@@ -78,7 +78,7 @@ impl SessionStore for SqliteStore {
     }
 
     async fn find(&self, session: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
-        self.readers.read(move |db| listing::find(db, session, now)).await
+        self.readers.look_up(move |db| listing::find(db, session, now)).await
     }
 
     async fn of_user(

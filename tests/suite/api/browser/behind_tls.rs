@@ -9,7 +9,7 @@ use super::{
     chromium::{Chromium, Guarded},
     cookie, cookies,
 };
-use crate::{api::install::Install, support::servers::certificates::Certificates};
+use crate::{support::outside::install::Install, support::servers::certificates::Certificates};
 
 #[tokio::test]
 async fn over_tls_a_browser_keeps_the_cookies_that_are_bound_to_the_host() {

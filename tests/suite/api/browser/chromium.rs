@@ -12,7 +12,7 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::api::install::{GUARD, PATIENCE, wait_for};
+use crate::support::outside::install::{GUARD, PATIENCE, wait_for};
 
 const OPTIONS: [&str; 11] = [
     "--headless=new",

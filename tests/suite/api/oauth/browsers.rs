@@ -3,7 +3,7 @@
 use reqwest::RequestBuilder;
 
 use super::{Stage, with_form};
-use crate::api::actor::{Answer, send};
+use crate::support::outside::actor::{Answer, send};
 
 const ORIGIN: &str = "https://app.example.com";
 

@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::Stage;
-use crate::api::install::{Install, PATIENCE};
+use crate::support::outside::install::{Install, PATIENCE};
 
 struct Client {
     child: Child,

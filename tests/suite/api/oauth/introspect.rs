@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Stage, is_error, with_form};
-use crate::api::{actor::send, install::Install};
+use crate::support::outside::{actor::send, install::Install};
 
 const INTROSPECT: &str = "/oauth/introspect";
 

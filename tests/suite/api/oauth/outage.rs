@@ -1,9 +1,9 @@
 //! TOK-14 and REV-04: Redis away is 503, and never a reason to throw a token away.
 
 use super::{Stage, is_error};
-use crate::{
-    api::{actor::Answer, homes::comes_to, install::Install},
-    support::servers::redis,
+use crate::support::{
+    outside::{actor::Answer, install::Install, nodes::comes_to},
+    servers::redis,
 };
 
 #[track_caller]

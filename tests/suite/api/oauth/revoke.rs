@@ -1,7 +1,7 @@
 //! `POST /oauth/revoke`: REV-01 to REV-03.
 
 use super::{Stage, is_error, with_form};
-use crate::api::actor::{Answer, send};
+use crate::support::outside::actor::{Answer, send};
 
 const REVOKE: &str = "/oauth/revoke";
 

@@ -4,7 +4,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::json;
 
 use super::{FORM, Stage, is_error, with_form};
-use crate::api::{
+use crate::support::outside::{
     actor::{Answer, send},
     install::Install,
 };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use super::{account, store_on, whole};
+use super::{account, postgres_store, whole};
 use crate::support::servers::postgres;
 use keyward::{
     domain::app::{AppName, Origin},
@@ -56,7 +56,7 @@ async fn what_a_version_1_database_holds_is_there_after_the_upgrade() {
          INSERT INTO apps VALUES ('shop', decode(repeat('ab', 32), 'hex'), '{https://shop.example}', 1);",
     )
     .await;
-    let store = store_on(&url).await;
+    let store = postgres_store(&url).await;
 
     let ada = store.by_name(&account("ADA").user.username).await.expect("an answer").expect("Ada");
     assert_eq!(ada.password_hash.phc(), "$argon2id$old");
@@ -84,7 +84,7 @@ async fn nodes_that_start_at_once_take_each_step_once() {
 #[tokio::test]
 async fn a_database_of_a_later_version_is_left_alone() {
     let url = postgres::database();
-    let store = store_on(&url).await;
+    let store = postgres_store(&url).await;
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("connected");
     tokio::spawn(connection);
     let later = "INSERT INTO refinery_schema_history VALUES (9999, 'later', '2030-01-01T00:00:00Z', '1')";

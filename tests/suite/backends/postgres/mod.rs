@@ -7,6 +7,7 @@ mod tls;
 
 use std::error::Error;
 
+use crate::support::backends::postgres_store;
 use crate::support::servers::postgres;
 use keyward::{
     domain::{
@@ -15,16 +16,8 @@ use keyward::{
         secret::PasswordHash,
         user::{Account, Role, User, UserStatus, Username},
     },
-    store::{accounts::AccountStore, apps::AppStore, error::StoreError, postgres::PostgresStore},
+    store::{accounts::AccountStore, apps::AppStore, error::StoreError},
 };
-use secrecy::SecretString;
-
-/// A store on a database, with its tables.
-pub async fn store_on(url: &str) -> PostgresStore {
-    let store = PostgresStore::connect(&SecretString::from(url), None).await.expect("connected");
-    store.migrate().await.expect("migrated");
-    store
-}
 
 fn account(name: &str) -> Account {
     let now = Timestamp::from_millis(1_700_000_000_123);
@@ -53,7 +46,7 @@ fn whole(error: &StoreError) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_twenty_that_start_at_once_makes_the_first_account() {
     let url = postgres::database();
-    let nodes = [store_on(&url).await, store_on(&url).await];
+    let nodes = [postgres_store(&url).await, postgres_store(&url).await];
     let attempts = (0..20).map(|n| {
         let node = nodes[n % 2].clone();
         tokio::spawn(async move { node.create_first(&account(&format!("user{n}"))).await })
@@ -69,7 +62,7 @@ async fn one_of_twenty_that_start_at_once_makes_the_first_account() {
 #[tokio::test]
 async fn a_row_that_is_not_ours_is_an_error_that_names_it() {
     let url = postgres::database();
-    let store = store_on(&url).await;
+    let store = postgres_store(&url).await;
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("connected");
     tokio::spawn(connection);
 
@@ -93,7 +86,7 @@ async fn a_row_that_is_not_ours_is_an_error_that_names_it() {
 #[tokio::test]
 async fn an_error_does_not_quote_the_row() {
     let url = postgres::database();
-    let store = store_on(&url).await;
+    let store = postgres_store(&url).await;
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("connected");
     tokio::spawn(connection);
     let refuse = "ALTER TABLE users ADD CONSTRAINT odd CHECK (email IS NOT NULL)";

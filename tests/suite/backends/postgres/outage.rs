@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{account, store_on, whole};
+use super::{account, postgres_store, whole};
 use crate::support::servers::postgres::{Server, database};
 use keyward::{
     domain::clock::{Clock, ManualClock, SystemClock},
@@ -23,7 +23,7 @@ async fn connect(url: &str) -> Result<(), StoreError> {
 #[tokio::test]
 async fn a_killed_server_is_away_and_heals() {
     let mut server = Server::start();
-    let store = store_on(&server.database()).await;
+    let store = postgres_store(&server.database()).await;
     let alice = account("alice");
     store.create(&alice).await.expect("made");
 
@@ -43,7 +43,7 @@ async fn a_killed_server_is_away_and_heals() {
 #[tokio::test]
 async fn connections_the_server_ends_are_replaced() {
     let server = Server::start();
-    let store = store_on(&server.database()).await;
+    let store = postgres_store(&server.database()).await;
     store.ping().await.expect("answered");
     let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keyward'";
     server.sql("postgres", others);
@@ -59,7 +59,7 @@ async fn connections_the_server_ends_are_replaced() {
 async fn a_server_that_takes_no_writes_is_away() {
     let server = Server::start();
     let url = server.database();
-    let store = store_on(&url).await;
+    let store = postgres_store(&url).await;
     server.sql("postgres", "ALTER SYSTEM SET default_transaction_read_only = on");
     server.sql("postgres", "SELECT pg_reload_conf()");
 

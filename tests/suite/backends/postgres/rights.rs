@@ -1,8 +1,8 @@
 //! A server whose role may do what a server does, and no more.
 
-use crate::{
-    api::{homes::node, install::Install},
-    support::servers::{postgres::Server, redis},
+use crate::support::{
+    outside::{install::Install, nodes::node},
+    servers::{postgres::Server, redis},
 };
 
 /// The grants of docs/operating.md.

@@ -2,12 +2,13 @@
 //! ended stays so, and the retry leaves lists and counts right.
 
 use super::{
+    back_end,
     crash::{Doomed, wherever_one_crashes},
-    home, names, with_prefix,
+    names, with_prefix,
 };
 use crate::{
-    contracts::app_sessions::{MINUTE, app, merge, object, of, sliding, user},
-    support::backends::Home,
+    support::app_sessions::{MINUTE, app, merge, object, of, sliding, user},
+    support::backends::BackEnd,
 };
 use keyward::{
     domain::{
@@ -25,30 +26,30 @@ struct Theirs {
     id: SessionId,
 }
 
-async fn theirs(home: &Home) -> Theirs {
+async fn theirs(back_end: &BackEnd) -> Theirs {
     let whose = TokenId::random().to_string();
-    let id = home.keep(&whose, sliding(MINUTE), json!({})).await;
+    let id = back_end.keep(&whose, sliding(MINUTE), json!({})).await;
     Theirs { whose, id }
 }
 
 /// However it was left, one end of all leaves nothing that is found, listed or counted.
-async fn assert_can_be_ended(home: &Home, Theirs { whose, id }: Theirs) -> u64 {
-    let ended = home.end_all_kept(Some(&whose)).await;
-    assert_eq!(home.get(id).await, None);
-    assert!(home.ids_listed(&of(&whose), 9).await.is_empty());
-    assert_eq!(home.activity(MINUTE).await, 0);
+async fn assert_can_be_ended(back_end: &BackEnd, Theirs { whose, id }: Theirs) -> u64 {
+    let ended = back_end.end_all_kept(Some(&whose)).await;
+    assert_eq!(back_end.get(id).await, None);
+    assert!(back_end.ids_listed(&of(&whose), 9).await.is_empty());
+    assert_eq!(back_end.activity(MINUTE).await, 0);
     ended
 }
 
 #[tokio::test]
 async fn a_creation_that_was_cut_short_leaves_nothing_that_cannot_be_ended() {
-    let home = home().await;
+    let back_end = back_end().await;
     let prepare = async || {
         let (whose, id) = (TokenId::random().to_string(), AppToken::random().session(&app("shop")));
         Theirs { whose, id }
     };
     wherever_one_crashes(
-        &home,
+        &back_end,
         Doomed::step_by_step,
         prepare,
         async |store, new| {
@@ -59,13 +60,13 @@ async fn a_creation_that_was_cut_short_leaves_nothing_that_cannot_be_ended() {
                 ip: AppIp::parse("192.0.2.7").expect("an address"),
                 data: AppData::default(),
                 life: sliding(MINUTE),
-                created_at: home.now(),
+                created_at: back_end.now(),
             };
             store.create(&new).await.is_ok()
         },
         async |new| {
-            let is_alive = home.get(new.id).await.is_some();
-            assert_eq!(assert_can_be_ended(&home, new).await, u64::from(is_alive));
+            let is_alive = back_end.get(new.id).await.is_some();
+            assert_eq!(assert_can_be_ended(&back_end, new).await, u64::from(is_alive));
         },
     )
     .await;
@@ -73,20 +74,20 @@ async fn a_creation_that_was_cut_short_leaves_nothing_that_cannot_be_ended() {
 
 #[tokio::test]
 async fn a_use_that_was_cut_short_is_completed_by_the_next_one() {
-    let home = home().await;
+    let back_end = back_end().await;
     wherever_one_crashes(
-        &home,
+        &back_end,
         Doomed::step_by_step,
-        async || theirs(&home).await,
+        async || theirs(&back_end).await,
         async |store, kept| {
-            let set = store.set(&app("shop"), kept.id, &merge(json!({"a": 1})), None, home.now()).await;
+            let set = store.set(&app("shop"), kept.id, &merge(json!({"a": 1})), None, back_end.now()).await;
             matches!(set, Ok(Saved::Now(_)))
         },
         async |kept| {
-            home.get(kept.id).await.expect("alive");
-            assert_eq!(home.ids_listed(&of(&kept.whose), 9).await, [kept.id]);
-            assert_eq!(home.activity(MINUTE).await, 1);
-            assert_eq!(assert_can_be_ended(&home, kept).await, 1);
+            back_end.get(kept.id).await.expect("alive");
+            assert_eq!(back_end.ids_listed(&of(&kept.whose), 9).await, [kept.id]);
+            assert_eq!(back_end.activity(MINUTE).await, 1);
+            assert_eq!(assert_can_be_ended(&back_end, kept).await, 1);
         },
     )
     .await;
@@ -94,17 +95,17 @@ async fn a_use_that_was_cut_short_is_completed_by_the_next_one() {
 
 #[tokio::test]
 async fn an_end_that_was_cut_short_anywhere_is_completed_by_the_retry() {
-    let home = home().await;
+    let back_end = back_end().await;
     wherever_one_crashes(
-        &home,
+        &back_end,
         Doomed::step_by_step,
-        async || theirs(&home).await,
-        async |store, kept| store.end(&app("shop"), kept.id, home.now()).await.is_ok(),
+        async || theirs(&back_end).await,
+        async |store, kept| store.end(&app("shop"), kept.id, back_end.now()).await.is_ok(),
         async |kept| {
-            home.end_kept(kept.id).await;
+            back_end.end_kept(kept.id).await;
             let index = format!("sessions:user:shop/{}", kept.whose);
-            assert_eq!(with_prefix(&names(&home), &index), [] as [String; 0]);
-            assert_eq!(assert_can_be_ended(&home, kept).await, 0);
+            assert_eq!(with_prefix(&names(&back_end), &index), [] as [String; 0]);
+            assert_eq!(assert_can_be_ended(&back_end, kept).await, 0);
         },
     )
     .await;
@@ -112,11 +113,11 @@ async fn an_end_that_was_cut_short_anywhere_is_completed_by_the_retry() {
 
 #[tokio::test]
 async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
-    let home = home().await;
+    let back_end = back_end().await;
     let shop = app("shop");
     for commands in 1..8 {
-        let (node, kept) = (Doomed::step_by_step(&home).await, theirs(&home).await);
-        let (lose_one, now) = (|| node.proxy.break_once_after(commands), home.now());
+        let (node, kept) = (Doomed::step_by_step(&back_end).await, theirs(&back_end).await);
+        let (lose_one, now) = (|| node.proxy.break_once_after(commands), back_end.now());
         for (version, key) in [(1, "a"), (2, "b")] {
             lose_one();
             let set =
@@ -127,12 +128,15 @@ async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
         lose_one();
         let stale = node.store.set(&shop, kept.id, &merge(json!({"a": 9})), Some(2), now).await;
         assert_eq!(stale.expect("an answer"), Saved::Conflict { version: 3 });
-        assert_eq!(home.get(kept.id).await.expect("alive").data.to_json(), object(json!({"a": 1, "b": 2})));
+        assert_eq!(
+            back_end.get(kept.id).await.expect("alive").data.to_json(),
+            object(json!({"a": 1, "b": 2}))
+        );
         lose_one();
         assert!(node.store.end(&shop, kept.id, now).await.expect("an answer"), "after {commands}");
         assert!(!node.store.end(&shop, kept.id, now).await.expect("an answer"));
 
-        let Theirs { whose, .. } = theirs(&home).await;
+        let Theirs { whose, .. } = theirs(&back_end).await;
         lose_one();
         let ended = node.store.end_all(&shop, Some(&user(&whose)), now).await;
         assert_eq!(ended.expect("an answer"), 1, "after {commands}");
@@ -141,11 +145,11 @@ async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
 
 #[tokio::test]
 async fn where_all_keys_are_on_one_server_a_use_is_one_step() {
-    let home = home().await;
-    let (shop, now) = (app("shop"), home.now());
+    let back_end = back_end().await;
+    let (shop, now) = (app("shop"), back_end.now());
     // Entered, but for the answer; and entered once.
     for is_lost in [false, true] {
-        let (node, whose) = (Doomed::beside(&home).await, TokenId::random().to_string());
+        let (node, whose) = (Doomed::beside(&back_end).await, TokenId::random().to_string());
         let new = NewAppSession {
             id: AppToken::random().session(&shop),
             app: shop.clone(),
@@ -166,9 +170,9 @@ async fn where_all_keys_are_on_one_server_a_use_is_one_step() {
         let set = node.store.set(&shop, new.id, &merge(json!({"a": 1})), Some(1), now).await;
         assert!(matches!(set, Ok(Saved::Now(_))), "{set:?}");
         assert!(!node.proxy.is_broken());
-        assert_eq!(home.ids_listed(&of(&whose), 9).await, [new.id]);
-        assert_eq!(home.activity(MINUTE).await, 1);
-        assert_eq!(assert_can_be_ended(&home, Theirs { whose, id: new.id }).await, 1);
+        assert_eq!(back_end.ids_listed(&of(&whose), 9).await, [new.id]);
+        assert_eq!(back_end.activity(MINUTE).await, 1);
+        assert_eq!(assert_can_be_ended(&back_end, Theirs { whose, id: new.id }).await, 1);
     }
-    assert_eq!(names(&home), [] as [String; 0]);
+    assert_eq!(names(&back_end), [] as [String; 0]);
 }

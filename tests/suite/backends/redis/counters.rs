@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::home;
+use super::back_end;
 use futures_util::future::join_all;
 use keyward::{
     domain::ids::SessionId,
@@ -13,15 +13,15 @@ const WINDOW: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn a_counter_that_holds_no_number_harms_no_other() {
-    let home = home().await;
-    let store = super::crash::Doomed::beside(&home).await.store;
+    let back_end = back_end().await;
+    let store = super::crash::Doomed::beside(&back_end).await.store;
     let sessions: Vec<_> = (0..600).map(|_| SessionId::random()).collect();
     let broken = [sessions[0], sessions[300], sessions[301]];
     for session in broken {
-        let () = home.keyspace().ask("SETEX", &format!("rate:session:{session}"), "60 many");
+        let () = back_end.keyspace().ask("SETEX", &format!("rate:session:{session}"), "60 many");
     }
     let add = async |session: &SessionId| {
-        (*session, store.add(&Counter::Session(*session), WINDOW, home.now()).await)
+        (*session, store.add(&Counter::Session(*session), WINDOW, back_end.now()).await)
     };
     for value in 1..=3 {
         for (session, counted) in join_all(sessions.iter().map(add)).await {
@@ -31,5 +31,5 @@ async fn a_counter_that_holds_no_number_harms_no_other() {
             }
         }
     }
-    home.keyspace().assert_all_expire();
+    back_end.keyspace().assert_all_expire();
 }

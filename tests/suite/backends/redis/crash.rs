@@ -3,9 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{home, names, soon, with_prefix};
+use super::{back_end, names, soon, with_prefix};
 use crate::support::{
-    backends::{FIRST_USE, GRACE, Home, LIFETIMES, SignedIn, facts_of, with_tokens},
+    backends::{BackEnd, FIRST_USE, GRACE, LIFETIMES, SignedIn, facts_of, with_tokens},
     keyspace::Keyspace,
     proxy::Proxy,
     servers::{
@@ -29,7 +29,7 @@ use keyward::{
     },
 };
 
-/// A node that will crash, beside the home's own.
+/// A node that will crash, beside the back end's own.
 pub(super) struct Doomed {
     pub store: RedisStore,
     pub proxy: Proxy,
@@ -37,25 +37,25 @@ pub(super) struct Doomed {
 }
 
 impl Doomed {
-    pub async fn beside(home: &Home) -> Self {
+    pub async fn beside(back_end: &BackEnd) -> Self {
         let proxy = Proxy::to(redis::shared().port()).await;
         let url = format!("redis://127.0.0.1:{}", proxy.port);
         let mut space = Keyspace::behind(url, None, redis::shared());
-        space.prefix.clone_from(&home.keyspace().prefix);
-        let store = space.connect(LIFETIMES, &Arc::new(RevocationSet::default()), &home.clock).await;
+        space.prefix.clone_from(&back_end.keyspace().prefix);
+        let store = space.connect(LIFETIMES, &Arc::new(RevocationSet::default()), &back_end.clock).await;
         Self { store: store.expect("connected"), proxy, _space: space.not_ours() }
     }
 
     /// One that takes step by step what it could do in one.
-    pub async fn step_by_step(home: &Home) -> Self {
-        let beside = Self::beside(home).await;
+    pub async fn step_by_step(back_end: &BackEnd) -> Self {
+        let beside = Self::beside(back_end).await;
         Self { store: beside.store.step_by_step(), ..beside }
     }
 }
 
-/// A home whose own way to Redis can be broken, where there is no second way beside it.
+/// A back end whose own way to Redis can be broken, where there is no second way beside it.
 pub(super) struct Way {
-    pub home: Home,
+    pub back_end: BackEnd,
     pub proxy: Proxy,
     _server: Option<Server>,
 }
@@ -65,10 +65,10 @@ impl Way {
     pub async fn to_one_server() -> Self {
         let proxy = Proxy::to(redis::shared().port()).await;
         let space = Keyspace::behind(format!("redis://127.0.0.1:{}", proxy.port), None, redis::shared());
-        let mut home = Home::in_keyspace(space).await;
+        let mut back_end = BackEnd::in_keyspace(space).await;
         // Its questions would be counted.
-        home.stop_following();
-        Self { home, proxy, _server: None }
+        back_end.stop_following();
+        Self { back_end, proxy, _server: None }
     }
 
     /// To a Cluster of one master, so that every command goes one way.
@@ -78,10 +78,10 @@ impl Way {
         server.ask::<()>(&format!("CONFIG SET cluster-announce-port {}", proxy.port));
         let url = format!("redis://127.0.0.1:{}", proxy.port);
         let space = Keyspace::behind(url, None, &server).in_cluster();
-        let mut home = Home::in_keyspace(space).await;
+        let mut back_end = BackEnd::in_keyspace(space).await;
         // Its questions would be counted.
-        home.stop_following();
-        Self { home, proxy, _server: Some(server) }
+        back_end.stop_following();
+        Self { back_end, proxy, _server: Some(server) }
     }
 
     /// Does what [`wherever_it_crashes`] does.
@@ -97,10 +97,10 @@ impl Way {
             let is_done = verb(&prepared).await;
             assert_eq!(is_done, !self.proxy.is_broken(), "after {commands} commands");
             self.proxy.heal();
-            let is_back = async || while self.home.sessions.ping().await.is_err() {};
+            let is_back = async || while self.back_end.sessions.ping().await.is_err() {};
             tokio::time::timeout(Duration::from_secs(10), is_back()).await.expect("the way is open");
             look(prepared).await;
-            self.home.keyspace().assert_all_expire();
+            self.back_end.keyspace().assert_all_expire();
             if is_done {
                 assert!(commands > 3, "a verb of several commands is meant");
                 return;
@@ -112,32 +112,32 @@ impl Way {
 /// Does `verb` once for each number of commands it may get through, from none to all, and has each
 /// wreck looked at.
 pub(super) async fn wherever_it_crashes<T, V: AsyncFn(&RedisStore, &T) -> bool>(
-    home: &Home,
+    back_end: &BackEnd,
     prepare: impl AsyncFn() -> T,
     verb: V,
     look: impl AsyncFn(T),
 ) {
-    wherever_one_crashes(home, Doomed::beside, prepare, verb, look).await;
+    wherever_one_crashes(back_end, Doomed::beside, prepare, verb, look).await;
 }
 
 /// The same of a node that `doom` makes.
 pub(super) async fn wherever_one_crashes<T, V: AsyncFn(&RedisStore, &T) -> bool>(
-    home: &Home,
-    doom: impl AsyncFn(&Home) -> Doomed,
+    back_end: &BackEnd,
+    doom: impl AsyncFn(&BackEnd) -> Doomed,
     prepare: impl AsyncFn() -> T,
     verb: V,
     look: impl AsyncFn(T),
 ) {
     for commands in 1.. {
         let prepared = prepare().await;
-        let doomed = doom(home).await;
+        let doomed = doom(back_end).await;
         // One more than passes, so that 1 stands for none.
         doomed.proxy.break_after(commands);
         let is_done = verb(&doomed.store, &prepared).await;
         assert_eq!(is_done, !doomed.proxy.is_broken(), "after {commands} commands");
         drop(doomed);
         look(prepared).await;
-        home.keyspace().assert_all_expire();
+        back_end.keyspace().assert_all_expire();
         if is_done {
             assert!(commands > 3, "a verb of several commands is meant");
             return;
@@ -145,72 +145,76 @@ pub(super) async fn wherever_one_crashes<T, V: AsyncFn(&RedisStore, &T) -> bool>
     }
 }
 
-fn chain(home: &Home, token: &RefreshToken) -> Chain {
-    Chain::of(token.clone(), &home.secret)
+fn chain(back_end: &BackEnd, token: &RefreshToken) -> Chain {
+    Chain::of(token.clone(), &back_end.secret)
 }
 
 /// No answer to its refresh arrived; hours later the client tries again, and is where it would have been.
-async fn goes_on(home: &Home, client: SignedIn) {
-    home.elapse(Duration::from_hours(2)).await;
-    let child = home.refreshed(&client.token).await;
-    assert_eq!(home.find(client.session()).await.expect("alive").generation, child.generation());
-    assert_eq!(home.ids_of_user(client.user).await, [client.session()]);
-    assert_eq!(with_prefix(&names(home), "refresh:").len(), 2, "the current and its parent");
-    home.refreshed(&child).await;
-    home.end(client.session(), EndReason::Logout).await;
-    assert!(with_prefix(&names(home), "refresh:").is_empty(), "every key was known");
+async fn goes_on(back_end: &BackEnd, client: SignedIn) {
+    back_end.elapse(Duration::from_hours(2)).await;
+    let child = back_end.refreshed(&client.token).await;
+    assert_eq!(back_end.find(client.session()).await.expect("alive").generation, child.generation());
+    assert_eq!(back_end.ids_of_user(client.user).await, [client.session()]);
+    assert_eq!(with_prefix(&names(back_end), "refresh:").len(), 2, "the current and its parent");
+    back_end.refreshed(&child).await;
+    back_end.end(client.session(), EndReason::Logout).await;
+    assert!(with_prefix(&names(back_end), "refresh:").is_empty(), "every key was known");
 }
 
 /// A client that has refreshed twice.
-async fn settled(home: &Home) -> SignedIn {
-    let client = home.sign_in().await;
-    let token = home.refreshed(&home.refreshed(&client.token).await).await;
+async fn settled(back_end: &BackEnd) -> SignedIn {
+    let client = back_end.sign_in().await;
+    let token = back_end.refreshed(&back_end.refreshed(&client.token).await).await;
     SignedIn { user: client.user, token }
 }
 
 #[tokio::test]
 async fn a_rotation_that_is_one_command_is_done_or_it_is_not() {
-    let home = home().await;
+    let back_end = back_end().await;
     for commands in [1, 2] {
-        let (client, doomed) = (settled(&home).await, Doomed::beside(&home).await);
+        let (client, doomed) = (settled(&back_end).await, Doomed::beside(&back_end).await);
         doomed.proxy.break_after(commands);
-        let answer = doomed.store.rotate(&chain(&home, &client.token), &FIRST_USE, home.now()).await;
+        let answer = doomed.store.rotate(&chain(&back_end, &client.token), &FIRST_USE, back_end.now()).await;
         assert_eq!(answer.is_ok(), commands == 2, "{answer:?}");
         drop(doomed);
-        goes_on(&home, client).await;
+        goes_on(&back_end, client).await;
     }
 }
 
 #[tokio::test]
 async fn a_rotation_in_a_cluster_is_completed_by_the_clients_retry() {
     let way = Way::to_a_cluster().await;
-    let home = &way.home;
+    let back_end = &way.back_end;
     let verb = async |client: &SignedIn| {
-        home.sessions.rotate(&chain(home, &client.token), &FIRST_USE, home.now()).await.is_ok()
+        back_end.sessions.rotate(&chain(back_end, &client.token), &FIRST_USE, back_end.now()).await.is_ok()
     };
-    way.crash_everywhere(async || settled(home).await, verb, async |client| goes_on(home, client).await)
-        .await;
+    way.crash_everywhere(
+        async || settled(back_end).await,
+        verb,
+        async |client| goes_on(back_end, client).await,
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_end_in_a_cluster_is_completed_by_the_clients_retry() {
     let way = Way::to_a_cluster().await;
-    let home = &way.home;
+    let back_end = &way.back_end;
     let ending = |client: &SignedIn| Ending {
         session: client.session(),
         owner: Some(client.user),
         token: None,
         reason: EndReason::Logout,
     };
-    let verb = async |client: &SignedIn| home.sessions.end(&ending(client), home.now()).await.is_ok();
+    let verb = async |client: &SignedIn| back_end.sessions.end(&ending(client), back_end.now()).await.is_ok();
     way.crash_everywhere(
-        async || settled(home).await,
+        async || settled(back_end).await,
         verb,
         async |client| {
-            assert_ne!(home.end_as(&ending(&client)).await, Ended::NotFound);
-            is_over(home, &client, EndReason::Logout).await;
-            assert!(with_prefix(&names(home), "refresh:").is_empty());
-            assert!(with_prefix(&names(home), "sessions:").is_empty());
+            assert_ne!(back_end.end_as(&ending(&client)).await, Ended::NotFound);
+            is_over(back_end, &client, EndReason::Logout).await;
+            assert!(with_prefix(&names(back_end), "refresh:").is_empty());
+            assert!(with_prefix(&names(back_end), "sessions:").is_empty());
         },
     )
     .await;
@@ -218,47 +222,49 @@ async fn an_end_in_a_cluster_is_completed_by_the_clients_retry() {
 
 #[tokio::test]
 async fn an_end_is_completed_by_the_clients_retry() {
-    let home = home().await;
+    let back_end = back_end().await;
     let jti = TokenId::random();
     let ending = |client: &SignedIn| Ending {
         session: client.session(),
         owner: Some(client.user),
-        token: Some((jti, soon(&home))),
+        token: Some((jti, soon(&back_end))),
         reason: EndReason::Logout,
     };
     let prepare = async || {
-        let client = home.sign_in().await;
-        home.refreshed(&client.token).await;
+        let client = back_end.sign_in().await;
+        back_end.refreshed(&client.token).await;
         client
     };
-    let verb =
-        async |store: &RedisStore, client: &SignedIn| store.end(&ending(client), home.now()).await.is_ok();
-    wherever_it_crashes(&home, prepare, verb, async |client| {
-        assert_ne!(home.end_as(&ending(&client)).await, Ended::NotFound);
-        is_over(&home, &client, EndReason::Logout).await;
-        assert!(with_prefix(&names(&home), "refresh:").is_empty());
-        assert!(with_prefix(&names(&home), "sessions:").is_empty());
-        assert!(names(&home).contains(&format!("blacklist:{jti}")));
+    let verb = async |store: &RedisStore, client: &SignedIn| {
+        store.end(&ending(client), back_end.now()).await.is_ok()
+    };
+    wherever_it_crashes(&back_end, prepare, verb, async |client| {
+        assert_ne!(back_end.end_as(&ending(&client)).await, Ended::NotFound);
+        is_over(&back_end, &client, EndReason::Logout).await;
+        assert!(with_prefix(&names(&back_end), "refresh:").is_empty());
+        assert!(with_prefix(&names(&back_end), "sessions:").is_empty());
+        assert!(names(&back_end).contains(&format!("blacklist:{jti}")));
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_end_without_a_retry_is_made_up_for_by_whoever_meets_it() {
-    let home = home().await;
+    let back_end = back_end().await;
     let ending = |client: &SignedIn| Ending {
         session: client.session(),
         owner: None,
         token: None,
         reason: EndReason::Admin,
     };
-    let prepare = async || home.sign_in().await;
-    let verb =
-        async |store: &RedisStore, client: &SignedIn| store.end(&ending(client), home.now()).await.is_ok();
-    wherever_it_crashes(&home, prepare, verb, async |client| {
-        if home.find(client.session()).await.is_none() {
-            assert_eq!(home.confirm(&client.token).await, Confirmation::Ended(EndReason::Admin));
-            is_over(&home, &client, EndReason::Admin).await;
+    let prepare = async || back_end.sign_in().await;
+    let verb = async |store: &RedisStore, client: &SignedIn| {
+        store.end(&ending(client), back_end.now()).await.is_ok()
+    };
+    wherever_it_crashes(&back_end, prepare, verb, async |client| {
+        if back_end.find(client.session()).await.is_none() {
+            assert_eq!(back_end.confirm(&client.token).await, Confirmation::Ended(EndReason::Admin));
+            is_over(&back_end, &client, EndReason::Admin).await;
         }
     })
     .await;
@@ -266,41 +272,42 @@ async fn an_end_without_a_retry_is_made_up_for_by_whoever_meets_it() {
 
 #[tokio::test]
 async fn a_theft_that_was_seen_stays_seen() {
-    let home = home().await;
+    let back_end = back_end().await;
     let prepare = async || {
-        let client = home.sign_in().await;
-        home.refreshed(&home.refreshed(&client.token).await).await;
-        home.elapse(GRACE).await;
+        let client = back_end.sign_in().await;
+        back_end.refreshed(&back_end.refreshed(&client.token).await).await;
+        back_end.elapse(GRACE).await;
         client
     };
     let verb = async |store: &RedisStore, client: &SignedIn| {
-        store.rotate(&chain(&home, &client.token), &FIRST_USE, home.now()).await.is_ok()
+        store.rotate(&chain(&back_end, &client.token), &FIRST_USE, back_end.now()).await.is_ok()
     };
-    wherever_it_crashes(&home, prepare, verb, async |client| {
-        let again = home.refresh(&client.token).await;
+    wherever_it_crashes(&back_end, prepare, verb, async |client| {
+        let again = back_end.refresh(&client.token).await;
         assert!(matches!(again, Rotation::Reused | Rotation::Ended(EndReason::ReuseDetected)), "{again:?}");
-        is_over(&home, &client, EndReason::ReuseDetected).await;
+        is_over(&back_end, &client, EndReason::ReuseDetected).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_sign_in_that_was_cut_off_can_be_repeated() {
-    let home = home().await;
-    let prepare = async || with_tokens(facts_of(UserId::new(home.now()), home.now()), &home.secret);
+    let back_end = back_end().await;
+    let prepare =
+        async || with_tokens(facts_of(UserId::new(back_end.now()), back_end.now()), &back_end.secret);
     let verb =
         async |store: &RedisStore, (new, _): &(NewSession, RefreshToken)| store.open(new, None).await.is_ok();
-    wherever_it_crashes(&home, prepare, verb, async |(new, token)| {
-        if home.find(new.id).await.is_some() {
+    wherever_it_crashes(&back_end, prepare, verb, async |(new, token)| {
+        if back_end.find(new.id).await.is_some() {
             assert_eq!(
-                home.ids_of_user(new.facts.user).await,
+                back_end.ids_of_user(new.facts.user).await,
                 [new.id],
                 "a session that lives is in the index"
             );
         }
-        home.sessions.open(&new, None).await.expect("opened");
-        home.refreshed(&token).await;
-        assert_eq!(home.ids_of_user(new.facts.user).await, [new.id]);
+        back_end.sessions.open(&new, None).await.expect("opened");
+        back_end.refreshed(&token).await;
+        assert_eq!(back_end.ids_of_user(new.facts.user).await, [new.id]);
     })
     .await;
 }
@@ -308,84 +315,84 @@ async fn a_sign_in_that_was_cut_off_can_be_repeated() {
 /// Also where nobody comes back.
 #[tokio::test]
 async fn no_crash_leaves_a_refresh_key_without_a_living_session() {
-    let home = home().await;
+    let back_end = back_end().await;
     let look = async |_: SignedIn| {
-        for name in with_prefix(&names(&home), "refresh:") {
-            let session: String = home.keyspace().ask("GET", &name, "");
-            let found = home.find(session.parse().expect("a session")).await;
+        for name in with_prefix(&names(&back_end), "refresh:") {
+            let session: String = back_end.keyspace().ask("GET", &name, "");
+            let found = back_end.find(session.parse().expect("a session")).await;
             assert!(found.is_some(), "{name} leads to {session}");
         }
     };
     let prepare = async || {
-        let client = home.sign_in().await;
-        home.refreshed(&client.token).await;
+        let client = back_end.sign_in().await;
+        back_end.refreshed(&client.token).await;
         client
     };
     let end = async |store: &RedisStore, client: &SignedIn| {
         let (session, reason) = (client.session(), EndReason::Logout);
-        store.end(&Ending { session, owner: None, token: None, reason }, home.now()).await.is_ok()
+        store.end(&Ending { session, owner: None, token: None, reason }, back_end.now()).await.is_ok()
     };
-    wherever_it_crashes(&home, prepare, end, look).await;
+    wherever_it_crashes(&back_end, prepare, end, look).await;
     let open = async |store: &RedisStore, client: &SignedIn| {
-        let (new, _) = with_tokens(facts_of(client.user, home.now()), &home.secret);
+        let (new, _) = with_tokens(facts_of(client.user, back_end.now()), &back_end.secret);
         store.open(&new, None).await.is_ok()
     };
-    wherever_it_crashes(&home, prepare, open, look).await;
+    wherever_it_crashes(&back_end, prepare, open, look).await;
 }
 
-/// No token of it is good for anything, here and at the home.
-async fn is_over(home: &Home, client: &SignedIn, reason: EndReason) {
-    assert_eq!(home.refresh(&client.token).await, Rotation::Ended(reason));
-    assert_eq!(home.find(client.session()).await, None);
-    assert_eq!(home.refusal(&home.claims(client)).await, Some(reason));
-    assert!(home.ids_of_user(client.user).await.is_empty());
+/// No token of it is good for anything, here and at the back end.
+async fn is_over(back_end: &BackEnd, client: &SignedIn, reason: EndReason) {
+    assert_eq!(back_end.refresh(&client.token).await, Rotation::Ended(reason));
+    assert_eq!(back_end.find(client.session()).await, None);
+    assert_eq!(back_end.refusal(&back_end.claims(client)).await, Some(reason));
+    assert!(back_end.ids_of_user(client.user).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_client_that_is_killed_anywhere_leaves_no_key_without_an_end() {
-    let home = home().await;
-    let node = Doomed::beside(&home).await;
+    let back_end = back_end().await;
+    let node = Doomed::beside(&back_end).await;
     let store = &node.store;
     let counter = Counter::Session(SessionId::random());
     for round in 0..400 {
-        let client = home.sign_in().await;
+        let client = back_end.sign_in().await;
         let ending =
             Ending { session: client.session(), owner: None, token: None, reason: EndReason::Logout };
-        let now = home.now();
+        let now = back_end.now();
         let life = async {
             store.add(&counter, Duration::from_secs(1), now).await.expect("counted");
-            store.rotate(&chain(&home, &client.token), &FIRST_USE, now).await.expect("rotated");
+            store.rotate(&chain(&back_end, &client.token), &FIRST_USE, now).await.expect("rotated");
             store.refuse_user(client.user, EndReason::Admin, now).await.expect("refused");
             store.end(&ending, now).await.expect("ended");
         };
         // Dropped in the middle: nothing is sent after that.
         let _ = tokio::time::timeout(Duration::from_micros(round * 10), life).await;
         if round % 20 == 0 {
-            home.keyspace().assert_all_expire();
+            back_end.keyspace().assert_all_expire();
         }
     }
 }
 
 #[tokio::test]
 async fn an_answer_that_is_lost_on_the_way_changes_no_answer() {
-    let home = home().await;
+    let back_end = back_end().await;
     for commands in 1..12 {
-        let node = Doomed::beside(&home).await;
+        let node = Doomed::beside(&back_end).await;
         let lose_one = || node.proxy.break_once_after(commands);
-        let now = home.now();
+        let now = back_end.now();
 
-        let client = home.sign_in().await;
+        let client = back_end.sign_in().await;
         lose_one();
-        let rotated = node.store.rotate(&chain(&home, &client.token), &FIRST_USE, now).await;
+        let rotated = node.store.rotate(&chain(&back_end, &client.token), &FIRST_USE, now).await;
         assert!(matches!(rotated, Ok(Rotation::Granted(_))), "{rotated:?}");
-        home.refreshed(&client.token.successor(&home.secret)).await;
-        home.elapse(GRACE).await;
-        let now = home.now();
+        back_end.refreshed(&client.token.successor(&back_end.secret)).await;
+        back_end.elapse(GRACE).await;
+        let now = back_end.now();
         lose_one();
-        let reused = node.store.rotate(&chain(&home, &client.token), &FIRST_USE, now).await;
+        let reused = node.store.rotate(&chain(&back_end, &client.token), &FIRST_USE, now).await;
         assert_eq!(reused.expect("an answer"), Rotation::Reused);
 
-        let session = home.sign_in_as(client.user, &AppName::default_app()).await.session();
+        let session = back_end.sign_in_as(client.user, &AppName::default_app()).await.session();
         lose_one();
         let ended = node.store.end_of_user(client.user, None, EndReason::LogoutAll, now).await;
         assert_eq!(ended.expect("an answer"), [session]);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    backends::{FIRST_USE, Home, eventually},
+    backends::{BackEnd, FIRST_USE, eventually},
     keyspace::Keyspace,
     servers::redis_sets::{Cluster, MASTER, Watched},
 };
@@ -19,7 +19,7 @@ use keyward::{
 /// Long enough for a failover on any machine.
 const BOUND: Duration = Duration::from_secs(30);
 
-impl Home {
+impl BackEnd {
     /// Presents a token until Redis answers; until then it is away, and says so in time.
     async fn refresh_until_answered(&self, token: &RefreshToken) -> Rotation {
         let since = Instant::now();
@@ -55,34 +55,34 @@ fn sentinels(watched: &Watched) -> Keyspace {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_master_that_dies_is_replaced_without_a_restart() {
     let mut watched = Watched::start();
-    let home = Home::in_keyspace(sentinels(&watched)).await;
-    let other = home.another_node().await;
-    let client = home.sign_in().await;
-    let child = home.refreshed(&client.token).await;
-    home.works(&other).await;
+    let back_end = BackEnd::in_keyspace(sentinels(&watched)).await;
+    let other = back_end.another_node().await;
+    let client = back_end.sign_in().await;
+    let child = back_end.refreshed(&client.token).await;
+    back_end.works(&other).await;
     let old = watched.master();
     // Every replica has what was written so far.
     let acknowledged: i64 = watched.servers[old].ask("WAIT 2 5000");
     assert_eq!(acknowledged, 2);
 
     watched.servers[old].kill();
-    eventually("blind", || !home.set.is_following() && !other.set.is_following()).await;
-    let answer = home.refresh_until_answered(&child).await;
+    eventually("blind", || !back_end.set.is_following() && !other.set.is_following()).await;
+    let answer = back_end.refresh_until_answered(&child).await;
     assert!(matches!(answer, Rotation::Granted(_)), "{answer:?}");
     assert_ne!(watched.master(), old);
-    home.works(&other).await;
+    back_end.works(&other).await;
 
     // The old master comes back as one of its own time, and is not listened to.
     watched.servers[old].restart();
-    home.works(&other).await;
+    back_end.works(&other).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_master_that_is_demoted_is_written_to_no_longer() {
     let watched = Watched::start();
-    let home = Home::in_keyspace(sentinels(&watched)).await;
-    let other = home.another_node().await;
-    let client = home.sign_in().await;
+    let back_end = BackEnd::in_keyspace(sentinels(&watched)).await;
+    let other = back_end.another_node().await;
+    let client = back_end.sign_in().await;
     let old = watched.master();
     watched.sentinels[0].ask::<()>(&format!("SENTINEL FAILOVER {MASTER}"));
     eventually("another master", || watched.master() != old).await;
@@ -90,13 +90,13 @@ async fn a_master_that_is_demoted_is_written_to_no_longer() {
     let mut token = client.token;
     let since = Instant::now();
     while since.elapsed() < Duration::from_secs(2) {
-        if let Rotation::Granted(_) = home.refresh_until_answered(&token).await {
-            token = token.successor(&home.secret);
+        if let Rotation::Granted(_) = back_end.refresh_until_answered(&token).await {
+            token = token.successor(&back_end.secret);
         }
     }
-    home.works(&other).await;
+    back_end.works(&other).await;
     // What was answered last is where the sentinels say that the truth is.
-    let key = format!("{}session:{}", home.keyspace().prefix, token.session());
+    let key = format!("{}session:{}", back_end.keyspace().prefix, token.session());
     let master = &watched.servers[watched.master()];
     assert_eq!(master.ask::<u32>(&format!("HGET {key} n")), token.generation());
 }
@@ -105,24 +105,24 @@ async fn a_master_that_is_demoted_is_written_to_no_longer() {
 async fn a_cluster_master_that_dies_is_replaced_without_a_restart() {
     let mut cluster = Cluster::start(3);
     let space = Keyspace::of(cluster.urls(), Mode::Cluster);
-    let home = Home::in_keyspace(space).await;
-    let other = home.another_node().await;
+    let back_end = BackEnd::in_keyspace(space).await;
+    let other = back_end.another_node().await;
     let mut clients = Vec::new();
     for _ in 0..12 {
-        clients.push(home.sign_in().await);
+        clients.push(back_end.sign_in().await);
     }
     for master in cluster.masters() {
         assert_eq!(master.ask::<i64>("WAIT 1 5000"), 1);
     }
 
     cluster.nodes[0].kill();
-    eventually("blind", || !home.set.is_following() && !other.set.is_following()).await;
+    eventually("blind", || !back_end.set.is_following() && !other.set.is_following()).await;
     for client in &clients {
-        let answer = home.refresh_until_answered(&client.token).await;
+        let answer = back_end.refresh_until_answered(&client.token).await;
         assert!(matches!(answer, Rotation::Granted(_)), "{answer:?}");
     }
     for _ in 0..6 {
-        home.works(&other).await;
+        back_end.works(&other).await;
     }
     cluster.nodes[0].restart();
 }
@@ -130,12 +130,12 @@ async fn a_cluster_master_that_dies_is_replaced_without_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_has_lost_a_master_for_good_is_away_until_it_is_back() {
     let mut cluster = Cluster::start(0);
-    let home = Home::in_keyspace(Keyspace::of(cluster.urls(), Mode::Cluster)).await;
+    let back_end = BackEnd::in_keyspace(Keyspace::of(cluster.urls(), Mode::Cluster)).await;
     cluster.nodes[1].kill();
-    eventually("blind", || !home.set.is_following()).await;
+    eventually("blind", || !back_end.set.is_following()).await;
     let since = Instant::now();
     loop {
-        match home.sessions.ping().await {
+        match back_end.sessions.ping().await {
             Err(error) => break assert!(matches!(error, StoreError::Away { .. }), "{error:?}"),
             Ok(()) => assert!(since.elapsed() < BOUND, "still there"),
         }
@@ -143,9 +143,9 @@ async fn a_cluster_that_has_lost_a_master_for_good_is_away_until_it_is_back() {
     }
     cluster.nodes[1].restart();
     let since = Instant::now();
-    while home.sessions.ping().await.is_err() {
+    while back_end.sessions.ping().await.is_err() {
         assert!(since.elapsed() < BOUND, "not back");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    eventually("following", || home.set.is_following()).await;
+    eventually("following", || back_end.set.is_following()).await;
 }

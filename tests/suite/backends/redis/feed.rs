@@ -5,9 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{home, home_on};
+use super::{back_end, back_end_on};
 use crate::support::{
-    backends::{Home, LIFETIMES, START, SessionsOn, eventually},
+    backends::{BackEnd, LIFETIMES, START, SessionsOn, eventually},
     keyspace::Keyspace,
     servers::{redis::Server, redis_sets::Cluster},
 };
@@ -25,7 +25,7 @@ use keyward::{
 };
 use rstest::rstest;
 
-impl Home {
+impl BackEnd {
     fn knows(&self, subject: Subject) -> bool {
         self.set.snapshot(self.now()).iter().any(|revocation| revocation.subject == subject)
     }
@@ -36,15 +36,15 @@ impl Home {
 async fn another_node_knows_of_a_logout_within_100_ms(
     #[values(SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
-    let home = Home::on(on).await;
-    let other = home.another_node().await;
+    let back_end = BackEnd::on(on).await;
+    let other = back_end.another_node().await;
     let mut delays = Vec::new();
     for _ in 0..21 {
-        let client = home.sign_in().await;
-        let claims = home.claims(&client);
-        home.end(client.session(), EndReason::Logout).await;
+        let client = back_end.sign_in().await;
+        let claims = back_end.claims(&client);
+        back_end.end(client.session(), EndReason::Logout).await;
         let answered = Instant::now();
-        while other.set.find(&claims, home.now()).is_none() {
+        while other.set.find(&claims, back_end.now()).is_none() {
             assert!(answered.elapsed() < Duration::from_secs(10), "never");
             tokio::task::yield_now().await;
         }
@@ -58,29 +58,29 @@ async fn another_node_knows_of_a_logout_within_100_ms(
 #[rstest]
 #[tokio::test]
 async fn a_key_that_another_hand_writes_is_followed(#[values("SET", "HSET")] verb: &str) {
-    let home = home().await;
+    let back_end = back_end().await;
     let id = TokenId::random();
     let key = format!("blacklist:{id}");
-    home.keyspace().ask::<()>(verb, &key, if verb == "SET" { "x EX 60" } else { "a b" });
-    eventually("followed", || home.knows(Subject::Token(id))).await;
-    assert!(home.set.is_following());
-    home.keyspace().ask::<()>("EXPIRE", &key, "60");
+    back_end.keyspace().ask::<()>(verb, &key, if verb == "SET" { "x EX 60" } else { "a b" });
+    eventually("followed", || back_end.knows(Subject::Token(id))).await;
+    assert!(back_end.set.is_following());
+    back_end.keyspace().ask::<()>("EXPIRE", &key, "60");
 
     // And found by a node that comes later.
-    let node = home.another_node().await;
-    assert!(node.set.snapshot(home.now()).iter().any(|found| found.subject == Subject::Token(id)));
+    let node = back_end.another_node().await;
+    assert!(node.set.snapshot(back_end.now()).iter().any(|found| found.subject == Subject::Token(id)));
 }
 
 #[tokio::test]
 async fn a_feed_whose_connection_breaks_knows_it_and_heals() {
     let server = Server::start(&[]);
-    let home = home_on(&server).await;
+    let back_end = back_end_on(&server).await;
     for _ in 0..5 {
         server.ask::<()>("CLIENT KILL TYPE normal");
-        eventually("blind", || !home.set.is_following()).await;
-        let client = home.sign_in().await;
-        home.end(client.session(), EndReason::Logout).await;
-        eventually("following", || home.set.is_following()).await;
+        eventually("blind", || !back_end.set.is_following()).await;
+        let client = back_end.sign_in().await;
+        back_end.end(client.session(), EndReason::Logout).await;
+        eventually("following", || back_end.set.is_following()).await;
     }
 }
 
@@ -113,33 +113,37 @@ async fn what_happened_while_it_was_blind_is_known_when_it_follows_again() {
 #[tokio::test]
 async fn a_server_that_hangs_is_noticed_and_followed_again() {
     let server = Server::start(&[]);
-    let home = home_on(&server).await;
+    let back_end = back_end_on(&server).await;
     let hung = server.hang();
     let since = Instant::now();
-    eventually("blind", || !home.set.is_following()).await;
+    eventually("blind", || !back_end.set.is_following()).await;
     assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
     drop(hung);
-    eventually("following", || home.set.is_following()).await;
+    eventually("following", || back_end.set.is_following()).await;
 }
 
 #[tokio::test]
 async fn an_emptied_redis_is_read_anew() {
     let server = Server::start(&[]);
-    let home = home_on(&server).await;
-    let client = home.sign_in().await;
-    home.revocations.refuse_user(client.user, EndReason::AccountDisabled, home.now()).await.expect("refused");
+    let back_end = back_end_on(&server).await;
+    let client = back_end.sign_in().await;
+    back_end
+        .revocations
+        .refuse_user(client.user, EndReason::AccountDisabled, back_end.now())
+        .await
+        .expect("refused");
     server.ask::<()>("FLUSHALL");
-    eventually("lifted", || !home.knows(Subject::User(client.user))).await;
-    eventually("following", || home.set.is_following()).await;
+    eventually("lifted", || !back_end.knows(Subject::User(client.user))).await;
+    eventually("following", || back_end.set.is_following()).await;
 }
 
 #[tokio::test]
 async fn a_master_that_joins_a_cluster_is_followed_before_it_has_a_slot() {
     let cluster = Cluster::start(0);
-    let home = Home::in_keyspace(Keyspace::of(cluster.urls(), Mode::Cluster)).await;
+    let back_end = BackEnd::in_keyspace(Keyspace::of(cluster.urls(), Mode::Cluster)).await;
     let newcomer = cluster.join();
     eventually("tracked", || newcomer.ask::<String>("CLIENT LIST").contains("flags=tB")).await;
-    eventually("following", || home.set.is_following()).await;
-    let client = home.sign_in().await;
-    home.end(client.session(), EndReason::Logout).await;
+    eventually("following", || back_end.set.is_following()).await;
+    let client = back_end.sign_in().await;
+    back_end.end(client.session(), EndReason::Logout).await;
 }

@@ -3,9 +3,9 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::time::Duration;
 
-use super::{home, names, session_key, soon, with_prefix};
+use super::{back_end, names, session_key, soon, with_prefix};
 use crate::support::{
-    backends::{GRACE, Home, LIFETIMES, SessionsOn, SignedIn, with_tokens},
+    backends::{BackEnd, GRACE, LIFETIMES, SessionsOn, SignedIn, with_tokens},
     keyspace::Keyspace,
     servers::redis::{self, Server},
 };
@@ -29,15 +29,15 @@ pub(super) fn refresh_key(token: &RefreshToken) -> String {
 
 #[tokio::test]
 async fn a_session_has_its_keys_and_no_others() {
-    let home = home().await;
-    let client = home.sign_in().await;
+    let back_end = back_end().await;
+    let client = back_end.sign_in().await;
     let (session, user) = (client.session(), client.user);
     let around = ["sessions:app:default".to_owned(), format!("sessions:user:{user}")];
     let mut expected = vec![refresh_key(&client.token), session_key(&client)];
     expected.extend(around.clone());
-    assert_eq!(names(&home), expected);
+    assert_eq!(names(&back_end), expected);
 
-    let space = home.keyspace();
+    let space = back_end.keyspace();
     assert_eq!(space.ask::<String>("GET", &refresh_key(&client.token), ""), session.to_string());
     let life = i64::try_from(LIFETIMES.refresh.as_secs()).expect("seconds");
     for name in &expected {
@@ -46,41 +46,42 @@ async fn a_session_has_its_keys_and_no_others() {
     }
     for name in around {
         assert_eq!(space.ask::<Vec<String>>("ZRANGE", &name, "0 -1"), [session.to_string()]);
-        assert_eq!(space.ask::<i64>("ZSCORE", &name, &session.to_string()), home.now().millis());
+        assert_eq!(space.ask::<i64>("ZSCORE", &name, &session.to_string()), back_end.now().millis());
     }
 }
 
 #[tokio::test]
 async fn only_the_current_and_the_parent_token_have_a_key() {
-    let home = home().await;
-    let mut chain = vec![home.sign_in().await.token];
+    let back_end = back_end().await;
+    let mut chain = vec![back_end.sign_in().await.token];
     for round in 0..5 {
-        chain.push(home.refreshed(&chain[round]).await);
+        chain.push(back_end.refreshed(&chain[round]).await);
         let mut expected = [refresh_key(&chain[round]), refresh_key(&chain[round + 1])];
         expected.sort();
-        assert_eq!(with_prefix(&names(&home), "refresh:"), expected);
+        assert_eq!(with_prefix(&names(&back_end), "refresh:"), expected);
     }
-    home.refreshed(&chain[4]).await;
-    assert_eq!(with_prefix(&names(&home), "refresh:").len(), 2, "and a repetition adds none");
+    back_end.refreshed(&chain[4]).await;
+    assert_eq!(with_prefix(&names(&back_end), "refresh:").len(), 2, "and a repetition adds none");
 }
 
 #[tokio::test]
 async fn an_end_leaves_the_reasons_and_nothing_that_leads_back() {
-    let home = home().await;
-    let client = home.sign_in().await;
-    home.refreshed(&client.token).await;
+    let back_end = back_end().await;
+    let client = back_end.sign_in().await;
+    back_end.refreshed(&client.token).await;
     let (jti, over) = (TokenId::random(), TokenId::random());
-    for (id, until) in [(jti, soon(&home)), (over, home.now())] {
+    for (id, until) in [(jti, soon(&back_end)), (over, back_end.now())] {
         let token = Some((id, until));
-        home.end_as(&Ending { session: client.session(), owner: None, token, reason: EndReason::Admin })
+        back_end
+            .end_as(&Ending { session: client.session(), owner: None, token, reason: EndReason::Admin })
             .await;
     }
     let refused = format!("blacklist:session:{}", client.session());
     let mut expected = [format!("blacklist:{jti}"), refused.clone(), session_key(&client)];
     expected.sort();
-    assert_eq!(names(&home), expected, "nothing for a token that was over");
+    assert_eq!(names(&back_end), expected, "nothing for a token that was over");
 
-    let space = home.keyspace();
+    let space = back_end.keyspace();
     for (name, life) in [(format!("blacklist:{jti}"), 610), (refused, 910)] {
         assert_eq!(space.ask::<String>("GET", &name, ""), "admin");
         let left: i64 = space.ask("TTL", &name, "");
@@ -90,10 +91,10 @@ async fn an_end_leaves_the_reasons_and_nothing_that_leads_back() {
 
 #[tokio::test]
 async fn no_token_is_in_a_key_or_value_unless_that_was_asked_for() {
-    let home = home().await;
-    let client = home.sign_in().await;
-    let child = home.refreshed(&client.token).await;
-    let everything = everything(&home);
+    let back_end = back_end().await;
+    let client = back_end.sign_in().await;
+    let child = back_end.refreshed(&client.token).await;
+    let everything = everything(&back_end);
     for token in [&client.token, &child] {
         let secret = token.expose();
         assert!(!everything.contains(secret) && !everything.contains(&secret[4..]));
@@ -101,43 +102,44 @@ async fn no_token_is_in_a_key_or_value_unless_that_was_asked_for() {
 
     let mut plain = Keyspace::of(vec![redis::shared().url()], Mode::Single);
     plain.refresh_keys = RefreshKeys::Plain;
-    let home = Home::in_keyspace(plain).await;
-    let client = home.sign_in().await;
-    assert_eq!(with_prefix(&names(&home), "refresh:"), [format!("refresh:{}", client.token.expose())]);
-    let child = home.refreshed(&client.token).await;
-    assert_eq!(encoding(&home, &client), "listpack");
-    home.end(child.session(), EndReason::Logout).await;
-    assert!(with_prefix(&names(&home), "refresh:").is_empty(), "found without the token");
+    let back_end = BackEnd::in_keyspace(plain).await;
+    let client = back_end.sign_in().await;
+    assert_eq!(with_prefix(&names(&back_end), "refresh:"), [format!("refresh:{}", client.token.expose())]);
+    let child = back_end.refreshed(&client.token).await;
+    assert_eq!(encoding(&back_end, &client), "listpack");
+    back_end.end(child.session(), EndReason::Logout).await;
+    assert!(with_prefix(&names(&back_end), "refresh:").is_empty(), "found without the token");
 }
 
 /// Every name and every value of a hash or string.
-fn everything(home: &Home) -> String {
-    let names = names(home);
-    let values = names.iter().map(|name| match home.keyspace().ask::<String>("TYPE", name, "").as_str() {
-        "hash" => home.keyspace().ask::<Vec<Vec<u8>>>("HVALS", name, "").concat(),
-        "string" => home.keyspace().ask::<Vec<u8>>("GET", name, ""),
-        _ => Vec::new(),
-    });
+fn everything(back_end: &BackEnd) -> String {
+    let names = names(back_end);
+    let values =
+        names.iter().map(|name| match back_end.keyspace().ask::<String>("TYPE", name, "").as_str() {
+            "hash" => back_end.keyspace().ask::<Vec<Vec<u8>>>("HVALS", name, "").concat(),
+            "string" => back_end.keyspace().ask::<Vec<u8>>("GET", name, ""),
+            _ => Vec::new(),
+        });
     let values = values.collect::<Vec<_>>().concat();
     format!("{names:?} {}", String::from_utf8_lossy(&values))
 }
 
 #[tokio::test]
 async fn an_operator_who_deletes_a_refresh_key_has_revoked_that_token() {
-    let home = home().await;
-    let client = home.sign_in().await;
-    home.keyspace().ask::<()>("DEL", &refresh_key(&client.token), "");
-    assert_eq!(home.refresh(&client.token).await, Rotation::Withdrawn);
+    let back_end = back_end().await;
+    let client = back_end.sign_in().await;
+    back_end.keyspace().ask::<()>("DEL", &refresh_key(&client.token), "");
+    assert_eq!(back_end.refresh(&client.token).await, Rotation::Withdrawn);
 
-    let client = home.sign_in().await;
-    let child = home.refreshed(&client.token).await;
-    home.keyspace().ask::<()>("DEL", &refresh_key(&client.token), "");
-    assert_eq!(home.refresh(&client.token).await, Rotation::Withdrawn, "the parent");
-    let grandchild = home.refreshed(&child).await;
-    home.refreshed(&grandchild).await;
-    home.elapse(GRACE).await;
+    let client = back_end.sign_in().await;
+    let child = back_end.refreshed(&client.token).await;
+    back_end.keyspace().ask::<()>("DEL", &refresh_key(&client.token), "");
+    assert_eq!(back_end.refresh(&client.token).await, Rotation::Withdrawn, "the parent");
+    let grandchild = back_end.refreshed(&child).await;
+    back_end.refreshed(&grandchild).await;
+    back_end.elapse(GRACE).await;
     assert_eq!(
-        home.refresh(&client.token).await,
+        back_end.refresh(&client.token).await,
         Rotation::Reused,
         "one that is too old is theft all the same"
     );
@@ -145,29 +147,29 @@ async fn an_operator_who_deletes_a_refresh_key_has_revoked_that_token() {
 
 #[tokio::test]
 async fn in_a_cluster_a_missing_refresh_key_is_mended_and_signs_nobody_out() {
-    let home = Home::on(SessionsOn::Cluster).await;
-    let client = home.sign_in().await;
-    home.keyspace().delete("refresh:");
-    let child = home.refreshed(&client.token).await;
-    home.keyspace().delete("refresh:");
-    assert_eq!(home.refreshed(&client.token).await, child, "by the parent");
+    let back_end = BackEnd::on(SessionsOn::Cluster).await;
+    let client = back_end.sign_in().await;
+    back_end.keyspace().delete("refresh:");
+    let child = back_end.refreshed(&client.token).await;
+    back_end.keyspace().delete("refresh:");
+    assert_eq!(back_end.refreshed(&client.token).await, child, "by the parent");
     let mut expected = [&client.token, &child].map(refresh_key);
     expected.sort();
-    assert_eq!(with_prefix(&names(&home), "refresh:"), expected, "both are there again");
-    home.keyspace().delete("refresh:");
-    home.refreshed(&child).await;
+    assert_eq!(with_prefix(&names(&back_end), "refresh:"), expected, "both are there again");
+    back_end.keyspace().delete("refresh:");
+    back_end.refreshed(&child).await;
 }
 
 #[tokio::test]
 async fn what_a_deleted_key_withdrew_is_not_given_out_again() {
-    let home = home().await;
-    let client = home.sign_in().await;
-    let child = home.refreshed(&client.token).await;
+    let back_end = back_end().await;
+    let client = back_end.sign_in().await;
+    let child = back_end.refreshed(&client.token).await;
     // The version before wrote the key a moment after the hash.
-    home.elapse(Duration::from_secs(6)).await;
-    home.keyspace().ask::<()>("DEL", &refresh_key(&child), "");
-    assert_eq!(home.refresh(&client.token).await, Rotation::Withdrawn, "to who holds the parent");
-    assert_eq!(home.refresh(&child).await, Rotation::Withdrawn);
+    back_end.elapse(Duration::from_secs(6)).await;
+    back_end.keyspace().ask::<()>("DEL", &refresh_key(&child), "");
+    assert_eq!(back_end.refresh(&client.token).await, Rotation::Withdrawn, "to who holds the parent");
+    assert_eq!(back_end.refresh(&child).await, Rotation::Withdrawn);
 }
 
 #[tokio::test]
@@ -175,13 +177,13 @@ async fn a_session_takes_as_much_room_after_a_thousand_refreshes_as_after_eight(
     let server = Server::start(&[]);
     let mut space = Keyspace::of(vec![server.url()], Mode::Single);
     space.prefix.clear();
-    let home = Home::in_keyspace(space).await;
-    let mut token = home.sign_in().await.token;
+    let back_end = BackEnd::in_keyspace(space).await;
+    let mut token = back_end.sign_in().await.token;
     let mut after = async |refreshes: u32| {
         for _ in 0..refreshes {
-            token = home.refreshed(&token).await;
+            token = back_end.refreshed(&token).await;
         }
-        room(&home, &server)
+        room(&back_end, &server)
     };
     let [after_one, after_eight, after_a_thousand] = [after(1).await, after(7).await, after(992).await];
     eprintln!(
@@ -193,39 +195,39 @@ async fn a_session_takes_as_much_room_after_a_thousand_refreshes_as_after_eight(
 }
 
 /// What Redis says that all keys take, the indexes of one session included.
-fn room(home: &Home, server: &Server) -> i64 {
-    names(home).iter().map(|name| server.ask::<i64>(&format!("MEMORY USAGE {name}"))).sum()
+fn room(back_end: &BackEnd, server: &Server) -> i64 {
+    names(back_end).iter().map(|name| server.ask::<i64>(&format!("MEMORY USAGE {name}"))).sum()
 }
 
 #[tokio::test]
 async fn a_long_device_does_not_change_how_the_hash_is_kept() {
-    let home = home().await;
-    let user = UserId::new(home.now());
+    let back_end = back_end().await;
+    let user = UserId::new(back_end.now());
     let (name, agent) = ("é".repeat(DEVICE_MAX_BYTES / 2), "ü".repeat(USER_AGENT_MAX_BYTES / 2));
     let device = Device::new(Some(&name), "2001:db8::ffff:192.0.2.1".parse().ok(), Some(&agent));
     let app = AppName::parse(&"a".repeat(64)).expect("a name");
-    let facts = SessionFacts { user, app, device, created_at: home.now() };
-    let (new, token) = with_tokens(facts.clone(), &home.secret);
-    home.sessions.open(&new, None).await.expect("opened");
-    home.refreshed(&token).await;
-    home.confirm(&token.successor(&home.secret)).await;
-    assert_eq!(home.find(new.id).await.expect("alive").facts, facts);
-    assert_eq!(encoding(&home, &SignedIn { user, token }), "listpack");
+    let facts = SessionFacts { user, app, device, created_at: back_end.now() };
+    let (new, token) = with_tokens(facts.clone(), &back_end.secret);
+    back_end.sessions.open(&new, None).await.expect("opened");
+    back_end.refreshed(&token).await;
+    back_end.confirm(&token.successor(&back_end.secret)).await;
+    assert_eq!(back_end.find(new.id).await.expect("alive").facts, facts);
+    assert_eq!(encoding(&back_end, &SignedIn { user, token }), "listpack");
 }
 
-fn encoding(home: &Home, client: &SignedIn) -> String {
-    let key = format!("{}{}", home.keyspace().prefix, session_key(client));
+fn encoding(back_end: &BackEnd, client: &SignedIn) -> String {
+    let key = format!("{}{}", back_end.keyspace().prefix, session_key(client));
     redis::shared().ask(&format!("OBJECT ENCODING {key}"))
 }
 
 #[tokio::test]
 async fn a_counter_that_was_left_without_an_end_is_given_one() {
-    let home = home().await;
+    let back_end = back_end().await;
     let counter = Counter::LoginUser("x".into());
-    home.keyspace().ask::<()>("SET", "rate:login:user:x", "7");
+    back_end.keyspace().ask::<()>("SET", "rate:login:user:x", "7");
     let window = std::time::Duration::from_mins(1);
-    assert_eq!(home.counters.add(&counter, window, home.now()).await.expect("an answer").value, 8);
-    let left: i64 = home.keyspace().ask("TTL", "rate:login:user:x", "");
+    assert_eq!(back_end.counters.add(&counter, window, back_end.now()).await.expect("an answer").value, 8);
+    let left: i64 = back_end.keyspace().ask("TTL", "rate:login:user:x", "");
     assert!((57..=60).contains(&left), "{left}");
 }
 
@@ -239,16 +241,16 @@ async fn a_change_of_what_names_refresh_keys_signs_nobody_out() {
         let mut later = Keyspace::single().not_ours();
         later.prefix.clone_from(&space.prefix);
         later.refresh_keys = after;
-        let home = Home::in_keyspace(space).await;
-        let current = home.sign_in().await;
-        let (parent, withdrawn) = (home.sign_in().await, home.sign_in().await);
-        home.refreshed(&parent.token).await;
-        let key = with_prefix(&names(&home), "refresh:")
+        let back_end = BackEnd::in_keyspace(space).await;
+        let current = back_end.sign_in().await;
+        let (parent, withdrawn) = (back_end.sign_in().await, back_end.sign_in().await);
+        back_end.refreshed(&parent.token).await;
+        let key = with_prefix(&names(&back_end), "refresh:")
             .into_iter()
-            .find(|key| home.keyspace().ask::<String>("GET", key, "") == withdrawn.session().to_string());
-        home.keyspace().ask::<()>("DEL", &key.expect("a key"), "");
+            .find(|key| back_end.keyspace().ask::<String>("GET", key, "") == withdrawn.session().to_string());
+        back_end.keyspace().ask::<()>("DEL", &key.expect("a key"), "");
 
-        let changed = Home::in_keyspace(later).await;
+        let changed = BackEnd::in_keyspace(later).await;
         let child = changed.refreshed(&current.token).await;
         changed.refreshed(&child).await;
         for _ in 0..2 {
@@ -258,22 +260,22 @@ async fn a_change_of_what_names_refresh_keys_signs_nobody_out() {
         for client in [&current, &parent, &withdrawn] {
             changed.end(client.session(), EndReason::Logout).await;
         }
-        assert!(with_prefix(&names(&home), "refresh:").is_empty(), "and leaves no key behind");
+        assert!(with_prefix(&names(&back_end), "refresh:").is_empty(), "and leaves no key behind");
         space = Keyspace::single();
     }
 }
 
 #[tokio::test]
 async fn an_index_that_nobody_lists_does_not_grow_for_ever() {
-    let home = home().await;
-    let user = UserId::new(home.now());
+    let back_end = back_end().await;
+    let user = UserId::new(back_end.now());
     for _ in 0..60 {
-        home.sign_in_as(user, &AppName::default_app()).await;
-        home.elapse(std::time::Duration::from_hours(24)).await;
+        back_end.sign_in_as(user, &AppName::default_app()).await;
+        back_end.elapse(std::time::Duration::from_hours(24)).await;
     }
     for index in [format!("sessions:user:{user}"), "sessions:app:default".to_owned()] {
-        let count: i64 = home.keyspace().ask("ZCARD", &index, "");
+        let count: i64 = back_end.keyspace().ask("ZCARD", &index, "");
         assert!(count <= 9, "{index}: {count}");
     }
-    assert_eq!(home.ids_of_user(user).await.len(), 6);
+    assert_eq!(back_end.ids_of_user(user).await.len(), 6);
 }

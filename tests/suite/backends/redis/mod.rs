@@ -17,26 +17,26 @@ mod trips;
 mod upgrades;
 
 use crate::support::{
-    backends::{Home, SignedIn},
+    backends::{BackEnd, SignedIn},
     keyspace::Keyspace,
     servers::redis::Server,
 };
 use keyward::{domain::clock::Timestamp, store::redis::connection::target::Mode};
 
-/// A home on a server of the test's own.
-async fn home_on(server: &Server) -> Home {
-    Home::in_keyspace(Keyspace::of(vec![server.url()], Mode::Single)).await
+/// A back end on a server of the test's own.
+async fn back_end_on(server: &Server) -> BackEnd {
+    BackEnd::in_keyspace(Keyspace::of(vec![server.url()], Mode::Single)).await
 }
 
-/// A home on the server that all tests share.
-async fn home() -> Home {
-    Home::in_keyspace(Keyspace::single()).await
+/// A back end on the server that all tests share.
+async fn back_end() -> BackEnd {
+    BackEnd::in_keyspace(Keyspace::single()).await
 }
 
 /// The names of all keys, without the prefix.
-fn names(home: &Home) -> Vec<String> {
-    let keys = home.keyspace().keys().into_iter();
-    let mut names: Vec<_> = keys.map(|(key, _)| key[home.keyspace().prefix.len()..].to_owned()).collect();
+fn names(back_end: &BackEnd) -> Vec<String> {
+    let keys = back_end.keyspace().keys().into_iter();
+    let mut names: Vec<_> = keys.map(|(key, _)| key[back_end.keyspace().prefix.len()..].to_owned()).collect();
     names.sort();
     names
 }
@@ -51,6 +51,6 @@ fn session_key(client: &SignedIn) -> String {
 }
 
 /// In whole seconds, as a JWT has it.
-fn soon(home: &Home) -> Timestamp {
-    home.now() + std::time::Duration::from_mins(10)
+fn soon(back_end: &BackEnd) -> Timestamp {
+    back_end.now() + std::time::Duration::from_mins(10)
 }

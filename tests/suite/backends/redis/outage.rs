@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{home, home_on, session_key};
+use super::{back_end, back_end_on, session_key};
 use crate::support::{
-    backends::{FIRST_USE, Home, LIFETIMES, START, eventually, facts_of, with_tokens},
+    backends::{BackEnd, FIRST_USE, LIFETIMES, START, eventually, facts_of, with_tokens},
     keyspace::Keyspace,
     servers::{redis::Server, redis_sets::Cluster},
 };
@@ -34,7 +34,7 @@ use rstest::rstest;
 const BOUND: Duration = Duration::from_secs(8);
 const WINDOW: Duration = Duration::from_mins(1);
 
-impl Home {
+impl BackEnd {
     pub(super) async fn try_sign_in(&self) -> Result<RefreshToken, StoreError> {
         let (new, token) = with_tokens(facts_of(UserId::new(self.now()), self.now()), &self.secret);
         self.sessions.open(&new, None).await.map(|()| token)
@@ -95,109 +95,109 @@ async fn a_start_without_redis_fails_in_a_few_seconds(#[case] mode: Mode) {
 #[tokio::test]
 async fn a_redis_that_restarts_is_away_and_comes_back() {
     let mut server = Server::start(&[]);
-    let home = home_on(&server).await;
-    home.sign_in().await;
+    let back_end = back_end_on(&server).await;
+    back_end.sign_in().await;
     server.kill();
-    eventually("blind", || !home.set.is_following()).await;
+    eventually("blind", || !back_end.set.is_following()).await;
     for _ in 0..10 {
         let since = Instant::now();
-        assert!(home.count().await.expect_err("nobody").is_away());
-        assert!(home.try_sign_in().await.expect_err("nobody").is_away());
+        assert!(back_end.count().await.expect_err("nobody").is_away());
+        assert!(back_end.try_sign_in().await.expect_err("nobody").is_away());
         assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
     }
     server.restart();
-    home.is_back().await;
+    back_end.is_back().await;
     // Its scripts are gone, and nobody notices.
-    home.refreshed(&home.sign_in().await.token).await;
-    eventually("following", || home.set.is_following()).await;
+    back_end.refreshed(&back_end.sign_in().await.token).await;
+    eventually("following", || back_end.set.is_following()).await;
 }
 
 #[tokio::test]
 async fn a_connection_that_breaks_is_not_noticed() {
     let server = Server::start(&[]);
-    let home = home_on(&server).await;
-    let mut token = home.sign_in().await.token;
+    let back_end = back_end_on(&server).await;
+    let mut token = back_end.sign_in().await.token;
     for _ in 0..20 {
         server.ask::<()>("CLIENT KILL TYPE normal");
-        token = home.refreshed(&token).await;
+        token = back_end.refreshed(&token).await;
     }
 }
 
 #[tokio::test]
 async fn a_redis_that_hangs_is_away_in_time_and_comes_back() {
     let server = Server::start(&[]);
-    let home = home_on(&server).await;
+    let back_end = back_end_on(&server).await;
     let hung = server.hang();
     for _ in 0..6 {
         let since = Instant::now();
-        assert!(home.count().await.expect_err("it hangs").is_away());
+        assert!(back_end.count().await.expect_err("it hangs").is_away());
         assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
     }
     drop(hung);
-    home.is_back().await;
-    home.count().await.expect("counted");
+    back_end.is_back().await;
+    back_end.count().await.expect("counted");
 }
 
 #[tokio::test]
 async fn forgotten_scripts_are_taught_again() {
     let server = Server::start(&[]);
-    let home = home_on(&server).await;
-    let mut token = home.sign_in().await.token;
+    let back_end = back_end_on(&server).await;
+    let mut token = back_end.sign_in().await.token;
     for _ in 0..3 {
         server.ask::<()>("SCRIPT FLUSH");
-        token = home.refreshed(&token).await;
-        home.count().await.expect("counted");
+        token = back_end.refreshed(&token).await;
+        back_end.count().await.expect("counted");
     }
     server.ask::<()>("SCRIPT FLUSH");
-    home.sign_in().await;
+    back_end.sign_in().await;
 }
 
 #[tokio::test]
 async fn a_full_redis_is_away_for_what_writes_and_goes_on_answering() {
     let server = Server::start(&[]);
-    let home = home_on(&server).await;
-    let client = home.sign_in().await;
-    let claims = home.claims(&client);
+    let back_end = back_end_on(&server).await;
+    let client = back_end.sign_in().await;
+    let claims = back_end.claims(&client);
     server.ask::<()>("CONFIG SET maxmemory 1");
     for error in [
-        home.try_sign_in().await.expect_err("full"),
-        home.try_refresh(&client.token).await.expect_err("full"),
-        home.count().await.expect_err("full"),
-        home.sessions.ping().await.expect_err("full"),
-        home.sessions.end(&ending(client.session()), home.now()).await.expect_err("full"),
+        back_end.try_sign_in().await.expect_err("full"),
+        back_end.try_refresh(&client.token).await.expect_err("full"),
+        back_end.count().await.expect_err("full"),
+        back_end.sessions.ping().await.expect_err("full"),
+        back_end.sessions.end(&ending(client.session()), back_end.now()).await.expect_err("full"),
     ] {
         assert!(error.is_away(), "{error:?}");
     }
-    assert_eq!(home.revocations.ask(&claims, home.now()).await.expect("an answer"), None);
-    assert!(home.find(client.session()).await.is_some());
+    assert_eq!(back_end.revocations.ask(&claims, back_end.now()).await.expect("an answer"), None);
+    assert!(back_end.find(client.session()).await.is_some());
     server.ask::<()>("CONFIG SET maxmemory 0");
-    home.refreshed(&client.token).await;
+    back_end.refreshed(&client.token).await;
 }
 
 #[tokio::test]
 async fn a_redis_with_a_full_disk_is_away_for_what_writes_and_goes_on_answering() {
     let server = Server::start(&[]);
-    let home = home_on(&server).await;
-    let client = home.sign_in().await;
-    let claims = home.claims(&client);
+    let back_end = back_end_on(&server).await;
+    let client = back_end.sign_in().await;
+    let claims = back_end.claims(&client);
     server.fill_disk();
     for error in [
-        home.try_sign_in().await.expect_err("full"),
-        home.try_refresh(&client.token).await.expect_err("full"),
-        home.count().await.expect_err("full"),
-        home.sessions.ping().await.expect_err("full"),
+        back_end.try_sign_in().await.expect_err("full"),
+        back_end.try_refresh(&client.token).await.expect_err("full"),
+        back_end.count().await.expect_err("full"),
+        back_end.sessions.ping().await.expect_err("full"),
     ] {
         assert!(error.is_away(), "{error:?}");
     }
     // Longer than it takes to try the connections, and to follow anew.
     let since = Instant::now();
     while since.elapsed() < Duration::from_secs(3) {
-        assert!(home.set.is_following(), "what is revoked is still heard of");
-        assert_eq!(home.revocations.ask(&claims, home.now()).await.expect("an answer"), None);
+        assert!(back_end.set.is_following(), "what is revoked is still heard of");
+        assert_eq!(back_end.revocations.ask(&claims, back_end.now()).await.expect("an answer"), None);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     server.ask::<()>("CONFIG SET appendonly no");
-    home.refreshed(&client.token).await;
+    back_end.refreshed(&client.token).await;
 }
 
 fn ending(session: SessionId) -> Ending {
@@ -206,16 +206,16 @@ fn ending(session: SessionId) -> Ending {
 
 #[tokio::test]
 async fn what_another_hand_wrote_over_a_session_is_an_error_that_names_it() {
-    let home = home().await;
-    let client = home.sign_in().await;
-    home.keyspace().ask::<()>("HSET", &session_key(&client), "s soon");
-    let error = home.sessions.find(client.session(), home.now()).await.expect_err("not a time");
+    let back_end = back_end().await;
+    let client = back_end.sign_in().await;
+    back_end.keyspace().ask::<()>("HSET", &session_key(&client), "s soon");
+    let error = back_end.sessions.find(client.session(), back_end.now()).await.expect_err("not a time");
     let text = format!("redis: session hash s of {} is not readable", client.session());
     assert_eq!(error.to_string(), text);
 
-    home.keyspace().ask::<()>("DEL", &session_key(&client), "");
-    home.keyspace().ask::<()>("SET", &session_key(&client), "x EX 60");
-    let error = home.try_refresh(&client.token).await.expect_err("not a hash");
+    back_end.keyspace().ask::<()>("DEL", &session_key(&client), "");
+    back_end.keyspace().ask::<()>("SET", &session_key(&client), "x EX 60");
+    let error = back_end.try_refresh(&client.token).await.expect_err("not a hash");
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
 }
 
@@ -226,33 +226,40 @@ async fn a_write_that_must_be_replicated_waits_for_it_or_is_away() {
     let replica = Server::start(&["--replicaof", "127.0.0.1", &port]);
     let mut space = Keyspace::of(vec![server.url()], Mode::Single);
     space.wait_for_replicas = 1;
-    let home = Home::in_keyspace(space).await;
+    let back_end = BackEnd::in_keyspace(space).await;
     let client = loop {
         // The replica may still be on its way.
-        match home.try_sign_in().await {
+        match back_end.try_sign_in().await {
             Ok(token) => break token,
             Err(error) => assert!(error.is_away(), "{error:?}"),
         }
     };
-    let child = home.refreshed(&client).await;
+    let child = back_end.refreshed(&client).await;
 
     let hung = replica.hang();
     let since = Instant::now();
-    assert!(home.try_refresh(&child).await.expect_err("no replica").is_away());
+    assert!(back_end.try_refresh(&child).await.expect_err("no replica").is_away());
     assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
     let counted = Instant::now();
-    home.count().await.expect("counts do not wait");
+    back_end.count().await.expect("counts do not wait");
     assert!(counted.elapsed() < Duration::from_millis(400), "{:?}", counted.elapsed());
-    assert!(home.sessions.end(&ending(child.session()), home.now()).await.expect_err("no replica").is_away());
+    assert!(
+        back_end
+            .sessions
+            .end(&ending(child.session()), back_end.now())
+            .await
+            .expect_err("no replica")
+            .is_away()
+    );
     drop(hung);
-    eventually_ends(&home, child.session()).await;
-    let ended: Rotation = home.try_refresh(&child).await.expect("an answer");
+    eventually_ends(&back_end, child.session()).await;
+    let ended: Rotation = back_end.try_refresh(&child).await.expect("an answer");
     assert_eq!(ended, Rotation::Ended(EndReason::Logout));
 }
 
-async fn eventually_ends(home: &Home, session: SessionId) {
+async fn eventually_ends(back_end: &BackEnd, session: SessionId) {
     let since = Instant::now();
-    while let Err(error) = home.sessions.end(&ending(session), home.now()).await {
+    while let Err(error) = back_end.sessions.end(&ending(session), back_end.now()).await {
         assert!(error.is_away() && since.elapsed() < BOUND, "{error:?}");
     }
 }
@@ -262,13 +269,13 @@ async fn in_a_cluster_each_write_waits_for_the_replica_of_its_own_master() {
     let cluster = Cluster::start(3);
     let mut space = Keyspace::of(cluster.urls(), Mode::Cluster);
     space.wait_for_replicas = 1;
-    let home = Home::in_keyspace(space).await;
+    let back_end = BackEnd::in_keyspace(space).await;
     for _ in 0..10 {
-        let client = home.sign_in().await;
-        home.refreshed(&client.token).await;
-        home.end(client.session(), EndReason::Logout).await;
+        let client = back_end.sign_in().await;
+        back_end.refreshed(&client.token).await;
+        back_end.end(client.session(), EndReason::Logout).await;
     }
     let hung: Vec<_> = cluster.nodes[3..].iter().map(Server::hang).collect();
-    assert!(home.try_sign_in().await.expect_err("no replicas").is_away());
+    assert!(back_end.try_sign_in().await.expect_err("no replicas").is_away());
     drop(hung);
 }

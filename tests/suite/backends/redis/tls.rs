@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::support::{
-    backends::{Home, LIFETIMES, START},
+    backends::{BackEnd, LIFETIMES, START},
     keyspace::Keyspace,
     servers::{
         certificates::Certificates,
@@ -33,19 +33,20 @@ async fn over_tls_as_a_user_with_few_rights_everything_works_and_else_nothing() 
     let keys = format!("~{}*", space.prefix);
     server.ask::<()>(&format!("ACL SETUSER kw on >s3cret {keys} {}", rights()));
 
-    let home = Home::in_keyspace(space).await;
-    let other = home.another_node().await;
-    let client = home.sign_in().await;
-    let claims = home.claims(&client);
-    home.refreshed(&client.token).await;
-    home.confirm(&client.token).await;
-    assert_eq!(home.ids_of_user(client.user).await, [client.session()]);
-    assert_eq!(home.end(client.session(), EndReason::Logout).await, Ended::Now);
-    crate::support::backends::eventually("known", || other.set.find(&claims, home.now()).is_some()).await;
-    home.sessions.ping().await.expect("it takes writes");
-    home.refusal(&claims).await.expect("refused");
-    home.counters
-        .add(&keyward::store::counters::Counter::LoginUser("x".into()), LIFETIMES.access, home.now())
+    let back_end = BackEnd::in_keyspace(space).await;
+    let other = back_end.another_node().await;
+    let client = back_end.sign_in().await;
+    let claims = back_end.claims(&client);
+    back_end.refreshed(&client.token).await;
+    back_end.confirm(&client.token).await;
+    assert_eq!(back_end.ids_of_user(client.user).await, [client.session()]);
+    assert_eq!(back_end.end(client.session(), EndReason::Logout).await, Ended::Now);
+    crate::support::backends::eventually("known", || other.set.find(&claims, back_end.now()).is_some()).await;
+    back_end.sessions.ping().await.expect("it takes writes");
+    back_end.refusal(&claims).await.expect("refused");
+    back_end
+        .counters
+        .add(&keyward::store::counters::Counter::LoginUser("x".into()), LIFETIMES.access, back_end.now())
         .await
         .expect("counted");
 
@@ -70,14 +71,15 @@ async fn a_cluster_is_reached_over_tls_at_every_node() {
     let ours = Certificates::of("127.0.0.1");
     let cluster = Cluster::start_encrypted(&ours);
     let space = Keyspace::of(cluster.urls(), Mode::Cluster).reached_by(cluster.tls_urls(), &ours.ca_pem);
-    let home = Home::in_keyspace(space).await;
-    let other = home.another_node().await;
+    let back_end = BackEnd::in_keyspace(space).await;
+    let other = back_end.another_node().await;
     for _ in 0..10 {
-        let client = home.sign_in().await;
-        let claims = home.claims(&client);
-        home.refreshed(&client.token).await;
-        assert_eq!(home.end(client.session(), EndReason::Logout).await, Ended::Now);
-        crate::support::backends::eventually("known", || other.set.find(&claims, home.now()).is_some()).await;
+        let client = back_end.sign_in().await;
+        let claims = back_end.claims(&client);
+        back_end.refreshed(&client.token).await;
+        assert_eq!(back_end.end(client.session(), EndReason::Logout).await, Ended::Now);
+        crate::support::backends::eventually("known", || other.set.find(&claims, back_end.now()).is_some())
+            .await;
     }
 }
 
@@ -102,10 +104,10 @@ async fn the_master_that_a_sentinel_names_is_reached_over_tls() {
 
     let mode = Mode::Sentinel { master: MASTER.to_owned() };
     let urls = vec![format!("rediss://:s3cret@127.0.0.1:{sentinel_port}")];
-    let home = Home::in_keyspace(Keyspace::of(Vec::new(), mode).reached_by(urls, &ours.ca_pem)).await;
-    let client = home.sign_in().await;
-    home.refreshed(&client.token).await;
-    assert_eq!(home.end(client.session(), EndReason::Logout).await, Ended::Now);
+    let back_end = BackEnd::in_keyspace(Keyspace::of(Vec::new(), mode).reached_by(urls, &ours.ca_pem)).await;
+    let client = back_end.sign_in().await;
+    back_end.refreshed(&client.token).await;
+    assert_eq!(back_end.end(client.session(), EndReason::Logout).await, Ended::Now);
     let keys: usize = master.ask("DBSIZE");
     assert!(keys > 0, "it is that master that holds them");
 }

@@ -28,10 +28,10 @@ async fn took<T>(way: &Way, verb: impl Future<Output = T>) -> (Took, T) {
 }
 
 async fn signed_in(way: &Way) -> SignedIn {
-    let client = way.home.sign_in().await;
+    let client = way.back_end.sign_in().await;
     // The first call of a script may have to bring its text.
-    way.home.confirm(&way.home.refreshed(&client.token).await).await;
-    way.home.sign_in().await
+    way.back_end.confirm(&way.back_end.refreshed(&client.token).await).await;
+    way.back_end.sign_in().await
 }
 
 #[rstest]
@@ -46,8 +46,8 @@ async fn of_a_refresh(
     #[case] expected: Took,
 ) {
     let client = signed_in(&way).await;
-    let child = way.home.refreshed(&client.token).await;
-    let (refresh, _) = took(&way, way.home.refreshed(&child)).await;
+    let child = way.back_end.refreshed(&client.token).await;
+    let (refresh, _) = took(&way, way.back_end.refreshed(&child)).await;
     assert_eq!(refresh, expected);
 }
 
@@ -63,13 +63,13 @@ async fn of_a_first_sight(
 ) {
     let client = signed_in(&way).await;
     let seen = async |token: &RefreshToken| {
-        let (took, seen) = took(&way, way.home.confirm(token)).await;
+        let (took, seen) = took(&way, way.back_end.confirm(token)).await;
         assert_eq!(seen, Confirmation::Seen);
         took
     };
-    let child = way.home.refreshed(&client.token).await;
+    let child = way.back_end.refreshed(&client.token).await;
     assert_eq!(seen(&child).await, Took { trips: 1, commands: 1 }, "just after the refresh");
-    way.home.elapse(NOTED_EVERY).await;
+    way.back_end.elapse(NOTED_EVERY).await;
     assert_eq!(seen(&child).await, later, "when activity is noted as well");
 }
 
@@ -84,12 +84,12 @@ async fn of_the_sight_of_a_session_cookie(
     #[case] expected: Took,
 ) {
     signed_in(&way).await;
-    let (id, now) = (SessionId::random(), way.home.now());
+    let (id, now) = (SessionId::random(), way.back_end.now());
     let new = NewSession { id, kind: SessionKind::Cookie, facts: facts_of(UserId::new(now), now) };
-    way.home.sessions.open(&new, None).await.expect("opened");
-    let renew = async || way.home.sessions.renew(id, way.home.now()).await.expect("an answer");
+    way.back_end.sessions.open(&new, None).await.expect("opened");
+    let renew = async || way.back_end.sessions.renew(id, way.back_end.now()).await.expect("an answer");
     assert!(matches!(renew().await, Renewal::Alive(_)));
-    way.home.elapse(Duration::from_secs(1)).await;
+    way.back_end.elapse(Duration::from_secs(1)).await;
     let (renewal, _) = took(&way, renew()).await;
     assert_eq!(renewal, expected);
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{home, keys::refresh_key, session_key};
-use crate::support::backends::{GRACE, Home, SessionsOn, with_tokens};
+use super::{back_end, keys::refresh_key, session_key};
+use crate::support::backends::{BackEnd, GRACE, SessionsOn, with_tokens};
 use keyward::{
     domain::{
         app::AppName,
@@ -29,10 +29,10 @@ fn facts_of_then() -> SessionFacts {
 async fn a_session_that_an_earlier_version_wrote_goes_on(
     #[values(SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
-    let home = Home::on(on).await;
-    let (NewSession { id, facts, .. }, token) = with_tokens(facts_of_then(), &home.secret);
-    let [current, parent] = [2, 1].map(|generation| token.of_generation(generation, &home.secret));
-    home.keyspace().write_hash(
+    let back_end = BackEnd::on(on).await;
+    let (NewSession { id, facts, .. }, token) = with_tokens(facts_of_then(), &back_end.secret);
+    let [current, parent] = [2, 1].map(|generation| token.of_generation(generation, &back_end.secret));
+    back_end.keyspace().write_hash(
         &format!("session:{id}"),
         &[
             ("u", facts.user.uuid().as_bytes()),
@@ -53,16 +53,16 @@ async fn a_session_that_an_earlier_version_wrote_goes_on(
         ],
     );
     for token in [&current, &parent] {
-        home.keyspace().write_text(&refresh_key(token), &id.to_string());
+        back_end.keyspace().write_text(&refresh_key(token), &id.to_string());
     }
-    let found = home.find(id).await.expect("alive");
+    let found = back_end.find(id).await.expect("alive");
     assert_eq!((found.generation, &found.facts), (2, &facts));
     assert_eq!(found.last_seen_at, Timestamp::from_millis(1_999_999_996_004));
-    assert_eq!(home.refreshed(&parent).await, current, "seen in use 4 s ago");
-    assert_eq!(home.refreshed(&current).await.generation(), 3);
-    assert_eq!(home.ids_of_user(facts.user).await, [id], "and entered where it was missing");
-    home.elapse(GRACE).await;
-    assert_eq!(home.refresh(&token).await, Rotation::Reused, "as the record knew");
+    assert_eq!(back_end.refreshed(&parent).await, current, "seen in use 4 s ago");
+    assert_eq!(back_end.refreshed(&current).await.generation(), 3);
+    assert_eq!(back_end.ids_of_user(facts.user).await, [id], "and entered where it was missing");
+    back_end.elapse(GRACE).await;
+    assert_eq!(back_end.refresh(&token).await, Rotation::Reused, "as the record knew");
 }
 
 /// And of one that had ended.
@@ -71,9 +71,9 @@ async fn a_session_that_an_earlier_version_wrote_goes_on(
 async fn an_end_that_an_earlier_version_wrote_is_known(
     #[values(SessionsOn::Redis, SessionsOn::Cluster)] on: SessionsOn,
 ) {
-    let home = Home::on(on).await;
-    let (NewSession { id, facts, .. }, token) = with_tokens(facts_of_then(), &home.secret);
-    home.keyspace().write_hash(
+    let back_end = BackEnd::on(on).await;
+    let (NewSession { id, facts, .. }, token) = with_tokens(facts_of_then(), &back_end.secret);
+    back_end.keyspace().write_hash(
         &format!("session:{id}"),
         &[
             ("u", facts.user.uuid().as_bytes()),
@@ -86,23 +86,23 @@ async fn an_end_that_an_earlier_version_wrote_is_known(
             ("y", b"12345678"),
         ],
     );
-    assert_eq!(home.find(id).await, None);
-    assert_eq!(home.refresh(&token).await, Rotation::Ended(EndReason::Logout));
-    assert_eq!(home.end(id, EndReason::Admin).await, Ended::Before);
+    assert_eq!(back_end.find(id).await, None);
+    assert_eq!(back_end.refresh(&token).await, Rotation::Ended(EndReason::Logout));
+    assert_eq!(back_end.end(id, EndReason::Admin).await, Ended::Before);
 }
 
 #[tokio::test]
 async fn a_record_of_the_version_before_is_read() {
-    let home = home().await;
-    let client = home.sign_in().await;
-    let child = home.refreshed(&client.token).await;
-    home.confirm(&child).await;
-    home.keyspace().ask::<()>("HDEL", &session_key(&client), "r v w z");
-    let grandchild = home.refreshed(&child).await;
-    assert_eq!(home.refreshed(&client.token).await, grandchild, "which it knew to be in use since then");
-    let claims = home.claims(&client);
-    home.keyspace().ask::<()>("HDEL", &session_key(&client), "r v w z");
-    home.end(client.session(), EndReason::Logout).await;
-    home.elapse(Duration::from_hours(23)).await;
-    assert_eq!(home.refusal(&claims).await, Some(EndReason::Logout), "as long as any token may live");
+    let back_end = back_end().await;
+    let client = back_end.sign_in().await;
+    let child = back_end.refreshed(&client.token).await;
+    back_end.confirm(&child).await;
+    back_end.keyspace().ask::<()>("HDEL", &session_key(&client), "r v w z");
+    let grandchild = back_end.refreshed(&child).await;
+    assert_eq!(back_end.refreshed(&client.token).await, grandchild, "which it knew to be in use since then");
+    let claims = back_end.claims(&client);
+    back_end.keyspace().ask::<()>("HDEL", &session_key(&client), "r v w z");
+    back_end.end(client.session(), EndReason::Logout).await;
+    back_end.elapse(Duration::from_hours(23)).await;
+    assert_eq!(back_end.refusal(&claims).await, Some(EndReason::Logout), "as long as any token may live");
 }

@@ -126,7 +126,7 @@ fn jwt_12_dates_need_not_be_whole() {
 #[test]
 fn jwt_12_future_and_overlong_tokens() {
     let forge = Forge::new(Algorithm::Es256);
-    let now = forge.home.now().secs();
+    let now = forge.place.now().secs();
     let skew = i64::try_from(SKEW.as_secs()).expect("small");
     let day = 24 * 60 * 60;
     forge.assert_refused(
@@ -196,11 +196,11 @@ fn jwt_16_tokens_made_for_something_else() {
 fn jwt_16_one_folder_two_audiences() {
     let forge = Forge::new(Algorithm::Es256);
     for (issuer, audience) in [(ISSUER, "other"), ("https://other.example.com", AUDIENCE)] {
-        let mut settings = settings(&forge.home.dir(), Algorithm::Es256);
+        let mut settings = settings(&forge.place.dir(), Algorithm::Es256);
         (settings.issuer, settings.audience) = (issuer.to_owned(), audience.to_owned());
-        let other = KeyRing::open(settings, Arc::clone(&forge.home.clock) as _).expect("a ring");
+        let other = KeyRing::open(settings, Arc::clone(&forge.place.clock) as _).expect("a ring");
         let token = other.sign(&forge.claims).expect("a token");
-        assert_eq!(other.verify(&token, forge.home.now()), Ok(forge.claims.clone()));
+        assert_eq!(other.verify(&token, forge.place.now()), Ok(forge.claims.clone()));
         forge.assert_refused([row("JWT-16", format!("{issuer} {audience}"), token)]);
     }
 }

@@ -54,7 +54,7 @@ fn jwt_01_alg_none() {
 /// Everything that is public about the key, and could be taken for a shared secret.
 fn public_forms(forge: &Forge) -> Vec<(&'static str, Vec<u8>)> {
     let file =
-        std::fs::read_dir(forge.home.dir()).expect("a folder").map(|entry| entry.expect("an entry").path());
+        std::fs::read_dir(forge.place.dir()).expect("a folder").map(|entry| entry.expect("an entry").path());
     let path = file.into_iter().find(|path| path.extension().is_some_and(|end| end == "pem")).expect("a key");
     let der = key_file::pkcs8(&std::fs::read_to_string(path).expect("text")).expect("PKCS#8");
     let (raw, spki): (Vec<u8>, PublicKeyX509Der<'_>) = match forge.key.public().algorithm() {
@@ -148,7 +148,7 @@ fn jwt_03_keys_and_addresses_in_the_header() {
 fn jwt_04_kid_is_only_compared() {
     let forge = Forge::new(Algorithm::Es256);
     let own = forge.key.public().kid().to_owned();
-    let before = forge.home.files();
+    let before = forge.place.files();
     let kids = [
         json!(null),
         json!(""),
@@ -182,25 +182,25 @@ fn jwt_04_kid_is_only_compared() {
     null["kid"] = Value::Null;
     rows.push(row("JWT-04", "a real null", forge.token(null, forge.payload())));
     forge.assert_refused(rows);
-    assert_eq!(forge.home.files(), before);
+    assert_eq!(forge.place.files(), before);
 }
 
 #[test]
 fn jwt_04_unknown_kids_read_the_folder_once_a_second() {
     let forge = Forge::new(Algorithm::Es256);
-    let other = forge.home.ring(Algorithm::Es256);
+    let other = forge.place.ring(Algorithm::Es256);
     let unknown = forge.with_header(&json!({"kid": "A".repeat(43)}));
-    forge.home.clock.advance(Duration::from_secs(2));
+    forge.place.clock.advance(Duration::from_secs(2));
     assert!(forge.verify(&unknown).is_err(), "JWT-04: this one is let read the folder");
     // A key that the ring could only learn of by reading the folder again.
     other.retire(forge.key.public().kid(), Retirement::Compromised).expect("retired");
-    let claims = claims(forge.home.now());
+    let claims = claims(forge.place.now());
     let token = other.sign(&claims).expect("a token");
     for _ in 0..100 {
         assert!(forge.verify(&unknown).is_err());
         assert!(forge.verify(&token).is_err(), "JWT-04: read again within a second");
     }
-    forge.home.clock.advance(Duration::from_secs(1));
+    forge.place.clock.advance(Duration::from_secs(1));
     assert_eq!(forge.verify(&token), Ok(claims));
 }
 

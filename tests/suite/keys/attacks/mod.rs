@@ -14,14 +14,14 @@ use keyward::{
 };
 use serde_json::{Value, json};
 
-use super::{AUDIENCE, Home, ISSUER};
+use super::{AUDIENCE, ISSUER, KeysFolder};
 
 /// An attack: its id in the list, what it tries, the token.
 type Row = (&'static str, String, String);
 
 /// A key ring and whoever has got hold of its key.
 struct Forge {
-    home: Home,
+    place: KeysFolder,
     ring: KeyRing,
     key: SigningKey,
     claims: AccessClaims,
@@ -29,12 +29,12 @@ struct Forge {
 
 impl Forge {
     fn new(algorithm: Algorithm) -> Self {
-        let home = Home::new();
-        let ring = home.ring(algorithm);
-        let mut keys = Folder::open(&home.dir()).expect("a folder").keys().expect("keys");
+        let place = KeysFolder::new();
+        let ring = place.ring(algorithm);
+        let mut keys = Folder::open(&place.dir()).expect("a folder").keys().expect("keys");
         let key = keys.pop().expect("one key").key;
-        let claims = super::claims(home.now());
-        Self { home, ring, key, claims }
+        let claims = super::claims(place.now());
+        Self { place, ring, key, claims }
     }
 
     fn header(&self) -> Value {
@@ -78,7 +78,7 @@ impl Forge {
     }
 
     fn verify(&self, token: &str) -> Result<AccessClaims, TokenError> {
-        self.ring.verify(token, self.home.now())
+        self.ring.verify(token, self.place.now())
     }
 
     fn assert_accepted(&self, what: &str, token: &str) {

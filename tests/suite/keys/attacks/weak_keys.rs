@@ -13,7 +13,7 @@ use keyward::{
 };
 use rstest::rstest;
 
-use crate::keys::{Home, START};
+use crate::keys::{KeysFolder, START};
 
 const OTHER_KIND: &str = "not a PKCS#8 private key of P-256, Ed25519 or RSA with 2048 to 8192 bits";
 
@@ -36,12 +36,12 @@ const OTHER_KIND: &str = "not a PKCS#8 private key of P-256, Ed25519 or RSA with
 #[case("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", OTHER_KIND)]
 fn jwt_14_weak_and_foreign_keys(#[case] text: &str, #[case] reason: &str) {
     use std::os::unix::fs::PermissionsExt;
-    let home = Home::new();
-    drop(home.ring(Algorithm::Es256));
-    let path = home.dir().join("brought.pem");
+    let place = KeysFolder::new();
+    drop(place.ring(Algorithm::Es256));
+    let path = place.dir().join("brought.pem");
     fs::write(&path, text).expect("written");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("mode");
-    let error = home.open(Algorithm::Es256).err().expect("JWT-14: taken");
+    let error = place.open(Algorithm::Es256).err().expect("JWT-14: taken");
     assert!(matches!(error, KeyError::Unusable { .. }), "JWT-14: {error:?}");
     assert_eq!(error.to_string(), format!("{}: {reason}", path.display()));
 }

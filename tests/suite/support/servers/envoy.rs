@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::api::install::{GUARD, wait_for};
+use crate::support::outside::install::{GUARD, wait_for};
 
 /// An Envoy that dies with this value.
 pub struct Envoy {

@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::{Map, Value};
 
 use super::site::{Files, Gateway, PASSWORD, Transport, USER};
-use crate::api::{actor::Actor, raw::Raw};
+use crate::support::outside::{actor::Actor, raw::Raw};
 
 /// An API that answers with the headers that reached it.
 async fn echo(files: &Files) {

@@ -12,7 +12,7 @@ use self::{
     page::Page,
     site::{Files, Gateway, PASSWORD, Transport, USER},
 };
-use crate::api::actor::send;
+use crate::support::outside::actor::send;
 
 #[rstest]
 #[tokio::test]

@@ -11,12 +11,12 @@ use tempfile::TempDir;
 
 use super::page::Page;
 use crate::{
-    api::{
-        browser::chromium::{Chromium, Guarded},
-        install::{Install, Server, wait_for},
-    },
+    api::browser::chromium::{Chromium, Guarded},
     pages::examples,
-    support::servers::redis::free_port,
+    support::{
+        outside::install::{Install, Server, wait_for},
+        servers::redis::free_port,
+    },
 };
 
 pub const USER: &str = "anna";

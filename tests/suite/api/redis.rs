@@ -1,17 +1,15 @@
-//! Contract 4 and the distributed home: Redis' keys, several nodes, and Redis in trouble.
+//! Contract 4 and the distributed back end: Redis' keys, several nodes, and Redis in trouble.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::{
-    actor::{Actor, Answer},
-    install::{Install, PATIENCE},
+    actor::Actor,
+    install::Install,
+    nodes::{comes_to, node, second_node},
 };
 use crate::support::servers::{postgres, redis};
 
@@ -22,35 +20,10 @@ fn claims(token: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).expect("base64url")).expect("JSON")
 }
 
-/// A node with accounts in a database and sessions in Redis; further ones are beside it.
-pub fn node(redis: &redis::Server, database: &str) -> Install {
-    Install::new().with("REDIS_URL", redis.url()).with("DATABASE_URL", database)
-}
-
-/// Another node of the same service: it shares the stores, the keys and the public address.
-pub fn second_node(first: &Install, redis: &redis::Server, database: &str) -> Install {
-    node(redis, database)
-        .with("KEYWARD_KEYS_DIR", first.path("keys").display())
-        .with("KEYWARD_SERVER_PUBLIC_URL", format!("http://{}", first.listen))
-}
-
 /// Every key with its remaining life in seconds.
 fn keys(redis: &redis::Server) -> BTreeMap<String, i64> {
     let names: Vec<String> = redis.ask("KEYS *");
     names.into_iter().map(|name| (name.clone(), redis.ask(&format!("TTL {name}")))).collect()
-}
-
-/// Asks until the answer is `status`.
-pub async fn comes_to(status: u16, ask: impl AsyncFn() -> Answer) -> Answer {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = ask().await;
-        if answer.status == status {
-            return answer;
-        }
-        assert!(Instant::now() < deadline, "it never comes to {status}: {answer:?}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 #[tokio::test]
