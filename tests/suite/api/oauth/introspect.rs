@@ -1,9 +1,14 @@
 //! `POST /oauth/introspect`: INT-01 to INT-04.
 
+use std::time::Instant;
+
 use serde_json::json;
 
 use super::{Stage, is_error, with_form};
-use crate::support::outside::{actor::send, install::Install};
+use crate::support::outside::{
+    actor::send,
+    install::{Install, PATIENCE},
+};
 
 const INTROSPECT: &str = "/oauth/introspect";
 
@@ -109,4 +114,27 @@ async fn to_be_introspected_is_to_be_seen_but_not_to_be_counted() {
     stage.introspected(&second.access).await;
     first.refreshes().await.problem(401, "refresh_reused");
     assert_eq!(stage.introspected(&second.access).await, json!({ "active": false }));
+}
+
+#[tokio::test]
+async fn int_03_an_apps_own_audience_and_life_are_told_as_its_token_says_them() {
+    let stage = Stage::new().await;
+    let before = stage.signed_in_to("phone").await;
+    let decided = ["app", "update", "phone", "--audience", "https://api.example.com", "--access-ttl", "1m"];
+    stage.install.good(&decided);
+    // The server goes by it within a second.
+    let deadline = Instant::now() + PATIENCE;
+    let told = loop {
+        let told = stage.introspected(&stage.signed_in_to("phone").await.access).await;
+        if told["aud"] != "keyward" {
+            break told;
+        }
+        assert!(Instant::now() < deadline, "{told}");
+    };
+    assert_eq!(told["aud"], json!(["keyward", "https://api.example.com"]));
+    let (exp, iat) = (told["exp"].as_i64().expect("exp"), told["iat"].as_i64().expect("iat"));
+    assert_eq!(exp - iat, 60);
+    assert_eq!(stage.introspected(&before.access).await["aud"], "keyward", "what was issued before goes on");
+    let other = stage.signed_in_to("default").await;
+    assert_eq!(stage.introspected(&other.access).await["aud"], "keyward");
 }
