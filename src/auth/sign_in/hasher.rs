@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
@@ -29,19 +30,22 @@ pub const fn permits(threads: usize) -> usize {
     threads + threads.div_ceil(4)
 }
 
-/// The queue is full, somebody who holds less of it came, or the hasher is closing.
+/// The queue is full, or was and somebody who holds less of it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overloaded;
 
-/// What can go wrong once there is a permit.
+/// What can go wrong with the threads and on them.
 #[derive(Debug, thiserror::Error)]
 pub enum HasherError {
     /// A hash could not be made.
     #[error(transparent)]
     BadHash(#[from] BadHash),
-    /// The hashing threads have ended, or one of them could not be started.
-    #[error("the hashing threads are gone")]
-    Closed,
+    /// A thread cannot be started.
+    #[error("a hashing thread cannot be started")]
+    NotStarted(#[source] io::Error),
+    /// A hash ended in a panic, of which the log tells.
+    #[error("a hashing thread panicked")]
+    Panicked,
 }
 
 /// Hashes and compares passwords, for whoever has a permit.
@@ -82,7 +86,7 @@ impl PasswordHasher {
         for number in 0..threads {
             let jobs = Arc::clone(&jobs);
             let thread = thread::Builder::new().name(format!("argon2-{number}"));
-            thread.spawn(move || run(&jobs)).map_err(|_| HasherError::Closed)?;
+            thread.spawn(move || run(&jobs)).map_err(HasherError::NotStarted)?;
         }
         Ok(Self(shared))
     }
@@ -167,7 +171,7 @@ impl Permit {
             // Where the caller is gone, the permit ends here, after the hash.
             drop(answer.send((result, self)));
         }));
-        let (result, permit) = answered.await.map_err(|_| HasherError::Closed)?;
+        let (result, permit) = answered.await.map_err(|_| HasherError::Panicked)?;
         Ok((result?, permit))
     }
 }
@@ -298,7 +302,7 @@ mod tests {
         let hasher = hasher(1, 1);
         let permit = hasher.permit(Party::default()).await.expect("free");
         let failed = permit.compute(|| panic!("on purpose")).await;
-        assert!(matches!(failed.err(), Some(HasherError::Closed)));
+        assert!(matches!(failed.err(), Some(HasherError::Panicked)));
         let permit = hasher.permit(Party::default()).await.expect("free again");
         assert_eq!(permit.compute(|| 1).await.ok().map(|(one, _)| one), Some(1));
     }
