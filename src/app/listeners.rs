@@ -12,7 +12,7 @@ use super::{StartError, descriptors::Shares};
 use crate::{
     config,
     http::{
-        self, Http, Room, Routes,
+        self, Http, ListenerService, Room,
         server::{Listener, Speaks},
     },
 };
@@ -68,7 +68,8 @@ impl Listeners {
         // One client, or a proxy that nobody has named, gets half. A gateway may have all that is its own.
         let fair =
             |total| Room { of_peer: Some(total / 2), proxies: http.trusted_proxies.clone(), ..all(total) };
-        let listener = |socket, routes: Routes, speaks, room| Listener { socket, routes, speaks, room };
+        let listener =
+            |socket, routes: ListenerService, speaks, room| Listener { socket, routes, speaks, room };
         let (public, management) = (http::public(http), http::management(http));
         let mut listeners = vec![
             listener(self.public, public, Speaks::Http1, fair(shares.others)),

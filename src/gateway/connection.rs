@@ -22,13 +22,13 @@ pub struct Connection {
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     pub status: u16,
     pub body: Vec<u8>,
     headers: Vec<(String, String)>,
 }
 
-impl Answer {
+impl HttpAnswer {
     /// The values of a header.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let of = move |(header, value): &'a (String, String)| {
@@ -60,7 +60,7 @@ impl Connection {
     }
 
     /// Sends a request and reads its answer, interim ones apart.
-    pub(super) async fn exchange(&mut self, request: &[u8], is_head: bool) -> io::Result<Answer> {
+    pub(super) async fn exchange(&mut self, request: &[u8], is_head: bool) -> io::Result<HttpAnswer> {
         // Who refuses may hang up before the body is out; what it said is there all the same.
         let sent = self.send(request).await;
         match self.answer(is_head).await {
@@ -70,7 +70,7 @@ impl Connection {
     }
 
     /// Sends the head, and the body once it is asked for.
-    pub(super) async fn exchange_in_parts(&mut self, head: &[u8], body: &[u8]) -> io::Result<Answer> {
+    pub(super) async fn exchange_in_parts(&mut self, head: &[u8], body: &[u8]) -> io::Result<HttpAnswer> {
         self.send(head).await?;
         let interim = self.head().await?;
         if interim.status != 100 {
@@ -84,7 +84,7 @@ impl Connection {
         self.link.flush().await
     }
 
-    pub(super) async fn answer(&mut self, is_head: bool) -> io::Result<Answer> {
+    pub(super) async fn answer(&mut self, is_head: bool) -> io::Result<HttpAnswer> {
         let mut answer = loop {
             let answer = self.head().await?;
             if answer.status == 101 || answer.status >= 200 {
@@ -104,7 +104,7 @@ impl Connection {
         Ok(answer)
     }
 
-    async fn head(&mut self) -> io::Result<Answer> {
+    async fn head(&mut self) -> io::Result<HttpAnswer> {
         loop {
             let mut lines = [httparse::EMPTY_HEADER; LINES];
             let mut head = httparse::Response::new(&mut lines);
@@ -113,7 +113,7 @@ impl Connection {
                     (line.name.to_owned(), String::from_utf8_lossy(line.value).into_owned())
                 };
                 let headers = head.headers.iter().map(text).collect();
-                let answer = Answer { status: head.code.unwrap_or(0), body: Vec::new(), headers };
+                let answer = HttpAnswer { status: head.code.unwrap_or(0), body: Vec::new(), headers };
                 self.unread.drain(..end);
                 return Ok(answer);
             }
@@ -176,7 +176,7 @@ fn closed() -> io::Error {
 mod tests {
     use super::*;
 
-    async fn read(bytes: &[u8]) -> io::Result<Answer> {
+    async fn read(bytes: &[u8]) -> io::Result<HttpAnswer> {
         let (near, mut far) = tokio::io::duplex(64);
         let mut connection = Connection::new(near);
         let send = async {

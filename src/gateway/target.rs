@@ -7,7 +7,7 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
 use super::{
-    connection::{Answer, Connection},
+    connection::{Connection, HttpAnswer},
     error::GatewayError,
     request::Request,
 };
@@ -75,12 +75,16 @@ impl Target {
     }
 
     /// Asks once, on a connection of its own.
-    pub(super) async fn ask(&self, request: &Request) -> io::Result<Answer> {
+    pub(super) async fn ask(&self, request: &Request) -> io::Result<HttpAnswer> {
         self.ask_on(&mut self.connect().await?, request).await
     }
 
     /// Asks on a connection that is there.
-    pub(super) async fn ask_on(&self, connection: &mut Connection, request: &Request) -> io::Result<Answer> {
+    pub(super) async fn ask_on(
+        &self,
+        connection: &mut Connection,
+        request: &Request,
+    ) -> io::Result<HttpAnswer> {
         in_time(connection.exchange(&self.bytes(request), request.method == "HEAD")).await
     }
 

@@ -21,7 +21,7 @@ use self::{
     oauth::metadata::{self, Prepared},
     wire::{layers, origin},
 };
-pub use self::{check::front::Routes, server::seats::Room, wire::cookies::Cookies};
+pub use self::{check::front::ListenerService, server::seats::Room, wire::cookies::Cookies};
 use crate::auth::Auth;
 
 pub struct Http {
@@ -41,35 +41,38 @@ pub struct Http {
 type Shared = Arc<Http>;
 
 /// The public listener: the check at `/v1/check` and below it, and what follows.
-pub fn public(http: &Shared) -> Routes {
+pub fn public(http: &Shared) -> ListenerService {
     let api = routed(Surface::Api).merge(routed(Surface::Probe));
     // Browsers are told who may read an answer, whatever it is; the check has rules of its own.
     let api = layers::problems(api).layer(from_fn_with_state(Arc::clone(http), origin::cors));
     let oauth = oauth_errors(Surface::OAuth).merge(metadata(http));
     let oauth = oauth.layer(from_fn_with_state(Arc::clone(http), origin::cors_without_cookies));
     let all = api.merge(oauth).merge(oauth_errors(Surface::OAuthOfServers));
-    Routes::with_check(http, layers::common(all).with_state(Arc::clone(http)))
+    ListenerService::with_check(http, layers::common(all).with_state(Arc::clone(http)))
 }
 
 /// The management listener: probes and metrics.
 #[must_use]
-pub fn management(http: &Shared) -> Routes {
+pub fn management(http: &Shared) -> ListenerService {
     let routes = routed(Surface::Probe).merge(routed(Surface::Management));
-    Routes::without_check(http, layers::common(layers::problems(routes)).with_state(Arc::clone(http)))
+    ListenerService::without_check(
+        http,
+        layers::common(layers::problems(routes)).with_state(Arc::clone(http)),
+    )
 }
 
 /// The check listener. Whatever the path, the answer is the check's: a gateway that is told the
 /// wrong prefix refuses everything instead of letting it in.
 #[must_use]
-pub fn check_only(http: &Shared) -> Routes {
-    Routes::check_only(http)
+pub fn check_only(http: &Shared) -> ListenerService {
+    ListenerService::check_only(http)
 }
 
 /// The listener for gateways that ask by gRPC, in the manner of Envoy's `ext_authz`.
 #[must_use]
-pub fn ext_authz(http: &Shared) -> Routes {
+pub fn ext_authz(http: &Shared) -> ListenerService {
     let routes = ext_authz::nothing_else(routed(Surface::ExtAuthz));
-    Routes::without_check(http, routes.with_state(Arc::clone(http)))
+    ListenerService::without_check(http, routes.with_state(Arc::clone(http)))
 }
 
 fn routed(surface: Surface) -> Router<Shared> {

@@ -24,7 +24,7 @@ pub struct BadHash(String);
 
 /// What a comparison showed.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum PasswordMatch {
     Wrong,
     Right,
     /// It is the password, and the hash was made with weaker parameters than today's.
@@ -46,15 +46,19 @@ pub fn verify(
     stored: &PasswordHash,
     dummy: &PasswordHash,
     memory: &mut Memory,
-) -> Result<Verdict, BadHash> {
+) -> Result<PasswordMatch, BadHash> {
     match compare(password, stored, memory) {
         Ok(verdict) => Ok(verdict),
-        Err(bad) => compare(password, dummy, memory).map(|_| Verdict::Unusable(bad)),
+        Err(bad) => compare(password, dummy, memory).map(|_| PasswordMatch::Unusable(bad)),
     }
 }
 
 /// A hash of other parameters is compared under its own.
-fn compare(password: &Password, stored: &PasswordHash, memory: &mut Memory) -> Result<Verdict, BadHash> {
+fn compare(
+    password: &Password,
+    stored: &PasswordHash,
+    memory: &mut Memory,
+) -> Result<PasswordMatch, BadHash> {
     let phc = Phc::new(stored.phc()).map_err(bad)?;
     if phc.algorithm != Algorithm::Argon2id.ident()
         || phc.version.is_some_and(|v| v != u32::from(Version::V0x13))
@@ -72,9 +76,9 @@ fn compare(password: &Password, stored: &PasswordHash, memory: &mut Memory) -> R
     let output = compute(&params, password, &salt, expected.len(), memory)?;
     // `Output` compares in constant time.
     Ok(match output == expected {
-        false => Verdict::Wrong,
-        true if outdated => Verdict::Outdated,
-        true => Verdict::Right,
+        false => PasswordMatch::Wrong,
+        true if outdated => PasswordMatch::Outdated,
+        true => PasswordMatch::Right,
     })
 }
 
@@ -121,7 +125,7 @@ mod tests {
         Password::parse(text).expect("valid")
     }
 
-    fn judged(typed: &str, stored: &PasswordHash) -> Verdict {
+    fn judged(typed: &str, stored: &PasswordHash) -> PasswordMatch {
         let dummy = dummy().expect("makes");
         verify(&password(typed), stored, &dummy, &mut Memory::default()).expect("compares")
     }
@@ -129,23 +133,24 @@ mod tests {
     #[test]
     fn the_right_password_matches_and_no_other() {
         let stored = hash(&password("one"), &mut Memory::default()).expect("hashes");
-        assert!(matches!(judged("one", &stored), Verdict::Right));
-        assert!(matches!(judged("two", &stored), Verdict::Wrong));
-        assert!(matches!(judged("one", &dummy().expect("makes")), Verdict::Wrong));
+        assert!(matches!(judged("one", &stored), PasswordMatch::Right));
+        assert!(matches!(judged("two", &stored), PasswordMatch::Wrong));
+        assert!(matches!(judged("one", &dummy().expect("makes")), PasswordMatch::Wrong));
     }
 
     #[test]
     fn a_hash_that_asks_for_gigabytes_is_not_computed() {
         let greedy = "$argon2id$v=19$m=4194304,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         let stored = PasswordHash::from_phc(greedy.to_owned());
-        assert!(matches!(judged("one", &stored), Verdict::Unusable(_)));
+        assert!(matches!(judged("one", &stored), PasswordMatch::Unusable(_)));
     }
 
     #[test]
     fn a_hash_of_another_kind_is_told_apart_and_says_nothing_of_itself() {
         let bcrypt = "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW";
         for stored in [bcrypt, "", "swordfish", "$argon2id$v=19$m=1,t=1,p=1$$"] {
-            let Verdict::Unusable(bad) = judged("one", &PasswordHash::from_phc(stored.to_owned())) else {
+            let PasswordMatch::Unusable(bad) = judged("one", &PasswordHash::from_phc(stored.to_owned()))
+            else {
                 panic!("{stored} was compared");
             };
             assert!(!bad.to_string().contains("R9h/cIPz") && !bad.to_string().contains("swordfish"), "{bad}");
@@ -180,8 +185,11 @@ mod tests {
             ),
         ] {
             let stored = PasswordHash::from_phc(phc.to_owned());
-            assert!(matches!(judged(typed, &stored), Verdict::Right | Verdict::Outdated), "{phc}");
-            assert!(matches!(judged("another", &stored), Verdict::Wrong), "{phc}");
+            assert!(
+                matches!(judged(typed, &stored), PasswordMatch::Right | PasswordMatch::Outdated),
+                "{phc}"
+            );
+            assert!(matches!(judged("another", &stored), PasswordMatch::Wrong), "{phc}");
         }
     }
 
@@ -193,6 +201,6 @@ mod tests {
         let weak = Phc::new(phc(&[7; 16], output).expect("makes").phc()).expect("reads");
         let weak = Phc { params: ParamsString::try_from(&params).expect("valid"), ..weak };
         let stored = PasswordHash::from_phc(weak.to_string());
-        assert!(matches!(judged("one", &stored), Verdict::Outdated));
+        assert!(matches!(judged("one", &stored), PasswordMatch::Outdated));
     }
 }

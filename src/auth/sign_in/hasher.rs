@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 pub use super::queue::{Capacity, Party};
 use super::{
-    argon::{self, BadHash, Verdict},
+    argon::{self, BadHash, PasswordMatch},
     argon2id::Memory,
     queue::{HashQueue, Place},
 };
@@ -136,7 +136,7 @@ impl Permit {
         self,
         password: &Password,
         stored: Option<&PasswordHash>,
-    ) -> Result<(Verdict, Self), HasherError> {
+    ) -> Result<(PasswordMatch, Self), HasherError> {
         let dummy = self.hasher.dummy.clone();
         let (password, stored) = (password.clone(), stored.cloned().unwrap_or_else(|| dummy.clone()));
         self.run(move |memory| argon::verify(&password, &stored, &dummy, memory)).await
@@ -257,9 +257,9 @@ mod tests {
         let (stored, permit) = permit.hash(&password).await.expect("hashes");
         assert_eq!(hasher.permit(Party::default()).await.err(), Some(Overloaded));
         let (verdict, permit) = permit.verify(&password, Some(&stored)).await.expect("compares");
-        assert!(matches!(verdict, Verdict::Right));
+        assert!(matches!(verdict, PasswordMatch::Right));
         let (verdict, permit) = permit.verify(&password, None).await.expect("compares");
-        assert!(matches!(verdict, Verdict::Wrong));
+        assert!(matches!(verdict, PasswordMatch::Wrong));
         drop(permit);
         hasher.permit(Party::default()).await.expect("free again");
     }

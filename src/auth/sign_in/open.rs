@@ -1,7 +1,7 @@
 //! Opening a session, however its owner proved who they are: written, and then looked at once more, since a
 //! change that ran beside it has ended every session it could see, and this one must not survive it.
 
-use super::{argon::Verdict, hasher::Party};
+use super::{argon::PasswordMatch, hasher::Party};
 use crate::{
     auth::{
         Auth,
@@ -79,7 +79,7 @@ impl Auth {
         let KnownBy::Password { password, party } = known_by;
         let permit = self.hasher.permit(party.clone()).await?;
         let (verdict, _permit) = permit.verify(password, Some(&current.password_hash)).await?;
-        Ok(matches!(verdict, Verdict::Right | Verdict::Outdated))
+        Ok(matches!(verdict, PasswordMatch::Right | PasswordMatch::Outdated))
     }
 
     /// Another app of the same name is not the one that was signed in to.

@@ -2,9 +2,9 @@
 //! follows from it (a session, a second factor, another password) is theirs to decide.
 
 use super::{
-    argon::Verdict,
+    argon::PasswordMatch,
     hasher::Permit,
-    refusals::Refusal,
+    refusals::SignInRefusal,
     throttle::{Attempt, Bars},
 };
 use crate::{
@@ -50,9 +50,9 @@ impl Auth {
         self.reserve(attempt, &bars).await?;
         let stored = account.as_ref().map(|account| &account.password_hash);
         let (verdict, permit) = permit.verify(password, stored).await?;
-        let is_outdated = matches!(verdict, Verdict::Outdated);
+        let is_outdated = matches!(verdict, PasswordMatch::Outdated);
         match account {
-            Some(account) if is_outdated || matches!(verdict, Verdict::Right) => {
+            Some(account) if is_outdated || matches!(verdict, PasswordMatch::Right) => {
                 Ok(PasswordProof { account, attempt, bars, permit, is_outdated })
             }
             _ => {
@@ -62,15 +62,15 @@ impl Auth {
         }
     }
 
-    fn note_failure(&self, attempt: &Attempt, verdict: &Verdict) {
-        if let (Some(user), Verdict::Unusable(bad)) = (attempt.user, verdict) {
+    fn note_failure(&self, attempt: &Attempt, verdict: &PasswordMatch) {
+        if let (Some(user), PasswordMatch::Unusable(bad)) = (attempt.user, verdict) {
             tracing::error!(
                 user.id = %user,
                 error = bad as &dyn std::error::Error,
                 "a stored password hash cannot be used; set the password anew"
             );
         }
-        let known = attempt.user.map_or(Refusal::UnknownUser, |_| Refusal::WrongPassword);
+        let known = attempt.user.map_or(SignInRefusal::UnknownUser, |_| SignInRefusal::WrongPassword);
         self.refuse(known, attempt);
     }
 
@@ -84,7 +84,7 @@ impl Auth {
         let PasswordProof { account, attempt, bars, permit, is_outdated } = proof;
         self.note_success(attempt, &bars).await?;
         if account.user.status == UserStatus::Disabled {
-            self.refuse(Refusal::AccountDisabled, attempt);
+            self.refuse(SignInRefusal::AccountDisabled, attempt);
             return Err(AuthError::AccountDisabled);
         }
         if is_outdated { self.renew_hash(account, password, permit).await } else { Ok(account) }

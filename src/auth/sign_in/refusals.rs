@@ -14,7 +14,7 @@ const KINDS: usize = 7;
 
 /// Why a sign-in was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::auth) enum Refusal {
+pub(in crate::auth) enum SignInRefusal {
     /// The password of an account that there is was another.
     WrongPassword,
     /// There is no such account.
@@ -31,7 +31,7 @@ pub(in crate::auth) enum Refusal {
     DeviceLockedOut,
 }
 
-impl Refusal {
+impl SignInRefusal {
     const ALL: [Self; KINDS] = [
         Self::WrongPassword,
         Self::UnknownUser,
@@ -91,7 +91,7 @@ impl Ration {
 impl Refusals {
     pub(in crate::auth) fn note(
         &self,
-        kind: Refusal,
+        kind: SignInRefusal,
         user: Option<UserId>,
         client: Option<IpAddr>,
         now: Timestamp,
@@ -113,14 +113,14 @@ impl Refusals {
 
     /// Logs how many were not told of. To be called every few seconds: a flood that ended is summed up.
     pub(in crate::auth) fn sum_up(&self, now: Timestamp) {
-        for kind in Refusal::ALL {
+        for kind in SignInRefusal::ALL {
             let owed = self.0[kind as usize].lock().unwrap_or_else(PoisonError::into_inner).owed(now);
             sum_up(kind, owed);
         }
     }
 }
 
-fn sum_up(kind: Refusal, count: u64) {
+fn sum_up(kind: SignInRefusal, count: u64) {
     if count > 0 {
         tracing::info!(refusal.kind = kind.as_str(), refusal.count = count, "more sign-ins were refused");
     }

@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::try_join_all;
 use ipnet::IpNet;
 
-use super::{hasher::Party, refusals::Refusal};
+use super::{hasher::Party, refusals::SignInRefusal};
 use crate::{
     auth::{Auth, error::AuthError},
     domain::{
@@ -205,17 +205,17 @@ impl Auth {
 
     fn locked_out(&self, attempt: &Attempt, which: Which, retry_after: Duration) -> AuthError {
         let refusal = match which {
-            Which::Pair | Which::Known => Refusal::LockedOutHere,
-            Which::Address => Refusal::AddressLockedOut,
-            Which::Account => Refusal::AccountLockedOut,
-            Which::Device => Refusal::DeviceLockedOut,
+            Which::Pair | Which::Known => SignInRefusal::LockedOutHere,
+            Which::Address => SignInRefusal::AddressLockedOut,
+            Which::Account => SignInRefusal::AccountLockedOut,
+            Which::Device => SignInRefusal::DeviceLockedOut,
         };
         self.refuse(refusal, attempt);
         AuthError::TooManyAttempts { retry_after }
     }
 
     /// Tells operators of one that was refused.
-    pub(in crate::auth) fn refuse(&self, refusal: Refusal, attempt: &Attempt) {
+    pub(in crate::auth) fn refuse(&self, refusal: SignInRefusal, attempt: &Attempt) {
         self.refusals.note(refusal, attempt.user, attempt.address, self.clock.now());
     }
 }

@@ -8,7 +8,7 @@ use super::{
     user::ExpectedIdentity,
 };
 use crate::gateway::{
-    connection::Answer,
+    connection::HttpAnswer,
     echo_report::{EchoReport, Sum},
     request::Request,
 };
@@ -52,7 +52,7 @@ impl Expectation {
 
 impl Observation<'_> {
     /// The outcome and what was seen.
-    pub fn evaluate(&self, expected: Expectation, answer: &io::Result<Answer>) -> (Outcome, String) {
+    pub fn evaluate(&self, expected: Expectation, answer: &io::Result<HttpAnswer>) -> (Outcome, String) {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error)
@@ -75,7 +75,7 @@ impl Observation<'_> {
         }
     }
 
-    fn service(&self, expected: Expectation, answer: &Answer) -> (Outcome, String) {
+    fn service(&self, expected: Expectation, answer: &HttpAnswer) -> (Outcome, String) {
         let status = answer.status;
         if !self.has_echo {
             return (
@@ -115,11 +115,11 @@ impl Observation<'_> {
 }
 
 /// Whether the app gave the answer. Where it does not mark its answers, every success counts as its.
-pub fn reached(answer: &Answer, has_echo: bool) -> bool {
+pub fn reached(answer: &HttpAnswer, has_echo: bool) -> bool {
     answer.is_echo() || !has_echo && (answer.status < 300)
 }
 
-fn refusal(answer: &Answer, reached: bool, expected: Option<u16>) -> (Outcome, String) {
+fn refusal(answer: &HttpAnswer, reached: bool, expected: Option<u16>) -> (Outcome, String) {
     let status = answer.status;
     if reached {
         return (Open, format!("let in: the app answered with {status}"));
@@ -135,6 +135,6 @@ fn refusal(answer: &Answer, reached: bool, expected: Option<u16>) -> (Outcome, S
     }
 }
 
-fn is_challenge(answer: &Answer) -> bool {
+fn is_challenge(answer: &HttpAnswer) -> bool {
     answer.one("www-authenticate").is_some_and(|challenge| challenge.starts_with("Bearer "))
 }

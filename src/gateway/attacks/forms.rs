@@ -11,7 +11,7 @@ use super::{
     user::ExpectedIdentity,
 };
 use crate::gateway::{
-    connection::Answer,
+    connection::HttpAnswer,
     request::Request,
     websocket::{self, KEY},
 };
@@ -86,7 +86,7 @@ pub(super) async fn other_protocol(attacker: &mut Attacker, token: &str) {
     let request = Request::new("GET", PATH).bearer(token).line("Connection: Upgrade, HTTP2-Settings");
     let request = request.line("Upgrade: h2c").line("HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA");
     let answer = attacker.gateway.ask(&request).await;
-    let report = answer.as_ref().ok().and_then(Answer::echo_report);
+    let report = answer.as_ref().ok().and_then(HttpAnswer::echo_report);
     match (answer, report) {
         (Ok(answer), None) if answer.status == 101 => {
             attacker.find(name, Open, "the app is asked, and agrees");

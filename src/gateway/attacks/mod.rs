@@ -17,7 +17,7 @@ use std::{fmt, io};
 
 use self::evaluate::Expectation;
 pub use self::user::TestUser;
-use super::{connection::Answer, error::GatewayError, request::Request, target::Target};
+use super::{connection::HttpAnswer, error::GatewayError, request::Request, target::Target};
 
 /// What came of an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,7 +193,7 @@ impl Attacker {
         attack: &str,
         expected: Expectation,
         request: &Request,
-        answer: &io::Result<Answer>,
+        answer: &io::Result<HttpAnswer>,
     ) {
         let path = self.gateway.path_of(request);
         let identity = self.user.as_ref().map(TestUser::identity);

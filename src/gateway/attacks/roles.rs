@@ -7,7 +7,7 @@ use super::{
     Outcome::{Holds, Open, Weak},
     evaluate::Expectation::Denied,
 };
-use crate::gateway::{connection::Answer, request::Request};
+use crate::gateway::{connection::HttpAnswer, request::Request};
 
 /// Tries to get at the forbidden path without its role.
 pub(super) async fn lacking(attacker: &mut Attacker, token: &str) {
@@ -51,7 +51,7 @@ fn spellings(path: &str) -> Vec<String> {
 }
 
 /// Whether what reached the app is that path, as a lenient program reads it.
-fn is_there(answer: &Answer, path: &str) -> bool {
+fn is_there(answer: &HttpAnswer, path: &str) -> bool {
     answer.echo_report().is_some_and(|report| {
         let (there, expected) = (plain(&report.target), plain(path));
         there.strip_prefix(&expected).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 use crate::{
     domain::secret::Password,
     gateway::{
-        connection::Answer, echo_report::EchoReport, error::GatewayError, request::Request, target::Target,
+        connection::HttpAnswer, echo_report::EchoReport, error::GatewayError, request::Request,
+        target::Target,
     },
 };
 
@@ -136,7 +137,7 @@ async fn login(
     username: &str,
     password: &Password,
     transport: &str,
-) -> Result<Answer, GatewayError> {
+) -> Result<HttpAnswer, GatewayError> {
     let body = json!({
         "username": username, "password": password.expose(), "transport": transport,
         "device": "keyward gateway test",
@@ -146,12 +147,12 @@ async fn login(
     ask(keyward, &request).await
 }
 
-async fn ask(keyward: &Target, request: &Request) -> Result<Answer, GatewayError> {
+async fn ask(keyward: &Target, request: &Request) -> Result<HttpAnswer, GatewayError> {
     keyward.ask(request).await.map_err(|error| GatewayError::Away(keyward.origin.clone(), error))
 }
 
 /// What Keyward said, in one line.
-fn why(answer: &Answer) -> String {
+fn why(answer: &HttpAnswer) -> String {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     body["detail"].as_str().map_or_else(|| format!("it answers {}", answer.status), str::to_owned)
 }

@@ -25,7 +25,7 @@ use tower::Service;
 
 use super::{
     http::{self, Asker, PATH},
-    verdict::Refusal,
+    verdict::CheckRefusal,
 };
 use crate::http::{
     Shared,
@@ -43,14 +43,14 @@ enum Checked {
 
 /// What a listener answers.
 #[derive(Clone)]
-pub struct Routes {
+pub struct ListenerService {
     checked: Checked,
     checker: Arc<Checker>,
     rest: Router,
     peer: Option<SocketAddr>,
 }
 
-impl Routes {
+impl ListenerService {
     /// The check, and below other paths the rest.
     pub(in crate::http) fn with_check(http: &Shared, rest: Router) -> Self {
         Self { checked: Checked::Below, ..Self::without_check(http, rest) }
@@ -86,7 +86,7 @@ impl Routes {
 /// The answer to a check.
 type Answered = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
-impl<B> Service<Request<B>> for Routes
+impl<B> Service<Request<B>> for ListenerService
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -132,7 +132,7 @@ impl Checker {
         // The check has no status for a defect but that it cannot tell.
         let mut response = checked.unwrap_or_else(|_| {
             tracing::error!("a check panicked");
-            Refusal::of(Problem::internal(), false).into_response()
+            CheckRefusal::of(Problem::internal(), false).into_response()
         });
         self.counts.add(response.status());
         layers::finish(&mut response, layers::request_id(&asked.headers));

@@ -102,12 +102,12 @@ pub enum Verdict {
         /// Where the session stands; a preflight has none.
         rate: Option<RateState>,
     },
-    Refused(Refusal),
+    Refused(CheckRefusal),
 }
 
 /// What the client is told of a refusal.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct CheckRefusal {
     /// One of those that gateways know.
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -124,12 +124,12 @@ impl Verdict {
         }
         match decide(http, asked, wanted).await {
             Ok(passed) => Self::LetIn { identity: passed.caller.identity().clone(), rate: Some(passed.rate) },
-            Err(problem) => Self::Refused(Refusal::of(problem, wanted.deny_with_403)),
+            Err(problem) => Self::Refused(CheckRefusal::of(problem, wanted.deny_with_403)),
         }
     }
 }
 
-impl Refusal {
+impl CheckRefusal {
     /// Gateways know 401, 403, 429 and 503; a defect here must not look like anything a client can
     /// mend.
     pub fn of(problem: Problem, deny_with_403: bool) -> Self {
@@ -156,7 +156,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for CheckRefusal {
     fn into_response(self) -> Response {
         let mut response = (self.status, self.headers, self.body).into_response();
         if let Some(cause) = self.cause {
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_defect_is_a_status_that_gateways_know() {
-        let refusal = Refusal::of(Problem::internal(), false);
+        let refusal = CheckRefusal::of(Problem::internal(), false);
         assert_eq!(refusal.status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(refusal.headers.contains_key(header::RETRY_AFTER));
     }

@@ -23,7 +23,7 @@ use self::{
     seats::{Room, Seats},
     socket::PATIENCE,
 };
-use super::check::front::Routes;
+use super::check::front::ListenerService;
 
 /// The longest head of a request, more or less, and as much as is held of what is read or written.
 const BUFFER: usize = 64 * 1024;
@@ -47,7 +47,7 @@ pub enum Speaks {
 /// A listener with all that it takes to serve.
 pub struct Listener {
     pub socket: TcpListener,
-    pub routes: Routes,
+    pub routes: ListenerService,
     /// How it is spoken to.
     pub speaks: Speaks,
     /// How many connections it takes.

@@ -38,6 +38,12 @@ use crate::domain::{
 const START: Duration = Duration::from_secs(3);
 const BETWEEN: Duration = Duration::from_millis(200);
 
+/// How many commands are under way at once for one caller.
+const ABREAST: u32 = 256;
+
+/// An index entry this young may belong to a session whose hash is about to be written.
+const SETTLED: Duration = Duration::from_mins(1);
+
 /// What is to be kept, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Keeping {

@@ -10,7 +10,7 @@ use super::messages::{
 use crate::{
     domain::identity::Identity,
     http::{
-        check::verdict::{IDENTITY, Refusal, Verdict},
+        check::verdict::{CheckRefusal, IDENTITY, Verdict},
         wire::rate::{self, RATE, RATE_POLICY},
     },
 };
@@ -32,7 +32,7 @@ pub fn answer(verdict: Verdict) -> CheckResponse {
             let ok = OkResponse { headers, response_headers_to_add: told.collect() };
             CheckResponse { status: RpcStatus { code: 0 }, http_response: Some(HttpResponse::Ok(ok)) }
         }
-        Verdict::Refused(Refusal { status, headers, body, .. }) => {
+        Verdict::Refused(CheckRefusal { status, headers, body, .. }) => {
             let lines = headers.iter();
             let headers = lines.map(|(name, value)| set(name, Bytes::copy_from_slice(value.as_bytes())));
             let status_seen = HttpStatus { code: status.as_u16().into() };
@@ -111,7 +111,7 @@ mod tests {
                 .collect();
             let status = StatusCode::from_u16(status).expect("a status");
             let body = String::from_utf8_lossy(&body).into_owned().into_bytes();
-            let told = told(Verdict::Refused(Refusal { status, headers: headers.clone(), body, cause: None }));
+            let told = told(Verdict::Refused(CheckRefusal { status, headers: headers.clone(), body, cause: None }));
             prop_assert!([16, 7, 8, 14].contains(&told.status.expect("a status").code));
             let Some(Respond::DeniedResponse(no)) = told.http_response else { panic!("{:?}", told.http_response) };
             prop_assert_eq!(no.status.expect("a status").code, i32::from(status.as_u16()));

@@ -20,7 +20,7 @@ use tonic::{Status, server::Grpc};
 use tower::service_fn;
 
 use self::{codec::CheckCodec, messages::CheckRequest};
-use super::verdict::{Refusal, Verdict};
+use super::verdict::{CheckRefusal, Verdict};
 use crate::http::{
     Shared,
     wire::{layers, problem::Problem},
@@ -74,12 +74,12 @@ async fn verdict(http: &Shared, question: CheckRequest) -> Verdict {
     match question::headers(&client) {
         Ok(headers) => {
             let verdict = Verdict::on(http, &question::asked(&client, &headers), &wanted).await;
-            if let Verdict::Refused(Refusal { cause: Some(cause), .. }) = &verdict {
+            if let Verdict::Refused(CheckRefusal { cause: Some(cause), .. }) = &verdict {
                 cause.log(&layers::request_id(&headers));
             }
             verdict
         }
-        Err(problem) => Verdict::Refused(Refusal::of(problem, wanted.deny_with_403)),
+        Err(problem) => Verdict::Refused(CheckRefusal::of(problem, wanted.deny_with_403)),
     }
 }
 
@@ -87,7 +87,7 @@ async fn verdict(http: &Shared, question: CheckRequest) -> Verdict {
 async fn or_refuse(verdict: impl Future<Output = Verdict>) -> Verdict {
     AssertUnwindSafe(verdict).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!("a check panicked");
-        Verdict::Refused(Refusal::of(Problem::internal(), false))
+        Verdict::Refused(CheckRefusal::of(Problem::internal(), false))
     })
 }
 

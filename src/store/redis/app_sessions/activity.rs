@@ -12,9 +12,8 @@ use crate::{
     store::{
         error::StoreError,
         redis::{
-            RedisStore,
+            ABREAST, RedisStore,
             script::{APP_ACTIVE, APP_SETTLE},
-            sessions::ABREAST,
         },
     },
 };

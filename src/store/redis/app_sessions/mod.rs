@@ -17,10 +17,9 @@ use self::{
     record::Fields,
 };
 use super::{
-    RedisStore,
+    ABREAST, RedisStore, SETTLED,
     connection::error::{corrupt, unexpected},
     script::{APP_GET, APP_SET, PRUNE},
-    sessions::{ABREAST, SETTLED},
 };
 use crate::{
     domain::{

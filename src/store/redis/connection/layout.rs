@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redis::{ConnectionAddr, ConnectionInfo};
 
-use super::{masters::Masters, slots, target::RedisTarget};
+use super::{slots, target::RedisTarget};
 
 /// Who has the slots: the last one of each range leads to its first one, and to an address.
 pub type Owners = BTreeMap<u16, (u16, String)>;
+
+/// The masters at some moment, by address.
+pub type Masters = BTreeMap<String, ConnectionInfo>;
 
 /// What one or several nodes said.
 pub struct Layout<'a> {

@@ -1,15 +1,14 @@
 //! Which servers hold keys: the one master, or every master of a Cluster, those without slots too, so
 //! that one is known before a slot moves to it.
 
-use std::collections::BTreeMap;
-
 use futures_util::future::join_all;
-use redis::{ConnectionInfo, ErrorKind, RedisError, RedisResult, aio::MultiplexedConnection};
+use redis::{ErrorKind, RedisError, RedisResult, aio::MultiplexedConnection};
 
-use super::{layout::Layout, link::Link, target::RedisTarget};
-
-/// The masters at some moment, by address.
-pub type Masters = BTreeMap<String, ConnectionInfo>;
+use super::{
+    layout::{Layout, Masters},
+    link::Link,
+    target::RedisTarget,
+};
 
 pub struct Discovery {
     target: RedisTarget,

@@ -21,7 +21,7 @@ pub struct Sentinels {
 }
 
 /// A sentinel's opinion.
-struct Answer {
+struct SentinelAnswer {
     epoch: u64,
     host: String,
     port: u16,
@@ -49,7 +49,7 @@ impl Sentinels {
         self.announced.notified().await;
     }
 
-    async fn ask(&self, index: usize) -> RedisResult<Answer> {
+    async fn ask(&self, index: usize) -> RedisResult<SentinelAnswer> {
         let mut slot = self.connections[index].lock().await;
         // Taken out while it is in use: what fails or is given up half-way is not used again.
         let mut connection = match slot.take() {
@@ -63,7 +63,7 @@ impl Sentinels {
         let field = |name: &str| said.get(name).map(String::as_str).unwrap_or_default();
         match (field("ip"), field("port").parse(), field("config-epoch").parse()) {
             (host, Ok(port), Ok(epoch)) if !host.is_empty() => {
-                Ok(Answer { epoch, host: host.to_owned(), port })
+                Ok(SentinelAnswer { epoch, host: host.to_owned(), port })
             }
             _ => Err((ErrorKind::UnexpectedReturnType, "a sentinel's answer is not readable").into()),
         }

@@ -27,11 +27,7 @@ use crate::{
     store::{
         redis::{
             RedisStore,
-            connection::{
-                error::answered,
-                masters::{Discovery, Masters},
-                target::RedisTarget,
-            },
+            connection::{error::answered, layout::Masters, masters::Discovery, target::RedisTarget},
             keys::Keys,
         },
         revocations::{Revocation, Subject},

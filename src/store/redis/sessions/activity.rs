@@ -3,7 +3,7 @@
 use redis::Value;
 
 use super::{
-    answer::Answer,
+    answer::ScriptAnswer,
     record::{HashFields, Remains},
 };
 use crate::{
@@ -26,7 +26,7 @@ enum Renewed {
 }
 
 impl Renewed {
-    fn read(answer: &Answer) -> Result<Self, StoreError> {
+    fn read(answer: &ScriptAnswer) -> Result<Self, StoreError> {
         Ok(match answer.word() {
             "alive" => Self::Alive(answer.fields.living()?),
             "ended" => Self::Ended(answer.fields.remains()?),
@@ -47,7 +47,7 @@ enum Noted {
 }
 
 impl Noted {
-    fn read(answer: Answer) -> Result<Self, StoreError> {
+    fn read(answer: ScriptAnswer) -> Result<Self, StoreError> {
         Ok(match answer.word() {
             "seen" => Self::Seen,
             "active" => Self::Active(answer.fields),
@@ -98,7 +98,7 @@ impl RedisStore {
             .on_session(&RENEW, session, now)
             .arg(millis(lifetimes.refresh))
             .arg(lifetimes.session_max_age.map_or(0, millis));
-        let answer = Answer::read(session, self.link.call::<Vec<Value>>(&call).await?)?;
+        let answer = ScriptAnswer::read(session, self.link.call::<Vec<Value>>(&call).await?)?;
         match Renewed::read(&answer)? {
             Renewed::Alive(living) => {
                 if !self.is_one_server() {
@@ -121,7 +121,7 @@ impl RedisStore {
     ) -> Result<Confirmation, StoreError> {
         let call = self.on_session(&SEEN, session, now).arg(generation).arg(millis(NOTED_EVERY));
         let values: Vec<Value> = self.durable.call_durably(&call).await?;
-        self.follow_up(session, Noted::read(Answer::read(session, values)?)?, now).await
+        self.follow_up(session, Noted::read(ScriptAnswer::read(session, values)?)?, now).await
     }
 
     pub(in crate::store::redis) async fn note_activity(
@@ -131,7 +131,7 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let call = self.on_session(&SEEN, session, now).arg(-1).arg(1);
         let values: Vec<Value> = self.link.call(&call).await?;
-        self.follow_up(session, Noted::read(Answer::read(session, values)?)?, now).await.map(drop)
+        self.follow_up(session, Noted::read(ScriptAnswer::read(session, values)?)?, now).await.map(drop)
     }
 
     /// The hash first: the indexes are only moved for a session it says is alive, and never gain an entry by it.

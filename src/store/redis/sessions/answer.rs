@@ -13,13 +13,13 @@ use crate::{
     },
 };
 
-pub struct Answer {
+pub struct ScriptAnswer {
     session: SessionId,
     word: String,
     pub fields: HashFields,
 }
 
-impl Answer {
+impl ScriptAnswer {
     pub fn read(session: SessionId, mut values: Vec<Value>) -> Result<Self, StoreError> {
         if values.is_empty() {
             return Err(corrupt("answer of a script", session));

@@ -13,7 +13,7 @@
 
 use redis::Value;
 
-use super::{answer::Answer, record::Remains};
+use super::{answer::ScriptAnswer, record::Remains};
 use crate::{
     domain::{
         clock::Timestamp,
@@ -43,7 +43,7 @@ enum EndReply {
 }
 
 impl EndReply {
-    fn read(answer: &Answer) -> Result<Self, StoreError> {
+    fn read(answer: &ScriptAnswer) -> Result<Self, StoreError> {
         Ok(match answer.word() {
             "now" => Self::Over(Ended::Now, answer.fields.remains()?),
             "before" => Self::Over(Ended::Before, answer.fields.remains()?),
@@ -67,7 +67,7 @@ impl RedisStore {
             .arg(ending.reason.as_str())
             .arg(&random::bytes::<8>());
         let values: Vec<Value> = self.durable.call_durably(&call).await?;
-        match EndReply::read(&Answer::read(ending.session, values)?)? {
+        match EndReply::read(&ScriptAnswer::read(ending.session, values)?)? {
             EndReply::Over(became, remains) => {
                 self.refuse_ended(ending, remains.reason, remains.tokens_until, now).await?;
                 self.clean_up(ending.session, &remains, []).await?;

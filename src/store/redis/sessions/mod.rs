@@ -14,9 +14,9 @@ pub(super) mod rotate;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use self::{answer::Answer, record::HashFields};
+use self::{answer::ScriptAnswer, record::HashFields};
 use super::{
-    RedisStore, millis,
+    ABREAST, RedisStore, SETTLED, millis,
     script::{Call, OPEN, PRUNE, Script, WRITABLE},
 };
 use crate::{
@@ -37,17 +37,11 @@ use crate::{
 use async_trait::async_trait;
 use futures_util::future::{join_all, try_join_all};
 
-/// How many commands are under way at once for one caller.
-pub const ABREAST: u32 = 256;
-
 /// How many entries a sign-in may take out of an index.
 const THINNED: u32 = 8;
 
 /// How often the surplus of a user's sessions is looked for, while what is found is over already.
 const SURPLUS_LOOKS: usize = 4;
-
-/// An index entry this young may belong to a session whose hash is about to be written.
-pub const SETTLED: Duration = Duration::from_mins(1);
 
 #[async_trait]
 impl SessionStore for RedisStore {
@@ -78,7 +72,7 @@ impl SessionStore for RedisStore {
             .and_keys(together)
             .arg(millis(life))
             .arg(record::of_new(session, token_hash, expires, tokens_until));
-        let answer = Answer::read(session.id, self.durable.call_durably(&call).await?)?;
+        let answer = ScriptAnswer::read(session.id, self.durable.call_durably(&call).await?)?;
         if !matches!(answer.word(), "opened" | "known") {
             return Err(answer.unknown());
         }

@@ -18,7 +18,7 @@ use futures_util::future::try_join_all;
 use redis::Value;
 
 use super::{
-    answer::Answer,
+    answer::ScriptAnswer,
     record::{Field, HashFields, Remains},
 };
 use crate::{
@@ -74,7 +74,7 @@ const REISSUE: Field = Field::of_answer("reissue");
 const FORMER: [Field; 2] = [Field::of_answer("former"), Field::of_answer("former_parent")];
 
 impl RotateReply {
-    fn read(answer: &Answer) -> Result<Self, StoreError> {
+    fn read(answer: &ScriptAnswer) -> Result<Self, StoreError> {
         let fields = &answer.fields;
         Ok(match answer.word() {
             "granted" => Self::Granted(Grant::read(fields)?),
@@ -179,7 +179,7 @@ impl RedisStore {
 
     async fn ask_rotate(&self, chain: &Chain, call: Call<'_>) -> Result<RotateReply, StoreError> {
         let values: Vec<Value> = self.durable.call_durably(&call).await?;
-        RotateReply::read(&Answer::read(chain.presented.session(), values)?)
+        RotateReply::read(&ScriptAnswer::read(chain.presented.session(), values)?)
     }
 
     async fn grant(&self, chain: &Chain, grant: Grant, now: Timestamp) -> Result<Issue, StoreError> {
