@@ -47,9 +47,10 @@ impl Auth {
         }
     }
 
-    /// What a check would go by. It counts at the home, so feed and home are both needed for all.
-    fn knowledge(&self, home: &Result<(), StoreError>) -> Result<Knowledge, AuthError> {
-        match home {
+    /// What a check would go by. It counts where sessions are kept, so both that store and the feed
+    /// are needed for all.
+    fn knowledge(&self, sessions: &Result<(), StoreError>) -> Result<Knowledge, AuthError> {
+        match sessions {
             Ok(()) if self.stores.revoked.is_following() => Ok(Knowledge::Followed),
             Ok(()) => Ok(Knowledge::Stopgap),
             Err(error) if error.is_away() => {

@@ -58,7 +58,7 @@ pub struct Stores {
     pub sessions: Arc<dyn SessionStore>,
     /// What other app servers keep here.
     pub app_sessions: Arc<dyn AppSessionStore>,
-    /// Where revocations are at home.
+    /// Where revocations are kept.
     pub revocations: Arc<dyn RevocationStore>,
     /// What is revoked, in memory.
     pub revoked: Arc<RevocationSet>,
@@ -82,7 +82,7 @@ pub struct Policy {
     pub login_limit: Limit,
     /// New accounts from one address in a window.
     pub signup_limit: Limit,
-    /// How long checks go on without the home of revocations.
+    /// How long checks go on without the store of revocations.
     pub outage: Duration,
     /// Whether anybody may make an account.
     pub signup_open: bool,

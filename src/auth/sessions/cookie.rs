@@ -23,7 +23,7 @@ use crate::{
 };
 
 impl Auth {
-    /// Who a session token is of, if its session is alive; it goes on from now. The home is asked
+    /// Who a session token is of, if its session is alive; it goes on from now. The store is asked
     /// each time, so nothing here can outlive an end.
     pub async fn identify_session(&self, token: &str) -> Result<Caller, AuthError> {
         let token = SessionToken::parse(token, self.keys.refresh_secret());
