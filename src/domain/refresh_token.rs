@@ -3,7 +3,8 @@
 //! `kwr_` and base64url of session id (16 bytes), generation (4, big-endian), nonce (16, random at
 //! login and the session's for life) and MAC (16: HMAC-SHA-256 of all before it, cut). A token that
 //! is not genuine is refused by arithmetic, and a token's successor is computed from the token
-//! itself, so that any number of callers on any number of nodes arrive at the same one.
+//! itself, so that any number of callers on any number of nodes arrive at the same one. The session's
+//! record keeps a hash of the nonce: the secret alone makes nobody's token.
 
 use std::fmt;
 
@@ -49,6 +50,29 @@ impl RefreshSecret {
 impl fmt::Debug for RefreshSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RefreshSecret(…)")
+    }
+}
+
+/// A hash of what was drawn for a session's tokens at its sign-in: who has the secret and the record lacks the
+/// nonce itself. 8 bytes of SHA-256; a guess takes a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NonceHash([u8; 8]);
+
+impl NonceHash {
+    pub(super) fn of(nonce: &[u8; 16]) -> Self {
+        let mut hash = [0; 8];
+        hash.copy_from_slice(&digest::digest(&digest::SHA256, nonce).as_ref()[..8]);
+        Self(hash)
+    }
+
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 8] {
+        &self.0
     }
 }
 
@@ -143,6 +167,12 @@ impl RefreshToken {
         self.generation
     }
 
+    /// The same for all of a session's tokens, and told by none of what a server keeps.
+    #[must_use]
+    pub fn nonce_hash(&self) -> NonceHash {
+        NonceHash::of(&self.nonce)
+    }
+
     /// The token itself, to hand to the client.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -197,6 +227,8 @@ mod tests {
         assert_eq!(RefreshToken::parse(token.expose(), &secret(1)), Ok(token.clone()));
         assert_eq!(RefreshToken::parse(token.expose(), &secret(2)), Err(NotGenuine));
         assert_eq!(token.predecessor(&secret(1)).expect("a first one").successor(&secret(1)), token);
+        assert_eq!(token.successor(&secret(1)).nonce_hash(), token.nonce_hash());
+        assert_ne!(RefreshToken::first(token.session(), &secret(1)).nonce_hash(), token.nonce_hash());
         assert!(!format!("{token:?}").contains(token.expose()));
     }
 }

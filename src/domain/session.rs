@@ -6,7 +6,8 @@ use super::{
     app::AppName,
     clock::Timestamp,
     ids::{InvalidId, SessionId, UserId},
-    refresh_token::RefreshToken,
+    refresh_token::{NonceHash, RefreshToken},
+    session_token::SessionToken,
 };
 
 /// The longest device name kept, in bytes; longer ones are cut at a character.
@@ -133,8 +134,8 @@ pub struct SessionFacts {
 pub enum SessionKind {
     /// The use of its refresh tokens, of which this is the first.
     Tokens(RefreshToken),
-    /// Each sight of its cookie; it has no tokens.
-    Cookie,
+    /// Each sight of its cookie; it has no tokens but this one.
+    Cookie(SessionToken),
 }
 
 impl SessionKind {
@@ -143,7 +144,16 @@ impl SessionKind {
     pub const fn first_token(&self) -> Option<&RefreshToken> {
         match self {
             Self::Tokens(token) => Some(token),
-            Self::Cookie => None,
+            Self::Cookie(_) => None,
+        }
+    }
+
+    /// What its tokens are held to.
+    #[must_use]
+    pub fn nonce_hash(&self) -> NonceHash {
+        match self {
+            Self::Tokens(token) => token.nonce_hash(),
+            Self::Cookie(token) => token.nonce_hash(),
         }
     }
 }

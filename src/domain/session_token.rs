@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{
     ids::SessionId,
     random,
-    refresh_token::{NotGenuine, RefreshSecret},
+    refresh_token::{NonceHash, NotGenuine, RefreshSecret},
 };
 
 const PREFIX: &str = "kws_";
@@ -26,6 +26,7 @@ pub const LENGTH: usize = PREFIX.len() + (BYTES * 4).div_ceil(3);
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionToken {
     session: SessionId,
+    nonce_hash: NonceHash,
     text: Zeroizing<String>,
 }
 
@@ -35,10 +36,12 @@ impl SessionToken {
     pub fn new(session: SessionId, secret: &RefreshSecret) -> Self {
         let mut bytes = Zeroizing::new([0; BYTES]);
         bytes[..16].copy_from_slice(session.as_bytes());
-        bytes[16..SIGNED].copy_from_slice(&random::bytes::<16>());
+        let nonce = random::bytes();
+        bytes[16..SIGNED].copy_from_slice(&nonce);
         let mac = secret.mac(&[LABEL, &bytes[..SIGNED]]);
         bytes[SIGNED..].copy_from_slice(&mac);
-        Self { session, text: Zeroizing::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(*bytes))) }
+        let text = Zeroizing::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(*bytes)));
+        Self { session, nonce_hash: NonceHash::of(&nonce), text }
     }
 
     /// Reads a presented token.
@@ -54,14 +57,24 @@ impl SessionToken {
         if written != BYTES || !secret.vouches_for(&[LABEL, signed], mac) {
             return Err(NotGenuine);
         }
-        let (session, _) = signed.split_first_chunk::<16>().ok_or(NotGenuine)?;
-        Ok(Self { session: SessionId::from_bytes(*session), text: Zeroizing::new(text.to_owned()) })
+        let (session, nonce) = signed.split_first_chunk::<16>().ok_or(NotGenuine)?;
+        Ok(Self {
+            session: SessionId::from_bytes(*session),
+            nonce_hash: NonceHash::of(nonce.try_into().map_err(|_| NotGenuine)?),
+            text: Zeroizing::new(text.to_owned()),
+        })
     }
 
     /// The session it belongs to.
     #[must_use]
     pub const fn session(&self) -> SessionId {
         self.session
+    }
+
+    /// Told by nothing that a server keeps.
+    #[must_use]
+    pub const fn nonce_hash(&self) -> NonceHash {
+        self.nonce_hash
     }
 
     /// The token itself, for the cookie.

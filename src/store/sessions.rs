@@ -15,6 +15,7 @@ use crate::domain::{
     refresh_token::Chain,
     rotation::{Reissue, ReusePolicy},
     session::{EndReason, NewSession, Session, SessionFacts},
+    session_token::SessionToken,
 };
 
 /// How old the last note of a session's activity is when a first sight brings another. One that is younger is
@@ -37,6 +38,9 @@ pub enum Rotation {
     Expired,
     /// An operator has deleted this one token.
     Withdrawn,
+    /// It was made with the secret, but not from what was drawn at the sign-in ([`NonceHash`](crate::domain::refresh_token::NonceHash)); nothing was
+    /// written. Somebody else has the secret.
+    Forged,
 }
 
 /// What became of a session whose life was to begin anew.
@@ -47,6 +51,8 @@ pub enum Renewal {
     Ended(EndReason),
     /// Its time is over, or nothing is known of it.
     Expired,
+    /// The cookie was made with the secret, but not at the sign-in ([`NonceHash`](crate::domain::refresh_token::NonceHash)); nothing was written.
+    Forged,
 }
 
 /// What tokens are issued from.
@@ -126,8 +132,8 @@ pub trait SessionStore: Send + Sync {
     /// [`EndReason::TooManySessions`].
     async fn open(&self, session: &NewSession, most: Option<NonZeroU32>) -> Result<(), StoreError>;
 
-    /// Lets a session that lives by its cookie go on for another refresh lifetime, never past its longest life.
-    async fn renew(&self, session: SessionId, now: Timestamp) -> Result<Renewal, StoreError>;
+    /// Lets the session that lives by this cookie go on for another refresh lifetime, never past its longest life.
+    async fn renew(&self, cookie: &SessionToken, now: Timestamp) -> Result<Renewal, StoreError>;
 
     /// Decides what a presented token gets, by [`Progress::decide`](crate::domain::rotation::Progress::decide)
     /// and as of the moment at which it arrived here, and does it: one atomic step on the session record. A

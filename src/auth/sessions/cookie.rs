@@ -6,6 +6,7 @@ use crate::{
         Auth,
         check::{Caller, verified::Verified},
         error::AuthError,
+        sessions::forgery::note_forgery,
     },
     domain::{
         app::AppName,
@@ -27,12 +28,16 @@ impl Auth {
     /// each time, so nothing here can outlive an end.
     pub async fn identify_session(&self, token: &str) -> Result<Caller, AuthError> {
         let token = SessionToken::parse(token, self.keys.refresh_secret());
-        let session = token.map_err(|_| AuthError::TokenInvalid)?.session();
-        let now = self.clock.now();
-        let living = match self.ask_back_end(self.stores.sessions.renew(session, now)).await? {
+        let token = token.map_err(|_| AuthError::TokenInvalid)?;
+        let (session, now) = (token.session(), self.clock.now());
+        let living = match self.ask_back_end(self.stores.sessions.renew(&token, now)).await? {
             Renewal::Alive(living) => living,
             Renewal::Ended(reason) => return Err(AuthError::SessionEnded(reason)),
             Renewal::Expired => return Err(AuthError::SessionEnded(EndReason::Expired)),
+            Renewal::Forged => {
+                note_forgery(session);
+                return Err(AuthError::TokenInvalid);
+            }
         };
         match self.stores.accounts.by_id(living.facts.user).await? {
             Some(account) if account.user.status == UserStatus::Active => {

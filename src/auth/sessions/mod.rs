@@ -1,6 +1,7 @@
 //! A user's own sessions: see them, end one. And the operator's: see any, end any.
 
 pub(super) mod cookie;
+pub(super) mod forgery;
 pub mod logout;
 
 use super::{

@@ -71,7 +71,8 @@ impl Auth {
     /// Signs in to a session that lives by its use: no access token, no refresh token, one cookie.
     pub async fn login_to_session(&self, login: Login) -> Result<LoginOutcome<SessionGrant>, AuthError> {
         let token = SessionToken::new(SessionId::random(), self.keys.refresh_secret());
-        Ok(match self.sign_in(login, token.session(), SessionKind::Cookie).await? {
+        let kind = SessionKind::Cookie(token.clone());
+        Ok(match self.sign_in(login, token.session(), kind).await? {
             LoginOutcome::SignedIn((user, session)) => {
                 let expires_in = session.facts.created_at.until(session.expires_at);
                 LoginOutcome::SignedIn(SessionGrant { user: user.id, token, expires_in })

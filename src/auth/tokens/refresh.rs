@@ -3,7 +3,11 @@
 
 use super::issue::TokenSet;
 use crate::{
-    auth::{Auth, error::AuthError, sessions::cookie::claims},
+    auth::{
+        Auth,
+        error::AuthError,
+        sessions::{cookie::claims, forgery::note_forgery},
+    },
     domain::{
         app::AppName,
         clock::Timestamp,
@@ -55,6 +59,10 @@ impl Auth {
             Rotation::Ended(reason) => return Err(AuthError::SessionEnded(reason)),
             Rotation::Expired => return Err(AuthError::RefreshExpired),
             Rotation::Withdrawn => return Err(AuthError::RefreshInvalid),
+            Rotation::Forged => {
+                note_forgery(session);
+                return Err(AuthError::RefreshInvalid);
+            }
         };
         note_reissue(session, &issue);
         // Were the accounts away here, the client's retry gets the same token.

@@ -197,7 +197,7 @@ async fn a_new_node_knows_what_was_revoked_before() {
 #[tokio::test]
 async fn redis_away_is_503_and_never_401_and_heals() {
     let mut redis = redis::Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
-    let install = Install::new().with("REDIS_URL", redis.url()).with("KEYWARD_OUTAGE_CHECK", "1s");
+    let install = Install::new().with("REDIS_URL", redis.url()).with("KEYWARD_OUTAGE_CHECK", "3s");
     let server = install.start().await;
     let password = server.admin_password();
     let admin = server.admin().await;

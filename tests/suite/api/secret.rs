@@ -4,7 +4,17 @@ use std::{fs, path::Path, process::Stdio};
 
 use rusqlite::Connection;
 
+use keyward::{
+    domain::{
+        refresh_token::{RefreshSecret, RefreshToken},
+        session_token::SessionToken,
+    },
+    keys::folder::Folder,
+};
+use serde_json::json;
+
 use super::{
+    actor::check,
     install::{Install, wait_for},
     nodes::{node, second_node},
 };
@@ -53,6 +63,26 @@ async fn a_lost_secret_is_not_made_again() {
     fs::write(&secret, text).expect("restored");
     fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("closed");
     install.start().await;
+}
+
+#[tokio::test]
+async fn whoever_has_the_secret_alone_can_go_on_with_nobodys_session() {
+    let install = Install::new();
+    let server = install.start().await;
+    let admin = server.admin().await;
+    let bytes = Folder::open(&install.path("keys")).and_then(|folder| folder.secret());
+    let secret = RefreshSecret::new(&bytes.expect("a folder").expect("a secret"));
+    let session = RefreshToken::parse(&admin.refresh, &secret).expect("genuine").session();
+
+    let forged = RefreshToken::first(session, &secret);
+    let body = json!({ "refresh_token": forged.expose() });
+    server.client().post("/v1/refresh", &body).await.problem(401, "refresh_invalid");
+    let cookie = format!("keyward-session={}", SessionToken::new(session, &secret).expose());
+    let checked = check(server.client().request("GET", "/v1/check").header("cookie", cookie)).await;
+    checked.refused(401, "token_invalid");
+    assert_eq!(admin.refreshed().await.check().await.status, 200);
+    wait_for(|| (server.printed().matches("a token was forged").count() == 2).then_some(()))
+        .expect("two lines");
 }
 
 #[tokio::test]

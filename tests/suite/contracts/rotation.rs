@@ -292,3 +292,23 @@ async fn a_restart_forgets_no_rotation_and_no_confirmation(on: SessionsOn) {
     back_end.is_ended_by_theft(&[&first.token, &child]).await;
     assert_eq!(back_end.generation(&second.token).await, 1);
 }
+
+#[apply(session_back_ends)]
+#[tokio::test]
+async fn a_token_that_was_made_with_the_secret_alone_is_refused_and_changes_nothing(on: SessionsOn) {
+    let back_end = BackEnd::on(on).await;
+    let client = back_end.sign_in().await;
+    let parent = back_end.refreshed(&client.token).await;
+    let current = back_end.refreshed(&parent).await;
+    back_end.confirm(&current).await;
+    back_end.elapse(Duration::from_hours(1)).await;
+    let before = back_end.find(client.session()).await;
+    // Older than what is forgiven, the parent, the current one, and one of the future.
+    let forged = RefreshToken::first(client.session(), &back_end.secret);
+    for generation in [0, 1, 2, 7] {
+        let forged = forged.of_generation(generation, &back_end.secret);
+        assert_eq!(back_end.refresh(&forged).await, Rotation::Forged);
+    }
+    assert_eq!(back_end.find(client.session()).await, before);
+    assert!(back_end.is_granted(&FIRST_USE, &current).await);
+}

@@ -1,7 +1,7 @@
 //! The back ends that the contract suite runs on. A promise names the back ends that make it; what
 //! opens them, moves their time and opens them again is here.
 
-use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt::Debug, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     keyspace::{Keyspace, RedisNode, SLACK},
@@ -533,6 +533,18 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     while !holds() {
         assert!(tokio::time::Instant::now() < deadline, "not in 10 s: {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// What a call gives that is made again while it fails, as clients do: on a busy machine a replica can be slower
+/// than a write waits for it.
+pub async fn retried<T, E: Debug>(call: impl AsyncFn() -> Result<T, E>) -> T {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    loop {
+        match call().await {
+            Ok(given) => return given,
+            Err(error) => assert!(tokio::time::Instant::now() < deadline, "not in 10 s: {error:?}"),
+        }
     }
 }
 

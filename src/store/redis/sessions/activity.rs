@@ -7,7 +7,7 @@ use super::{
     record::{HashFields, Remains},
 };
 use crate::{
-    domain::{clock::Timestamp, ids::SessionId, session::EndReason},
+    domain::{clock::Timestamp, ids::SessionId, session::EndReason, session_token::SessionToken},
     store::{
         error::StoreError,
         redis::{
@@ -23,6 +23,7 @@ enum Renewed {
     Alive(Living),
     Ended(Remains),
     Expired,
+    Forged,
 }
 
 impl Renewed {
@@ -31,6 +32,7 @@ impl Renewed {
             "alive" => Self::Alive(answer.fields.living()?),
             "ended" => Self::Ended(answer.fields.remains()?),
             "expired" => Self::Expired,
+            "forged" => Self::Forged,
             _ => return Err(answer.unknown()),
         })
     }
@@ -90,14 +92,15 @@ impl RedisStore {
     /// outlive it.
     pub(in crate::store::redis) async fn renew_session(
         &self,
-        session: SessionId,
+        cookie: &SessionToken,
         now: Timestamp,
     ) -> Result<Renewal, StoreError> {
-        let lifetimes = &self.keeping.lifetimes;
+        let (session, lifetimes) = (cookie.session(), &self.keeping.lifetimes);
         let call = self
             .on_session(&RENEW, session, now)
             .arg(millis(lifetimes.refresh))
-            .arg(lifetimes.session_max_age.map_or(0, millis));
+            .arg(lifetimes.session_max_age.map_or(0, millis))
+            .arg(cookie.nonce_hash().as_bytes());
         let answer = ScriptAnswer::read(session, self.link.call::<Vec<Value>>(&call).await?)?;
         match Renewed::read(&answer)? {
             Renewed::Alive(living) => {
@@ -108,6 +111,7 @@ impl RedisStore {
             }
             Renewed::Ended(remains) => self.meet_end(session, &remains, now).await.map(Renewal::Ended),
             Renewed::Expired => Ok(Renewal::Expired),
+            Renewed::Forged => Ok(Renewal::Forged),
         }
     }
 

@@ -28,6 +28,7 @@ use crate::{
         refresh_token::Chain,
         rotation::ReusePolicy,
         session::{EndReason, NewSession, Session, SessionFacts},
+        session_token::SessionToken,
     },
     store::{
         error::StoreError,
@@ -82,8 +83,8 @@ impl SessionStore for RedisStore {
         }
     }
 
-    async fn renew(&self, session: SessionId, now: Timestamp) -> Result<Renewal, StoreError> {
-        self.renew_session(session, now).await
+    async fn renew(&self, cookie: &SessionToken, now: Timestamp) -> Result<Renewal, StoreError> {
+        self.renew_session(cookie, now).await
     }
 
     async fn rotate(

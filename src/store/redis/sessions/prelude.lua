@@ -42,6 +42,9 @@ local function answer(word, ...)
   return told
 end
 
+-- Whether a token or cookie was made with the secret alone, by somebody who was not given it.
+local function is_forged(nonce_hash) return record.b and record.b ~= nonce_hash end
+
 -- When the session is over if it is left alone from now on.
 local function expiry(refresh_ttl, longest_life)
   local idle_end, end_of_all = now + refresh_ttl, record.s + longest_life

@@ -3,7 +3,7 @@
 //!
 //! Names are one letter and values at most 64 bytes, so that Redis keeps the hash as a listpack. Times are
 //! in ms. One that has ended keeps `u a k p e z`, with `x` why, `t` when and `y` by which call; a session
-//! without tokens has no `k` and `p`. The version before wrote no `r`, `v`, `w` and `z`. Nodes of two versions
+//! without tokens has no `k` and `p`. The version before wrote no `b`, `r`, `v`, `w` and `z`. Nodes of two versions
 //! share these hashes while they are restarted one after the other: a field of another form needs a new name.
 
 use std::str::FromStr;
@@ -52,6 +52,8 @@ const TOKENS_UNTIL: Field = Field("z", "session hash z");
 /// The hashes of the current and the parent token ([`Keys::token_hash`](crate::store::redis::keys::Keys::token_hash)).
 const CURRENT_HASH: Field = Field("k", "session hash k");
 const PARENT_HASH: Field = Field("p", "session hash p");
+/// [`NonceHash`](crate::domain::refresh_token::NonceHash), which scripts compare.
+const NONCE_HASH: Field = Field("b", "session hash b");
 const DEVICE: Field = Field("d", "session hash d");
 const ADDRESS: Field = Field("o", "session hash o");
 /// The `User-Agent`, in parts.
@@ -85,6 +87,7 @@ pub fn of_new(
         (LAST_SEEN_AT, created()),
         (EXPIRES_AT, expires_at.millis().to_string().into()),
         (TOKENS_UNTIL, tokens_until.millis().to_string().into()),
+        (NONCE_HASH, session.kind.nonce_hash().as_bytes().to_vec()),
     ];
     fields.extend(token_hash.map(|hash| (CURRENT_HASH, hash)));
     let Device { name, ip, user_agent } = device;

@@ -8,13 +8,15 @@
 --       13, 14, 15 the hashes of the presented token, its successor and its predecessor
 --       16 the call's own mark, by which it knows, when it is sent once more after a broken connection, that
 --       the end it meets is its own
---       17, 18 in a second call: when the request arrived, and until when it may end a session
+--       17 the hash of the presented token's nonce
+--       18, 19 in a second call: when the request arrived, and until when it may end a session
 -- All times in ms.
 local presented, waited, grace, by_timer, ends_contested, refresh_ttl, longest_life, token_end,
-  presented_hash, successor_hash, predecessor_hash, mark, arrived_at, not_after = unpack(ARGV, 5)
+  presented_hash, successor_hash, predecessor_hash, mark, nonce_hash, arrived_at, not_after = unpack(ARGV, 5)
 presented, grace = tonumber(presented), tonumber(grace)
 
 if not is_known then return {'expired'} end
+if is_forged(nonce_hash) then return {'forged'} end
 if record.x then
   if record.y ~= mark then return answer('ended') end
   return answer(record.x == 'contested' and 'contested' or 'reused')

@@ -54,6 +54,7 @@ enum RotateReply {
     Ended(Remains),
     Expired,
     Withdrawn,
+    Forged,
     /// The answer depends on how late the request is: this is the moment, by the server's clock.
     AskAgain(Timestamp),
     TooLate,
@@ -83,6 +84,7 @@ impl RotateReply {
             "ended" => Self::Ended(fields.remains()?),
             "expired" => Self::Expired,
             "withdrawn" => Self::Withdrawn,
+            "forged" => Self::Forged,
             "ask_again" => Self::AskAgain(fields.time(NOW)?),
             "too_late" => Self::TooLate,
             _ => return Err(answer.unknown()),
@@ -141,6 +143,7 @@ impl RedisStore {
                 self.meet_end(session, &remains, asked_at).await.map(Rotation::Ended)
             }
             RotateReply::Withdrawn => Ok(Rotation::Withdrawn),
+            RotateReply::Forged => Ok(Rotation::Forged),
             RotateReply::Expired => Ok(Rotation::Expired),
             RotateReply::TooLate | RotateReply::AskAgain(_) => {
                 Err(away("it was slower than a refresh can wait"))
@@ -175,6 +178,7 @@ impl RedisStore {
             .arg((now + lifetimes.access).millis())
             .arg(&hashes[..])
             .arg(&random::bytes::<8>())
+            .arg(presented.nonce_hash().as_bytes())
     }
 
     async fn ask_rotate(&self, chain: &Chain, call: Call<'_>) -> Result<RotateReply, StoreError> {

@@ -22,6 +22,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V8__app_policies_and_leases",
         include_str!("../../../../migrations/sqlite/V8__app_policies_and_leases.sql"),
     ),
+    ("V9__nonce_hashes", include_str!("../../../../migrations/sqlite/V9__nonce_hashes.sql")),
 ];
 
 const IS_MIGRATED: &str =

@@ -19,6 +19,7 @@ use crate::{
         refresh_token::Chain,
         rotation::ReusePolicy,
         session::{EndReason, NewSession, Session, SessionKind},
+        session_token::SessionToken,
     },
     store::{
         error::StoreError,
@@ -36,7 +37,7 @@ impl SessionStore for SqliteStore {
         // there are no access tokens either.
         let tokens_until = match session.kind {
             SessionKind::Tokens(_) => self.lifetimes.access_expiry(created_at, created_at),
-            SessionKind::Cookie => created_at,
+            SessionKind::Cookie(_) => created_at,
         };
         self.writer
             .write(move |step| {
@@ -46,9 +47,9 @@ impl SessionStore for SqliteStore {
             .await
     }
 
-    async fn renew(&self, session: SessionId, now: Timestamp) -> Result<Renewal, StoreError> {
-        let lifetimes = self.lifetimes;
-        self.writer.write(move |step| rotation::renew(step, session, &lifetimes, now)).await
+    async fn renew(&self, cookie: &SessionToken, now: Timestamp) -> Result<Renewal, StoreError> {
+        let (cookie, lifetimes) = (cookie.clone(), self.lifetimes);
+        self.writer.write(move |step| rotation::renew(step, &cookie, &lifetimes, now)).await
     }
 
     async fn rotate(
@@ -57,10 +58,9 @@ impl SessionStore for SqliteStore {
         policy: &ReusePolicy,
         arrived_at: Timestamp,
     ) -> Result<Rotation, StoreError> {
-        let (session, presented) = (chain.presented.session(), chain.presented.generation());
-        let (policy, lifetimes) = (*policy, self.lifetimes);
+        let (presented, policy, lifetimes) = (chain.presented.clone(), *policy, self.lifetimes);
         self.writer
-            .write(move |step| rotation::rotate(step, session, presented, &policy, &lifetimes, arrived_at))
+            .write(move |step| rotation::rotate(step, &presented, &policy, &lifetimes, arrived_at))
             .await
     }
 

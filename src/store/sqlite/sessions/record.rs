@@ -7,6 +7,7 @@ use crate::{
     domain::{
         clock::Timestamp,
         ids::SessionId,
+        refresh_token::NonceHash,
         rotation::{LateReissues, Progress, Replaced},
         session::{Device, EndReason, NewSession, Session, SessionFacts},
     },
@@ -16,6 +17,8 @@ use crate::{
 pub(in crate::store::sqlite) struct Record {
     pub(in crate::store::sqlite) id: SessionId,
     pub(in crate::store::sqlite) facts: SessionFacts,
+    /// What its tokens are held to; the version before did not write it down.
+    nonce_hash: Option<NonceHash>,
     pub(in crate::store::sqlite) progress: Progress,
     pub(in crate::store::sqlite) last_seen_at: Timestamp,
     pub(in crate::store::sqlite) expires_at: Timestamp,
@@ -64,6 +67,11 @@ impl Record {
         self.expires_at > now
     }
 
+    /// Whether a token or cookie was made with the secret alone, by somebody who was not given it.
+    pub(in crate::store::sqlite) fn is_forged(&self, shown: NonceHash) -> bool {
+        self.nonce_hash.is_some_and(|hash| hash != shown)
+    }
+
     pub(in crate::store::sqlite) fn into_session(self) -> Session {
         let Self { id, facts, progress, last_seen_at, expires_at, .. } = self;
         Session { id, facts, generation: progress.generation, last_seen_at, expires_at }
@@ -87,6 +95,7 @@ impl Record {
                 },
                 created_at: rows::timestamp(row, "sessions.created_at")?,
             },
+            nonce_hash: rows::value::<Option<_>>(row, "sessions.nonce_hash")?.map(NonceHash::from_bytes),
             progress: Progress {
                 generation: rows::value(row, "sessions.generation")?,
                 issued_at: rows::timestamp(row, "sessions.issued_at")?,
@@ -113,8 +122,8 @@ pub(in crate::store::sqlite) fn insert(
     let SessionFacts { user, app, device, created_at } = &session.facts;
     let mut insert = db.prepare_cached(
         "INSERT INTO sessions (id, user_id, app, device, ip, user_agent, generation, issued_at,
-            created_at, last_seen_at, expires_at, tokens_until)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?7, ?7, ?8, ?9)
+            created_at, last_seen_at, expires_at, tokens_until, nonce_hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?7, ?7, ?8, ?9, ?10)
          -- Again after a lost answer: it is there, and may have gone on since.
          ON CONFLICT (id) DO NOTHING",
     )?;
@@ -128,6 +137,7 @@ pub(in crate::store::sqlite) fn insert(
         created_at.millis(),
         expires_at.millis(),
         tokens_until.millis(),
+        session.kind.nonce_hash().as_bytes(),
     ])?;
     Ok(())
 }

@@ -12,8 +12,10 @@ use crate::{
         clock::Timestamp,
         ids::SessionId,
         limits::{ACCESS_TTL_MAX, Lifetimes},
+        refresh_token::RefreshToken,
         rotation::{Contested, Decision, Reissue, ReusePolicy},
         session::EndReason,
+        session_token::SessionToken,
     },
     store::{
         error::StoreError,
@@ -24,15 +26,19 @@ use crate::{
 
 pub(in crate::store::sqlite) fn rotate(
     step: &mut Step<'_>,
-    session: SessionId,
-    presented: u32,
+    presented: &RefreshToken,
     policy: &ReusePolicy,
     lifetimes: &Lifetimes,
     arrived_at: Timestamp,
 ) -> Result<Rotation, StoreError> {
+    let (session, presented, nonce_hash) =
+        (presented.session(), presented.generation(), presented.nonce_hash());
     let Some(record) = Record::read(step.db, session, arrived_at)? else {
         return Ok(Rotation::Expired);
     };
+    if record.is_forged(nonce_hash) {
+        return Ok(Rotation::Forged);
+    }
     if let Some(reason) = record.ended {
         return Ok(Rotation::Ended(reason));
     }
@@ -69,13 +75,17 @@ pub(in crate::store::sqlite) fn rotate(
 
 pub(in crate::store::sqlite) fn renew(
     step: &mut Step<'_>,
-    session: SessionId,
+    cookie: &SessionToken,
     lifetimes: &Lifetimes,
     now: Timestamp,
 ) -> Result<Renewal, StoreError> {
+    let session = cookie.session();
     let Some(record) = Record::read(step.db, session, now)? else {
         return Ok(Renewal::Expired);
     };
+    if record.is_forged(cookie.nonce_hash()) {
+        return Ok(Renewal::Forged);
+    }
     if let Some(reason) = record.ended {
         return Ok(Renewal::Ended(reason));
     }

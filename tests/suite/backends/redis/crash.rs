@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{back_end, names, soon, with_prefix};
 use crate::support::{
-    backends::{BackEnd, FIRST_USE, GRACE, LIFETIMES, SignedIn, facts_of, with_tokens},
+    backends::{BackEnd, FIRST_USE, GRACE, LIFETIMES, SignedIn, facts_of, retried, with_tokens},
     keyspace::Keyspace,
     proxy::Proxy,
     servers::{
@@ -211,7 +211,8 @@ async fn an_end_in_a_cluster_is_completed_by_the_clients_retry() {
         async || settled(back_end).await,
         verb,
         async |client| {
-            assert_ne!(back_end.end_as(&ending(&client)).await, Ended::NotFound);
+            let ended = retried(async || back_end.sessions.end(&ending(&client), back_end.now()).await).await;
+            assert_ne!(ended, Ended::NotFound);
             is_over(back_end, &client, EndReason::Logout).await;
             assert!(with_prefix(&names(back_end), "refresh:").is_empty());
             assert!(with_prefix(&names(back_end), "sessions:").is_empty());

@@ -8,7 +8,7 @@ use std::{
 
 use super::{back_end, back_end_on, session_key};
 use crate::support::{
-    backends::{BackEnd, FIRST_USE, LIFETIMES, START, eventually, facts_of, with_tokens},
+    backends::{BackEnd, FIRST_USE, LIFETIMES, START, eventually, facts_of, retried, with_tokens},
     keyspace::Keyspace,
     servers::{redis::Server, redis_sets::Cluster},
 };
@@ -227,14 +227,11 @@ async fn a_write_that_must_be_replicated_waits_for_it_or_is_away() {
     let mut space = Keyspace::of(vec![server.url()], Mode::Single);
     space.wait_for_replicas = 1;
     let back_end = BackEnd::in_keyspace(space).await;
-    let client = loop {
-        // The replica may still be on its way.
-        match back_end.try_sign_in().await {
-            Ok(token) => break token,
-            Err(error) => assert!(error.is_away(), "{error:?}"),
-        }
-    };
-    let child = back_end.refreshed(&client).await;
+    // The replica may still be on its way.
+    let client = retried(async || back_end.try_sign_in().await).await;
+    let granted = retried(async || back_end.try_refresh(&client).await).await;
+    assert!(matches!(granted, Rotation::Granted(_)), "{granted:?}");
+    let child = client.successor(&back_end.secret);
 
     let hung = replica.hang();
     let since = Instant::now();
@@ -243,25 +240,11 @@ async fn a_write_that_must_be_replicated_waits_for_it_or_is_away() {
     let counted = Instant::now();
     back_end.count().await.expect("counts do not wait");
     assert!(counted.elapsed() < Duration::from_millis(400), "{:?}", counted.elapsed());
-    assert!(
-        back_end
-            .sessions
-            .end(&ending(child.session()), back_end.now())
-            .await
-            .expect_err("no replica")
-            .is_away()
-    );
+    assert!(back_end.try_end(child.session()).await.expect_err("no replica").is_away());
     drop(hung);
-    eventually_ends(&back_end, child.session()).await;
-    let ended: Rotation = back_end.try_refresh(&child).await.expect("an answer");
+    retried(async || back_end.try_end(child.session()).await).await;
+    let ended = retried(async || back_end.try_refresh(&child).await).await;
     assert_eq!(ended, Rotation::Ended(EndReason::Logout));
-}
-
-async fn eventually_ends(back_end: &BackEnd, session: SessionId) {
-    let since = Instant::now();
-    while let Err(error) = back_end.sessions.end(&ending(session), back_end.now()).await {
-        assert!(error.is_away() && since.elapsed() < BOUND, "{error:?}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

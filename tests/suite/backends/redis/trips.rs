@@ -10,6 +10,7 @@ use keyward::{
         ids::{SessionId, UserId},
         refresh_token::RefreshToken,
         session::{NewSession, SessionKind},
+        session_token::SessionToken,
     },
     store::sessions::{Confirmation, NOTED_EVERY, Renewal},
 };
@@ -84,10 +85,12 @@ async fn of_the_sight_of_a_session_cookie(
     #[case] expected: Took,
 ) {
     signed_in(&way).await;
-    let (id, now) = (SessionId::random(), way.back_end.now());
-    let new = NewSession { id, kind: SessionKind::Cookie, facts: facts_of(UserId::new(now), now) };
+    let now = way.back_end.now();
+    let cookie = SessionToken::new(SessionId::random(), &way.back_end.secret);
+    let (id, kind) = (cookie.session(), SessionKind::Cookie(cookie.clone()));
+    let new = NewSession { id, kind, facts: facts_of(UserId::new(now), now) };
     way.back_end.sessions.open(&new, None).await.expect("opened");
-    let renew = async || way.back_end.sessions.renew(id, way.back_end.now()).await.expect("an answer");
+    let renew = async || way.back_end.sessions.renew(&cookie, way.back_end.now()).await.expect("an answer");
     assert!(matches!(renew().await, Renewal::Alive(_)));
     way.back_end.elapse(Duration::from_secs(1)).await;
     let (renewal, _) = took(&way, renew()).await;

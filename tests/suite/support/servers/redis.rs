@@ -108,6 +108,13 @@ impl Server {
         cmd.query(&mut self.connection()).unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
+    /// How often a command has been carried out here.
+    pub fn calls_of(&self, command: &str) -> u64 {
+        let stats: String = self.ask("INFO commandstats");
+        let line = stats.split(&format!("cmdstat_{command}:calls=")).nth(1);
+        line.map_or(0, |rest| rest.split(',').next().and_then(|calls| calls.parse().ok()).expect("a number"))
+    }
+
     /// Kills it as a crash would.
     pub fn kill(&mut self) {
         self.say("keep");
