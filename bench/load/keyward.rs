@@ -76,6 +76,8 @@ impl Keyward {
             ("KEYWARD_STORAGE_DATA_DIR", folder("data")),
             ("KEYWARD_KEYS_DIR", folder("keys")),
             ("KEYWARD_RATE_LIMIT_SESSION_REQUESTS", limit.to_string()),
+            // All sign-ins are one user's.
+            ("KEYWARD_ACCOUNTS_SESSIONS_PER_USER", "0".to_owned()),
         ];
         settings.extend(redis.as_ref().map(|redis| ("REDIS_URL", redis.url())));
         settings.extend(ext_authz.map(|address| ("KEYWARD_SERVER_EXT_AUTHZ_LISTEN", address.to_string())));

@@ -20,7 +20,7 @@ enum Protocol {
     Grpc,
 }
 
-pub const SCENARIOS: [Scenario; 20] = [
+pub const SCENARIOS: [Scenario; 21] = [
     http("check", Embedded, Workload::Check),
     http("check", Redis, Workload::Check),
     http("check, 10,000 tokens", Embedded, Workload::CheckMany),
@@ -34,6 +34,7 @@ pub const SCENARIOS: [Scenario; 20] = [
     Scenario { operation: "check by gRPC", backend: Embedded, protocol: Protocol::Grpc },
     Scenario { operation: "check by gRPC", backend: Redis, protocol: Protocol::Grpc },
     http("login", Embedded, Workload::Login),
+    http("login", Redis, Workload::Login),
     http("refresh", Embedded, Workload::Refresh),
     http("refresh", Redis, Workload::Refresh),
     http("logout", Embedded, Workload::Logout),
