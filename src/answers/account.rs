@@ -23,6 +23,13 @@ pub struct UserRecord {
     pub status: AccountStatus,
 }
 
+/// A user who is no more.
+#[derive(Debug, Serialize)]
+pub struct DeletedUser {
+    pub id: String,
+    pub username: String,
+}
+
 /// Whether a user may sign in.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,6 +53,12 @@ impl From<&user::User> for User {
 impl From<&user::User> for UserRecord {
     fn from(user: &user::User) -> Self {
         Self { user: user.into(), email_verified: user.email_verified, status: user.status.into() }
+    }
+}
+
+impl From<&user::User> for DeletedUser {
+    fn from(user: &user::User) -> Self {
+        Self { id: user.id.to_string(), username: user.username.shown().to_owned() }
     }
 }
 

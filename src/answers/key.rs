@@ -1,5 +1,7 @@
 //! Signing and sealing keys.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use crate::{
@@ -26,6 +28,36 @@ pub struct SealingKey {
     pub state: &'static str,
     pub created_at: String,
     pub seals_from: String,
+}
+
+/// The public half of a signing key.
+#[derive(Debug, Serialize)]
+pub struct PublicKey {
+    pub kid: String,
+    /// SPKI, as `-----BEGIN PUBLIC KEY-----`.
+    pub pem: String,
+}
+
+/// A signing key that was taken out of service.
+#[derive(Debug, Serialize)]
+pub struct RetiredKey {
+    pub kid: String,
+    /// Deleted at once, and its tokens refused.
+    pub compromised: bool,
+}
+
+/// A sealing key that was deleted.
+#[derive(Debug, Serialize)]
+pub struct RetiredSealingKey {
+    pub id: String,
+    pub compromised: bool,
+}
+
+/// Another secret behind refresh tokens and session cookies.
+#[derive(Debug, Serialize)]
+pub struct NewSecret {
+    /// Its file.
+    pub secret: PathBuf,
 }
 
 impl From<&SealingKeyInfo> for SealingKey {

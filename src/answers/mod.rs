@@ -14,10 +14,10 @@ mod session;
 mod tokens;
 
 pub use self::{
-    account::{AccountStatus, User, UserRecord},
+    account::{AccountStatus, DeletedUser, User, UserRecord},
     app::{App, AppKind, AppWithSecret, RemovedApp},
     app_session::{ActiveUsers, AppSession, AppSessions, CreatedAppSession},
-    key::{Key, SealingKey},
+    key::{Key, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
     oauth::{ActiveToken, Introspection, Metadata, OAuthProblem},
     problem::Problem,
     readiness::{Condition, Readiness, ReadinessParts},

@@ -2,7 +2,6 @@
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
-use serde_json::json;
 
 use super::{
     Context,
@@ -39,6 +38,13 @@ impl Row for SettingInForce {
     }
 
     fn answer(&self) -> impl Serialize {
-        json!({ "name": self.name, "value": self.value, "from": self.origin.to_string() })
+        Setting { name: &self.name, value: &self.value, from: self.origin.to_string() }
     }
+}
+
+#[derive(Serialize)]
+struct Setting<'a> {
+    name: &'a str,
+    value: &'a toml::Value,
+    from: String,
 }

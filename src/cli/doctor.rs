@@ -2,7 +2,6 @@
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
-use serde_json::json;
 
 use super::{
     Context, clock,
@@ -39,6 +38,13 @@ impl Row for Finding {
     }
 
     fn answer(&self) -> impl Serialize {
-        json!({ "part": self.part, "health": self.health.as_str(), "finding": self.text })
+        Found { part: self.part, health: self.health.as_str(), finding: &self.text }
     }
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    part: &'a str,
+    health: &'a str,
+    finding: &'a str,
 }

@@ -9,7 +9,6 @@ use std::{
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use serde_json::json;
 
 use super::{
     Context,
@@ -191,6 +190,13 @@ impl Row for AttackResult {
     }
 
     fn answer(&self) -> impl Serialize {
-        json!({ "attack": self.attack, "verdict": self.outcome.as_str(), "seen": self.seen })
+        Attacked { attack: &self.attack, verdict: self.outcome.as_str(), seen: &self.seen }
     }
+}
+
+#[derive(Serialize)]
+struct Attacked<'a> {
+    attack: &'a str,
+    verdict: &'a str,
+    seen: &'a str,
 }

@@ -2,7 +2,6 @@
 
 use clap::Subcommand;
 use serde::Serialize;
-use serde_json::json;
 
 use super::{
     Context, clock,
@@ -10,10 +9,11 @@ use super::{
     output::{self, Format, Row, relative},
 };
 use crate::{
-    answers::{Key, SealingKey},
+    answers::{Key, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
     app,
+    config::Settings,
     domain::{clock::Timestamp, ids::InvalidId},
-    keys::{operate::KeyInfo, schedule::Retirement, sealing::SealingKeyInfo},
+    keys::{operate::KeyInfo, ring::KeyRing, schedule::Retirement, sealing::SealingKeyInfo},
 };
 
 #[derive(Debug, Subcommand)]
@@ -74,7 +74,8 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
         Command::List { sealing: false, json } => output::listing(&keys()?.list(), json),
         Command::Public { kid, format } => {
             let pem = keys()?.public_pem(&kid)?;
-            format.say(&json!({ "kid": kid, "pem": pem }), pem.trim_end())
+            let sentence = pem.trim_end().to_owned();
+            format.say(&PublicKey { kid, pem }, &sentence)
         }
         Command::Rotate { sealing: true, format } => {
             let key = keys()?.sealer().rotate()?;
@@ -87,31 +88,47 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
             format.say(&key.answer(), &format!("{} is made; it signs {signs}.", key.kid))
         }
         Command::Retire { kid, compromised, sealing: true, format } => {
-            let id =
-                kid.parse().map_err(|error: InvalidId| CliError::Refused(format!("{kid:?} is {error}")))?;
-            let how = if compromised { Retirement::Compromised } else { Retirement::Orderly };
-            app::retire_sealing_key(&settings, &clock(), id, how).await?;
-            let sentence = format!("{kid} is deleted; nothing that it sealed can be opened.");
-            format.say(&json!({ "id": kid, "compromised": compromised }), &sentence)
+            retire_sealing_key(&settings, kid, compromised, format).await
         }
         Command::Retire { kid, compromised, sealing: false, format } => {
-            let (retirement, sentence) = if compromised {
-                let follow = "running servers refuse its tokens within a minute, or at once on SIGHUP";
-                (Retirement::Compromised, format!("{kid} is deleted; {follow}."))
-            } else {
-                (Retirement::Orderly, format!("{kid} signs no more; running servers follow within a minute."))
-            };
-            keys()?.retire(&kid, retirement)?;
-            format.say(&json!({ "kid": kid, "compromised": compromised }), &sentence)
+            retire(&keys()?, kid, compromised, format)
         }
-        Command::NewSecret { format } => {
-            app::new_secret(&settings, &clock()).await?;
-            let path = settings.keys.dir.join("refresh.secret");
-            let sentence = "A new refresh.secret is made. Give it to every node and start each anew: everybody signs \
-                            in again.";
-            format.say(&json!({ "secret": path }), sentence)
-        }
+        Command::NewSecret { format } => make_secret(&settings, format).await,
     }
+}
+
+fn retire(keys: &KeyRing, kid: String, compromised: bool, format: Format) -> Result<(), CliError> {
+    keys.retire(&kid, manner(compromised))?;
+    let sentence = if compromised {
+        format!("{kid} is deleted; running servers refuse its tokens within a minute, or at once on SIGHUP.")
+    } else {
+        format!("{kid} signs no more; running servers follow within a minute.")
+    };
+    format.say(&RetiredKey { kid, compromised }, &sentence)
+}
+
+async fn retire_sealing_key(
+    settings: &Settings,
+    id: String,
+    compromised: bool,
+    format: Format,
+) -> Result<(), CliError> {
+    let parsed = id.parse().map_err(|error: InvalidId| CliError::Refused(format!("{id:?} is {error}")))?;
+    app::retire_sealing_key(settings, &clock(), parsed, manner(compromised)).await?;
+    let sentence = format!("{id} is deleted; nothing that it sealed can be opened.");
+    format.say(&RetiredSealingKey { id, compromised }, &sentence)
+}
+
+const fn manner(compromised: bool) -> Retirement {
+    if compromised { Retirement::Compromised } else { Retirement::Orderly }
+}
+
+async fn make_secret(settings: &Settings, format: Format) -> Result<(), CliError> {
+    app::new_secret(settings, &clock()).await?;
+    let secret = settings.keys.dir.join("refresh.secret");
+    let sentence =
+        "A new refresh.secret is made. Give it to every node and start each anew: everybody signs in again.";
+    format.say(&NewSecret { secret }, sentence)
 }
 
 impl Row for KeyInfo {

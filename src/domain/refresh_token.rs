@@ -54,24 +54,24 @@ impl fmt::Debug for RefreshSecret {
 }
 
 /// A hash of what was drawn for a session's tokens at its sign-in: who has the secret and the record lacks the
-/// nonce itself. 8 bytes of SHA-256; a guess takes a request.
+/// nonce itself. 6 bytes of SHA-256: a guess takes a request, and each that fails is an error in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NonceHash([u8; 8]);
+pub struct NonceHash([u8; 6]);
 
 impl NonceHash {
     pub(super) fn of(nonce: &[u8; 16]) -> Self {
-        let mut hash = [0; 8];
-        hash.copy_from_slice(&digest::digest(&digest::SHA256, nonce).as_ref()[..8]);
+        let mut hash = [0; 6];
+        hash.copy_from_slice(&digest::digest(&digest::SHA256, nonce).as_ref()[..6]);
         Self(hash)
     }
 
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 6]) -> Self {
         Self(bytes)
     }
 
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 8] {
+    pub const fn as_bytes(&self) -> &[u8; 6] {
         &self.0
     }
 }

@@ -39,37 +39,48 @@ pub(super) fn prepare(
         let youngest = keys.youngest().map(|entry| entry.key.public().algorithm());
         youngest == Some(algorithm) && keys.signer(now).is_some()
     };
-    let read = || Snapshot::read(folder, Duration::ZERO, now);
-    let lost = || KeyError::SecretLost { path: folder.secret_path() };
-    let (secret, keys) = (folder.secret()?, read()?);
+    let (secret, keys) = (folder.secret()?, read(folder, now)?);
     match (secret, making) {
         // A folder that has everything is never written to: it may be mounted read-only.
         (Some(secret), _) if has_key(&keys) => return Ok(secret),
         (Some(secret), Making::Nothing) if !keys.entries.is_empty() => return Ok(secret),
-        (None, Making::Nothing) if !keys.entries.is_empty() => return Err(lost()),
+        (None, Making::Nothing) if !keys.entries.is_empty() => return Err(secret_lost(folder)),
         (_, Making::Nothing) => return Err(no_keys(folder.path())),
         _ => {}
     }
     // Another node may do the same: what counts is what is there once nobody else writes.
-    let locked = match folder.lock() {
-        Ok(locked) => locked,
-        Err(_) if folder.secret()?.is_none() && !read()?.entries.is_empty() => return Err(lost()),
-        Err(error) if read()?.entries.is_empty() => {
-            return Err(KeyError::NoneToMake { folder: folder.path().to_owned(), source: Box::new(error) });
-        }
-        Err(error) => return Err(error),
-    };
-    let keys = read()?;
+    let locked = lock_to_make(folder, now)?;
+    let keys = read(folder, now)?;
     let secret = match folder.secret()? {
         Some(secret) => secret,
         // Before the first key, so that keys without a secret always mean that it was lost.
         None if making == Making::All && keys.entries.is_empty() => locked.make_secret()?,
-        None => return Err(lost()),
+        None => return Err(secret_lost(folder)),
     };
     if !has_key(&keys) {
         add_key(&locked, &keys, algorithm, now)?;
     }
     Ok(secret)
+}
+
+/// Locks a folder that lacks something. Where it cannot be written to, the error says what is missing.
+fn lock_to_make(folder: &Folder, now: Timestamp) -> Result<Locked<'_>, KeyError> {
+    folder.lock().or_else(|error| {
+        let has_keys = !read(folder, now)?.entries.is_empty();
+        Err(match has_keys {
+            true if folder.secret()?.is_none() => secret_lost(folder),
+            true => error,
+            false => KeyError::NoneToMake { folder: folder.path().to_owned(), source: Box::new(error) },
+        })
+    })
+}
+
+fn read(folder: &Folder, now: Timestamp) -> Result<Snapshot, KeyError> {
+    Snapshot::read(folder, Duration::ZERO, now)
+}
+
+fn secret_lost(folder: &Folder) -> KeyError {
+    KeyError::SecretLost { path: folder.secret_path() }
 }
 
 /// There are none, and this is not the place to make them.

@@ -30,19 +30,26 @@ pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
              proxy's address there"
         ),
     );
-    let refresh_keys = settings.storage.redis.as_ref().map(|redis| redis.refresh_keys);
     note(
-        refresh_keys == Some(RefreshKeys::Plain),
+        has_plain_keys(settings),
         "storage.refresh_keys is plain: a copy of the Redis signs in as anybody".to_owned(),
     );
-    for network in server.trusted_proxies.iter().filter(|network| network.prefix_len() == 0) {
-        let text = format!("server.trusted_proxies has {network}: anybody can claim any address");
-        findings.push(Finding::wrong("settings", text));
-    }
+    findings.extend(server.trusted_proxies.iter().filter(|network| network.prefix_len() == 0).map(
+        |network| {
+            Finding::wrong(
+                "settings",
+                format!("server.trusted_proxies has {network}: anybody can claim any address"),
+            )
+        },
+    ));
     if findings.is_empty() {
         findings.push(Finding::good("settings", "nothing to remark"));
     }
     findings
+}
+
+fn has_plain_keys(settings: &Settings) -> bool {
+    settings.storage.redis.as_ref().is_some_and(|redis| redis.refresh_keys == RefreshKeys::Plain)
 }
 
 /// Whether clients know the server by an address that it does not answer itself: it speaks no TLS, and

@@ -32,7 +32,6 @@ impl Caller {
         self.0.claims()
     }
 
-    /// Whose it is.
     #[must_use]
     pub fn user(&self) -> UserId {
         self.0.user()

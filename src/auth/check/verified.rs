@@ -47,7 +47,6 @@ impl Verified {
         &self.claims
     }
 
-    /// Whose it is.
     pub const fn user(&self) -> UserId {
         self.user
     }

@@ -146,7 +146,6 @@ impl Permit {
         self.run(move |memory| argon::verify(&password, &stored, &dummy, memory)).await
     }
 
-    /// Hashes a password.
     pub async fn hash(self, password: &Password) -> Result<(PasswordHash, Self), HasherError> {
         let password = password.clone();
         self.run(move |memory| argon::hash(&password, memory)).await

@@ -53,7 +53,6 @@ pub struct SessionGrant {
 }
 
 impl Auth {
-    /// Signs in.
     pub async fn login(&self, login: Login) -> Result<LoginOutcome<TokenSet>, AuthError> {
         let token = RefreshToken::first(SessionId::random(), self.keys.refresh_secret());
         let kind = SessionKind::Tokens(token.clone());

@@ -3,7 +3,6 @@
 mod listing;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 
 use super::{
     Context,
@@ -12,6 +11,7 @@ use super::{
     password,
 };
 use crate::{
+    answers::DeletedUser,
     auth::{
         Auth,
         accounts::NewAccount,
@@ -136,19 +136,25 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
             auth.enable(find(auth, &name).await?.id).await?;
             tell(auth, &name, format, &format!("{name} is enabled.")).await
         }
-        Command::SetPassword { name: Name { name, format }, password } => {
-            let user = find(auth, &name).await?;
-            auth.set_password(&user, &password::ask(name.shown(), password.password_stdin)?).await?;
-            let sentence = format!("The password of {name} is set; all of its sessions are ended.");
-            tell(auth, &name, format, &sentence).await
-        }
-        Command::Delete(Name { name, format }) => {
-            let user = find(auth, &name).await?;
-            auth.delete(user.id).await?;
-            let sentence = format!("{name} is deleted; all of its sessions are ended.");
-            format.say(&json!({ "id": user.id.to_string(), "username": user.username.shown() }), &sentence)
-        }
+        Command::SetPassword { name, password } => set_password(auth, &name, &password).await,
+        Command::Delete(name) => delete(auth, &name).await,
     }
+}
+
+async fn set_password(auth: &Auth, wanted: &Name, password: &PasswordArgs) -> Result<(), CliError> {
+    let Name { name, format } = wanted;
+    let user = find(auth, name).await?;
+    auth.set_password(&user, &password::ask(name.shown(), password.password_stdin)?).await?;
+    let sentence = format!("The password of {name} is set; all of its sessions are ended.");
+    tell(auth, name, *format, &sentence).await
+}
+
+async fn delete(auth: &Auth, wanted: &Name) -> Result<(), CliError> {
+    let Name { name, format } = wanted;
+    let user = find(auth, name).await?;
+    auth.delete(user.id).await?;
+    let sentence = format!("{name} is deleted; all of its sessions are ended.");
+    format.say(&DeletedUser::from(&user), &sentence)
 }
 
 /// Says what became of a user; a program is told how they are now.

@@ -63,7 +63,7 @@ pub enum SignIn {
 }
 
 impl SignIn {
-    /// What a parameter asks for. One factor is what every sign-in has (contract 5.3).
+    /// What a parameter asks for. One factor is what every sign-in has (contract 2.2).
     pub fn asked(name: &str, value: &str) -> Self {
         if (name, value) == ("acr", "1") { Self::Any } else { Self::Unknown }
     }

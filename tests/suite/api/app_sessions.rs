@@ -1,4 +1,4 @@
-//! Sessions of other app servers, `/v1/apps/{app}/sessions`.
+//! Sessions of other app servers, `/v1/apps/{app}/sessions` (contract 2.6).
 
 use rstest_reuse::apply;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! What no client should send: a clear problem each, and never a 500.
+//! What no client should send: a clear problem each, and never a 500 (contract 2).
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
 //! Connections that do no good: silent, slow, deaf or too many. Real sockets by the thousand, and a
-//! server that may open no more than 1,024 files.
+//! server that may open no more than 1,024 files (contract 2).
 
 use std::{
     io::{ErrorKind, Read, Write},

@@ -1,4 +1,4 @@
-//! What the doctor finds, each by a mistake that was made for it.
+//! What the doctor finds (contract 1), each by a mistake that was made for it.
 
 use std::{
     fs::{self, Permissions},

@@ -1,4 +1,4 @@
-//! The log: what failed below a request is in it once; where nobody can write or reads it, what is lost is
+//! The log (contract 1): what failed below a request is in it once; where nobody can write or reads it, what is lost is
 //! lines.
 
 use std::time::{Duration, Instant};

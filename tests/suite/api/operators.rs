@@ -1,5 +1,5 @@
 //! What an operator changes from the command line beside a running server: roles, apps, and what they mean
-//! to those who are signed in.
+//! to those who are signed in (contract 1 and 2.4).
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! What balancers are told: whether a node is of use, to checks or to all, and when it is about to stop.
+//! What balancers are told (contract 1): whether a node is of use, to checks or to all, and when it is about
+//! to stop.
 
 use std::{
     net::TcpStream,

@@ -1,4 +1,4 @@
-//! Sign-ins that are refused: what is answered, what the log says of them, and of whom.
+//! Sign-ins that are refused: what is answered, what the log says of them, and of whom (contract 2.1).
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! The interface of rest-sessions, path for path, with what redis-sessions 4 takes, refuses and
-//! answers.
+//! The interface of rest-sessions (contract 2.6), path for path, with what redis-sessions 4 takes,
+//! refuses and answers.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The secret behind refresh tokens: made once, the same on all nodes, and never again by itself.
+//! The secret behind refresh tokens (contract 1): made once, the same on all nodes, and never again by itself.
 
 use std::{fs, path::Path, process::Stdio};
 
@@ -159,7 +159,7 @@ async fn an_installation_of_before_takes_its_secret_at_the_first_start() {
     server.terminate();
     let file = Connection::open(install.path("data/keyward.db")).expect("opened");
     let older = "DROP TABLE installation; DROP TABLE leases; ALTER TABLE apps DROP COLUMN policy;
-        DELETE FROM refinery_schema_history WHERE version >= 7";
+        ALTER TABLE sessions DROP COLUMN nonce_hash; DELETE FROM refinery_schema_history WHERE version >= 7";
     file.execute_batch(older).expect("made older");
     drop(file);
     let server = install.start().await;

@@ -1,5 +1,5 @@
 //! The library redis-sessions and our interface of its REST companion, asked the same, on the same
-//! Redis: what they answer is compared field by field.
+//! Redis: what they answer is compared field by field (contract 2.6).
 
 use std::{
     fs,

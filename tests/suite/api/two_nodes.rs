@@ -1,4 +1,4 @@
-//! Two nodes on one Redis and one database: what a session is at one of them, it is at the other.
+//! Two nodes on one Redis and one database: what a session is at one of them, it is at the other (contract 4).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The verifiers of the documentation: real programs that ask nobody whether a token may pass, and
+//! The verifiers of the documentation (contract 2.5): real programs that ask nobody whether a token may pass, and
 //! know of a sign-out all the same.
 
 use std::time::{Duration, Instant};

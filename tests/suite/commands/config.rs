@@ -1,6 +1,10 @@
 //! Settings: the layers, the manual, and one clear line for each mistake.
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use keyward::config::{ConfigError, EXAMPLE, SettingOrigin, Settings, SettingsInForce, Sources};
 
@@ -8,7 +12,7 @@ use keyward::config::{ConfigError, EXAMPLE, SettingOrigin, Settings, SettingsInF
 fn load(file: &str, environment: &[(&str, &str)]) -> Result<(Settings, SettingsInForce), ConfigError> {
     let folder = tempfile::tempdir().expect("a folder");
     if !file.is_empty() {
-        std::fs::write(folder.path().join("keyward.toml"), file).expect("written");
+        fs::write(folder.path().join("keyward.toml"), file).expect("written");
     }
     let environment = environment.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect();
     let directory = folder.path().to_owned();
@@ -39,6 +43,8 @@ fn every_setting_of_the_contract_has_its_default() {
         ("server.ext_authz_listen", "\"\""),
         ("server.public_url", "\"http://127.0.0.1:8080\""),
         ("server.trusted_proxies", "[]"),
+        ("server.drain_delay", "\"0s\""),
+        ("server.shutdown_grace", "\"10s\""),
         ("storage.data_dir", "\"data\""),
         ("storage.database_url", "\"sqlite:data/keyward.db\""),
         ("storage.redis_url", "\"\""),
@@ -46,6 +52,8 @@ fn every_setting_of_the_contract_has_its_default() {
         ("storage.redis_master", "\"\""),
         ("storage.redis_prefix", "\"\""),
         ("storage.redis_wait", "0"),
+        ("storage.database_tls_ca", "\"\""),
+        ("storage.redis_tls_ca", "\"\""),
         ("storage.refresh_keys", "\"hashed\""),
         ("tokens.access_ttl", "\"15m\""),
         ("tokens.refresh_ttl", "\"7d\""),
@@ -54,19 +62,40 @@ fn every_setting_of_the_contract_has_its_default() {
         ("tokens.audience", "\"keyward\""),
         ("tokens.reuse_grace", "\"10s\""),
         ("tokens.confirm", "\"first-use\""),
+        ("tokens.contested", "\"alarm\""),
         ("rate_limit.session_requests", "100"),
         ("rate_limit.session_window", "\"60s\""),
         ("rate_limit.login_failures", "10"),
         ("rate_limit.login_window", "\"15m\""),
+        ("rate_limit.signups", "20"),
+        ("rate_limit.signup_window", "\"1h\""),
         ("login.queue", "64"),
         ("keys.dir", "\"keys\""),
         ("accounts.signup", "\"closed\""),
+        ("accounts.sessions_per_user", "100"),
         ("accounts.password_min_length", "8"),
         ("outage.check", "\"10s\""),
+        ("log.level", "\"info\""),
+        ("log.format", "\"text\""),
     ];
     for (name, value) in contract {
         assert_eq!(in_force(&listing, name), (value.to_owned(), "default".to_owned()), "{name}");
     }
+}
+
+#[test]
+fn the_contract_has_every_setting_and_no_other() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/contract.md");
+    let page = fs::read_to_string(page).expect("the contract");
+    let table = page.split_once("| setting | default |").expect("the table of settings").1;
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let names =
+        rows.filter_map(|row| row.split('|').nth(1)).flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    // Names that are in use elsewhere too are told beside ours.
+    let told: BTreeSet<&str> = names.filter(|name| name.contains('.')).collect();
+    let (_, listing) = load("", &[]).expect("defaults");
+    let listed: BTreeSet<&str> = listing.settings().iter().map(|setting| setting.name.as_str()).collect();
+    assert_eq!(told, listed);
 }
 
 #[test]
@@ -128,8 +157,8 @@ fn a_file_that_was_named_has_to_be_there() {
 fn a_named_file_stands_in_for_the_one_in_the_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
-    std::fs::write(at("keyward.toml"), "[keys]\ndir = \"usual\"").expect("written");
-    std::fs::write(at("named.toml"), "[keys]\ndir = \"named\"").expect("written");
+    fs::write(at("keyward.toml"), "[keys]\ndir = \"usual\"").expect("written");
+    fs::write(at("named.toml"), "[keys]\ndir = \"named\"").expect("written");
     let sources = Sources {
         directory: folder.path().to_owned(),
         config_file: Some(at("named.toml")),

@@ -122,10 +122,6 @@ fn the_files_and_headings_that_texts_link_to_are_there() {
     assert!(count > 40, "too few links are seen");
 }
 
-/// A section that the code cites and the contract does not have: what the check answers today to whom asks
-/// for it is in 2.2.
-const NOT_BUILT: &str = "5.3";
-
 #[test]
 fn what_is_cited_of_the_contract_is_there() {
     let contract = fs::read_to_string(root().join("docs/contract.md")).expect("the contract");
@@ -138,8 +134,7 @@ fn what_is_cited_of_the_contract_is_there() {
         for file in files_below(&root().join(folder), &["rs", "lua", "sql", "md"]) {
             for cited in citations(&fs::read_to_string(&file).expect("a text")) {
                 count += 1;
-                let is_there = sections.contains(&cited) || cited == NOT_BUILT;
-                assert!(is_there, "contract {cited}, cited in {}", file.display());
+                assert!(sections.contains(&cited), "contract {cited}, cited in {}", file.display());
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::{
         ids::SessionId,
         limits::{ACCESS_TTL_MAX, Lifetimes},
         refresh_token::RefreshToken,
-        rotation::{Contested, Decision, Reissue, ReusePolicy},
+        rotation::{Contested, Decision, Progress, Reissue, ReusePolicy},
         session::EndReason,
         session_token::SessionToken,
     },
@@ -57,20 +57,32 @@ pub(in crate::store::sqlite) fn rotate(
             return Ok(Rotation::Reused);
         }
     };
-    let expires_at = lifetimes.session_expiry(record.facts.created_at, arrived_at);
-    let tokens_until = lifetimes.access_expiry(record.facts.created_at, arrived_at);
+    grant(step, record, &progress, reissue, lifetimes, arrived_at).map(Rotation::Granted)
+}
+
+/// Writes how far the tokens have come, and that the session lives on.
+fn grant(
+    step: &Step<'_>,
+    record: Record,
+    progress: &Progress,
+    reissue: Option<Reissue>,
+    lifetimes: &Lifetimes,
+    now: Timestamp,
+) -> Result<Issue, StoreError> {
+    let expires_at = lifetimes.session_expiry(record.facts.created_at, now);
+    let tokens_until = lifetimes.access_expiry(record.facts.created_at, now);
     // Of tokens issued under a longer life than today's the end stays; what the version before issued is
     // over in a day.
-    let latest = record.tokens_until.unwrap_or(arrived_at + ACCESS_TTL_MAX).max(tokens_until);
-    store_progress(step.db, session, &progress, latest, (expires_at, arrived_at))?;
-    Ok(Rotation::Granted(Issue {
+    let latest = record.tokens_until.unwrap_or(now + ACCESS_TTL_MAX).max(tokens_until);
+    store_progress(step.db, record.id, progress, latest, (expires_at, now))?;
+    Ok(Issue {
         session: record.into_living(expires_at),
         generation: progress.generation,
-        issued_at: arrived_at,
-        life: arrived_at.until(expires_at),
+        issued_at: now,
+        life: now.until(expires_at),
         tokens_until,
         reissue,
-    }))
+    })
 }
 
 pub(in crate::store::sqlite) fn renew(
