@@ -133,14 +133,16 @@ async fn bytes_in_redis() -> [Figure; 2] {
     ]
 }
 
-/// What all keys take.
+/// What all keys of sessions take.
 fn key_bytes(redis: &Redis) -> f64 {
     let client = ::redis::Client::open(redis.url()).expect("a URL");
     let mut connection = client.get_connection().expect("a connection");
     let keys: Vec<String> = ::redis::cmd("KEYS").arg("*").query(&mut connection).expect("keys");
     let size =
         |key| -> u64 { ::redis::cmd("MEMORY").arg("USAGE").arg(key).query(&mut connection).expect("a size") };
-    ratio(keys.iter().map(size).sum(), 1)
+    let of_sessions =
+        keys.iter().filter(|key| ["session", "refresh:"].iter().any(|start| key.starts_with(start)));
+    ratio(of_sessions.map(size).sum(), 1)
 }
 
 /// A running `keyward`; gone when dropped.

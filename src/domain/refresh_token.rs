@@ -54,24 +54,24 @@ impl fmt::Debug for RefreshSecret {
 }
 
 /// A hash of what was drawn for a session's tokens at its sign-in: who has the secret and the record lacks the
-/// nonce itself. 6 bytes of SHA-256: a guess takes a request, and each that fails is an error in the log.
+/// nonce itself. 5 bytes of SHA-256: a guess takes a request, and each that fails is an error in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NonceHash([u8; 6]);
+pub struct NonceHash([u8; 5]);
 
 impl NonceHash {
     pub(super) fn of(nonce: &[u8; 16]) -> Self {
-        let mut hash = [0; 6];
-        hash.copy_from_slice(&digest::digest(&digest::SHA256, nonce).as_ref()[..6]);
+        let mut hash = [0; 5];
+        hash.copy_from_slice(&digest::digest(&digest::SHA256, nonce).as_ref()[..5]);
         Self(hash)
     }
 
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; 6]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 5]) -> Self {
         Self(bytes)
     }
 
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 6] {
+    pub const fn as_bytes(&self) -> &[u8; 5] {
         &self.0
     }
 }

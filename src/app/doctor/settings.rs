@@ -4,48 +4,53 @@ use super::finding::Finding;
 use crate::config::{RefreshKeys, Server, Settings};
 
 pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
-    let server = &settings.server;
-    let public_url = server.public_url(server.listen);
-    let mut findings = Vec::new();
-    let mut note = |applies: bool, text: String| {
-        if applies {
-            findings.push(Finding::note("settings", text));
-        }
-    };
-    let url = public_url.as_str();
-    note(
-        server.public_url_set.is_none() && server.listen.ip().is_unspecified(),
-        format!("server.public_url is not set: tokens will name {url} as issuer"),
-    );
-    note(!public_url.is_private(), format!("passwords and tokens cross the network in the clear to {url}"));
-    note(
-        !server.management_listen.ip().is_loopback(),
-        format!("metrics are open to whoever reaches {}", server.management_listen),
-    );
-    note(
-        server.trusted_proxies.is_empty() && has_proxy(server),
-        format!(
-            "server.public_url is {url}, which a proxy seems to answer, and server.trusted_proxies is empty: \
-             all its clients count as one address, so a few wrong passwords keep everybody out; name the \
-             proxy's address there"
-        ),
-    );
-    note(
-        has_plain_keys(settings),
-        "storage.refresh_keys is plain: a copy of the Redis signs in as anybody".to_owned(),
-    );
-    findings.extend(server.trusted_proxies.iter().filter(|network| network.prefix_len() == 0).map(
-        |network| {
-            Finding::wrong(
-                "settings",
-                format!("server.trusted_proxies has {network}: anybody can claim any address"),
-            )
-        },
-    ));
+    let mut findings = exposure(&settings.server);
+    findings.extend(trust(&settings.server));
+    if has_plain_keys(settings) {
+        findings
+            .push(note("storage.refresh_keys is plain: a copy of the Redis signs in as anybody".to_owned()));
+    }
     if findings.is_empty() {
         findings.push(Finding::good("settings", "nothing to remark"));
     }
     findings
+}
+
+fn note(text: String) -> Finding {
+    Finding::note("settings", text)
+}
+
+/// Who reaches it, and by which way.
+fn exposure(server: &Server) -> Vec<Finding> {
+    let public_url = server.public_url(server.listen);
+    let url = public_url.as_str();
+    let mut findings = Vec::new();
+    if server.public_url_set.is_none() && server.listen.ip().is_unspecified() {
+        findings.push(note(format!("server.public_url is not set: tokens will name {url} as issuer")));
+    }
+    if !public_url.is_private() {
+        findings.push(note(format!("passwords and tokens cross the network in the clear to {url}")));
+    }
+    if !server.management_listen.ip().is_loopback() {
+        findings.push(note(format!("metrics are open to whoever reaches {}", server.management_listen)));
+    }
+    findings
+}
+
+/// Whose word is taken for a client's address.
+fn trust(server: &Server) -> Vec<Finding> {
+    if server.trusted_proxies.is_empty() && has_proxy(server) {
+        let url = server.public_url(server.listen);
+        return vec![note(format!(
+            "server.public_url is {}, which a proxy seems to answer, and server.trusted_proxies is empty: all its \
+             clients count as one address, so a few wrong passwords keep everybody out; name the proxy's address \
+             there",
+            url.as_str()
+        ))];
+    }
+    let anybody = server.trusted_proxies.iter().filter(|network| network.prefix_len() == 0);
+    let finding = |network| format!("server.trusted_proxies has {network}: anybody can claim any address");
+    anybody.map(|network| Finding::wrong("settings", finding(network))).collect()
 }
 
 fn has_plain_keys(settings: &Settings) -> bool {
