@@ -9,7 +9,7 @@ use crate::{
         session::EndReason,
         user::{InvalidName, ROLES_MAX},
     },
-    keys::error::KeyError,
+    keys::error::{KeyError, TokenError},
     store::{error::StoreError, revocations::Refusal},
 };
 
@@ -205,6 +205,18 @@ impl AuthError {
         match self {
             Self::TokenRevoked(reason) | Self::SessionEnded(reason) => Some(*reason),
             _ => None,
+        }
+    }
+}
+
+impl From<TokenError> for AuthError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Invalid => Self::TokenInvalid,
+            TokenError::Expired(_) => Self::TokenExpired,
+            TokenError::KeysUnread => {
+                Self::Store(StoreError::Away { store: "keys folder", source: Box::new(error) })
+            }
         }
     }
 }

@@ -54,6 +54,12 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
+    /// The folder was opened with keys and a secret in it, and has neither now.
+    #[error("{} holds neither keys nor refresh.secret any more: is its volume mounted?", folder.display())]
+    FolderLost {
+        /// Which.
+        folder: PathBuf,
+    },
     /// There are no keys, and it is not for this command to make them.
     #[error("there are no keys in {}: `keyward serve` makes the first ones", folder.display())]
     NoKeys {
@@ -110,7 +116,7 @@ pub enum KeyError {
     Crypto(&'static str),
 }
 
-/// A token that is not let in. All causes look alike from outside.
+/// A token that is not let in. What is wrong with one that is not valid does not show from outside.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Not a token of ours, or not for us.
@@ -119,4 +125,7 @@ pub enum TokenError {
     /// Genuine in every respect, but over: signing out still takes it.
     #[error("the access token has expired")]
     Expired(Box<AccessClaims>),
+    /// It names a key that is not known here, and the folder could not be read again: nobody can tell.
+    #[error("the keys could not be read again")]
+    KeysUnread,
 }

@@ -46,8 +46,14 @@ pub struct KeyRing {
     secret: RefreshSecret,
     sealer: Sealer,
     keys: ArcSwap<Snapshot>,
-    /// When the folder was last read; held while it is read, so that the newest reading stays.
-    read_at: Mutex<Timestamp>,
+    /// Held while the folder is read, so that the newest reading stays.
+    last_reading: Mutex<Reading>,
+}
+
+/// A reading of the folder.
+struct Reading {
+    at: Timestamp,
+    failed: bool,
 }
 
 impl KeyRing {
@@ -113,7 +119,7 @@ impl KeyRing {
             sealer: Sealer::new(Arc::clone(&folder), sealing, Arc::clone(&clock)),
             folder,
             algorithm,
-            read_at: Mutex::new(clock.now()),
+            last_reading: Mutex::new(Reading { at: clock.now(), failed: false }),
             clock,
             expected: Expected { issuer, audience, access_ttl },
             secret: RefreshSecret::new(secret),
@@ -125,7 +131,7 @@ impl KeyRing {
     /// left to sign.
     ///
     /// # Errors
-    /// As [`KeyRing::open`]; the keys read before stay in force.
+    /// As [`KeyRing::open`], and when the folder holds nothing any more; the keys read before stay in force.
     pub fn reload(&self) -> Result<(), KeyError> {
         // Each is read whatever becomes of the other.
         let (signing, sealing) = (self.read_folder(&mut self.reading()), self.sealer.reload());
@@ -156,12 +162,12 @@ impl KeyRing {
     /// known to be good.
     ///
     /// # Errors
-    /// [`TokenError::Expired`] if its time is all that is wrong; else [`TokenError::Invalid`], whatever
-    /// the cause.
+    /// [`TokenError::Expired`] if its time is all that is wrong; [`TokenError::KeysUnread`] if its key may be one
+    /// that could not be read; else [`TokenError::Invalid`], whatever the cause.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
         let parts = Parts::of(token).ok_or(TokenError::Invalid)?;
         let header = parts.header().ok_or(TokenError::Invalid)?;
-        let keys = self.keys_with(header.kid, now);
+        let keys = self.keys_with(header.kid, now)?;
         let key = keys.find(header.kid, now).ok_or(TokenError::Invalid)?.key.public();
         if key.algorithm().as_str() != header.alg || !key.verify(parts.signed.as_bytes(), parts.signature) {
             return Err(TokenError::Invalid);
@@ -224,38 +230,51 @@ impl KeyRing {
 
     /// The keys, read again if `kid` is not among them: another node may have made it just now. Whoever
     /// waited for a reading that began meanwhile profits from that one.
-    fn keys_with(&self, kid: &str, now: Timestamp) -> Guard<Arc<Snapshot>> {
+    fn keys_with(&self, kid: &str, now: Timestamp) -> Result<Guard<Arc<Snapshot>>, TokenError> {
         let keys = self.keys.load();
         if kid.len() != KID_LENGTH || keys.find(kid, now).is_some() {
-            return keys;
+            return Ok(keys);
         }
-        let mut read_at = self.reading();
-        let pause = *read_at..*read_at + UNKNOWN_KID_PAUSE;
+        let mut last = self.reading();
+        let pause = last.at..last.at + UNKNOWN_KID_PAUSE;
         if !pause.contains(&self.clock.now()) {
             // A folder that cannot be read is reported by the reading that happens every minute.
-            let _ = self.read_folder(&mut read_at);
+            let _ = self.read_folder(&mut last);
         }
-        self.keys.load()
+        let keys = self.keys.load();
+        if last.failed && keys.find(kid, now).is_none() { Err(TokenError::KeysUnread) } else { Ok(keys) }
     }
 
-    fn reading(&self) -> MutexGuard<'_, Timestamp> {
-        self.read_at.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.last_reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read_folder(&self, read_at: &mut Timestamp) -> Result<(), KeyError> {
-        let now = self.clock.now();
+    fn read_folder(&self, last: &mut Reading) -> Result<(), KeyError> {
         // Noted before it is tried, so that a broken folder is not hammered either.
-        *read_at = now;
-        let mut keys = self.snapshot(now)?;
-        if keys.signer(now).is_none() {
-            let locked = self.folder.lock()?;
-            keys = self.snapshot(now)?;
-            if keys.signer(now).is_none() {
-                add_key(&locked, &keys, self.algorithm, now)?;
-                keys = self.snapshot(now)?;
-            }
-        }
+        *last = Reading { at: self.clock.now(), failed: true };
+        let keys = self.living_keys(last.at)?;
+        last.failed = false;
         self.keys.store(Arc::new(keys.after(&self.keys.load())));
         Ok(())
+    }
+
+    /// The keys of the folder; makes one where none is left to sign.
+    fn living_keys(&self, now: Timestamp) -> Result<Snapshot, KeyError> {
+        let keys = self.snapshot(now)?;
+        if keys.signer(now).is_some() {
+            return Ok(keys);
+        }
+        // Without the secret it is not the folder that was opened, but, say, one on which its volume is not
+        // mounted any more: a key made there would take the place of all that are in use.
+        if self.folder.secret()?.is_none() {
+            return Err(KeyError::FolderLost { folder: self.folder.path().to_owned() });
+        }
+        let locked = self.folder.lock()?;
+        let mut keys = self.snapshot(now)?;
+        if keys.signer(now).is_none() {
+            add_key(&locked, &keys, self.algorithm, now)?;
+            keys = self.snapshot(now)?;
+        }
+        Ok(keys)
     }
 }

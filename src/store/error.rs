@@ -11,7 +11,7 @@ pub enum StoreError {
     /// It cannot be reached, or not written just now: the client is told 503 and may try again.
     #[error("{store} is away")]
     Away {
-        /// Which one: `sqlite`, `postgres`, `redis`.
+        /// Which one: `sqlite`, `postgres`, `redis`; `keys folder` is read like one.
         store: &'static str,
         /// What its client library said.
         source: Source,

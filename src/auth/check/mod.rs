@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     domain::{claims::AccessClaims, clock::Timestamp, identity::Identity, ids::UserId},
-    keys::error::TokenError,
     store::{counters::Counter, revocations::Refusal, sessions::Confirmation},
 };
 
@@ -84,7 +83,7 @@ impl Auth {
         let token = if let Some(token) = &known {
             Arc::clone(token)
         } else {
-            let claims = self.verify(token, now)?;
+            let claims = self.keys.verify(token, now)?;
             let user = user_of(&claims)?;
             Verified::new(claims, user, now)
         };
@@ -106,13 +105,6 @@ impl Auth {
             }
         }
         Ok(Caller(token))
-    }
-
-    fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, AuthError> {
-        self.keys.verify(token, now).map_err(|error| match error {
-            TokenError::Invalid => AuthError::TokenInvalid,
-            TokenError::Expired(_) => AuthError::TokenExpired,
-        })
     }
 
     /// Memory's answer while the feed follows; else the back end's; else, for a while, memory's again, which

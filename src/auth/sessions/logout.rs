@@ -30,6 +30,8 @@ impl Auth {
         for shown in shown {
             match self.ending(*shown, EndReason::Logout) {
                 Ok(ending) => endings.push(ending),
+                // Whether it is genuine cannot be told now: to say that its session is over would be wrong.
+                Err(error @ AuthError::Store(_)) => return Err(error),
                 Err(error) => refusal = error,
             }
         }
@@ -72,7 +74,7 @@ impl Auth {
                 let claims = match self.keys.verify(token, self.clock.now()) {
                     Ok(claims) => claims,
                     Err(TokenError::Expired(claims)) => *claims,
-                    Err(TokenError::Invalid) => return Err(AuthError::TokenInvalid),
+                    Err(error) => return Err(error.into()),
                 };
                 user_of(&claims)?;
                 (claims.session, Some((claims.id, claims.expires_at)))

@@ -7,6 +7,7 @@ use crate::{
         app::AppName, claims::AccessClaims, clock::Timestamp, ids::SessionId, refresh_token::RefreshToken,
         session::EndReason,
     },
+    keys::error::TokenError,
     store::{counters::Counter, sessions::Ending},
 };
 
@@ -27,6 +28,7 @@ impl Auth {
             Ok(claims) if claims.app == *app && user_of(&claims).is_ok() => {
                 self.revoke_access_token(&claims, now).await
             }
+            Err(error @ TokenError::KeysUnread) => Err(error.into()),
             _ => Ok(()),
         }
     }

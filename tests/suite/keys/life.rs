@@ -1,6 +1,10 @@
 //! Keys through time: rotation, retirement, a change of algorithm, and several nodes on one folder.
 
-use std::time::Duration;
+use std::{
+    fs::{self, DirBuilder},
+    os::unix::fs::DirBuilderExt,
+    time::Duration,
+};
 
 use keyward::{
     domain::algorithm::Algorithm,
@@ -234,6 +238,42 @@ fn an_unknown_kid_is_looked_for_in_the_folder() {
     one.retire(&one.list()[0].kid, Retirement::Orderly).expect("retired");
     let claims = claims(place.now());
     let token = one.sign(&claims).expect("a token");
+    assert_eq!(two.verify(&token, place.now()), Ok(claims));
+}
+
+/// As where a volume is not mounted any more: a key made there would take the place of all that are in use.
+#[test]
+fn an_empty_folder_is_not_taken_for_a_new_one() {
+    let place = KeysFolder::new();
+    let ring = place.ring(Algorithm::Es256);
+    let claims = claims(place.now());
+    let token = ring.sign(&claims).expect("a token");
+    fs::remove_dir_all(place.dir()).expect("removed");
+    DirBuilder::new().mode(0o700).create(place.dir()).expect("made");
+    place.clock.advance(Duration::from_mins(1));
+    let error = ring.reload().expect_err("there is nothing");
+    assert!(matches!(error, KeyError::FolderLost { .. }), "{error}");
+    assert_eq!(place.files(), [] as [String; 0]);
+    assert_eq!(ring.verify(&token, place.now()), Ok(claims));
+    assert!(ring.sign(&super::claims(place.now())).is_ok());
+}
+
+#[test]
+fn a_token_of_a_key_that_cannot_be_read_is_neither_good_nor_bad() {
+    let place = KeysFolder::new();
+    let (one, two) = (place.ring(Algorithm::Es256), place.ring(Algorithm::Es256));
+    place.clock.advance(Duration::from_secs(5));
+    one.retire(&one.list()[0].kid, Retirement::Orderly).expect("retired");
+    let claims = claims(place.now());
+    let token = one.sign(&claims).expect("a token");
+    let elsewhere = place.dir().with_extension("away");
+    fs::rename(place.dir(), &elsewhere).expect("moved");
+    for _ in 0..2 {
+        assert_eq!(two.verify(&token, place.now()), Err(TokenError::KeysUnread));
+    }
+    assert_eq!(two.verify("nonsense", place.now()), Err(TokenError::Invalid));
+    fs::rename(&elsewhere, place.dir()).expect("moved back");
+    place.clock.advance(Duration::from_secs(1));
     assert_eq!(two.verify(&token, place.now()), Ok(claims));
 }
 
