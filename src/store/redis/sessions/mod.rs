@@ -159,8 +159,9 @@ impl SessionStore for RedisStore {
         }
     }
 
+    /// With what a sign-in needs: where that waits for replicas, so does this.
     async fn ping(&self) -> Result<(), StoreError> {
-        self.link.call(&WRITABLE.on(&self.keys.probe())).await
+        self.durable.call_durably(&WRITABLE.on(&self.keys.probe())).await
     }
 }
 
