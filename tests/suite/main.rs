@@ -1,10 +1,11 @@
 //! The integration tests, in one binary so that they are linked once: the contracts of the stores,
-//! run on every back end, what holds for one of them alone, and the server seen from outside.
+//! run on every back end, what holds for one of them alone, the server seen from outside, and its outages.
 
 mod api;
 mod backends;
 mod commands;
 mod contracts;
+mod drills;
 mod fuzz_twins;
 mod gateways;
 mod keys;

@@ -8,25 +8,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpSocket;
 
 use super::{
     actor::{Actor, send},
     install::{GUARD, Install, Server},
     raw::Raw,
+    resources::{may_open_many, memory},
 };
 
 const PASSWORD: &str = "seven words make a fine passphrase indeed";
 /// How long a connection may be of no use (10 s), and some time for a busy machine.
 const BOUND: Duration = Duration::from_secs(20);
-
-/// This process holds the other ends.
-fn may_open_many() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).expect("the hard limit");
-}
 
 async fn start_with_few_descriptors(install: &Install) -> Server {
     may_open_many();
@@ -149,9 +142,8 @@ async fn what_trickles_and_what_nobody_reads_does_not_last() {
     for thread in trickling.into_iter().chain([unread]) {
         tokio::task::spawn_blocking(|| thread.join()).await.expect("joined").expect("it is over in time");
     }
-    let line = server.proc("status").lines().find_map(|line| line.strip_prefix("VmHWM:").map(str::to_owned));
-    let peak: u64 = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).expect("a size");
-    assert!(peak < 300 * 1024, "{peak} KiB: the answers pile up");
+    let peak = memory(&server).peak;
+    assert!(peak < 300 << 20, "{peak} bytes: the answers pile up");
 }
 
 #[tokio::test]

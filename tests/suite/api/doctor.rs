@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::{
+    disk::name_space,
     install::Install,
     nodes::{node, second_node},
 };
@@ -118,20 +119,13 @@ async fn keys_in_a_folder_that_cannot_be_written_to_are_good() {
 fn the_doctor_finds_a_disk_that_is_full() {
     let install = Install::new();
     fs::create_dir(install.path("data")).expect("made");
-    // A disk of its own, in a name space that ends with the command; root in a chroot may have no users of
-    // its own there, and can do without.
-    let unshare = |flags: &[&str], command: &str| {
-        let mut unshare = install.command(Path::new("unshare"));
-        unshare.args(flags).args(["sh", "-c", command]).output().expect("unshare")
-    };
-    let own_users: &[&str] = &["--map-root-user", "--mount"];
-    let has_own_users = unshare(own_users, "true").status.success();
-    let flags = if has_own_users { own_users } else { &["--mount", "--propagation", "unchanged"] };
     let examine = format!(
         "mount -t tmpfs -o size=1m none data && {} doctor --json; code=$?; umount data; exit $code",
         env!("CARGO_BIN_EXE_keyward")
     );
-    let output = unshare(flags, &examine);
+    // A disk of its own, in a name space that ends with the command.
+    let mut unshare = install.command(Path::new("unshare"));
+    let output = unshare.args(name_space(&install)).args(["sh", "-c", &examine]).output().expect("unshare");
     let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
     assert!(text.contains("the disk of data is full: 1 MiB are left"), "{output:?}");
     assert_eq!(output.status.code(), Some(1));

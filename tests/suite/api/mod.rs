@@ -32,4 +32,4 @@ mod tokens;
 mod two_nodes;
 mod verifiers;
 
-use crate::support::outside::{actor, app_server, install, nodes, raw};
+use crate::support::outside::{actor, app_server, disk, install, nodes, raw, resources};

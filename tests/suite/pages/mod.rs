@@ -3,5 +3,6 @@
 mod docs;
 mod endpoints;
 pub mod examples;
+mod outages;
 mod packages;
 mod readme;

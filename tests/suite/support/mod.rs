@@ -6,6 +6,7 @@ pub mod backends;
 pub mod database;
 pub mod faults;
 pub mod keyspace;
+pub mod outages_page;
 pub mod outside;
 pub mod proxy;
 pub mod servers;

@@ -1,11 +1,11 @@
 //! A way to Redis that breaks where it is told to: after a number of commands has been carried out, as
 //! if the client had crashed there. Or that holds there, so that another client comes in between. Or that
-//! counts how often an answer was waited for.
+//! counts how often an answer was waited for. Or that is slow, or comes to lead to another server.
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -17,7 +17,7 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::watch,
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 
 /// Commands with which a client only looks after its connection.
@@ -61,10 +61,21 @@ impl Allowance {
 /// The way, as long as it lives.
 pub struct Proxy {
     pub port: u16,
-    left: Arc<Allowance>,
-    gate: Arc<Gate>,
-    meter: Arc<Meter>,
+    way: Arc<Way>,
     task: JoinHandle<()>,
+}
+
+/// What all connections have in common.
+struct Way {
+    /// The port it leads to.
+    server: AtomicU16,
+    /// Of which a change cuts every connection.
+    turns: watch::Sender<()>,
+    /// How long an answer is on its way, in milliseconds.
+    slowness: AtomicU64,
+    left: Allowance,
+    gate: Gate,
+    meter: Meter,
 }
 
 /// What was sent since the count began.
@@ -124,19 +135,41 @@ impl Proxy {
     pub async fn to(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let left = Arc::new(Allowance::default());
-        left.set(i64::MAX, false);
-        let gate =
-            Arc::new(Gate { may_pass: watch::Sender::new(i64::MAX), holds: watch::Sender::new(false) });
-        let meter = Arc::new(Meter::default());
-        let task = tokio::spawn(accept(listener, server, left.clone(), gate.clone(), meter.clone()));
-        Self { port, left, gate, meter, task }
+        let way = Arc::new(Way {
+            server: AtomicU16::new(server),
+            turns: watch::Sender::new(()),
+            slowness: AtomicU64::new(0),
+            left: Allowance::default(),
+            gate: Gate { may_pass: watch::Sender::new(i64::MAX), holds: watch::Sender::new(false) },
+            meter: Meter::default(),
+        });
+        way.left.set(i64::MAX, false);
+        let task = tokio::spawn(accept(listener, way.clone()));
+        Self { port, way, task }
+    }
+
+    /// The URL by which a server of Redis is reached over it.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Leads to another server from now on, as a name or an address does that was moved; whoever is connected is
+    /// cut off.
+    pub fn lead_to(&self, server: u16) {
+        self.way.server.store(server, Ordering::SeqCst);
+        self.way.turns.send_replace(());
+    }
+
+    /// Has each answer take so long.
+    pub fn slow_down(&self, slowness: Duration) {
+        let millis = u64::try_from(slowness.as_millis()).expect("a short time");
+        self.way.slowness.store(millis, Ordering::SeqCst);
     }
 
     /// Counts the commands that `verb` sends, and how many trips they take: those that are sent before an answer
     /// has come share one.
     pub async fn count<T>(&self, verb: impl Future<Output = T>) -> (u32, u32, T) {
-        let Meter { counts, commands, trips, is_answered } = &*self.meter;
+        let Meter { counts, commands, trips, is_answered } = &self.way.meter;
         counts.store(true, Ordering::SeqCst);
         is_answered.store(true, Ordering::SeqCst);
         let before = [commands, trips].map(|count| count.load(Ordering::SeqCst));
@@ -147,38 +180,38 @@ impl Proxy {
 
     /// Lets `commands` more pass; those after them wait until [`open`](Self::open).
     pub fn hold_after(&self, commands: i64) {
-        self.gate.holds.send_replace(false);
-        self.gate.may_pass.send_replace(commands);
+        self.way.gate.holds.send_replace(false);
+        self.way.gate.may_pass.send_replace(commands);
     }
 
     /// Returns when a command waits.
     pub async fn held(&self) {
-        self.gate.holds.subscribe().wait_for(|holds| *holds).await.expect("the gate is there");
+        self.way.gate.holds.subscribe().wait_for(|holds| *holds).await.expect("the gate is there");
     }
 
     /// Lets every command pass again.
     pub fn open(&self) {
-        self.gate.may_pass.send_replace(i64::MAX);
+        self.way.gate.may_pass.send_replace(i64::MAX);
     }
 
     /// Lets `commands` more pass, but not the answer to the last one. Then it is broken for good.
     pub fn break_after(&self, commands: i64) {
-        self.left.set(commands, false);
+        self.way.left.set(commands, false);
     }
 
     /// The same, but only that connection breaks.
     pub fn break_once_after(&self, commands: i64) {
-        self.left.set(commands, true);
+        self.way.left.set(commands, true);
     }
 
     /// Lets commands pass again after a break.
     pub fn heal(&self) {
-        self.left.set(i64::MAX, false);
+        self.way.left.set(i64::MAX, false);
     }
 
     /// Whether more commands were sent than were let pass.
     pub fn is_broken(&self) -> bool {
-        self.left.is_spent()
+        self.way.left.is_spent()
     }
 }
 
@@ -188,42 +221,40 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    server: u16,
-    left: Arc<Allowance>,
-    gate: Arc<Gate>,
-    meter: Arc<Meter>,
-) {
+async fn accept(listener: TcpListener, way: Arc<Way>) {
     while let Ok((client, _)) = listener.accept().await {
-        if !left.is_open() {
+        if !way.left.is_open() {
             continue;
         }
-        let server = TcpStream::connect(("127.0.0.1", server)).await.expect("the server");
-        tokio::spawn(carry(client, server, left.clone(), gate.clone(), meter.clone()));
+        let (way, mut turns) = (way.clone(), way.turns.subscribe());
+        // Where no server is, whoever comes is hung up on.
+        if let Ok(server) = TcpStream::connect(("127.0.0.1", way.server.load(Ordering::SeqCst))).await {
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = carry(client, server, &way) => {}
+                    _ = turns.changed() => {}
+                }
+            });
+        }
     }
 }
 
 /// Carries commands one way and answers the other, until one must not pass.
-async fn carry(
-    client: TcpStream,
-    server: TcpStream,
-    left: Arc<Allowance>,
-    gate: Arc<Gate>,
-    meter: Arc<Meter>,
-) {
+async fn carry(client: TcpStream, server: TcpStream, way: &Arc<Way>) {
     let is_cut = Arc::new(AtomicBool::new(false));
     let (from_client, to_client) = client.into_split();
     let (from_server, mut to_server) = server.into_split();
     let mut commands = BufReader::new(from_client);
-    let answers = tokio::spawn(answer(from_server, to_client, is_cut.clone(), meter.clone()));
+    // Ends with this connection, however that ends.
+    let mut answers = JoinSet::new();
+    answers.spawn(answer(from_server, to_client, is_cut.clone(), way.clone()));
     while let Some((name, bytes)) = command(&mut commands).await {
         let is_upkeep = UPKEEP.iter().any(|upkeep| name.eq_ignore_ascii_case(upkeep));
         if !is_upkeep {
-            gate.pass().await;
-            meter.sent();
+            way.gate.pass().await;
+            way.meter.sent();
         }
-        let left = if is_upkeep { i64::MAX } else { left.take() };
+        let left = if is_upkeep { i64::MAX } else { way.left.take() };
         is_cut.fetch_or(left <= 1, Ordering::SeqCst);
         if left <= 0 || to_server.write_all(&bytes).await.is_err() || left == 1 {
             break;
@@ -231,7 +262,7 @@ async fn carry(
     }
     // The server carries out what it was sent before it sees the end; then nothing comes any more.
     let _ = to_server.shutdown().await;
-    let _ = answers.await;
+    answers.join_next().await;
 }
 
 /// Answers are withheld from the moment when the last command was let pass.
@@ -239,11 +270,12 @@ async fn answer(
     mut from_server: OwnedReadHalf,
     mut to_client: OwnedWriteHalf,
     is_cut: Arc<AtomicBool>,
-    meter: Arc<Meter>,
+    way: Arc<Way>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from_server.read(&mut buffer).await {
-        meter.answered().await;
+        way.meter.answered().await;
+        tokio::time::sleep(Duration::from_millis(way.slowness.load(Ordering::SeqCst))).await;
         if !is_cut.load(Ordering::SeqCst) {
             let _ = to_client.write_all(&buffer[..count]).await;
         }

@@ -249,9 +249,22 @@ impl Server {
         password.trim_end().to_owned()
     }
 
+    pub const fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// What the system says of its process, in a file of `/proc`.
     pub fn proc(&self, file: &str) -> String {
         fs::read_to_string(format!("/proc/{}/{file}", self.pid)).expect("a process that runs")
+    }
+
+    /// A path in its folder, as the process sees it where it has disks of its own.
+    pub fn inside(&self, name: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        Path::new("/proc")
+            .join(self.pid.to_string())
+            .join("root")
+            .join(path.strip_prefix("/").expect("absolute"))
     }
 
     /// A client of the public listener.

@@ -2,6 +2,9 @@
 
 pub mod actor;
 pub mod app_server;
+pub mod ask;
+pub mod disk;
 pub mod install;
 pub mod nodes;
 pub mod raw;
+pub mod resources;

@@ -13,6 +13,14 @@ pub fn node(redis: &redis::Server, database: &str) -> Install {
     Install::new().with("REDIS_URL", redis.url()).with("DATABASE_URL", database)
 }
 
+/// Another process of the same service on the same SQLite file.
+pub fn beside(first: &Install) -> Install {
+    Install::new()
+        .with("KEYWARD_STORAGE_DATA_DIR", first.path("data").display())
+        .with("KEYWARD_KEYS_DIR", first.path("keys").display())
+        .with("KEYWARD_SERVER_PUBLIC_URL", format!("http://{}", first.listen))
+}
+
 /// Another node of the same service: it shares the stores, the keys and the public address.
 pub fn second_node(first: &Install, redis: &redis::Server, database: &str) -> Install {
     node(redis, database)

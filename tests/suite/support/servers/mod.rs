@@ -2,6 +2,7 @@
 
 pub mod certificates;
 pub mod envoy;
+pub mod hung;
 pub mod postgres;
 pub mod redis;
 pub mod redis_sets;

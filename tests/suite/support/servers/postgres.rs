@@ -18,6 +18,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::hung::Hung;
+
 const GUARD: &str = r#"
     folder=$1; shift
     "$@" & server=$!
@@ -101,6 +103,16 @@ impl Server {
     pub fn kill(&mut self) {
         writeln!(self.guard.stdin.as_mut().expect("piped"), "keep").expect("told");
         self.guard.wait().expect("ended");
+    }
+
+    /// Has it hang, with its connections open, until the returned value is dropped.
+    pub fn hang(&self) -> Hung {
+        let file = fs::read_to_string(self.folder.join("postmaster.pid")).expect("a server that runs");
+        let pid = file.lines().next().expect("a process id").to_owned();
+        // Stopped first, so that it starts no more of them.
+        let hung = Hung::stop(vec![pid.clone()]);
+        let backends = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("its processes");
+        hung.and(backends.split_whitespace().map(str::to_owned).collect())
     }
 
     /// Starts it again on the same data.

@@ -18,6 +18,8 @@ use std::{
 
 use redis::FromRedisValue;
 
+use super::hung::Hung;
+
 const GUARD: &str = r#"
     folder=$1; shift
     "$@" & server=$!
@@ -144,8 +146,7 @@ impl Server {
         let info: String = self.ask("INFO server");
         let pid =
             info.lines().find_map(|line| line.strip_prefix("process_id:")).expect("a process").to_owned();
-        signal("STOP", &pid);
-        Hung { pid }
+        Hung::stop(vec![pid])
     }
 
     fn say(&mut self, farewell: &str) {
@@ -204,19 +205,4 @@ impl Drop for Server {
         // Where it was killed before, there was no shell left to do it.
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-/// A server that hangs.
-pub struct Hung {
-    pid: String,
-}
-
-impl Drop for Hung {
-    fn drop(&mut self) {
-        signal("CONT", &self.pid);
-    }
-}
-
-fn signal(name: &str, pid: &str) {
-    assert!(Command::new("kill").args([&format!("-{name}"), pid]).status().expect("kill").success());
 }
