@@ -24,6 +24,8 @@ use crate::{
 /// The estimator's time grows with the square of the length; what it has not guessed in so many
 /// characters is not guessable.
 const ESTIMATED_CHARS: usize = 64;
+/// The shortest word of a name that is worth a guess.
+const WORD_MIN_CHARS: usize = 4;
 
 impl Auth {
     /// Changes the caller's password and ends their other sessions.
@@ -89,8 +91,7 @@ impl Auth {
             return Err(WeakPassword::TooShort { least }.into());
         }
         let judged = password.clone();
-        let hints: Vec<String> =
-            [username.shown(), username.key()].into_iter().chain(email).map(str::to_owned).collect();
+        let hints = hints(username, email, self.keys.issuer());
         let (score, permit) = permit.compute(move || strength(&judged, &hints)).await?;
         if score < Score::Three {
             return Err(WeakPassword::Guessable.into());
@@ -99,7 +100,18 @@ impl Auth {
     }
 }
 
-/// zxcvbn's estimate, with the user's own names among what a guesser tries first.
+/// What somebody tries first who guesses the password of this user at this server: how the one and the other are
+/// called, as a whole and word by word.
+fn hints(username: &Username, email: Option<&str>, issuer: &str) -> Vec<String> {
+    let names = [username.shown(), username.key(), "keyward"].into_iter().chain(email);
+    let words = [username.key(), issuer].into_iter().chain(email).flat_map(|name| {
+        let words = name.split(|c: char| !c.is_alphanumeric());
+        words.filter(|word| word.chars().count() >= WORD_MIN_CHARS)
+    });
+    names.chain(words).map(str::to_owned).collect()
+}
+
+/// zxcvbn's estimate, with the hints among what a guesser tries first.
 fn strength(password: &Password, hints: &[String]) -> Score {
     let text: String = password.expose().chars().take(ESTIMATED_CHARS).collect();
     let hints: Vec<&str> = hints.iter().map(String::as_str).collect();
@@ -117,5 +129,15 @@ mod tests {
             assert!(score(weak) < Score::Three, "{weak}");
         }
         assert!(score("correct horse battery staple") >= Score::Three);
+    }
+
+    #[test]
+    fn the_hints_are_the_names_of_the_user_and_the_server_and_the_words_in_them() {
+        let username = Username::parse("Zoë Quist").expect("a name");
+        let hints = hints(&username, Some("z.quist@fabrikam.example"), "https://id.contoso.com:8443/sso");
+        for hint in ["Zoë Quist", "z.quist@fabrikam.example", "keyward", "quist", "fabrikam", "contoso"] {
+            assert!(hints.iter().any(|it| it == hint), "{hint} of {hints:?}");
+        }
+        assert!(!hints.iter().any(|it| it == "id" || it == "com"), "{hints:?}");
     }
 }

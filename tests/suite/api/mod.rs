@@ -15,6 +15,7 @@ mod local_verifiers;
 mod logs;
 mod oauth;
 mod operators;
+mod passwords;
 mod process;
 mod readiness;
 mod redis;
