@@ -45,15 +45,16 @@ impl PublicUrl {
     /// Whether nobody on the way can listen: it is encrypted, or does not leave the machine.
     #[must_use]
     pub fn is_private(&self) -> bool {
-        let Some(rest) = self.0.strip_prefix("http://") else {
-            return true;
-        };
-        let host = rest.split('/').next().unwrap_or(rest);
-        let host =
-            if host.ends_with(']') { host } else { host.rsplit_once(':').map_or(host, |(host, _)| host) };
-        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-        host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|ip| ip.is_loopback())
+        self.0.strip_prefix("http://").is_none_or(|rest| stays_here(rest.split('/').next().unwrap_or(rest)))
     }
+}
+
+/// Whether a host, with its port if it has one, is this machine.
+pub(super) fn stays_here(authority: &str) -> bool {
+    let has_port = !authority.ends_with(']');
+    let host = authority.rsplit_once(':').filter(|_| has_port).map_or(authority, |(host, _)| host);
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{public_url::PublicUrl, values::mask_url};
+use super::{
+    public_url::{PublicUrl, stays_here},
+    values::mask_url,
+};
 use crate::domain::{algorithm::Algorithm, limits::Lifetimes, rotation::ReusePolicy};
 
 #[derive(Debug, Clone)]
@@ -87,6 +90,24 @@ impl Database {
             Self::Postgres { url, .. } => mask_url(url.expose_secret()),
         }
     }
+
+    /// Whether somebody on the way can listen: it is elsewhere, and TLS is not required.
+    #[must_use]
+    pub fn is_overheard(&self) -> bool {
+        let Self::Postgres { url, tls_ca: None } = self else { return false };
+        let url = url.expose_secret();
+        let requires_tls = ["sslmode=require", "sslmode=verify-full"].iter().any(|mode| url.contains(mode));
+        !requires_tls && is_elsewhere(url)
+    }
+}
+
+/// Whether a URL leads to another machine; one without a host leads to a socket here.
+fn is_elsewhere(url: &str) -> bool {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    // A password may hold a slash.
+    let place = rest.split('?').next().and_then(|rest| rest.rsplit('@').next()).unwrap_or_default();
+    let authority = place.split('/').next().unwrap_or_default();
+    !authority.is_empty() && !stays_here(authority)
 }
 
 /// How Redis is reached and used.
@@ -112,6 +133,13 @@ impl Redis {
     pub fn place(&self) -> String {
         let places = self.urls.iter().map(|url| mask_url(url.expose_secret()));
         places.collect::<Vec<_>>().join(",")
+    }
+
+    /// Whether somebody on the way can listen: it is elsewhere, and spoken to without TLS.
+    #[must_use]
+    pub fn is_overheard(&self) -> bool {
+        let mut urls = self.urls.iter().map(ExposeSecret::expose_secret);
+        urls.any(|url| url.starts_with("redis://") && is_elsewhere(url))
     }
 }
 
@@ -215,4 +243,33 @@ pub enum LogFormat {
     Text,
     /// One object a line.
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_on_another_machine_is_overheard_unless_tls_is_required() {
+        let postgres = |url: &str| Database::Postgres { url: url.into(), tls_ca: None }.is_overheard();
+        for url in ["postgres://db/kw", "postgres://kw:s3/c@db:5432/kw", "postgres://db/kw?sslmode=prefer"] {
+            assert!(postgres(url), "{url}");
+        }
+        let here = ["postgres:///kw", "postgres://kw:pw@[::1]:5432/kw", "postgresql://localhost/kw?x=a@b"];
+        for url in here.into_iter().chain(["postgres://db/kw?sslmode=require"]) {
+            assert!(!postgres(url), "{url}");
+        }
+        let redis = |url: &str| Redis {
+            urls: vec![url.into()],
+            mode: RedisMode::Single,
+            prefix: String::new(),
+            wait: 0,
+            tls_ca: None,
+            refresh_keys: RefreshKeys::Hashed,
+        };
+        assert!(redis("redis://:pw@redis.example.com:6379/0").is_overheard());
+        for url in ["rediss://redis.example.com", "redis://127.0.0.1:6379", "redis+unix:///run/redis.sock"] {
+            assert!(!redis(url).is_overheard(), "{url}");
+        }
+    }
 }

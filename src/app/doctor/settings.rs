@@ -1,14 +1,20 @@
 //! Settings that are allowed, and that an operator should know the price of.
 
 use super::finding::Finding;
-use crate::config::{RefreshKeys, Server, Settings};
+use crate::config::{Redis, RefreshKeys, Server, Settings, Storage};
+
+/// The least characters of a password (NIST SP 800-63B section 3.1.1.2, OWASP ASVS 6.2.1).
+const PASSWORD_LEAST: usize = 8;
 
 pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = exposure(&settings.server);
     findings.extend(trust(&settings.server));
-    if has_plain_keys(settings) {
-        findings
-            .push(note("storage.refresh_keys is plain: a copy of the Redis signs in as anybody".to_owned()));
+    findings.extend(of_storage(&settings.storage));
+    let least = settings.accounts.password_min_length;
+    if least < PASSWORD_LEAST {
+        let text =
+            format!("accounts.password_min_length is {least}: no standard takes fewer than {PASSWORD_LEAST}");
+        findings.push(note(text));
     }
     if findings.is_empty() {
         findings.push(Finding::good("settings", "nothing to remark"));
@@ -53,8 +59,25 @@ fn trust(server: &Server) -> Vec<Finding> {
     anybody.map(|network| Finding::wrong("settings", finding(network))).collect()
 }
 
-fn has_plain_keys(settings: &Settings) -> bool {
-    settings.storage.redis.as_ref().is_some_and(|redis| redis.refresh_keys == RefreshKeys::Plain)
+fn of_storage(storage: &Storage) -> Vec<Finding> {
+    let redis = storage.redis.as_ref();
+    let remarks = [
+        (
+            storage.database.is_overheard(),
+            "the database is on another machine and TLS is not required: whoever is on the way can read and \
+             change accounts; set sslmode=require in its URL",
+        ),
+        (
+            redis.is_some_and(Redis::is_overheard),
+            "Redis is on another machine and spoken to without TLS: whoever is on the way has its password, and \
+             every session with it; use rediss:",
+        ),
+        (
+            redis.is_some_and(|redis| redis.refresh_keys == RefreshKeys::Plain),
+            "storage.refresh_keys is plain: a copy of the Redis signs in as anybody",
+        ),
+    ];
+    remarks.iter().filter(|(applies, _)| *applies).map(|(_, text)| note((*text).to_owned())).collect()
 }
 
 /// Whether clients know the server by an address that it does not answer itself: it speaks no TLS, and

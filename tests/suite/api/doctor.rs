@@ -185,3 +185,23 @@ async fn the_doctor_finds_keys_that_are_not_shared() {
     finds(&second, &["keys: a node signs with", signer, "same keys folder"]);
     assert_eq!(found(&first, "wrong"), [] as [String; 0]);
 }
+
+#[test]
+fn the_doctor_remarks_stores_elsewhere_that_are_spoken_to_without_tls() {
+    let remarks = |database: &str, redis: &str| {
+        let install = Install::new().with("DATABASE_URL", database).with("REDIS_URL", redis);
+        let notes = found(&install, "note");
+        notes.into_iter().filter(|note| note.contains("TLS")).collect::<Vec<_>>()
+    };
+    let open = remarks("postgres://kw:s3cret@192.0.2.1/kw", "redis://:s3cret@192.0.2.1");
+    assert_eq!(open.len(), 2, "{open:?}");
+    assert!(open[0].contains("sslmode=require") && open[1].contains("rediss:"), "{open:?}");
+    let closed = remarks("postgres://kw@192.0.2.1/kw?sslmode=require", "rediss://192.0.2.1");
+    assert_eq!(closed, [] as [String; 0]);
+}
+
+#[test]
+fn the_doctor_remarks_passwords_that_may_be_too_short() {
+    let short = Install::new().with("KEYWARD_ACCOUNTS_PASSWORD_MIN_LENGTH", 7);
+    assert!(found(&short, "note").iter().any(|note| note.contains("password_min_length")));
+}
