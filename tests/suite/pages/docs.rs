@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::outside::install::Install;
 
-fn root() -> &'static Path {
+pub(super) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -89,7 +89,7 @@ fn the_settings_that_the_pages_name_are_there() {
 const NOT_OURS: [&str; 3] = ["data", "node_modules", "target"];
 
 /// Every file below a folder that has one of these endings.
-fn files_below(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
+pub(super) fn files_below(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();

@@ -6,3 +6,4 @@ pub mod examples;
 mod outages;
 mod packages;
 mod readme;
+mod security;
