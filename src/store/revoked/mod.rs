@@ -2,4 +2,5 @@
 
 pub mod log;
 pub mod outdated;
+pub mod pulse;
 pub mod set;

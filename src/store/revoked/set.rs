@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use super::{
     log::{self, ChangeLog, Position},
     outdated::OutdatedUsers,
+    pulse::Pulse,
 };
 use crate::{
     domain::{claims::AccessClaims, clock::Timestamp, ids::UserId, session::EndReason},
@@ -54,6 +55,7 @@ pub struct RevocationSet {
     ///
     /// [`Clock::passed`]: crate::domain::clock::Clock::passed
     last_heard: AtomicU64,
+    pulse: Pulse,
     /// Held by whoever changes an entry, so that the log tells it in the order in which it happened.
     log: Mutex<ChangeLog<Change>>,
     changed: watch::Sender<()>,
@@ -239,6 +241,18 @@ impl RevocationSet {
     #[must_use]
     pub fn is_following(&self) -> bool {
         self.following.load(Ordering::Acquire)
+    }
+
+    /// The process runs: to be said every [`pulse::EVERY`](super::pulse::EVERY), where changes come by push.
+    pub fn beat(&self) {
+        self.pulse.beat();
+    }
+
+    /// For how long this process stood still until a moment ago. What others changed meanwhile has yet to come in, and
+    /// what is read from a client may have waited for as long.
+    #[must_use]
+    pub fn stood_still(&self) -> Option<Duration> {
+        self.pulse.stood_still()
     }
 
     /// For how long the back end has not been heard of.

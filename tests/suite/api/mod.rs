@@ -11,6 +11,7 @@ mod cookies;
 mod doctor;
 mod ext_authz;
 mod headers;
+mod hung_nodes;
 mod local_verifiers;
 mod logs;
 mod oauth;

@@ -1,0 +1,80 @@
+//! A node that hangs for a while and goes on (its process stopped, or its machine): what reached it meanwhile, and what
+//! it did not hear of meanwhile. Time passes for real here, as it does for a process.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{
+    actor::Actor,
+    install::{Install, Server},
+    nodes::{node, second_node},
+    raw::Raw,
+};
+use crate::support::servers::{postgres, redis};
+
+const PASSWORD: &str = "seven words make a fine passphrase indeed";
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Two nodes, and alice signed in at the first.
+struct Nodes {
+    one: Server,
+    two: Server,
+    alice: Actor,
+    _installs: [Install; 2],
+    _redis: redis::Server,
+}
+
+impl Nodes {
+    async fn start() -> Self {
+        let redis = redis::Server::start(&[]);
+        let database = postgres::database();
+        let grace = |install: Install| install.with("KEYWARD_TOKENS_REUSE_GRACE", "1s");
+        let first = grace(node(&redis, &database));
+        first.add_user("alice", PASSWORD, &[]);
+        let second = grace(second_node(&first, &redis, &database));
+        let (one, two) = (first.start().await, second.start().await);
+        let alice = one.client().signed_in("alice", PASSWORD).await;
+        Self { one, two, alice, _installs: [first, second], _redis: redis }
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_that_waited_while_its_node_hung_is_judged_by_when_it_came() {
+    let Nodes { two, alice, .. } = &Nodes::start().await;
+    two.freeze();
+    let body = json!({ "refresh_token": alice.refresh }).to_string();
+    let length = format!("Content-Length: {}", body.len());
+    let mut waiting = Raw::connect(&two.url);
+    waiting.head("POST /v1/refresh", &["Content-Type: application/json", &length]).send(&body);
+    // Another tab goes on at the other node.
+    let child = alice.refreshed().await;
+    assert_eq!(child.check().await.status, 200);
+    tokio::time::sleep(GRACE + Duration::from_millis(500)).await;
+    two.thaw();
+    let answer = waiting.answer();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.json()["refresh_token"], child.refresh);
+    // And once that is over, what comes late is theft again.
+    tokio::time::sleep(GRACE + Duration::from_millis(1_500)).await;
+    alice.at(&two.url).refreshes().await.problem(401, "refresh_reused");
+}
+
+#[tokio::test]
+async fn a_node_that_hung_lets_in_nobody_who_signed_out_meanwhile() {
+    let Nodes { one, two, alice, .. } = &Nodes::start().await;
+    assert_eq!(alice.at(&two.url).check().await.status, 200, "it knows the token");
+    two.freeze();
+    assert_eq!(alice.at(&one.url).logout().await.status, 204);
+    let bearer = format!("Authorization: Bearer {}", alice.access);
+    let mut waiting: Vec<Raw> = (0..32).map(|_| Raw::connect(&two.url)).collect();
+    for connection in &mut waiting {
+        connection.head("GET /v1/check", &[&bearer]);
+    }
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    two.thaw();
+    for connection in &mut waiting {
+        let answer = connection.answer();
+        assert!([401, 503].contains(&answer.status), "{answer:?}");
+    }
+}
