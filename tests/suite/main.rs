@@ -10,5 +10,6 @@ mod fuzz_twins;
 mod gateways;
 mod keys;
 mod pages;
+mod simulation;
 mod support;
 mod verbs;

@@ -10,3 +10,4 @@ pub mod outages_page;
 pub mod outside;
 pub mod proxy;
 pub mod servers;
+pub mod simulation;

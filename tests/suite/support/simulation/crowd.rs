@@ -1,0 +1,107 @@
+//! What all who take part share: what time it is, who holds which tokens, and whose session is over.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    chance::Chance,
+    facts::Moment,
+    ledger::Ledger,
+    network::{Network, Tokens},
+};
+
+/// What the tabs of one browser share, or one phone keeps. Who steals from it copies what is in it.
+#[derive(Debug, Default)]
+pub struct Jar(Mutex<Option<Tokens>>);
+
+impl Jar {
+    pub fn held(&self) -> Option<Tokens> {
+        self.lock().clone()
+    }
+
+    /// A sign-in.
+    pub fn put(&self, tokens: Tokens) {
+        *self.lock() = Some(tokens);
+    }
+
+    /// A refresh: an answer that was overtaken by a later one is no news.
+    pub fn keep(&self, tokens: Tokens) {
+        let mut held = self.lock();
+        let is_newer = |held: &Tokens| held.session == tokens.session && held.generation <= tokens.generation;
+        if held.as_ref().is_some_and(is_newer) {
+            *held = Some(tokens);
+        }
+    }
+
+    /// The session is over.
+    pub fn empty(&self, session: &str) {
+        let mut held = self.lock();
+        if held.as_ref().is_some_and(|held| held.session == session) {
+            *held = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Tokens>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub struct Crowd {
+    pub network: Network,
+    pub ledger: Arc<Ledger>,
+    /// One for each person.
+    pub jars: Vec<Jar>,
+    /// When everybody stops.
+    pub end: Moment,
+    /// Tokens of sessions that are over, the latest last.
+    graves: Mutex<Vec<Tokens>>,
+}
+
+impl Crowd {
+    pub fn new(network: Network, ledger: Arc<Ledger>, people: usize, time: Duration) -> Self {
+        let jars = (0..people).map(|_| Jar::default()).collect();
+        let end = network.now() + time;
+        Self { network, ledger, jars, end, graves: Mutex::default() }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.network.now() >= self.end
+    }
+
+    /// A session is over, as its owner or a thief was told.
+    pub fn bury(&self, tokens: Tokens) {
+        self.graves().push(tokens);
+    }
+
+    /// Tokens of one that is over; most often of late.
+    pub fn grave(&self, chance: &mut Chance) -> Option<Tokens> {
+        let graves = self.graves();
+        let of_late = if chance.percent(70) { graves.len().min(50) } else { graves.len() };
+        (of_late > 0).then(|| graves[graves.len() - 1 - chance.below(of_late)].clone())
+    }
+
+    /// Those of all of them.
+    pub fn buried(&self) -> Vec<Tokens> {
+        self.graves().clone()
+    }
+
+    fn graves(&self) -> MutexGuard<'_, Vec<Tokens>> {
+        self.graves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The waits of a client that gets no answer: longer each time, and no two alike.
+pub struct BackOff(u64);
+
+impl BackOff {
+    pub const fn new() -> Self {
+        Self(50)
+    }
+
+    pub async fn wait(&mut self, chance: &mut Chance) {
+        tokio::time::sleep(chance.millis(self.0 / 2, self.0)).await;
+        self.0 = (self.0 * 2).min(1600);
+    }
+}

@@ -1,0 +1,100 @@
+//! What the ledger is told, what it holds the answers to, and what it finds.
+
+use std::time::Duration;
+
+/// Since the run began.
+pub type Moment = Duration;
+
+/// What the answers are held to.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// `tokens.reuse_grace`.
+    pub grace: Duration,
+    /// How much later than that a replaced token must come to be theft for certain.
+    pub slack: Duration,
+    /// After so long no node lets in what was signed out at another.
+    pub pushed: Duration,
+    /// The same of a node that is cut off from the store, or hangs.
+    pub cut_off: Duration,
+    /// For so long after a trouble, a node may take what it reads for as old as that.
+    pub aftermath: Duration,
+    /// After a trouble, a check may let in for so long without that its sight is stored.
+    pub unconfirmed: Duration,
+}
+
+/// Who shows a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    Owner,
+    Thief,
+}
+
+/// When a request was sent and answered, and by which node.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    pub sent: Moment,
+    pub answered: Moment,
+    pub node: usize,
+}
+
+/// What a refresh came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refreshed {
+    /// The tokens of this generation.
+    Granted(u32),
+    /// 401, with its code and reason.
+    Refused(String, Option<String>),
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked {
+    LetIn,
+    /// 401, with its code.
+    Refused(String),
+}
+
+/// What must not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wrong {
+    /// An honest user was signed out, or refused.
+    HonestOut,
+    /// A token that was replaced for longer than the grace was answered, or a session that ended for theft went on.
+    TheftMissed,
+    /// An access token was let in after its session was over, beyond the bound.
+    LetInLate,
+    SignInLost,
+    RefreshLost,
+    SignOutLost,
+    /// A status that no client should see.
+    Unexpected,
+}
+
+/// Something that must not happen, and did.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    pub wrong: Wrong,
+    pub what: String,
+    /// What was known of the session before.
+    pub history: Vec<String>,
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    pub signed_in: u64,
+    pub refreshed: u64,
+    pub checked: u64,
+    pub signed_out: u64,
+    pub unanswered: u64,
+    /// Sessions of which a thief showed a token.
+    pub thefts: u64,
+    /// Those that ended by it; how long after the thief's first use.
+    pub caught: Vec<Duration>,
+    /// Uses of a replaced token that had to be refused, and were.
+    pub late_uses_refused: u64,
+    /// How long after an end an access token was let in: at the node that had said so, at others, and at others that
+    /// were in trouble.
+    pub let_in_for: [Duration; 3],
+    pub findings: Vec<Finding>,
+}
