@@ -28,7 +28,7 @@ use crate::support::outside::{
     ask::Ask,
     install::{GUARD, Install, PATIENCE, Server, wait_for},
     raw::Raw,
-    resources::{descriptors, may_open_many, memory},
+    resources::{may_open_many, memory, open_files},
 };
 
 /// Open files that the server may have.
@@ -148,7 +148,7 @@ async fn ten_times_the_connections() {
     let server = install.start_by(&format!("ulimit -n {FILES}; {GUARD}"), &["serve"]).await;
     let client = server.client().signed_in("user0", PASSWORD).await;
     let before = median(checks(&server, &client, &AtomicBool::new(true)));
-    let (open, resident) = (descriptors(&server).len(), memory(&server).resident);
+    let (open, resident) = (open_files(&server), memory(&server).resident);
 
     let (tally, is_over) = (Arc::new(Mutex::new(Tally::default())), AtomicBool::new(false));
     let meanwhile = thread::scope(|scope| {
@@ -157,23 +157,26 @@ async fn ten_times_the_connections() {
         let crowd = (0..CROWD).map(|number| tokio::spawn(press(number, install.listen, Arc::clone(&tally))));
         let crowd: Vec<_> = crowd.collect();
         let all = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(join_all(crowd)));
-        all.into_iter().for_each(|one| one.expect("no panic"));
+        for one in all {
+            one.expect("no panic");
+        }
         drop(over);
         median(gateways.into_iter().flat_map(|gateway| gateway.join().expect("all answered")).collect())
     });
     let Tally { served, shed, closed, wrong } = std::mem::take(&mut *tally.lock().expect("no panic"));
     let added = memory(&server).peak.saturating_sub(resident);
-    let signed_in = (served.len(), median(served));
-    println!(
-        "checks {before:?}, meanwhile {meanwhile:?}; {signed_in:?} signed in, {shed} shed, {closed} closed; {added} bytes"
+    let (signed_in, sign_in) = (served.len(), median(served));
+    let figures = format!(
+        "checks take {before:?}, meanwhile {meanwhile:?}; {signed_in} signed in, in {sign_in:?}; \
+         {shed} shed, {closed} closed; {added} bytes more"
     );
     assert!(wrong.is_empty(), "neither served nor shed: {:?}", &wrong[..wrong.len().min(3)]);
-    assert!(shed > 0 && shed + closed > signed_in.0, "it was no flood");
-    assert!(added < most_added(), "{added} bytes more");
-    // Both wait for the same two cores; a check that waited for passwords would take as long as a sign-in.
-    assert!(meanwhile * 4 < signed_in.1, "a check took {meanwhile:?}, a sign-in {:?}", signed_in.1);
+    assert!(shed > 0 && shed + closed > signed_in, "it was no flood: {figures}");
+    assert!(added < most_added(), "{figures}");
+    // Both wait for the same cores; a check that waited for passwords would take as long as a sign-in.
+    assert!(meanwhile * 4 < sign_in, "{figures}");
 
-    wait_for(|| (descriptors(&server).len() < open + SEATS / 4).then_some(()))
+    wait_for(|| (open_files(&server) < open + SEATS / 4).then_some(()))
         .expect("the connections are given back");
     let again = Ask::new("POST /v1/login").json(&json!({ "username": "user1", "password": PASSWORD }));
     let newcomer = client.with_tokens(&until_served(|| again.at(&server.url)));

@@ -76,15 +76,12 @@ impl Stage {
         let cookies = opened.headers.get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
         let mut cookies = cookies.filter(|cookie| cookie.starts_with("keyward-session="));
         let cookie = cookies.next().and_then(|cookie| cookie.split(';').next()).expect("a cookie").to_owned();
-        let (app_token, none) = (String::new(), Vec::new());
-        let mut stage =
-            Self { install, nodes: none, secret, seen, unseen, refresher, leaver, cookie, app_token };
-        let created = until_served(|| stage.create_app_session().at(&nodes[0].url));
-        stage.app_token = created.json()["token"].as_str().expect("a token").to_owned();
+        let created = until_served(|| create_app_session(&secret).at(&nodes[0].url));
+        let app_token = created.json()["token"].as_str().expect("a token").to_owned();
         for node in &nodes {
-            until_served(|| check(&stage.seen).at(&node.url));
+            until_served(|| check(&seen).at(&node.url));
         }
-        Self { nodes, ..stage }
+        Self { install, nodes, secret, seen, unseen, refresher, leaver, cookie, app_token }
     }
 
     /// What is asked for a column.
@@ -96,7 +93,7 @@ impl Stage {
             Column::Seen => vec![check(&self.seen)],
             Column::FirstSight => vec![check(&self.unseen)],
             Column::Cookie => vec![Ask::new("GET /v1/check").line("Cookie", &self.cookie)],
-            Column::AppSessions => vec![self.create_app_session(), self.app_session()],
+            Column::AppSessions => vec![create_app_session(&self.secret), self.app_session()],
             Column::Introspection => {
                 let form = format!("token={}", self.seen.access);
                 vec![Ask::new("POST /oauth/introspect").app(SHOP, &self.secret).form(&form)]
@@ -104,13 +101,6 @@ impl Stage {
             Column::Ready => vec![Ask::new("GET /readyz")],
             Column::ReadyForCheck => vec![Ask::new("GET /readyz?for=check")],
         }
-    }
-
-    fn create_app_session(&self) -> Ask {
-        let path = format!("POST /v1/apps/{SHOP}/sessions");
-        Ask::new(&path)
-            .app(SHOP, &self.secret)
-            .json(&json!({ "user": "anna", "ip": "192.0.2.1", "ttl": 600, "data": { "n": 1 } }))
     }
 
     fn app_session(&self) -> Ask {
@@ -137,16 +127,15 @@ impl Stage {
     }
 
     fn holds_in(&self, column: Column, cell: Cell, node: &Server, is_patient: bool) {
-        let asks = self.asks(column);
-        let (writes, reads) = asks.split_at(usize::from(asks.len() > 1));
-        match (cell, is_patient) {
-            (Cell::On, _) | (Cell::ForAWhile, true) => asks.iter().for_each(|ask| goes_on(column, ask, node)),
-            (Cell::Off, _) => asks.iter().for_each(|ask| is_off(column, ask, node)),
-            (Cell::ForAWhile, false) => asks.iter().for_each(|ask| comes_to_503(column, ask, node)),
-            (Cell::Shed, _) => asks.iter().for_each(|ask| drop(until_served(|| ask.at(&node.url)))),
-            (Cell::Reads, _) => {
-                writes.iter().for_each(|ask| is_off(column, ask, node));
-                reads.iter().for_each(|ask| goes_on(column, ask, node));
+        for (number, ask) in self.asks(column).iter().enumerate() {
+            // Of two, the first one writes.
+            let only_reads = number > 0;
+            match (cell, is_patient) {
+                (Cell::On, _) | (Cell::ForAWhile, true) => goes_on(column, ask, node),
+                (Cell::Reads, _) if only_reads => goes_on(column, ask, node),
+                (Cell::Off | Cell::Reads, _) => is_off(column, ask, node),
+                (Cell::ForAWhile, false) => comes_to_503(column, ask, node),
+                (Cell::Shed, _) => drop(until_served(|| ask.at(&node.url))),
             }
         }
     }
@@ -155,7 +144,9 @@ impl Stage {
     pub fn is_well(&self) {
         for node in &self.nodes {
             for column in Column::ALL {
-                self.asks(column).iter().for_each(|ask| drop(until_served(|| ask.at(&node.url))));
+                for ask in self.asks(column) {
+                    until_served(|| ask.at(&node.url));
+                }
             }
             lives(node);
         }
@@ -171,6 +162,11 @@ impl Stage {
 
 pub fn sign_in() -> Ask {
     Ask::new("POST /v1/login").json(&json!({ "username": USER, "password": PASSWORD }))
+}
+
+fn create_app_session(secret: &str) -> Ask {
+    let body = json!({ "user": "anna", "ip": "192.0.2.1", "ttl": 600, "data": { "n": 1 } });
+    Ask::new(&format!("POST /v1/apps/{SHOP}/sessions")).app(SHOP, secret).json(&body)
 }
 
 pub fn refresh(client: &Actor) -> Ask {
