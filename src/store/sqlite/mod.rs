@@ -41,6 +41,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Arc<Readers>,
     lifetimes: Lifetimes,
+    clock: Arc<dyn Clock>,
 }
 
 impl SqliteStore {
@@ -55,10 +56,10 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         let mut connection = connection::create(path)?;
         bring_up(path, &mut connection)?;
-        let sync = RevocationSync::start(&connection, revocations, clock)?;
+        let sync = RevocationSync::start(&connection, revocations, Arc::clone(&clock))?;
         let upkeep = FileUpkeep { sync, cleaner: Cleaner::default() };
         let writer = Writer::start(connection, upkeep).map_err(|error| errors::cannot_open(path, error))?;
-        Ok(Self { writer, readers: Arc::new(Readers::of(path)), lifetimes })
+        Ok(Self { writer, readers: Arc::new(Readers::of(path)), lifetimes, clock })
     }
 
     /// Brings the schema of the file up to date, and makes the file where it is missing; returns the

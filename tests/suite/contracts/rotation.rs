@@ -158,6 +158,23 @@ async fn a_request_is_judged_as_of_its_arrival_however_late_it_is_carried_out(on
 
 #[apply(session_back_ends)]
 #[tokio::test]
+async fn a_generation_is_issued_when_its_request_is_carried_out(on: SessionsOn) {
+    let back_end = BackEnd::on(on).await;
+    let client = back_end.sign_in().await;
+    let arrived_at = back_end.now();
+    back_end.elapse(GRACE * 3).await;
+    let chain = Chain::of(client.token.clone(), &back_end.secret);
+    let answer = back_end.sessions.rotate(&chain, &TIMER, arrived_at).await.expect("an answer");
+    let Rotation::Granted(issue) = answer else { panic!("{answer:?}") };
+    assert_eq!((issue.issued_at, issue.life), (back_end.now(), back_end.lifetimes.refresh));
+    // That answer came too late for its client: the retry is not late, and no theft.
+    let retried = back_end.refresh_under(&TIMER, &client.token).await;
+    let Rotation::Granted(issue) = retried else { panic!("{retried:?}") };
+    assert_eq!((issue.generation, issue.reissue), (1, Some(Reissue::Usual)));
+}
+
+#[apply(session_back_ends)]
+#[tokio::test]
 async fn three_generations_in_a_row_that_were_reissued_late_are_contested(
     on: SessionsOn,
     #[values(Contested::Alarm, Contested::End)] contested: Contested,

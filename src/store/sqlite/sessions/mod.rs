@@ -5,10 +5,11 @@ pub(super) mod listing;
 pub(super) mod record;
 pub(super) mod rotation;
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::Arc};
 
 use async_trait::async_trait;
 
+use self::rotation::Moments;
 use super::SqliteStore;
 use crate::{
     domain::{
@@ -59,8 +60,12 @@ impl SessionStore for SqliteStore {
         arrived_at: Timestamp,
     ) -> Result<Rotation, StoreError> {
         let (presented, policy, lifetimes) = (chain.presented.clone(), *policy, self.lifetimes);
+        let clock = Arc::clone(&self.clock);
         self.writer
-            .write(move |step| rotation::rotate(step, &presented, &policy, &lifetimes, arrived_at))
+            .write(move |step| {
+                let moments = Moments { arrived_at, now: clock.now() };
+                rotation::rotate(step, &presented, &policy, &lifetimes, moments)
+            })
             .await
     }
 

@@ -24,16 +24,24 @@ use crate::{
     },
 };
 
+/// When a request reached the server, by which it is judged, and when it is carried out: it may have waited long for
+/// its turn, and what is issued now must not count as issued then.
+#[derive(Clone, Copy)]
+pub(in crate::store::sqlite) struct Moments {
+    pub(in crate::store::sqlite) arrived_at: Timestamp,
+    pub(in crate::store::sqlite) now: Timestamp,
+}
+
 pub(in crate::store::sqlite) fn rotate(
     step: &mut Step<'_>,
     presented: &RefreshToken,
     policy: &ReusePolicy,
     lifetimes: &Lifetimes,
-    arrived_at: Timestamp,
+    Moments { arrived_at, now }: Moments,
 ) -> Result<Rotation, StoreError> {
     let (session, presented, nonce_hash) =
         (presented.session(), presented.generation(), presented.nonce_hash());
-    let Some(record) = Record::read(step.db, session, arrived_at)? else {
+    let Some(record) = Record::read(step.db, session, now)? else {
         return Ok(Rotation::Expired);
     };
     if record.is_forged(nonce_hash) {
@@ -42,11 +50,10 @@ pub(in crate::store::sqlite) fn rotate(
     if let Some(reason) = record.ended {
         return Ok(Rotation::Ended(reason));
     }
-    let end = |step: &mut Step<'_>, reason| {
-        endings::end_living(step, (session, record.tokens_until), reason, arrived_at)
-    };
+    let end =
+        |step: &mut Step<'_>, reason| endings::end_living(step, (session, record.tokens_until), reason, now);
     let (progress, reissue) = match record.progress.decide(presented, policy, arrived_at) {
-        Decision::Rotate => (record.progress.rotated(presented, policy, arrived_at), None),
+        Decision::Rotate => (record.progress.rotated(presented, policy, now), None),
         Decision::Reissue(Reissue::Contested) if policy.contested == Contested::End => {
             end(step, EndReason::Contested)?;
             return Ok(Rotation::Contested);
@@ -57,7 +64,7 @@ pub(in crate::store::sqlite) fn rotate(
             return Ok(Rotation::Reused);
         }
     };
-    grant(step, record, &progress, reissue, lifetimes, arrived_at).map(Rotation::Granted)
+    grant(step, record, &progress, reissue, lifetimes, now).map(Rotation::Granted)
 }
 
 /// Writes how far the tokens have come, and that the session lives on.
