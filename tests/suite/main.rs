@@ -6,6 +6,7 @@ mod backends;
 mod commands;
 mod contracts;
 mod drills;
+mod exploration;
 mod fuzz_twins;
 mod gateways;
 mod keys;

@@ -1,5 +1,5 @@
 //! What holds for one back end alone.
 
 pub mod postgres;
-mod redis;
+pub mod redis;
 mod sqlite;

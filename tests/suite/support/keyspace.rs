@@ -149,6 +149,11 @@ impl Keyspace {
         command.query(&mut connect(&self.servers[0])).unwrap_or_else(|error| panic!("{verb}: {error}"))
     }
 
+    /// A way of the test's own to the one server that holds all keys.
+    pub fn connection(&self) -> Connection {
+        connect(&self.servers[0])
+    }
+
     /// Writes a hash with a life of a week, as another version or another hand would.
     pub fn write_hash(&self, key: &str, fields: &[(&str, &[u8])]) {
         let mut written = ::redis::cmd("HSET");

@@ -54,7 +54,7 @@ impl Doomed {
 }
 
 /// A back end whose own way to Redis can be broken, where there is no second way beside it.
-pub(super) struct Way {
+pub struct Way {
     pub back_end: BackEnd,
     pub proxy: Proxy,
     _server: Option<Server>,
@@ -85,7 +85,7 @@ impl Way {
     }
 
     /// Does what [`wherever_it_crashes`] does.
-    async fn crash_everywhere<T>(
+    pub async fn crash_everywhere<T>(
         &self,
         prepare: impl AsyncFn() -> T,
         verb: impl AsyncFn(&T) -> bool,

@@ -6,7 +6,7 @@ mod app_keys;
 mod app_races;
 mod cluster;
 mod counters;
-mod crash;
+pub mod crash;
 mod failover;
 mod feed;
 mod keys;
