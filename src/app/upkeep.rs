@@ -1,15 +1,24 @@
-//! What goes on beside the requests: keys re-read every minute and on SIGHUP, metrics kept small.
+//! What goes on beside the requests: keys re-read every minute and on SIGHUP, metrics kept small, and the pulse by
+//! which the process knows that it stood still.
 
 use std::{error::Error, sync::Arc, time::Duration};
 
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
-    time::interval,
+    time::{MissedTickBehavior, interval},
 };
 
 use super::{Keyward, back_ends::BackEnds};
-use crate::{domain::clock::Clock, keys::ring::KeyRing, store::installation::Claim, telemetry::Metrics};
+use crate::{
+    domain::clock::Clock,
+    keys::ring::KeyRing,
+    store::{
+        installation::Claim,
+        revoked::{pulse, set::RevocationSet},
+    },
+    telemetry::Metrics,
+};
 
 /// How often the keys folder is read again: nodes that share it agree within that time.
 const KEYS_REREAD: Duration = Duration::from_mins(1);
@@ -42,6 +51,7 @@ pub(super) fn start(tasks: &mut JoinSet<()>, app: &Keyward, metrics: Metrics) {
     });
     tasks.spawn(remind(app.back_ends.clone(), Arc::clone(app.auth.keys()), Arc::clone(&app.clock)));
     let (revoked, clock) = (app.back_ends.stores().revoked, Arc::clone(&app.clock));
+    tasks.spawn(beat(Arc::clone(&revoked)));
     tasks.spawn(async move {
         let mut ticks = interval(PURGE);
         loop {
@@ -49,6 +59,16 @@ pub(super) fn start(tasks: &mut JoinSet<()>, app: &Keyward, metrics: Metrics) {
             revoked.purge(clock.now());
         }
     });
+}
+
+/// Says that the process runs. Beats that were missed are told by the next one, and not made up for.
+async fn beat(revoked: Arc<RevocationSet>) {
+    let mut beats = interval(pulse::EVERY);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beats.tick().await;
+        revoked.beat();
+    }
 }
 
 async fn reread_keys(keys: Arc<KeyRing>) {

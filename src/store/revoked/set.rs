@@ -243,7 +243,7 @@ impl RevocationSet {
         self.following.load(Ordering::Acquire)
     }
 
-    /// The process runs: to be said every [`pulse::EVERY`](super::pulse::EVERY), where changes come by push.
+    /// The process runs: to be said every [`pulse::EVERY`](super::pulse::EVERY).
     pub fn beat(&self) {
         self.pulse.beat();
     }

@@ -41,6 +41,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Arc<Readers>,
     lifetimes: Lifetimes,
+    revocations: Arc<RevocationSet>,
     clock: Arc<dyn Clock>,
 }
 
@@ -56,10 +57,10 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         let mut connection = connection::create(path)?;
         bring_up(path, &mut connection)?;
-        let sync = RevocationSync::start(&connection, revocations, Arc::clone(&clock))?;
+        let sync = RevocationSync::start(&connection, Arc::clone(&revocations), Arc::clone(&clock))?;
         let upkeep = FileUpkeep { sync, cleaner: Cleaner::default() };
         let writer = Writer::start(connection, upkeep).map_err(|error| errors::cannot_open(path, error))?;
-        Ok(Self { writer, readers: Arc::new(Readers::of(path)), lifetimes, clock })
+        Ok(Self { writer, readers: Arc::new(Readers::of(path)), lifetimes, revocations, clock })
     }
 
     /// Brings the schema of the file up to date, and makes the file where it is missing; returns the

@@ -39,14 +39,40 @@ impl Nodes {
     }
 }
 
+/// A refresh that is sent, and not answered yet.
+fn sent(node: &Server, refresh_token: &str) -> Raw {
+    let body = json!({ "refresh_token": refresh_token }).to_string();
+    let length = format!("Content-Length: {}", body.len());
+    let mut connection = Raw::connect(&node.url);
+    connection.head("POST /v1/refresh", &["Content-Type: application/json", &length]).send(&body);
+    connection
+}
+
+#[tokio::test]
+async fn a_refresh_that_waited_while_the_only_node_hung_is_judged_by_when_it_came() {
+    let install = Install::new().with("KEYWARD_TOKENS_REUSE_GRACE", "1s");
+    install.add_user("alice", PASSWORD, &[]);
+    let node = install.start().await;
+    let alice = node.client().signed_in("alice", PASSWORD).await;
+    // One tab has gone on when the other one's request comes.
+    let child = alice.refreshed().await;
+    assert_eq!(child.check().await.status, 200);
+    node.freeze();
+    let mut waiting = sent(&node, &alice.refresh);
+    tokio::time::sleep(GRACE + Duration::from_millis(500)).await;
+    node.thaw();
+    let answer = waiting.answer();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.json()["refresh_token"], child.refresh);
+    tokio::time::sleep(GRACE + Duration::from_millis(1_500)).await;
+    alice.refreshes().await.problem(401, "refresh_reused");
+}
+
 #[tokio::test]
 async fn a_refresh_that_waited_while_its_node_hung_is_judged_by_when_it_came() {
     let Nodes { two, alice, .. } = &Nodes::start().await;
     two.freeze();
-    let body = json!({ "refresh_token": alice.refresh }).to_string();
-    let length = format!("Content-Length: {}", body.len());
-    let mut waiting = Raw::connect(&two.url);
-    waiting.head("POST /v1/refresh", &["Content-Type: application/json", &length]).send(&body);
+    let mut waiting = sent(two, &alice.refresh);
     // Another tab goes on at the other node.
     let child = alice.refreshed().await;
     assert_eq!(child.check().await.status, 200);

@@ -31,7 +31,7 @@ use crate::{
             keys::Keys,
         },
         revocations::{Revocation, Subject},
-        revoked::{pulse, set::RevocationSet},
+        revoked::set::RevocationSet,
     },
 };
 
@@ -48,7 +48,7 @@ const CHUNK: usize = 512;
 
 /// A running feed; stops when dropped, and leaves the set blind.
 pub struct Feed {
-    tasks: [AbortHandle; 2],
+    task: AbortHandle,
     revocations: Arc<RevocationSet>,
 }
 
@@ -63,27 +63,14 @@ impl Feed {
             clock: store.clock.clone(),
         };
         let revocations = store.revocations.clone();
-        let tasks = [tokio::spawn(follower.run()), tokio::spawn(beat(Arc::clone(&revocations)))];
-        Self { tasks: tasks.map(|task| task.abort_handle()), revocations }
+        Self { task: tokio::spawn(follower.run()).abort_handle(), revocations }
     }
 }
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
+        self.task.abort();
         self.revocations.set_blind();
-    }
-}
-
-/// Beside the feed, which waits for Redis at times.
-async fn beat(revocations: Arc<RevocationSet>) {
-    let mut beats = interval(pulse::EVERY);
-    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        beats.tick().await;
-        revocations.beat();
     }
 }
 

@@ -31,7 +31,7 @@ use crate::{
     store::{
         error::StoreError,
         redis::{
-            RedisStore, Times,
+            RedisStore,
             connection::error::away,
             millis,
             script::{Call, ROTATE},
@@ -123,11 +123,7 @@ impl RedisStore {
     ) -> Result<Rotation, StoreError> {
         let (session, asked_at) = (chain.presented.session(), self.clock.now());
         // Read only now, it may have reached this machine while the process stood still. Other nodes went on meanwhile.
-        let waited = match self.keeping.times {
-            Times::OfServer => self.revocations.stood_still().unwrap_or_default(),
-            Times::OfNode => Duration::ZERO,
-        };
-        let arrived_at = arrived_at - waited;
+        let arrived_at = arrived_at - self.revocations.stood_still().unwrap_or_default();
         let call = || self.rotation(chain, policy, arrived_at, asked_at);
         let mut reply = self.ask_rotate(chain, call()).await?;
         if let RotateReply::AskAgain(carried_out_at) = reply {

@@ -60,6 +60,8 @@ impl SessionStore for SqliteStore {
         arrived_at: Timestamp,
     ) -> Result<Rotation, StoreError> {
         let (presented, policy, lifetimes) = (chain.presented.clone(), *policy, self.lifetimes);
+        // Read only now, it may have reached this machine while the process stood still.
+        let arrived_at = arrived_at - self.revocations.stood_still().unwrap_or_default();
         let clock = Arc::clone(&self.clock);
         self.writer
             .write(move |step| {
