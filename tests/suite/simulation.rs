@@ -25,13 +25,12 @@ const RULES: Rules = Rules {
     unconfirmed: Duration::from_secs(6),
 };
 
-async fn holds(setup: Setup, seconds: u64) {
+fn plan(setup: Setup, seconds: u64) -> Plan {
     let seed = std::env::var_os("KEYWARD_SIMULATION_SEED");
-    let seed = seed
-        .map_or_else(fresh_seed, |seed| seed.to_str().and_then(|seed| seed.parse().ok()).expect("a number"));
-    let plan = Plan {
+    let seed = seed.map(|seed| seed.to_str().and_then(|seed| seed.parse().ok()).expect("a number"));
+    Plan {
         setup,
-        seed,
+        seed: seed.unwrap_or_else(fresh_seed),
         time: Duration::from_secs(seconds),
         people: 24,
         thieves: 6,
@@ -39,14 +38,40 @@ async fn holds(setup: Setup, seconds: u64) {
         rules: RULES,
         calm: (800, 2_000),
         lasting: (300, 2_500),
-    };
+    }
+}
+
+async fn holds(setup: Setup, seconds: u64) {
+    let plan = plan(setup, seconds);
     let run = simulation::run(plan).await;
-    let findings = run.findings();
-    let table = report::table(std::slice::from_ref(&run));
+    let (seed, findings, table) = (plan.seed, run.findings(), report::table(std::slice::from_ref(&run)));
     assert!(findings.is_empty(), "KEYWARD_SIMULATION_SEED={seed}\n{table}{findings}");
     let tally = run.tally;
     let is_lively = tally.refreshed > 200 && tally.signed_out > 5 && !tally.caught.is_empty();
     assert!(is_lively && !run.events.is_empty(), "KEYWARD_SIMULATION_SEED={seed}\n{table}");
+}
+
+/// A server with another grace than the ledger knows breaks the rule.
+async fn finds(wrong: Wrong, grace: Duration) {
+    let plan = Plan {
+        times: Times { grace, ..TIMES },
+        rules: Rules { grace: Duration::from_millis(500), slack: Duration::ZERO, ..RULES },
+        thieves: 12,
+        ..plan(Setup::Embedded, 10)
+    };
+    let run = simulation::run(plan).await;
+    let is_found = run.tally.findings.iter().any(|finding| finding.wrong == wrong);
+    assert!(is_found, "KEYWARD_SIMULATION_SEED={}\n{}", plan.seed, run.findings());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_finds_a_server_that_forgives_nothing() {
+    finds(Wrong::HonestOut, Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_finds_a_server_that_forgives_for_too_long() {
+    finds(Wrong::TheftMissed, Duration::from_mins(1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
