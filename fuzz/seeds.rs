@@ -3,16 +3,10 @@
 use std::{fs, io, path::Path};
 
 fn main() -> io::Result<()> {
-    let corpora = [
-        ("access_token", bodies::access_token_seeds()),
-        ("refresh_token", bodies::refresh_token_seeds()),
-        ("request_body", bodies::request_body_seeds()),
-        ("forwarded", bodies::forwarded_seeds()),
-    ];
-    for (target, seeds) in corpora {
-        let folder = Path::new("corpus").join(target);
+    for target in bodies::TARGETS {
+        let folder = Path::new("corpus").join(target.name);
         fs::create_dir_all(&folder)?;
-        for (number, seed) in seeds.iter().enumerate() {
+        for (number, seed) in (target.seeds)().iter().enumerate() {
             fs::write(folder.join(format!("seed-{number}")), seed)?;
         }
     }

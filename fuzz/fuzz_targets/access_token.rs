@@ -1,4 +1,4 @@
-//! See `bodies::access_token`.
+//! See `bodies::tokens::access_token`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::access_token(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::tokens::access_token(data));

@@ -1,4 +1,4 @@
-//! See `bodies::forwarded`.
+//! See `bodies::texts::forwarded`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::forwarded(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::texts::forwarded(data));

@@ -1,4 +1,4 @@
-//! See `bodies::request_body`.
+//! See `bodies::texts::request_body`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::request_body(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::texts::request_body(data));

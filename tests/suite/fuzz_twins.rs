@@ -1,7 +1,10 @@
-//! The fuzz targets' own functions, on random bytes and on genuine inputs with a few bytes changed.
+//! The fuzz targets' own functions, on random bytes, on genuine inputs with a few bytes changed, and on those that
+//! the fuzzer has found to reach something new.
 
-#[path = "../../fuzz/bodies.rs"]
+#[path = "../../fuzz/bodies/mod.rs"]
 mod bodies;
+
+use std::{fs, path::Path};
 
 use proptest::{collection::vec, prelude::*};
 
@@ -37,36 +40,55 @@ fn inputs(seeds: fn() -> Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn access_token(input in inputs(bodies::access_token_seeds)) {
-        bodies::access_token(&input);
+    fn access_token(input in inputs(bodies::tokens::access_token_seeds)) {
+        bodies::tokens::access_token(&input);
     }
 
     #[test]
-    fn refresh_token(input in inputs(bodies::refresh_token_seeds)) {
-        bodies::refresh_token(&input);
+    fn opaque_token(input in inputs(bodies::tokens::opaque_token_seeds)) {
+        bodies::tokens::opaque_token(&input);
     }
 
     #[test]
-    fn request_body(input in inputs(bodies::request_body_seeds)) {
-        bodies::request_body(&input);
+    fn request_body(input in inputs(bodies::texts::request_body_seeds)) {
+        bodies::texts::request_body(&input);
     }
 
     #[test]
-    fn forwarded(input in inputs(bodies::forwarded_seeds)) {
-        bodies::forwarded(&input);
+    fn forwarded(input in inputs(bodies::texts::forwarded_seeds)) {
+        bodies::texts::forwarded(&input);
+    }
+
+    #[test]
+    fn oauth_form(input in inputs(bodies::oauth::oauth_form_seeds)) {
+        bodies::oauth::oauth_form(&input);
+    }
+
+    #[test]
+    fn check_request(input in inputs(bodies::gateway::check_request_seeds)) {
+        bodies::gateway::check_request(&input);
     }
 }
 
 /// The invariants bite: genuine inputs get through.
 #[test]
 fn genuine_inputs_pass() {
-    for seed in bodies::access_token_seeds() {
-        bodies::access_token(&seed);
+    for target in bodies::TARGETS {
+        for seed in (target.seeds)() {
+            (target.run)(&seed);
+        }
     }
-    for seed in bodies::request_body_seeds() {
-        bodies::request_body(&seed);
-    }
-    for seed in bodies::forwarded_seeds() {
-        bodies::forwarded(&seed);
+}
+
+#[test]
+fn what_the_fuzzer_kept_still_holds() {
+    for target in bodies::TARGETS {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/kept").join(target.name);
+        let mut count = 0;
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            (target.run)(&fs::read(entry.expect("an entry").path()).expect("an input"));
+            count += 1;
+        }
+        assert!(count > 1, "{} keeps nothing", target.name);
     }
 }
