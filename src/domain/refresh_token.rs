@@ -53,25 +53,25 @@ impl fmt::Debug for RefreshSecret {
     }
 }
 
-/// A hash of what was drawn for a session's tokens at its sign-in: who has the secret and the record lacks the
-/// nonce itself. 5 bytes of SHA-256: a guess takes a request, and each that fails is an error in the log.
+/// A hash of what was drawn for a session's tokens at its sign-in: whoever has the secret, and the record too, lacks
+/// the nonce itself. 16 bytes of SHA-256, so that none can be found that has the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NonceHash([u8; 5]);
+pub struct NonceHash([u8; 16]);
 
 impl NonceHash {
     pub(super) fn of(nonce: &[u8; 16]) -> Self {
-        let mut hash = [0; 5];
-        hash.copy_from_slice(&digest::digest(&digest::SHA256, nonce).as_ref()[..5]);
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&digest::digest(&digest::SHA256, nonce).as_ref()[..16]);
         Self(hash)
     }
 
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; 5]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 5] {
+    pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 }
