@@ -8,9 +8,9 @@ use std::{
 
 /// How often it is to beat.
 pub const EVERY: Duration = Duration::from_millis(100);
-/// A silence of that length is no hiccup of a busy machine.
-const STILL: u64 = 1_000;
-/// So long after it, what waited has been read.
+/// A silence that is longer, in milliseconds, is no hiccup of a busy machine.
+const STILL: u64 = 300;
+/// So long after it, in milliseconds, what waited has been read.
 const AFTERMATH: u64 = 1_000;
 
 /// A pulse of the process, by real time whatever clock is handed in: a process hangs in no other.
@@ -77,15 +77,15 @@ mod tests {
     fn a_silence_is_noticed_while_it_lasts_and_for_a_moment_after_it() {
         let pulse = Pulse::default();
         assert_eq!(pulse.stood_still_at(60_000), None, "nothing beats");
-        for now in [1_000, 1_100, 2_000] {
+        for now in [1_000, 1_100, 1_400] {
             pulse.beat_at(now);
             assert_eq!(pulse.stood_still_at(now + STILL), None, "a hiccup");
         }
-        assert_eq!(pulse.stood_still_at(5_000), Some(Duration::from_secs(3)));
-        for now in [5_000, 5_500, 6_000] {
+        assert_eq!(pulse.stood_still_at(5_000), Some(Duration::from_millis(3_600)));
+        for now in [5_000, 5_300, 5_600, 5_900] {
             pulse.beat_at(now);
         }
-        assert_eq!(pulse.stood_still_at(5_000 + AFTERMATH), Some(Duration::from_secs(4)));
+        assert_eq!(pulse.stood_still_at(5_000 + AFTERMATH), Some(Duration::from_millis(4_600)));
         assert_eq!(pulse.stood_still_at(5_001 + AFTERMATH), None);
     }
 }
