@@ -65,31 +65,37 @@ async fn finds(wrong: Wrong, grace: Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "tests/run gives it the machine to itself"]
 async fn it_finds_a_server_that_forgives_nothing() {
     finds(Wrong::HonestOut, Duration::ZERO).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "tests/run gives it the machine to itself"]
 async fn it_finds_a_server_that_forgives_for_too_long() {
     finds(Wrong::TheftMissed, Duration::from_mins(1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "tests/run gives it the machine to itself"]
 async fn it_holds_embedded() {
     holds(Setup::Embedded, 20).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "tests/run gives it the machine to itself"]
 async fn it_holds_on_two_nodes_and_redis() {
     holds(Setup::Redis(2), 25).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "tests/run gives it the machine to itself"]
 async fn it_holds_behind_sentinels() {
     holds(Setup::Sentinel(2), 15).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "tests/run gives it the machine to itself"]
 async fn it_holds_on_a_cluster() {
     holds(Setup::Cluster(2), 15).await;
 }
