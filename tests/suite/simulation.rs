@@ -19,8 +19,8 @@ const TIMES: Times =
 const RULES: Rules = Rules {
     grace: TIMES.grace,
     slack: Duration::from_millis(2_500),
-    pushed: Duration::from_secs(3),
-    cut_off: Duration::from_secs(6),
+    pushed: Duration::from_secs(6),
+    cut_off: Duration::from_secs(8),
     aftermath: Duration::from_millis(1_500),
     unconfirmed: Duration::from_secs(6),
 };
