@@ -54,7 +54,7 @@ async fn holds(setup: Setup, seconds: u64) {
 /// A server with another grace than the ledger knows breaks the rule. Whether the few seconds of one run show it is
 /// chance, so there are several.
 async fn finds(wrong: Wrong, grace: Duration) {
-    let mut told = String::new();
+    let mut missed = Vec::new();
     for _ in 0..6 {
         let plan = Plan {
             times: Times { grace, ..TIMES },
@@ -66,9 +66,9 @@ async fn finds(wrong: Wrong, grace: Duration) {
         if run.tally.findings.iter().any(|finding| finding.wrong == wrong) {
             return;
         }
-        told += &format!("KEYWARD_SIMULATION_SEED={}\n{}", plan.seed, run.findings());
+        missed.push(format!("KEYWARD_SIMULATION_SEED={}\n{}", plan.seed, run.findings()));
     }
-    panic!("{told}");
+    panic!("{}", missed.concat());
 }
 
 #[tokio::test(flavor = "multi_thread")]
