@@ -31,7 +31,7 @@ use keyward::{
         session_token::SessionToken,
         user::{Role, User, Username},
     },
-    http::{self, Cookies, Http, ListenerService},
+    http::{self, Cookies, Http, ListenerService, TrustedProxies},
     keys::{ring::KeyRing, settings::KeySettings},
     store::{memory::MemoryCounters, sqlite::SqliteStore},
 };
@@ -254,7 +254,7 @@ fn http_of(auth: &Arc<Auth>) -> Http {
     let public_url = PublicUrl::parse(ORIGIN).expect("an address");
     Http {
         auth: Arc::clone(auth),
-        trusted_proxies: Vec::new(),
+        trusted_proxies: TrustedProxies::default(),
         cookies: Cookies::of(&public_url),
         own_origin: public_url.origin().to_owned(),
         metrics: Box::new(String::new),

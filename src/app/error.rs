@@ -83,6 +83,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// Signals cannot be listened to.
+    #[error("SIGHUP cannot be listened to: {0}")]
+    Signal(io::Error),
     /// A listener failed later.
     #[error("a listener failed: {0}")]
     Serve(io::Error),

@@ -12,7 +12,7 @@ use super::{StartError, descriptors::Shares};
 use crate::{
     config,
     http::{
-        self, Http, ListenerService, Room,
+        self, Http, ListenerService, Room, TrustedProxies,
         server::{Listener, Speaks},
     },
 };
@@ -64,7 +64,7 @@ impl Listeners {
     pub(super) fn with_routes(self, http: &Arc<Http>, descriptors: u64) -> Vec<Listener> {
         let shares = Shares::of(descriptors, 1 + self.gateways());
         shares.warn(descriptors);
-        let all = |total| Room { total, of_peer: None, proxies: Vec::new() };
+        let all = |total| Room { total, of_peer: None, proxies: TrustedProxies::default() };
         // One client, or a proxy that nobody has named, gets half. A gateway may have all that is its own.
         let fair =
             |total| Room { of_peer: Some(total / 2), proxies: http.trusted_proxies.clone(), ..all(total) };

@@ -9,6 +9,7 @@ mod installation;
 mod listeners;
 mod migrate;
 mod new_secret;
+mod reload;
 mod sealing_keys;
 mod server;
 mod upkeep;
@@ -23,20 +24,20 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::JoinSet;
+use tokio::{signal::unix::Signal, task::JoinSet};
 
-use self::migrate::expect_database;
+use self::{migrate::expect_database, reload::Reload};
 pub use self::{
     back_ends::BackEnds, error::StartError, listeners::Listeners, migrate::migrate, new_secret::new_secret,
     sealing_keys::retire_sealing_key, server::Server,
 };
 use crate::{
     auth::{Auth, Limit, Policy},
-    config::{PublicUrl, Settings, Signup},
+    config::{PublicUrl, RunningSettings, Settings, Signup},
     domain::clock::Clock,
-    http::{self, Cookies, Http},
+    http::{self, Cookies, Http, TrustedProxies},
     keys::{ring::KeyRing, settings::KeySettings},
-    telemetry::Metrics,
+    telemetry::{LogLevel, Metrics},
 };
 
 /// A server that is ready to serve, or an operator's tool that is ready to act.
@@ -46,6 +47,16 @@ pub struct Keyward {
     back_ends: BackEnds,
     auth: Arc<Auth>,
     public_url: PublicUrl,
+}
+
+/// By what a server is operated while it runs.
+pub struct Operation {
+    pub metrics: Metrics,
+    pub log_level: LogLevel,
+    /// What it was started with.
+    pub running: RunningSettings,
+    /// SIGHUP: read keys and settings again.
+    pub hangup: Signal,
 }
 
 impl Keyward {
@@ -113,13 +124,16 @@ impl Keyward {
     pub async fn serve(
         self,
         listeners: Listeners,
-        metrics: Metrics,
+        operation: Operation,
         mut stop: impl AsyncFnMut(),
     ) -> Result<(), StartError> {
+        let Operation { metrics, log_level, running, hangup } = operation;
         let http = Arc::new(self.http(&metrics));
         let _feed = self.back_ends.follow();
         self.back_ends.warn().await;
         let mut tasks = JoinSet::new();
+        let reload = Arc::new(Reload::of(running, &self.auth, &http.trusted_proxies, log_level));
+        tasks.spawn(upkeep::read_again(Arc::clone(self.auth.keys()), hangup, Arc::clone(&reload)));
         upkeep::start(&mut tasks, &self, metrics);
         let handle = axum_server::Handle::new();
         let mut servers = JoinSet::new();
@@ -131,9 +145,9 @@ impl Keyward {
             Some(ended) = servers.join_next() => listeners::outcome(ended)?,
         }
         http.draining.store(true, Ordering::Relaxed);
-        drain(self.settings.server.drain_delay, stop).await;
+        drain(reload.running().settings().server.drain_delay, stop).await;
         self.auth.end_watches();
-        handle.graceful_shutdown(Some(self.settings.server.shutdown_grace));
+        handle.graceful_shutdown(Some(reload.running().settings().server.shutdown_grace));
         while let Some(ended) = servers.join_next().await {
             listeners::outcome(ended)?;
         }
@@ -144,7 +158,7 @@ impl Keyward {
         let metrics = metrics.clone();
         Http {
             auth: Arc::clone(&self.auth),
-            trusted_proxies: self.settings.server.trusted_proxies.clone(),
+            trusted_proxies: TrustedProxies::of(self.settings.server.trusted_proxies.clone()),
             cookies: Cookies::of(&self.public_url),
             own_origin: self.public_url.origin().to_owned(),
             metrics: Box::new(move || metrics.render()),

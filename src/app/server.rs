@@ -2,9 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use super::{Keyward, Listeners, StartError};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Keyward, Listeners, Operation, StartError};
 use crate::{
-    config::{PublicUrl, Settings},
+    config::{PublicUrl, RunningSettings},
     domain::{clock::Clock, secret::Password},
     telemetry::{self, LastLines, Metrics},
 };
@@ -13,7 +15,7 @@ use crate::{
 pub struct Server {
     app: Keyward,
     listeners: Listeners,
-    metrics: Metrics,
+    operation: Operation,
     public_url: PublicUrl,
     last_lines: LastLines,
 }
@@ -25,17 +27,21 @@ impl Server {
     /// # Errors
     /// When something cannot be used; nothing is left running then.
     pub async fn start(
-        settings: Settings,
+        running: RunningSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Option<Password>), StartError> {
-        let last_lines = telemetry::log(&settings.log)?;
+        // First of all: who is told before they listen ends by it.
+        let hangup = signal(SignalKind::hangup()).map_err(StartError::Signal)?;
+        let settings = running.settings().clone();
+        let (last_lines, log_level) = telemetry::log(&settings.log)?;
         let metrics = Metrics::start()?;
         let listeners = Listeners::bind(&settings.server)?;
         let public = listeners.public_address()?;
         let public_url = settings.server.public_url(public);
         let app = Keyward::open(settings, clock, public).await?;
         let first_password = app.auth().add_first_account().await.map_err(StartError::Verbs)?;
-        Ok((Self { app, listeners, metrics, public_url, last_lines }, first_password))
+        let operation = Operation { metrics, log_level, running, hangup };
+        Ok((Self { app, listeners, operation, public_url, last_lines }, first_password))
     }
 
     /// Where the public listener is.
@@ -60,7 +66,7 @@ impl Server {
             server.public_url = self.public_url.as_str(),
             "ready"
         );
-        self.app.serve(self.listeners, self.metrics, stop).await?;
+        self.app.serve(self.listeners, self.operation, stop).await?;
         tracing::info!("stopped");
         drop(self.last_lines);
         Ok(())

@@ -1,15 +1,16 @@
-//! What goes on beside the requests: keys re-read every minute and on SIGHUP, metrics kept small, and the pulse by
+//! What goes on beside the requests: keys re-read every minute, and on SIGHUP with
+//! the settings, metrics kept small, and the pulse by
 //! which the process knows that it stood still.
 
 use std::{error::Error, sync::Arc, time::Duration};
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::Signal,
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Keyward, back_ends::BackEnds};
+use super::{Keyward, back_ends::BackEnds, reload::Reload};
 use crate::{
     domain::clock::Clock,
     keys::ring::KeyRing,
@@ -33,7 +34,6 @@ const SUM_UP: Duration = Duration::from_secs(5);
 
 /// Starts it all; it ends with the set.
 pub(super) fn start(tasks: &mut JoinSet<()>, app: &Keyward, metrics: Metrics) {
-    tasks.spawn(reread_keys(Arc::clone(app.auth.keys())));
     tasks.spawn(async move {
         let mut ticks = interval(METRICS_UPKEEP);
         loop {
@@ -71,20 +71,24 @@ async fn beat(revoked: Arc<RevocationSet>) {
     }
 }
 
-async fn reread_keys(keys: Arc<KeyRing>) {
+/// Reads the keys again from time to time, and on SIGHUP the settings as well.
+pub(super) async fn read_again(keys: Arc<KeyRing>, mut hangup: Signal, reload: Arc<Reload>) {
     let mut ticks = interval(KEYS_REREAD);
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        tracing::warn!("SIGHUP cannot be listened to; keys are re-read every minute all the same");
-        return;
-    };
     loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = hangup.recv() => tracing::info!("SIGHUP: reading the keys again"),
-        }
-        let ring = Arc::clone(&keys);
+        let was_asked = tokio::select! {
+            _ = ticks.tick() => false,
+            _ = hangup.recv() => true,
+        };
+        let (ring, reload) = (Arc::clone(&keys), Arc::clone(&reload));
         // Files are read on a thread that may block.
-        match tokio::task::spawn_blocking(move || ring.reload()).await {
+        let read = tokio::task::spawn_blocking(move || {
+            if was_asked {
+                tracing::info!("SIGHUP: reading the settings and the keys again");
+                reload.read_again();
+            }
+            ring.reload()
+        });
+        match read.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::error!(error = &error as &dyn Error, "the keys could not be read again");

@@ -18,6 +18,8 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::{ArcSwap, Guard};
+
 use self::{
     apps::{policies::AppPolicies, secrets::AppSecrets},
     check::{
@@ -67,7 +69,7 @@ pub struct Stores {
     pub local_counters: Arc<dyn CounterStore>,
 }
 
-/// What the operator decided.
+/// What the operator decided, as of now: it may be another at the next request.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// How long things live.
@@ -94,6 +96,16 @@ pub struct Policy {
     pub hash_queue: usize,
 }
 
+impl Policy {
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            permits: hasher::permits(self.hash_threads.get()),
+            waiting: self.hash_queue,
+            per_account: usize::try_from(self.login_limit.count).unwrap_or(usize::MAX).min(AT_ONCE),
+        }
+    }
+}
+
 /// So many in a window.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
@@ -106,7 +118,7 @@ pub struct Auth {
     stores: Stores,
     keys: Arc<KeyRing>,
     clock: Arc<dyn Clock>,
-    policy: Policy,
+    policy: Arc<ArcSwap<Policy>>,
     hasher: PasswordHasher,
     verified: VerifiedTokens,
     app_secrets: AppSecrets,
@@ -125,18 +137,12 @@ impl Auth {
         clock: Arc<dyn Clock>,
         policy: Policy,
     ) -> Result<Self, AuthError> {
-        let threads = policy.hash_threads.get();
-        let capacity = Capacity {
-            permits: hasher::permits(threads),
-            waiting: policy.hash_queue,
-            per_account: usize::try_from(policy.login_limit.count).unwrap_or(usize::MAX).min(AT_ONCE),
-        };
-        let hasher = PasswordHasher::start(threads, capacity)?;
+        let hasher = PasswordHasher::start(policy.hash_threads.get(), policy.capacity())?;
         Ok(Self {
             stores,
             keys,
             clock,
-            policy,
+            policy: Arc::new(ArcSwap::from_pointee(policy)),
             hasher,
             verified: VerifiedTokens::new(),
             app_secrets: AppSecrets::new(),
@@ -154,10 +160,18 @@ impl Auth {
         &self.keys
     }
 
-    /// How often a session may be checked.
-    #[must_use]
-    pub const fn session_limit(&self) -> Limit {
-        self.policy.session_limit
+    /// Goes by another policy from now on: a request that is under way ends by the one or the other. The number of
+    /// threads that hash stays.
+    pub fn go_by(&self, policy: Policy) {
+        let hash_threads = self.policy().hash_threads;
+        let policy = Policy { hash_threads, ..policy };
+        self.hasher.resize(policy.capacity());
+        self.policy.store(Arc::new(policy));
+    }
+
+    /// What was decided. Not to be held while something is waited for.
+    fn policy(&self) -> Guard<Arc<Policy>> {
+        self.policy.load()
     }
 
     /// The present moment, for answers that tell ages.

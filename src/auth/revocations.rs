@@ -3,12 +3,13 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{Instant, Interval, MissedTickBehavior, interval_at, timeout},
 };
 
-use super::{Auth, error::AuthError};
+use super::{Auth, Policy, error::AuthError};
 use crate::{
     domain::{
         app::{AppKind, AppName},
@@ -100,7 +101,7 @@ impl Auth {
         Ok(Watch {
             set: Arc::clone(&self.stores.revoked),
             clock: Arc::clone(&self.clock),
-            outage: self.policy.outage,
+            policy: Arc::clone(&self.policy),
             apps: Arc::clone(&self.stores.apps),
             app: (app, kind),
             stage: after.map_or(Stage::Nowhere, Stage::Level),
@@ -123,7 +124,7 @@ impl Auth {
 pub struct Watch {
     set: Arc<RevocationSet>,
     clock: Arc<dyn Clock>,
-    outage: Duration,
+    policy: Arc<ArcSwap<Policy>>,
     apps: Arc<dyn AppStore>,
     app: (AppName, AppKind),
     stage: Stage,
@@ -235,10 +236,11 @@ impl Watch {
             return None;
         }
         self.said = Some(following);
+        let outage = self.policy.load().outage;
         let good_for = if following {
-            self.outage.max(SHORTEST_TRUST)
+            outage.max(SHORTEST_TRUST)
         } else {
-            self.outage.saturating_sub(self.set.unheard(self.clock.passed()))
+            outage.saturating_sub(self.set.unheard(self.clock.passed()))
         };
         Some(News::Status { following, good_for })
     }

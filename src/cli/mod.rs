@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 use self::error::CliError;
 use crate::{
     app::Keyward,
-    config::{Settings, SettingsInForce},
+    config::{RunningSettings, Settings, SettingsInForce},
     domain::clock::{Clock, SystemClock},
 };
 
@@ -116,6 +116,11 @@ struct Context {
 impl Context {
     fn settings(&self) -> Result<(Settings, SettingsInForce), CliError> {
         Ok(Settings::load(self.config_file.as_deref().map(Path::new))?)
+    }
+
+    /// The settings, to be read again while a server runs.
+    fn running_settings(&self) -> Result<RunningSettings, CliError> {
+        Ok(RunningSettings::load(self.config_file.as_deref())?)
     }
 
     /// The verbs on the stores of the settings, which must be there.

@@ -6,10 +6,10 @@ use super::{Context, clock, error::CliError, welcome};
 use crate::app::Server;
 
 pub(super) async fn run(context: &Context) -> Result<(), CliError> {
-    let (settings, _) = context.settings()?;
+    let running = context.running_settings()?;
     let stop = asked_to_stop()?;
-    let data_dir = settings.storage.data_dir.clone();
-    let (server, first_password) = Server::start(settings, clock()).await?;
+    let data_dir = running.settings().storage.data_dir.clone();
+    let (server, first_password) = Server::start(running, clock()).await?;
     if let Some(password) = first_password {
         welcome::welcome(server.public_address()?, &data_dir, &password);
     }

@@ -11,6 +11,9 @@ pub enum ConfigError {
     /// The settings file cannot be read.
     #[error("{}: the settings file cannot be read: {source}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
+    /// What was a settings file when the server started is none any more.
+    #[error("{}: the settings file is gone, or says nothing any more: to run on the defaults, restart", path.display())]
+    Emptied { path: PathBuf },
     /// The settings file is not TOML.
     #[error("{origin}, line {line}: {what}")]
     Syntax {

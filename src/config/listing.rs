@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use secrecy::{ExposeSecret, SecretString};
 use toml::Value;
 
 use super::{
     layers::Layers,
+    live::{ChangedSetting, is_live},
     origin::SettingOrigin,
     settings::{Database, Settings},
     values::{mask_url, split_urls},
@@ -25,29 +27,67 @@ pub struct SettingInForce {
 
 /// Every setting in force.
 #[derive(Debug, Clone)]
-pub struct SettingsInForce(Vec<SettingInForce>);
+pub struct SettingsInForce {
+    shown: Vec<SettingInForce>,
+    /// What was written, in the same order: a password that was changed looks as before where it is masked.
+    written: Vec<SecretString>,
+}
 
 impl SettingsInForce {
     pub(super) fn new(layers: Layers, settings: &Settings) -> Self {
-        let listed = layers.into_entries().into_iter().map(|entry| SettingInForce {
+        let entries = layers.into_entries();
+        let written = entries.iter().map(|entry| entry.value.to_string().into()).collect();
+        let listed = entries.into_iter().map(|entry| SettingInForce {
             value: came_to(&entry.name, &entry.value, settings)
                 .unwrap_or_else(|| shown(&entry.name, &entry.value)),
             name: entry.name,
             origin: entry.origin,
         });
-        Self(listed.collect())
+        Self { shown: listed.collect(), written }
     }
 
     /// In the manual's order.
     #[must_use]
     pub fn settings(&self) -> &[SettingInForce] {
-        &self.0
+        &self.shown
+    }
+
+    /// The settings file, where one says anything.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.shown.iter().find_map(|setting| match &setting.origin {
+            SettingOrigin::File(path) => Some(path.as_path()),
+            SettingOrigin::Default | SettingOrigin::Variable(_) => None,
+        })
+    }
+
+    /// What has another value in `read`, which lists the same settings.
+    pub(super) fn changed(&self, read: &Self) -> Vec<ChangedSetting> {
+        let written = self.written.iter().zip(&read.written);
+        let differs = written.map(|(ours, theirs)| ours.expose_secret() != theirs.expose_secret());
+        let pairs = self.shown.iter().zip(&read.shown).zip(differs).filter(|(_, differs)| *differs);
+        let changed = pairs.map(|((ours, theirs), _)| ChangedSetting {
+            name: ours.name.clone(),
+            old: ours.value.clone(),
+            new: theirs.value.clone(),
+            is_live: is_live(&ours.name),
+        });
+        changed.collect()
+    }
+
+    /// This, with what may change while a server runs as it is in `read`.
+    pub(super) fn with_live_of(&self, read: &Self) -> Self {
+        let mut taken = self.clone();
+        for (place, setting) in read.shown.iter().enumerate().filter(|(_, setting)| is_live(&setting.name)) {
+            taken.shown[place].clone_from(setting);
+            taken.written[place].clone_from(&read.written[place]);
+        }
+        taken
     }
 
     /// Where a setting came from, for messages about what it led to.
     #[must_use]
     pub fn origin(&self, name: &str) -> &SettingOrigin {
-        self.0
+        self.shown
             .iter()
             .find(|listed| listed.name == name)
             .map_or(&SettingOrigin::Default, |listed| &listed.origin)

@@ -1,14 +1,16 @@
-//! Typed settings, read once at the start from the layers of `config/layers.rs`. The only reader of
-//! the environment. What each setting means is said in `config/keyward.example.toml`.
+//! Typed settings, read at the start from the layers of `config/layers.rs`, and some of them again while the
+//! server runs (`config/running.rs`). The only reader of the environment. What each setting means is said in `config/keyward.example.toml`.
 
 mod checks;
 mod error;
 mod layers;
 mod listing;
+mod live;
 mod origin;
 mod public_url;
 mod read;
 mod reader;
+mod running;
 mod settings;
 mod values;
 
@@ -19,8 +21,10 @@ use layers::Layers;
 pub use error::ConfigError;
 pub use layers::EXAMPLE;
 pub use listing::{SettingInForce, SettingsInForce};
+pub use live::{ChangedSetting, LIVE};
 pub use origin::SettingOrigin;
 pub use public_url::PublicUrl;
+pub use running::RunningSettings;
 pub use settings::{
     Accounts, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode, RefreshKeys,
     Server, Settings, Signup, Storage, Tokens,

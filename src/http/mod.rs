@@ -13,7 +13,6 @@ pub mod wire;
 use std::sync::{Arc, atomic::AtomicBool};
 
 use axum::{Extension, Router, middleware::from_fn_with_state};
-use ipnet::IpNet;
 
 use self::{
     check::ext_authz,
@@ -21,13 +20,17 @@ use self::{
     oauth::metadata::{self, Prepared},
     wire::{layers, origin},
 };
-pub use self::{check::front::ListenerService, server::seats::Room, wire::cookies::Cookies};
+pub use self::{
+    check::front::ListenerService,
+    server::seats::Room,
+    wire::{cookies::Cookies, proxies::TrustedProxies},
+};
 use crate::auth::Auth;
 
 pub struct Http {
     pub auth: Arc<Auth>,
     /// Proxies whose word on the client's address is believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: TrustedProxies,
     /// How cookies are called and guarded.
     pub cookies: Cookies,
     /// The origin of the server itself.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, filter::ParseError, util::TryInitError};
+use tracing_subscriber::{EnvFilter, Registry, filter::ParseError, reload, util::TryInitError};
 
 pub use self::lines::LastLines;
 use self::lines::Lines;
@@ -26,6 +26,9 @@ pub enum TelemetryError {
     /// `log.level` is no filter.
     #[error("log.level cannot be used as a filter: {0}")]
     Filter(#[from] ParseError),
+    /// Nobody logs any more.
+    #[error("log.level cannot be changed: {0}")]
+    Level(#[from] reload::Error),
     /// Something else logs in this process.
     #[error("logging is set up already: {0}")]
     Logging(#[from] TryInitError),
@@ -37,21 +40,39 @@ pub enum TelemetryError {
     Metrics(#[from] BuildError),
 }
 
-/// Sends log lines to standard error from now on, and the last of them when what is returned is dropped.
-pub fn log(settings: &Log) -> Result<LastLines, TelemetryError> {
-    use tracing_subscriber::util::SubscriberInitExt;
+/// Which lines are logged; it may be changed.
+#[derive(Clone)]
+pub struct LogLevel(reload::Handle<EnvFilter, Registry>);
 
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::builder().parse(directives(&settings.level))?)
+/// Sends log lines to standard error from now on, and the last of them when what is returned is dropped.
+pub fn log(settings: &Log) -> Result<(LastLines, LogLevel), TelemetryError> {
+    use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
+
+    let (filter, level) = reload::Layer::new(filter(&settings.level)?);
+    let lines = tracing_subscriber::fmt::layer()
         // What cannot be logged would be printed to where it could not be logged, with a panic.
         .log_internal_errors(false)
         .with_writer(Lines::start()?);
+    let filtered = tracing_subscriber::registry().with(filter);
     match settings.format {
-        LogFormat::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).finish().try_init()?,
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
+        LogFormat::Text => {
+            filtered.with(lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr()))).try_init()?;
+        }
+        LogFormat::Json => filtered.with(lines.json().flatten_event(true)).try_init()?,
     }
     panic::set_hook(Box::new(tell_of_panic));
-    Ok(LastLines::awaited())
+    Ok((LastLines::awaited(), LogLevel(level)))
+}
+
+impl LogLevel {
+    /// Logs by another `log.level` from now on.
+    pub fn change(&self, level: &str) -> Result<(), TelemetryError> {
+        Ok(self.0.reload(filter(level)?)?)
+    }
+}
+
+fn filter(level: &str) -> Result<EnvFilter, ParseError> {
+    EnvFilter::builder().parse(directives(level))
 }
 
 /// A panic is a defect; where it was is told, and not its message, which may hold anything.

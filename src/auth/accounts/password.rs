@@ -86,7 +86,7 @@ impl Auth {
         email: Option<&str>,
         permit: Permit,
     ) -> Result<Permit, AuthError> {
-        let least = self.policy.password_min_length;
+        let least = self.policy().password_min_length;
         if password.expose().chars().count() < least {
             return Err(WeakPassword::TooShort { least }.into());
         }

@@ -16,7 +16,7 @@ use crate::{
 impl Auth {
     /// Makes an account without roles.
     pub async fn signup(&self, new: NewAccount, address: Option<IpAddr>) -> Result<User, AuthError> {
-        if !self.policy.signup_open {
+        if !self.policy().signup_open {
             return Err(AuthError::SignupClosed);
         }
         let network = network(address);
@@ -32,7 +32,7 @@ impl Auth {
     }
 
     async fn count_signup(&self, counter: &Counter) -> Result<(), AuthError> {
-        let (limit, now) = (self.policy.signup_limit, self.clock.now());
+        let (limit, now) = (self.policy().signup_limit, self.clock.now());
         let count = self.stores.counters.add(counter, limit.window, now).await?;
         if count.value <= limit.count {
             return Ok(());

@@ -151,17 +151,17 @@ impl Auth {
     /// Counts one. A session that is known to have spent its window is refused without asking: a
     /// client that hammers on costs the back end of counters nothing.
     async fn count(&self, caller: &Caller) -> Result<RateState, AuthError> {
-        let Limit { count: limit, window } = self.policy.session_limit;
+        let Limit { count: limit, window } = self.policy().session_limit;
         let now = self.clock.now();
         let spent = |resets_in| AuthError::RateLimited(RateState { limit, window, remaining: 0, resets_in });
-        if let Some(resets_in) = caller.0.spent_for(now) {
+        if let Some(resets_in) = caller.0.spent_for(limit, now) {
             return Err(spent(resets_in));
         }
         let counter = Counter::Session(caller.claims().session);
         let count = match self.ask_back_end(self.stores.counters.add(&counter, window, now)).await {
             Ok(count) => {
                 if count.value > limit {
-                    caller.0.note_spent(now + count.resets_in);
+                    caller.0.note_spent(limit, now + count.resets_in);
                 }
                 count
             }

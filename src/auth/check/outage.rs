@@ -68,7 +68,7 @@ impl Auth {
     /// Goes on without the back end of revocations for as long as `outage.check` allows.
     pub(in crate::auth) fn tolerate_outage(&self, error: StoreError) -> Result<(), AuthError> {
         let unheard = self.stores.revoked.unheard(self.clock.passed());
-        if error.is_away() && unheard < self.policy.outage { Ok(()) } else { Err(error.into()) }
+        if error.is_away() && unheard < self.policy().outage { Ok(()) } else { Err(error.into()) }
     }
 
     fn millis_passed(&self) -> u64 {

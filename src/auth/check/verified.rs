@@ -33,14 +33,17 @@ pub struct Verified {
     confirmed_after: AtomicU64,
     /// Until when its session is known to be over its rate, in milliseconds since the epoch.
     spent_until: AtomicI64,
+    /// Which rate that was: under another one it is unknown.
+    spent_limit: AtomicU64,
 }
 
 impl Verified {
     pub(in crate::auth) fn new(claims: AccessClaims, user: UserId, now: Timestamp) -> Arc<Self> {
         let identity = Identity::of(&claims);
         let touched_at = AtomicI64::new(now.millis());
-        let (confirmed_after, spent_until) = (AtomicU64::new(u64::MAX), AtomicI64::default());
-        Arc::new(Self { claims, user, identity, touched_at, confirmed_after, spent_until })
+        let (spent_until, spent_limit) = (AtomicI64::default(), AtomicU64::default());
+        let confirmed_after = AtomicU64::new(u64::MAX);
+        Arc::new(Self { claims, user, identity, touched_at, confirmed_after, spent_until, spent_limit })
     }
 
     pub const fn claims(&self) -> &AccessClaims {
@@ -66,14 +69,15 @@ impl Verified {
         self.confirmed_after.store(breaks, Ordering::Relaxed);
     }
 
-    /// How long its session is still known to be over its rate.
-    pub(in crate::auth) fn spent_for(&self, now: Timestamp) -> Option<Duration> {
+    /// How long its session is still known to be over this rate.
+    pub(in crate::auth) fn spent_for(&self, limit: u64, now: Timestamp) -> Option<Duration> {
         let until = Timestamp::from_millis(self.spent_until.load(Ordering::Relaxed));
-        (until > now).then(|| now.until(until))
+        (until > now && self.spent_limit.load(Ordering::Relaxed) == limit).then(|| now.until(until))
     }
 
-    /// Notes that its session is over its rate until then.
-    pub(in crate::auth) fn note_spent(&self, until: Timestamp) {
+    /// Notes that its session is over this rate until then.
+    pub(in crate::auth) fn note_spent(&self, limit: u64, until: Timestamp) {
+        self.spent_limit.store(limit, Ordering::Relaxed);
         self.spent_until.store(until.millis(), Ordering::Relaxed);
     }
 

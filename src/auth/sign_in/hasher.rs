@@ -91,6 +91,11 @@ impl PasswordHasher {
         Ok(Self(shared))
     }
 
+    /// Lets in another number from now on: who waits and is then too many is refused at once.
+    pub fn resize(&self, capacity: Capacity) {
+        self.0.change(|queue| queue.resize(capacity));
+    }
+
     /// Waits for a permit; refuses at once when the queue is full of those who hold no more of it.
     pub async fn permit(&self, party: Party) -> Result<Permit, Overloaded> {
         let (ticket, granted) = oneshot::channel();

@@ -61,7 +61,7 @@ impl Auth {
             LoginOutcome::Needs(methods) => return Ok(LoginOutcome::Needs(methods)),
         };
         let issued_at = session.facts.created_at;
-        let tokens_until = self.policy.lifetimes.access_expiry(issued_at, issued_at);
+        let tokens_until = self.policy().lifetimes.access_expiry(issued_at, issued_at);
         let life = issued_at.until(session.expires_at);
         let issue = Issue { session, generation: 0, issued_at, life, tokens_until, reissue: None };
         Ok(LoginOutcome::SignedIn(self.issue(&user, &issue, token).await?))

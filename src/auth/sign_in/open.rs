@@ -46,12 +46,13 @@ impl Auth {
         let (user, created_at) = (account.user.id, self.clock.now());
         let facts = SessionFacts { user, app: app.name.clone(), device, created_at };
         let session = NewSession { id, kind, facts };
-        self.stores.sessions.open(&session, self.policy.sessions_per_user).await?;
+        let most = self.policy().sessions_per_user;
+        self.stores.sessions.open(&session, most).await?;
         self.recheck_account(&account, &known_by, id).await?;
         self.recheck_app(app, id).await?;
         self.readmit(user).await?;
         tracing::info!(user.id = %user, session.id = %id, "signed in");
-        let expires_at = self.policy.lifetimes.session_expiry(created_at, created_at);
+        let expires_at = self.policy().lifetimes.session_expiry(created_at, created_at);
         Ok((account.user, Living { facts: session.facts, expires_at }))
     }
 

@@ -83,6 +83,11 @@ impl<T> HashQueue<T> {
         Self { capacity, waiting, held, out: 0, granted: 0, arrived: 0 }
     }
 
+    /// Lets in another number: [`HashQueue::grant`] makes the queue as long as it may be.
+    pub const fn resize(&mut self, capacity: Capacity) {
+        self.capacity = capacity;
+    }
+
     /// Takes a place: the further back, the more the party's account and address hold already. Where the queue is
     /// too long by that, [`HashQueue::grant`] shortens it.
     pub fn enter(&mut self, party: Party, ticket: T) -> Place {

@@ -138,7 +138,7 @@ impl Attempt {
 impl Auth {
     /// Refuses where a count is at its limit; else says what bars the attempt is under.
     pub(in crate::auth) async fn throttle<'a>(&self, attempt: &'a Attempt) -> Result<Bars<'a>, AuthError> {
-        let limit = self.policy.login_limit.count;
+        let limit = self.policy().login_limit.count;
         let asked: Vec<Counter> = attempt.counters.iter().map(|(_, counter)| counter.clone()).collect();
         let counts = self.stores.counters.read(&asked, self.clock.now()).await?;
         let bars = attempt.bars(attempt.trust(&counts, limit), limit);
@@ -156,9 +156,9 @@ impl Auth {
     /// Counts a failure before it has happened: of those that are hashed at the same time, on whichever
     /// node, no more pass than may fail.
     pub(in crate::auth) async fn reserve(&self, attempt: &Attempt, bars: &Bars<'_>) -> Result<(), AuthError> {
-        let now = self.clock.now();
+        let (now, window) = (self.clock.now(), self.policy().login_limit.window);
         for (place, bar) in bars.0.iter().enumerate() {
-            let count = self.stores.counters.add(bar.counter, self.policy.login_limit.window, now).await?;
+            let count = self.stores.counters.add(bar.counter, window, now).await?;
             if count.value > bar.most {
                 self.take_back_each(&bars.0[..=place]).await?;
                 return Err(self.locked_out(attempt, bar.which, count.resets_in));

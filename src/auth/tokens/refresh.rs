@@ -45,7 +45,8 @@ impl Auth {
     async fn rotate(&self, presented: RefreshToken, arrived_at: Timestamp) -> Result<TokenSet, AuthError> {
         let session = presented.session();
         let chain = Chain::of(presented, self.keys.refresh_secret());
-        let issue = match self.stores.sessions.rotate(&chain, &self.policy.reuse, arrived_at).await? {
+        let reuse = self.policy().reuse;
+        let issue = match self.stores.sessions.rotate(&chain, &reuse, arrived_at).await? {
             Rotation::Granted(issue) => issue,
             Rotation::Reused => {
                 tracing::warn!(session.id = %session, "a replaced refresh token came back");

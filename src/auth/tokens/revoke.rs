@@ -55,7 +55,7 @@ impl Auth {
         session: SessionId,
         now: Timestamp,
     ) -> Result<(), AuthError> {
-        let window = self.policy.lifetimes.access;
+        let window = self.policy().lifetimes.access;
         let count = self.stores.counters.add(&Counter::Revoked(session), window, now).await?;
         if count.value > REVOKED_BY_NAME {
             return Err(AuthError::TooManyAttempts { retry_after: count.resets_in });

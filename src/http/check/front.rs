@@ -15,7 +15,7 @@ use axum::{
     BoxError, Router,
     body::{Bytes, HttpBody},
     extract::{ConnectInfo, Request},
-    http::{HeaderValue, StatusCode, request::Parts},
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
     routing::future::RouteFuture,
 };
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::http::{
     Shared,
-    wire::{layers, problem::Problem, rate},
+    wire::{layers, problem::Problem, rate::ReadyPolicy},
 };
 
 /// Which paths are the check's.
@@ -114,16 +114,14 @@ where
 
 struct Checker {
     http: Shared,
-    policy: HeaderValue,
+    policy: ReadyPolicy,
     asker: Asker,
     counts: Counts,
 }
 
 impl Checker {
     fn new(http: &Shared, asker: Asker) -> Self {
-        let limit = http.auth.session_limit();
-        let policy = rate::policy(limit.count, limit.window);
-        Self { http: Arc::clone(http), policy, asker, counts: Counts::new() }
+        Self { http: Arc::clone(http), policy: ReadyPolicy::new(), asker, counts: Counts::new() }
     }
 
     async fn answer(&self, asked: &Parts) -> Response {

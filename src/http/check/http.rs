@@ -15,7 +15,7 @@ use crate::{
     domain::identity::Identity,
     http::{
         Shared,
-        wire::rate::{RATE, RATE_POLICY, rate},
+        wire::rate::{RATE, RATE_POLICY, ReadyPolicy, rate},
     },
 };
 
@@ -37,9 +37,9 @@ pub enum Asker {
     Anybody,
 }
 
-/// Answers a check; `policy` is the limit of every session, ready to be told. The body stays behind: it
+/// Answers a check; `policy` tells the limit that it was counted by. The body stays behind: it
 /// is not read, however long it is said to be.
-pub async fn check(http: &Shared, policy: &HeaderValue, asker: Asker, parts: &Parts) -> Response {
+pub async fn check(http: &Shared, policy: &ReadyPolicy, asker: Asker, parts: &Parts) -> Response {
     // What a gateway appends to the path ends in the client's query; none of that is for us.
     let query = parts.uri.query().filter(|_| parts.uri.path() == PATH);
     let mut wanted = wanted(query.unwrap_or(""));
@@ -87,7 +87,7 @@ fn decoded(text: &str) -> Cow<'_, str> {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy()
 }
 
-fn let_in(identity: Identity, policy: &HeaderValue, state: Option<&RateState>) -> Response {
+fn let_in(identity: Identity, policy: &ReadyPolicy, state: Option<&RateState>) -> Response {
     let mut headers = HeaderMap::with_capacity(HEADERS);
     let Identity { user, username, session, app, roles } = identity;
     for (name, value) in IDENTITY.iter().zip([user, username, session, app, roles]) {
@@ -96,7 +96,7 @@ fn let_in(identity: Identity, policy: &HeaderValue, state: Option<&RateState>) -
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(state) = state {
-        headers.insert(RATE_POLICY, policy.clone());
+        headers.insert(RATE_POLICY, policy.of(state));
         headers.insert(RATE, rate(state));
     }
     let mut response = Response::new(Body::empty());

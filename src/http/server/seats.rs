@@ -14,6 +14,8 @@ use std::{
 use ipnet::IpNet;
 use tokio::sync::oneshot;
 
+use crate::http::wire::proxies::TrustedProxies;
+
 /// One part in so many is kept free, and is what is freed at once where it no longer is.
 const PART: usize = 8;
 /// Connections begin to wait one after the other, whatever the clock says.
@@ -26,7 +28,7 @@ pub struct Room {
     /// Of one peer; `None` = as many as there are.
     pub of_peer: Option<usize>,
     /// Peers that speak for many, so that no share holds for them.
-    pub proxies: Vec<IpNet>,
+    pub proxies: TrustedProxies,
 }
 
 /// The connections of one listener.
@@ -109,7 +111,7 @@ impl Seats {
     }
 
     fn share(&self, peer: IpAddr) -> Option<usize> {
-        self.room.of_peer.filter(|_| !self.room.proxies.iter().any(|proxy| proxy.contains(&peer)))
+        self.room.of_peer.filter(|_| !self.room.proxies.now().iter().any(|proxy| proxy.contains(&peer)))
     }
 }
 
@@ -220,7 +222,7 @@ mod tests {
     use super::*;
 
     fn seats(total: usize, of_peer: usize, proxy: &str) -> Arc<Seats> {
-        let proxies = vec![proxy.parse().expect("a net")];
+        let proxies = TrustedProxies::of(vec![proxy.parse().expect("a net")]);
         Seats::of(Room { total, of_peer: Some(of_peer), proxies })
     }
 

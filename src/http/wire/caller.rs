@@ -128,12 +128,11 @@ impl FromRequestParts<Shared> for ClientAddress {
 
     async fn from_request_parts(parts: &mut Parts, http: &Shared) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-        if let Some(peer) =
-            peer.filter(|peer| forwarded::is_unheard(*peer, &parts.headers, &http.trusted_proxies))
-        {
+        let trusted = http.trusted_proxies.now();
+        if let Some(peer) = peer.filter(|peer| forwarded::is_unheard(*peer, &parts.headers, &trusted)) {
             notice_unheard(peer);
         }
-        Ok(Self(peer.map(|peer| forwarded::client_address(peer, &parts.headers, &http.trusted_proxies))))
+        Ok(Self(peer.map(|peer| forwarded::client_address(peer, &parts.headers, &trusted))))
     }
 }
 

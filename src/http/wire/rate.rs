@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::http::{HeaderName, HeaderValue};
 
 use crate::auth::error::RateState;
@@ -13,6 +14,39 @@ pub const RATE: HeaderName = HeaderName::from_static("ratelimit");
 /// The value of [`RATE_POLICY`]: so many requests in a window.
 pub fn policy(limit: u64, window: Duration) -> HeaderValue {
     value(format!(r#""session";q={limit};w={}"#, window.as_secs()))
+}
+
+/// The value of [`RATE_POLICY`] for many sessions in a row, made anew where the limit is another.
+pub struct ReadyPolicy(ArcSwap<Told>);
+
+struct Told {
+    limit: u64,
+    window: Duration,
+    policy: HeaderValue,
+}
+
+impl Told {
+    fn of(limit: u64, window: Duration) -> Self {
+        Self { limit, window, policy: policy(limit, window) }
+    }
+}
+
+impl ReadyPolicy {
+    pub fn new() -> Self {
+        Self(ArcSwap::from_pointee(Told::of(0, Duration::ZERO)))
+    }
+
+    /// The limit that this state was counted by.
+    pub fn of(&self, state: &RateState) -> HeaderValue {
+        let told = self.0.load();
+        if (told.limit, told.window) == (state.limit, state.window) {
+            return told.policy.clone();
+        }
+        let told = Told::of(state.limit, state.window);
+        let policy = told.policy.clone();
+        self.0.store(told.into());
+        policy
+    }
 }
 
 /// The value of [`RATE`].
