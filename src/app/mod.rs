@@ -26,11 +26,11 @@ use std::{
 
 use tokio::{signal::unix::Signal, task::JoinSet};
 
-use self::{migrate::expect_database, reload::Reload};
 pub use self::{
     back_ends::BackEnds, error::StartError, listeners::Listeners, migrate::migrate, new_secret::new_secret,
     sealing_keys::retire_sealing_key, server::Server,
 };
+use self::{migrate::expect_database, reload::Reload};
 use crate::{
     auth::{Auth, Limit, Policy},
     config::{PublicUrl, RunningSettings, Settings, Signup},

@@ -65,7 +65,7 @@ impl Reload {
         changed.iter().for_each(tell);
         tracing::info!(
             settings.changed = changed.iter().filter(|setting| setting.is_live).count(),
-            settings.set = set(&running),
+            settings.set = %set(&running),
             "the settings were read again"
         );
         self.running.store(Arc::new(running));

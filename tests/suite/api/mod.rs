@@ -2,6 +2,7 @@
 //! The tests follow the contract chapter by chapter and know nothing of the code.
 
 mod app_sessions;
+mod apps_at_once;
 mod bad_input;
 mod browser;
 mod check;
@@ -22,6 +23,7 @@ mod readiness;
 mod redis;
 mod refresh;
 mod refusals;
+mod reload;
 mod rest_sessions;
 mod revocations;
 mod sealing_keys;

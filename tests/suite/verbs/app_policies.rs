@@ -130,3 +130,34 @@ async fn a_token_of_an_app_itself_is_let_in_nowhere() {
     server.auth.revoke_token(&shop, &token).await.expect("it does not tell");
     server.check(&user.access_token).await.expect("the session that it names is nobody's to end by it");
 }
+
+#[tokio::test]
+async fn another_node_takes_a_secret_that_was_replaced_for_less_than_a_second() {
+    let (server, _) = server().await;
+    let other = server.second_node(Options::default()).await;
+    let new =
+        NewApp { name: AppName::parse("api").expect("a name"), confidential: true, origins: Vec::new() };
+    let added = server.auth.add_app(new).await.expect("added");
+    let (name, old) = (added.app.name, added.secret.expect("a secret"));
+    other.authenticate_app(name.as_str(), old.expose()).await.expect("its secret");
+    let new = server.auth.renew_app_secret(&name).await.expect("changed").secret.expect("a secret");
+    other.authenticate_app(name.as_str(), new.expose()).await.expect("the new one, at once");
+    server.elapse(Duration::from_secs(1)).await;
+    let refused = other.authenticate_app(name.as_str(), old.expose()).await;
+    assert!(matches!(refused, Err(AuthError::InvalidCredentials)), "{refused:?}");
+
+    // And whether it has one is asked each time.
+    server
+        .auth
+        .update_app(&name, AppUpdate { confidential: Some(false), ..AppUpdate::default() })
+        .await
+        .expect("public");
+    other.require_app_secret(&name, None).await.expect("anybody may");
+    server
+        .auth
+        .update_app(&name, AppUpdate { confidential: Some(true), ..AppUpdate::default() })
+        .await
+        .expect("confidential");
+    let refused = other.require_app_secret(&name, None).await;
+    assert!(matches!(refused, Err(AuthError::InvalidCredentials)), "{refused:?}");
+}
