@@ -28,6 +28,9 @@ pub(super) enum CliError {
     /// Whoever read the output has gone.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
+    /// What would be changed has been printed, and is not.
+    #[error("nothing was changed: --yes does what is shown above")]
+    Pending,
     /// What was found has been printed already.
     #[error("something is wrong, see above")]
     Unwell,

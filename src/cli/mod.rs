@@ -2,6 +2,7 @@
 //! does is a verb elsewhere; here it is named, asked for and shown.
 
 mod app;
+mod apply;
 mod config;
 mod doctor;
 mod error;
@@ -54,6 +55,7 @@ enum Command {
     /// Register, show and remove the apps that use this server
     #[command(subcommand)]
     App(app::Command),
+    Apply(apply::Args),
     /// Show and end sessions
     #[command(subcommand)]
     Session(session::Command),
@@ -100,6 +102,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Migrate(wanted) => migrate::run(&context, &wanted).await,
         Command::User(command) => user::run(&context, command).await,
         Command::App(command) => app::run(&context, command).await,
+        Command::Apply(args) => apply::run(&context, &args).await,
         Command::Session(command) => session::run(&context, command).await,
         Command::Key(command) => key::run(&context, command).await,
         Command::Gateway(command) => gateway::run(&context, command).await,

@@ -124,7 +124,7 @@ fn wrong_usage_is_exit_code_2_and_errors_are_1() {
 fn help_names_every_command() {
     let install = Install::new();
     let help = install.good(&["--help"]);
-    for command in ["serve", "user", "app", "session", "key", "config", "doctor", "migrate"] {
+    for command in ["serve", "user", "app", "session", "key", "config", "doctor", "migrate", "apply"] {
         assert!(help.contains(command), "{command} in {help}");
     }
     assert!(install.good(&["--version"]).starts_with("keyward "));

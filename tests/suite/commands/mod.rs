@@ -1,5 +1,6 @@
 //! The commands and the settings they read.
 
+mod apply;
 mod cli;
 mod config;
 mod live_settings;
