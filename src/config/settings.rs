@@ -107,7 +107,9 @@ fn is_elsewhere(url: &str) -> bool {
     // A password may hold a slash.
     let place = rest.split('?').next().and_then(|rest| rest.rsplit('@').next()).unwrap_or_default();
     let authority = place.split('/').next().unwrap_or_default();
-    !authority.is_empty() && !stays_here(authority)
+    // A host that is a path is a folder with a socket.
+    let is_socket = authority.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("%2f"));
+    !authority.is_empty() && !is_socket && !stays_here(authority)
 }
 
 /// How Redis is reached and used.
@@ -140,6 +142,17 @@ impl Redis {
     pub fn is_overheard(&self) -> bool {
         let mut urls = self.urls.iter().map(ExposeSecret::expose_secret);
         urls.any(|url| url.starts_with("redis://") && is_elsewhere(url))
+    }
+
+    /// Whether whoever reaches it may use it: it is elsewhere, and asks for no password.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let has_password = |url: &str| {
+            let user = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
+            user.and_then(|(user, _)| user.split_once(':')).is_some_and(|(_, password)| !password.is_empty())
+        };
+        let mut urls = self.urls.iter().map(ExposeSecret::expose_secret);
+        urls.any(|url| is_elsewhere(url) && !has_password(url))
     }
 }
 
@@ -255,7 +268,12 @@ mod tests {
         for url in ["postgres://db/kw", "postgres://kw:s3/c@db:5432/kw", "postgres://db/kw?sslmode=prefer"] {
             assert!(postgres(url), "{url}");
         }
-        let here = ["postgres:///kw", "postgres://kw:pw@[::1]:5432/kw", "postgresql://localhost/kw?x=a@b"];
+        let here = [
+            "postgres:///kw",
+            "postgres://kw@%2Frun%2Fpostgresql:5432/kw",
+            "postgres://kw:pw@[::1]:5432/kw",
+            "postgresql://localhost/kw?x=a@b",
+        ];
         for url in here.into_iter().chain(["postgres://db/kw?sslmode=require"]) {
             assert!(!postgres(url), "{url}");
         }
