@@ -26,6 +26,7 @@ mod refusals;
 mod reload;
 mod rest_sessions;
 mod revocations;
+mod rolling_restart;
 mod sealing_keys;
 mod secret;
 mod session_cookies;

@@ -1,6 +1,6 @@
 //! What earlier versions wrote is read, and goes on.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{back_end, keys::refresh_key, session_key};
 use crate::support::backends::{BackEnd, GRACE, SessionsOn, with_tokens};
@@ -105,4 +105,37 @@ async fn a_record_of_the_version_before_is_read() {
     back_end.end(client.session(), EndReason::Logout).await;
     back_end.elapse(Duration::from_hours(23)).await;
     assert_eq!(back_end.refusal(&claims).await, Some(EndReason::Logout), "as long as any token may live");
+}
+
+/// Nodes of two versions share a session while they are restarted one after the other, so what this one writes has
+/// the form that the one before reads: a field of another form needs another name, and one that is new is one that
+/// the version before carries along without knowing it.
+#[tokio::test]
+async fn what_this_version_writes_of_a_session_has_the_form_that_the_one_before_reads() {
+    let back_end = back_end().await;
+    let client = back_end.sign_in().await;
+    let child = back_end.refreshed(&client.token).await;
+    back_end.confirm(&child).await;
+    let record: BTreeMap<String, Vec<u8>> = back_end.keyspace().ask("HGETALL", &session_key(&client), "");
+    let is_moment = |value: &[u8]| {
+        let text = str::from_utf8(value).unwrap_or_default();
+        text.len() == 13 && text.parse::<i64>().is_ok()
+    };
+    for (name, value) in &record {
+        let has_form = match name.as_str() {
+            "i" | "s" | "l" | "e" | "z" | "c" => is_moment(value),
+            "n" | "v" | "w" => str::from_utf8(value).is_ok_and(|text| text.parse::<u64>().is_ok()),
+            "u" => value.len() == 16,
+            "k" | "p" => value.len() == 32,
+            "b" => value.len() == 16,
+            "r" => value.len().is_multiple_of(6),
+            "a" | "d" | "o" | "1" | "2" | "3" | "4" => str::from_utf8(value).is_ok(),
+            _ => panic!("{name} is new: is it one that the version before may pass over?"),
+        };
+        assert!(has_form, "{name}: {value:?}");
+    }
+    for needed in ["u", "a", "n", "i", "s", "l", "e", "k", "p"] {
+        assert!(record.contains_key(needed), "{needed} in {record:?}");
+    }
+    assert_eq!(record["n"], b"1");
 }
