@@ -41,9 +41,14 @@ impl Shares {
         Self { management: MANAGEMENT, others: share.clamp(LEAST, MOST) }
     }
 
+    /// Whether that is worth a warning.
+    pub(super) const fn are_few(self) -> bool {
+        self.others < FEW
+    }
+
     /// Says so where there are few.
     pub(super) fn warn(self, descriptors: u64) {
-        if self.others < FEW {
+        if self.are_few() {
             tracing::warn!(
                 limit.nofile = descriptors,
                 connections = self.others,

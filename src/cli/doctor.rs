@@ -22,7 +22,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<(), CliError> {
     let findings = match context.settings() {
-        Ok((settings, _)) => doctor::examine(&settings, &clock()).await,
+        Ok((settings, in_force)) => doctor::examine(&settings, &in_force, &clock()).await,
         Err(error) => vec![Finding::wrong("settings", error.in_one_line())],
     };
     output::listing(&findings, args.json)?;

@@ -1,5 +1,6 @@
 //! Typed settings, read at the start from the layers of `config/layers.rs`, and some of them again while the
-//! server runs (`config/running.rs`). The only reader of the environment. What each setting means is said in `config/keyward.example.toml`.
+//! server runs (`config/running.rs`). The only reader of the environment. What each setting means is said in
+//! `config/keyward.example.toml`.
 
 mod checks;
 mod error;

@@ -4,6 +4,7 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
+    disks,
     finding::{Finding, with_causes},
     places::may_write,
 };
@@ -72,6 +73,8 @@ pub(super) async fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<
         (Some(_), _) => of_signers(dir, &keys, &remembered.signers, settings),
     };
     findings.extend(if keys.is_empty() { None } else { of_sealing(dir, &sealing, &remembered) });
+    // What is mounted for reading alone comes from elsewhere.
+    findings.extend(if may_write(dir) { disks::of_keys(dir) } else { None });
     if findings.is_empty() {
         return vec![Finding::good("keys", format!("{} in {place}", keys.len()))];
     }

@@ -1,7 +1,9 @@
 //! Looks at everything the server stands on, changes none of it, and says what to mend.
 
+mod disks;
 mod finding;
 mod keys;
+mod machine;
 mod places;
 mod settings;
 
@@ -11,7 +13,7 @@ use self::finding::with_causes;
 pub use self::finding::{Finding, PartHealth};
 use super::back_ends::open_redis;
 use crate::{
-    config::{Database, Settings},
+    config::{Database, Settings, SettingsInForce},
     domain::clock::Clock,
     store::{
         error::StoreError,
@@ -23,12 +25,18 @@ use crate::{
 };
 
 /// Examines every part, in the order in which a start needs them.
-pub async fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
+pub async fn examine(
+    settings: &Settings,
+    in_force: &SettingsInForce,
+    clock: &Arc<dyn Clock>,
+) -> Vec<Finding> {
     let now = clock.now();
-    let mut findings = settings::examine(settings);
+    let mut findings = settings::examine(settings, in_force);
     findings.push(keys::of_clock(settings, now));
+    findings.extend(machine::examine(settings));
     findings.extend(places::of_listeners(&settings.server));
     findings.extend(places::of_data(settings));
+    findings.extend(places::of_first_password(settings));
     // Each of them may have to wait for a store that is away.
     let (keys, database, redis) = tokio::join!(
         keys::examine(settings, clock),

@@ -6,13 +6,16 @@ use std::{
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
 use rustix::fs::{Access, access, statvfs};
 
-use super::finding::Finding;
+use super::{
+    disks::{self, nearest},
+    finding::Finding,
+};
 use crate::config::{Database, Server, Settings};
 
 /// Room for the journal of a busy database (64 MiB at most), and then as much.
@@ -20,7 +23,7 @@ const ROOM: u64 = 128 << 20;
 /// How long a listener on this machine may take to say what it is.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The addresses, bound for a moment.
+/// The addresses that are listened on.
 pub(super) fn of_listeners(server: &Server) -> Vec<Finding> {
     let all = [
         ("server.listen", Some(server.listen)),
@@ -28,29 +31,36 @@ pub(super) fn of_listeners(server: &Server) -> Vec<Finding> {
         ("server.check_listen", server.check_listen),
         ("server.ext_authz_listen", server.ext_authz_listen),
     ];
+    let all: Vec<_> = all.into_iter().filter_map(|(setting, address)| Some((setting, address?))).collect();
     let ours = [server.listen, server.management_listen];
-    let mut findings = Vec::new();
-    for (setting, address) in all.into_iter().filter_map(|(setting, address)| Some((setting, address?))) {
-        match TcpListener::bind(address).map_err(|error| (error.kind(), error)) {
-            Ok(_) => {}
-            Err((ErrorKind::AddrInUse, _)) if ours.into_iter().any(is_keyward) => {
-                let text = format!("{setting} {address}: a server runs there already");
-                findings.push(Finding::note("listen", text));
-            }
-            Err((ErrorKind::AddrInUse, _)) => {
-                let text =
-                    format!("{setting} {address}: another program listens there: end it, or set another");
-                findings.push(Finding::wrong("listen", text));
-            }
-            Err((_, error)) => {
-                findings.push(Finding::wrong("listen", format!("{setting} {address}: {error}")));
-            }
-        }
-    }
+    let mut findings: Vec<_> =
+        (1..all.len()).filter_map(|place| of_twins(&all[..place], all[place])).collect();
+    findings.extend(all.iter().filter_map(|(setting, address)| of_address(setting, *address, ours)));
     if findings.is_empty() {
         findings.push(Finding::good("listen", "all addresses are free"));
     }
     findings
+}
+
+/// Two listeners cannot have one address.
+fn of_twins(others: &[(&str, SocketAddr)], (setting, address): (&str, SocketAddr)) -> Option<Finding> {
+    let (other, _) = others.iter().find(|(_, other)| *other == address && address.port() != 0)?;
+    Some(Finding::wrong("listen", format!("{setting} {address} is the address of {other}: set another")))
+}
+
+/// The address, bound for a moment.
+fn of_address(setting: &str, address: SocketAddr, ours: [SocketAddr; 2]) -> Option<Finding> {
+    let error = TcpListener::bind(address).err()?;
+    let wrong = |what: &str| Some(Finding::wrong("listen", format!("{setting} {address}: {what}")));
+    match error.kind() {
+        ErrorKind::AddrInUse if ours.into_iter().any(is_keyward) => {
+            Some(Finding::note("listen", format!("{setting} {address}: a server runs there already")))
+        }
+        ErrorKind::AddrInUse => wrong("another program listens there: end it, or set another"),
+        ErrorKind::AddrNotAvailable => wrong("this machine has no such address"),
+        ErrorKind::PermissionDenied => wrong("a port below 1024 needs CAP_NET_BIND_SERVICE: set another"),
+        _ => wrong(&error.to_string()),
+    }
 }
 
 /// Whether what answers there is a server like this one.
@@ -73,32 +83,59 @@ fn is_keyward(address: SocketAddr) -> bool {
 pub(super) fn of_data(settings: &Settings) -> Vec<Finding> {
     let Database::Sqlite(database) = &settings.storage.database else { return Vec::new() };
     let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut findings = Vec::new();
-    let mut wrong = |text| findings.push(Finding::wrong("data", text));
-    if !may_write(folder) {
-        wrong(format!(
-            "{} cannot be written to by this user: chown it, or set storage.data_dir",
-            folder.display()
-        ));
-    }
-    if let Some(left) = room(folder).filter(|left| *left < ROOM) {
-        wrong(format!("the disk of {} is full: {} MiB are left", folder.display(), left >> 20));
-    }
-    if let Some(mode) = mode(folder).filter(|mode| mode & 0o022 != 0 && mode & 0o1000 == 0) {
-        let (folder, mode) = (folder.display(), mode & 0o777);
-        wrong(format!("{folder} has mode {mode:03o}: others can put another database there: chmod 700 it"));
-    }
-    for ending in ["", "-wal", "-shm"] {
-        let file = PathBuf::from(format!("{}{ending}", database.display()));
-        if let Some(mode) = mode(&file).filter(|mode| mode & 0o077 != 0) {
-            let (file, mode) = (file.display(), mode & 0o777);
-            wrong(format!("{file} has mode {mode:03o}, which lets others in: chmod 600 it"));
-        }
-    }
+    let mut wrong = of_folder(folder);
+    wrong.extend(
+        ["", "-wal", "-shm"]
+            .map(|ending| format!("{}{ending}", database.display()))
+            .iter()
+            .flat_map(|file| of_file(file)),
+    );
+    let mut findings: Vec<_> = wrong.into_iter().map(|text| Finding::wrong("data", text)).collect();
+    findings.extend(disks::of_data(folder));
     if findings.is_empty() {
         findings.push(Finding::good("data", format!("{} is ours, with room", folder.display())));
     }
     findings
+}
+
+/// What the first start left for somebody to read.
+pub(super) fn of_first_password(settings: &Settings) -> Option<Finding> {
+    let file = settings.storage.data_dir.join("first-password");
+    let text = format!("{} is still there: delete it once you have read it", file.display());
+    file.exists().then(|| Finding::note("data", text))
+}
+
+fn of_folder(folder: &Path) -> Vec<String> {
+    let shown = folder.display();
+    let mut wrong = Vec::new();
+    if !may_write(folder) {
+        wrong.push(format!("{shown} cannot be written to by this user: chown it, or set storage.data_dir"));
+    }
+    if let Some(left) = room(folder).filter(|left| *left < ROOM) {
+        wrong.push(format!("the disk of {shown} is full: {} MiB are left", left >> 20));
+    }
+    if let Some(mode) = mode(folder).filter(|mode| mode & 0o022 != 0 && mode & 0o1000 == 0) {
+        let mode = mode & 0o777;
+        wrong.push(format!(
+            "{shown} has mode {mode:03o}: others can put another database there: chmod 700 it"
+        ));
+    }
+    wrong
+}
+
+fn of_file(file: &str) -> Vec<String> {
+    let path = Path::new(file);
+    let mut wrong = Vec::new();
+    if path.exists() && access(path, Access::WRITE_OK).is_err() {
+        wrong.push(format!(
+            "{file} cannot be written to by this user: a command ran as another one? chown it"
+        ));
+    }
+    if let Some(mode) = mode(path).filter(|mode| mode & 0o077 != 0) {
+        let mode = mode & 0o777;
+        wrong.push(format!("{file} has mode {mode:03o}, which lets others in: chmod 600 it"));
+    }
+    wrong
 }
 
 /// Whether files can be made in a folder, or the folder itself.
@@ -114,10 +151,4 @@ fn room(folder: &Path) -> Option<u64> {
 
 fn mode(path: &Path) -> Option<u32> {
     fs::metadata(path).ok().map(|about| about.mode() & 0o7777)
-}
-
-/// The folder itself, or the one in which it would be made.
-fn nearest<'a>(folder: &'a Path) -> Option<&'a Path> {
-    let named = |path: &'a Path| if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    folder.ancestors().map(named).find(|path| path.exists())
 }

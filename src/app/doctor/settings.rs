@@ -1,14 +1,20 @@
 //! Settings that are allowed, and that an operator should know the price of.
 
+use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::Path};
+
+use ipnet::IpNet;
+
 use super::finding::Finding;
-use crate::config::{Redis, RefreshKeys, Server, Settings, Storage};
+use crate::config::{Redis, RefreshKeys, Server, SettingOrigin, Settings, SettingsInForce, Storage, Tokens};
 
 /// The least characters of a password (NIST SP 800-63B section 3.1.1.2, OWASP ASVS 6.2.1).
 const PASSWORD_LEAST: usize = 8;
 
-pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
+pub(super) fn examine(settings: &Settings, in_force: &SettingsInForce) -> Vec<Finding> {
     let mut findings = exposure(&settings.server);
+    findings.extend(of_files(in_force));
     findings.extend(trust(&settings.server));
+    findings.extend(of_tokens(&settings.tokens));
     findings.extend(of_storage(&settings.storage));
     let least = settings.accounts.password_min_length;
     if least < PASSWORD_LEAST {
@@ -54,9 +60,63 @@ fn trust(server: &Server) -> Vec<Finding> {
             url.as_str()
         ))];
     }
-    let anybody = server.trusted_proxies.iter().filter(|network| network.prefix_len() == 0);
-    let finding = |network| format!("server.trusted_proxies has {network}: anybody can claim any address");
+    let anybody = server.trusted_proxies.iter().filter(|network| is_everywhere(network));
+    let finding = |network| {
+        format!(
+            "server.trusted_proxies has {network}: anybody can claim any address; name your proxies alone"
+        )
+    };
     anybody.map(|network| Finding::wrong("settings", finding(network))).collect()
+}
+
+/// More than anybody has of their own: the largest private networks are 10.0.0.0/8 and fc00::/7.
+fn is_everywhere(network: &IpNet) -> bool {
+    match network {
+        IpNet::V4(network) => network.prefix_len() < 8,
+        IpNet::V6(network) => network.prefix_len() < 7,
+    }
+}
+
+/// Files that say a password, and that everybody on the machine can read.
+fn of_files(in_force: &SettingsInForce) -> Vec<Finding> {
+    let says_password = |value: &str| value.contains(":***@") || value.contains("=***");
+    let said = in_force.settings().iter().filter_map(|setting| match &setting.origin {
+        SettingOrigin::File(path) if setting.value.as_str().is_some_and(says_password) => {
+            Some(path.as_path())
+        }
+        _ => None,
+    });
+    let files: BTreeSet<&Path> = said.collect();
+    let open = files.into_iter().filter_map(|path| {
+        let mode = fs::metadata(path).ok()?.mode() & 0o777;
+        (mode & 0o004 != 0).then(|| {
+            let path = path.display();
+            let text = format!(
+                "{path} says a password and has mode {mode:03o}, so all users can read it: chmod 640 it"
+            );
+            Finding::wrong("settings", text)
+        })
+    });
+    open.collect()
+}
+
+/// Lives that end before they are of use.
+fn of_tokens(tokens: &Tokens) -> Vec<Finding> {
+    let lifetimes = &tokens.lifetimes;
+    let mut findings = Vec::new();
+    if lifetimes.refresh <= lifetimes.access {
+        let text = "tokens.refresh_ttl is not longer than tokens.access_ttl: who refreshes when the access token is \
+                    over is signed out; make it longer";
+        findings.push(Finding::wrong("settings", text));
+    }
+    if tokens.reuse.grace.is_zero() {
+        findings.push(note(
+            "tokens.reuse_grace is 0: of two tabs that refresh at the same time one is taken for a thief, and signed \
+             out; 10s is enough"
+                .to_owned(),
+        ));
+    }
+    findings
 }
 
 fn of_storage(storage: &Storage) -> Vec<Finding> {
@@ -71,6 +131,11 @@ fn of_storage(storage: &Storage) -> Vec<Finding> {
             redis.is_some_and(Redis::is_overheard),
             "Redis is on another machine and spoken to without TLS: whoever is on the way has its password, and \
              every session with it; use rediss:",
+        ),
+        (
+            redis.is_some_and(Redis::is_open),
+            "Redis is on another machine, and storage.redis_url has no password: whoever reaches it has every session; \
+             set one there (requirepass, or a user), and in the URL",
         ),
         (
             redis.is_some_and(|redis| redis.refresh_keys == RefreshKeys::Plain),

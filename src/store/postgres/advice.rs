@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use tokio_postgres::Row;
+
 use super::{
     PostgresStore, StoreError,
-    engine::{errors, schema},
+    engine::{errors, pool::CONNECTIONS, schema},
 };
 use crate::{
     domain::clock::{Clock, Timestamp},
@@ -16,7 +18,37 @@ const SKEW: Duration = Duration::from_secs(2);
 
 const STATE: &str = "\
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now, \
-           pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS read_only";
+           pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS read_only, \
+           current_setting('server_encoding') AS encoding, \
+           current_setting('synchronous_commit') = 'off' AS forgets, \
+           least(nullif((SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user), -1), \
+                 nullif((SELECT datconnlimit FROM pg_database WHERE datname = current_database()), -1), \
+                 current_setting('max_connections')::int \
+                     - current_setting('superuser_reserved_connections')::int) AS connections";
+
+/// What of the database is not as it should be, whatever is in it.
+fn of_form(state: &Row) -> Result<Vec<String>, StoreError> {
+    let encoding: String = state.try_get("encoding").map_err(errors::of_statement)?;
+    let forgets: bool = state.try_get("forgets").map_err(errors::of_statement)?;
+    let connections: i32 = state.try_get("connections").map_err(errors::of_statement)?;
+    let mut advice = Vec::new();
+    if encoding != "UTF8" {
+        advice.push(format!("its encoding is {encoding}: make the database with ENCODING 'UTF8'"));
+    }
+    if forgets {
+        advice.push(
+            "synchronous_commit is off: a crash forgets the last changes, such as that somebody was disabled; set it on"
+                .to_owned(),
+        );
+    }
+    if usize::try_from(connections).is_ok_and(|connections| connections < CONNECTIONS) {
+        advice.push(format!(
+            "it gives this role {connections} connections, and each node takes up to {CONNECTIONS}: raise \
+             max_connections, or the CONNECTION LIMIT of the role or the database"
+        ));
+    }
+    Ok(advice)
+}
 
 /// Tables and what the role may not do with them, of all that a server does.
 const FORBIDDEN: &str = "\
@@ -35,7 +67,7 @@ impl PostgresStore {
         let theirs = Timestamp::from_millis(state.try_get("now").map_err(errors::of_statement)?);
         let read_only: bool = state.try_get("read_only").map_err(errors::of_statement)?;
 
-        let mut advice = Vec::new();
+        let mut advice = of_form(state)?;
         if before.since(theirs) > SKEW || theirs.since(clock.now()) > SKEW {
             advice.push("its clock and ours are more than 2 s apart: set both by NTP".to_owned());
         }

@@ -91,6 +91,6 @@ async fn what_a_command_changes_of_an_app_holds_on_both_nodes() {
         assert!(!lets_read(node).await);
         comes_to(401, async || alice.check().await).await.refused(401, "token_revoked");
         alice.refreshes().await.problem(401, "session_ended");
-        assert_eq!(signs_in(node).await.status, 404, "there is no such app");
+        assert_eq!(signs_in(node).await.status, 400, "there is no such app");
     }
 }

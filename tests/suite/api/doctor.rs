@@ -23,7 +23,7 @@ fn findings(stdout: &str) -> Vec<Value> {
 }
 
 /// The doctor's findings of a health.
-fn found(install: &Install, health: &str) -> Vec<String> {
+pub(super) fn found(install: &Install, health: &str) -> Vec<String> {
     let outcome = install.run(&["doctor", "--json"]);
     let all = findings(&outcome.stdout);
     let any_wrong = all.iter().any(|finding| finding["health"] == "wrong");
@@ -50,12 +50,12 @@ fn says(wrong: &[String], words: &[&str]) {
     }
 }
 
-fn chmod(path: &Path, mode: u32) {
+pub(super) fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("mode");
 }
 
 /// What is wrong to a user for whom modes count: root without its powers, or whoever we are.
-fn wrong_to_the_powerless(install: &Install) -> Vec<String> {
+pub(super) fn wrong_to_the_powerless(install: &Install) -> Vec<String> {
     let binary = Path::new(env!("CARGO_BIN_EXE_keyward"));
     let is_root = fs::metadata("/proc/self").expect("/proc").uid() == 0;
     let mut command: Command = if is_root {
@@ -91,7 +91,7 @@ async fn the_doctor_finds_a_database_that_others_can_read_or_replace() {
     // The doctor may have tidied it away: it was the last to use the file.
     let _ = fs::remove_file(install.path("data/keyward.db-wal"));
     chmod(&install.path("data"), 0o777);
-    finds(&install, &["data: data has mode 777", "chmod 700"]);
+    finds(&install, &["data: data has mode 777", "others can put another database there", "chmod 700"]);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn the_doctor_finds_folders_that_cannot_be_written_to() {
     }
     let wrong = wrong_to_the_powerless(&install);
     assert_eq!(wrong.len(), 2, "{wrong:?}");
-    assert!(wrong[0].contains("data cannot be written to"), "{wrong:?}");
+    assert!(wrong[0].contains("data cannot be written to by this user"), "{wrong:?}");
     assert!(wrong[1].contains("keys holds no key, and none can be made there"), "{wrong:?}");
 }
 
@@ -135,7 +135,10 @@ fn the_doctor_finds_a_disk_that_is_full() {
 async fn the_doctor_finds_an_address_that_another_program_has_and_knows_a_server() {
     let install = served().await;
     let taken = TcpListener::bind(install.check).expect("the port");
-    finds(&install, &["listen: server.check_listen", &install.check.to_string(), "another program"]);
+    finds(
+        &install,
+        &["listen: server.check_listen", &install.check.to_string(), "another program listens there"],
+    );
     drop(taken);
     let _server = install.start().await;
     assert_eq!(found(&install, "wrong"), [] as [String; 0]);

@@ -10,6 +10,7 @@ mod check_doors;
 mod connections;
 mod cookies;
 mod doctor;
+mod doctor_mistakes;
 mod ext_authz;
 mod headers;
 mod hung_nodes;

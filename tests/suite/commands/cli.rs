@@ -232,9 +232,11 @@ fn parts<const N: usize>(parts: [(&str, &str); N]) -> Vec<(String, String)> {
 #[test]
 fn the_doctor_finds_what_is_wrong() {
     let here = Folder::with_server();
+    fs::remove_file(here.path("data/first-password")).expect("read");
     let well = [
         ("settings", "good"),
         ("clock", "good"),
+        ("machine", "good"),
         ("listen", "good"),
         ("data", "good"),
         ("keys", "good"),
@@ -246,8 +248,8 @@ fn the_doctor_finds_what_is_wrong() {
     let away = [("REDIS_URL", "redis://127.0.0.1:1"), ("DATABASE_URL", "postgres://127.0.0.1:1/kw")];
     // A file that is not used is not looked at.
     let mut ill = parts(well);
-    ill.remove(3);
-    (ill[4].1, ill[5].1) = ("wrong".to_owned(), "wrong".to_owned());
+    ill.remove(4);
+    (ill[5].1, ill[6].1) = ("wrong".to_owned(), "wrong".to_owned());
     assert_eq!(health(&here, &away), (1, ill));
 
     // Nothing on its disk: what was signed out may come back.
@@ -255,13 +257,13 @@ fn the_doctor_finds_what_is_wrong() {
     let url = careless.url();
     let found = |url: &str| health(&here, &[("REDIS_URL", url)]);
     let mut ill = well;
-    ill[6].1 = "wrong";
+    ill[7].1 = "wrong";
     assert_eq!(found(&url), (1, parts(ill)));
     careless.ask::<()>("CONFIG SET appendonly yes");
     assert_eq!(found(&url), (0, parts(well)));
     careless.ask::<()>("ACL SETUSER kw on >s3cret ~* +@all -config");
     let mut noted = well;
-    noted[6].1 = "note";
+    noted[7].1 = "note";
     assert_eq!(found(&url.replace("//", "//kw:s3cret@")), (0, parts(noted)));
 
     let key = fs::read_dir(here.path("keys")).expect("a folder").map(|entry| entry.expect("a file").path());
@@ -269,7 +271,7 @@ fn the_doctor_finds_what_is_wrong() {
     fs::set_permissions(key.expect("a key"), Permissions::from_mode(0o644)).expect("loosened");
     fs::write(here.path("data/keyward.db"), "not a database").expect("written");
     let mut ill = well;
-    (ill[4].1, ill[5].1) = ("wrong", "wrong");
+    (ill[5].1, ill[6].1) = ("wrong", "wrong");
     assert_eq!(health(&here, &[]), (1, parts(ill)));
 
     let (code, found) = health(&here, &[("KEYWARD_TOKENS_ACCESS_TTL", "soon")]);

@@ -1,6 +1,7 @@
 //! The pages and scripts of the repository are true.
 
 mod docs;
+mod doctor;
 mod endpoints;
 pub mod examples;
 mod outages;

@@ -14,7 +14,7 @@ use crate::store::postgres::StoreError;
 
 /// Connections of one node. A server takes 100 as it is shipped, and hashing passwords is what bounds
 /// the statements a second.
-const CONNECTIONS: usize = 8;
+pub(in crate::store::postgres) const CONNECTIONS: usize = 8;
 
 /// How long a statement, or getting a connection for one, may take.
 const PATIENCE: Duration = Duration::from_secs(4);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use redis::{RedisResult, aio::MultiplexedConnection};
 
 use super::Advice;
+use crate::store::redis::connection::target::Mode;
 
 /// At how many hundredths of its memory a server is nearly full.
 const NEARLY: u64 = 90;
@@ -15,6 +16,7 @@ pub struct Condition {
     /// `None` = it does not tell.
     save: Option<String>,
     least_replicas: Option<String>,
+    synced: Option<String>,
 }
 
 impl Condition {
@@ -26,18 +28,25 @@ impl Condition {
         };
         let save = setting(connection, "save").await?;
         let least_replicas = setting(connection, "min-replicas-to-write").await?;
-        Ok(Self { info, save, least_replicas })
+        let synced = setting(connection, "appendfsync").await?;
+        Ok(Self { info, save, least_replicas, synced })
     }
 
     /// What to mend, where `waits` replicas must acknowledge a write.
-    pub fn advice(&self, waits: u32) -> Vec<Advice> {
-        let found =
-            [self.eviction(), self.memory(), self.disk(), self.persistence(waits), self.replicas(waits)];
+    pub fn advice(&self, waits: u32, mode: &Mode) -> Vec<Advice> {
+        let found = [
+            self.kind(mode),
+            self.eviction(),
+            self.memory(),
+            self.disk(),
+            self.persistence(waits),
+            self.replicas(waits),
+        ];
         let mut advice: Vec<_> = found.into_iter().flatten().map(Advice::Mend).collect();
         advice.extend(self.version().map(Advice::Mend));
         if self.save.is_none() || self.least_replicas.is_none() {
             advice.push(Advice::Know(
-                "CONFIG is not allowed: its save and min-replicas-to-write could not be looked at".to_owned(),
+                "CONFIG is not allowed: its save, appendfsync and min-replicas-to-write could not be looked at".to_owned(),
             ));
         }
         advice
@@ -49,6 +58,18 @@ impl Condition {
 
     fn number(&self, name: &str) -> u64 {
         self.field(name).and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    /// Whether it is what the settings take it for.
+    fn kind(&self, mode: &Mode) -> Option<String> {
+        if self.field("role") == Some("slave") {
+            return Some(
+                "is a replica, which takes no writes: point storage.redis_url at its master".to_owned(),
+            );
+        }
+        (self.field("cluster_enabled") == Some("1") && !matches!(mode, Mode::Cluster)).then(|| {
+            "is a node of a Cluster, and storage.redis_mode is another: set it to cluster".to_owned()
+        })
     }
 
     fn eviction(&self) -> Option<String> {
@@ -77,20 +98,25 @@ impl Condition {
     }
 
     fn persistence(&self, waits: u32) -> Option<String> {
-        if self.field("aof_enabled")? != "0" {
-            return None;
-        }
-        let what = match self.save.as_deref() {
-            Some("") => {
-                "keeps nothing on disk: after a crash all are signed out, and signed-out tokens pass again"
+        let keeps_log = self.field("aof_enabled")? != "0";
+        let what = match (keeps_log, self.synced.as_deref(), self.save.as_deref()) {
+            (true, Some("no"), _) => {
+                "appendfsync is no: a crash of the machine brings back who signed out in the last half minute; set \
+                 everysec"
             }
-            _ => {
-                "keeps snapshots alone: a crash brings back the sessions that were signed out since the last one"
+            (true, _, _) => return None,
+            (false, _, Some("")) => {
+                "keeps nothing on disk: after a crash all are signed out, and signed-out tokens pass again; set \
+                 appendonly yes"
+            }
+            (false, _, _) => {
+                "keeps snapshots alone: a crash brings back the sessions that were signed out since the last one; \
+                 set appendonly yes"
             }
         };
         // Where replicas have it too, it is lost only where all of them crash at once.
         let enough = waits > 0 && self.number("connected_slaves") >= u64::from(waits);
-        (!enough).then(|| format!("{what}; set appendonly yes"))
+        (!enough).then(|| what.to_owned())
     }
 
     fn replicas(&self, waits: u32) -> Option<String> {
@@ -122,5 +148,24 @@ async fn setting(connection: &mut MultiplexedConnection, name: &str) -> RedisRes
     match command.arg("GET").arg(name).query_async::<BTreeMap<String, String>>(connection).await {
         Err(error) if error.is_io_error() => Err(error),
         settings => Ok(settings.ok().and_then(|settings| settings.into_values().next())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_is_too_old_is_named() {
+        let of = |version: &str| {
+            let info = format!("redis_version:{version}\r\nrole:master\r\n");
+            Condition { info, save: Some(String::new()), least_replicas: Some("0".into()), synced: None }
+        };
+        let advice = of("6.2.14").advice(0, &Mode::Single);
+        assert!(
+            matches!(&advice[..], [Advice::Mend(line)] if line.ends_with("7.0 or later is supported")),
+            "{advice:?}"
+        );
+        assert_eq!(of("7.0.0").advice(0, &Mode::Single), []);
     }
 }

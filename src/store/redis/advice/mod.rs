@@ -40,7 +40,9 @@ impl RedisStore {
     async fn advice_on(&self, server: &ConnectionInfo) -> RedisResult<Vec<Advice>> {
         let mut connection = self.target.open(server, &self.target.config()).await?;
         let mut advice = rights::lacking(&connection, &self.keys, &self.target.mode).await?;
-        advice.extend(Condition::of(&mut connection).await?.advice(self.keeping.wait_for_replicas));
+        advice.extend(
+            Condition::of(&mut connection).await?.advice(self.keeping.wait_for_replicas, &self.target.mode),
+        );
         if !self.clocks_agree(&mut connection).await? {
             advice.push(Advice::Mend("its clock and ours are more than 2 s apart".to_owned()));
         }

@@ -90,7 +90,9 @@ async fn the_doctor_says_which_rights_a_role_lacks() {
     stage.sql("REVOKE UPDATE, DELETE ON users FROM keyward_node; REVOKE SELECT ON refinery_schema_history FROM keyward_node");
     let doctor = app.run(&["doctor"]);
     assert_eq!(doctor.code, Some(1), "{doctor:?}");
-    for line in ["GRANT DELETE, UPDATE ON users", "GRANT SELECT ON refinery_schema_history"] {
+    for line in
+        ["its role lacks rights: GRANT DELETE, UPDATE ON users", "GRANT SELECT ON refinery_schema_history"]
+    {
         assert!(doctor.stdout.contains(line), "{line} in {doctor:?}");
     }
 }
