@@ -117,7 +117,7 @@ impl Keyward {
         mut stop: impl AsyncFnMut(),
     ) -> Result<(), StartError> {
         let http = Arc::new(self.http(&metrics));
-        let _feed = self.back_ends.follow();
+        let _feed = self.back_ends.follow()?;
         self.back_ends.warn().await;
         let mut tasks = JoinSet::new();
         upkeep::start(&mut tasks, &self, metrics);

@@ -104,7 +104,7 @@ async fn what_happened_while_it_was_blind_is_known_when_it_follows_again() {
     other.store.admit_user(admitted).await.expect("admitted");
     assert!(knows(Subject::User(admitted)) && !knows(Subject::Session(session)), "it cannot know");
 
-    let _feed = node.store.follow();
+    let _feed = node.store.follow().expect("a thread");
     eventually("following", || node.set.is_following()).await;
     assert!(knows(Subject::Session(session)) && knows(Subject::User(refused)));
     assert!(!knows(Subject::User(admitted)));
