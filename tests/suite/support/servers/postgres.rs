@@ -116,6 +116,12 @@ impl Server {
         self.guard.wait().expect("ended");
     }
 
+    /// Takes no writes from now on, or takes them again: as a standby does, or one whose disk its operator saves.
+    pub fn be_read_only(&self, is: bool) {
+        self.sql("postgres", &format!("ALTER SYSTEM SET default_transaction_read_only = {is}"));
+        self.sql("postgres", "SELECT pg_reload_conf()");
+    }
+
     /// Has it hang, with its connections open, until the returned value is dropped.
     pub fn hang(&self) -> Hung {
         let file = fs::read_to_string(self.folder.join("postmaster.pid")).expect("a server that runs");
