@@ -12,6 +12,7 @@ mod support {
 
     pub mod outside {
         pub mod actor;
+        pub mod disk;
         pub mod install;
     }
 
@@ -81,8 +82,9 @@ impl Options {
             setup,
             seed: self.seed,
             time: Duration::from_mins(self.minutes) / share,
-            people: 150,
-            thieves: 20,
+            people: 400,
+            thieves: 40,
+            stay: (8_000, 40_000),
             times: TIMES,
             rules: RULES,
             calm: (1_000, 4_000),

@@ -89,9 +89,11 @@ impl BackEnds {
 
     /// Begins to follow what other nodes revoke, until the feed is dropped; SQLite does so
     /// by itself.
-    #[must_use]
-    pub fn follow(&self) -> Option<Feed> {
-        self.redis.as_ref().map(|redis| redis.follow())
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub fn follow(&self) -> Result<Option<Feed>, StartError> {
+        self.redis.as_ref().map(|redis| redis.follow()).transpose().map_err(StartError::Feed)
     }
 
     /// Logs what an operator should mend in the stores, as far as they can say it themselves.

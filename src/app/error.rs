@@ -75,6 +75,9 @@ pub enum StartError {
     /// The verbs cannot be set up.
     #[error(transparent)]
     Verbs(AuthError),
+    /// What other nodes revoke cannot be followed.
+    #[error("no thread for revocations: {0}")]
+    Feed(io::Error),
     /// A listener's address cannot be used.
     #[error("{setting} {address}: {source}")]
     Listen {

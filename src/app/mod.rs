@@ -129,7 +129,7 @@ impl Keyward {
     ) -> Result<(), StartError> {
         let Operation { metrics, log_level, running, hangup } = operation;
         let http = Arc::new(self.http(&metrics));
-        let _feed = self.back_ends.follow();
+        let _feed = self.back_ends.follow()?;
         self.back_ends.warn().await;
         let mut tasks = JoinSet::new();
         let reload = Arc::new(Reload::of(running, &self.auth, &http.trusted_proxies, log_level));

@@ -34,10 +34,11 @@ fn plan(setup: Setup, seconds: u64) -> Plan {
         time: Duration::from_secs(seconds),
         people: 24,
         thieves: 6,
+        stay: (3_000, 15_000),
         times: TIMES,
         rules: RULES,
-        calm: (800, 2_000),
-        lasting: (300, 2_500),
+        calm: (600, 1_400),
+        lasting: (300, 2_000),
     }
 }
 
@@ -86,25 +87,25 @@ async fn it_finds_a_server_that_forgives_for_too_long() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "tests/run gives it the machine to itself"]
 async fn it_holds_embedded() {
-    holds(Setup::Embedded, 20).await;
+    holds(Setup::Embedded, 16).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "tests/run gives it the machine to itself"]
 async fn it_holds_on_two_nodes_and_redis() {
-    holds(Setup::Redis(2), 25).await;
+    holds(Setup::Redis(2), 34).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "tests/run gives it the machine to itself"]
 async fn it_holds_behind_sentinels() {
-    holds(Setup::Sentinel(2), 15).await;
+    holds(Setup::Sentinel(2), 14).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "tests/run gives it the machine to itself"]
 async fn it_holds_on_a_cluster() {
-    holds(Setup::Cluster(2), 15).await;
+    holds(Setup::Cluster(2), 14).await;
 }
 
 const fn at(millis: u64) -> Duration {

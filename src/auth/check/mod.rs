@@ -107,8 +107,7 @@ impl Auth {
         Ok(Caller(token))
     }
 
-    /// Memory's answer while the feed follows and the process has not stood still; else the back end's; else, for a
-    /// while, memory's again, which has kept what the back end answered. An answer about one token does not say that
+    /// Memory's answer while it is up to date; else the back end's; else, for a while, memory's again, which has kept what the back end answered. An answer about one token does not say that
     /// all is known: only the feed says that.
     pub(super) async fn revoked(
         &self,
@@ -117,7 +116,7 @@ impl Auth {
     ) -> Result<Option<Refusal>, AuthError> {
         let revoked = &self.stores.revoked;
         let known = revoked.find(claims, now);
-        if known.is_some() || revoked.is_following() && revoked.stood_still().is_none() {
+        if known.is_some() || revoked.is_up_to_date() {
             return Ok(known);
         }
         match self.ask_back_end(self.stores.revocations.ask(claims, now)).await {

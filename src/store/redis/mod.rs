@@ -12,6 +12,7 @@ mod script;
 mod sessions;
 
 use std::{
+    io,
     sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
@@ -124,8 +125,10 @@ impl RedisStore {
     }
 
     /// Begins to follow revocations, of this node and others, until the [`Feed`] is dropped.
-    #[must_use = "dropping the feed stops it"]
-    pub fn follow(&self) -> Feed {
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub fn follow(&self) -> io::Result<Feed> {
         Feed::start(self)
     }
 }

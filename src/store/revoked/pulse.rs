@@ -1,5 +1,5 @@
 //! Whether this process has stood still: it was stopped, or its machine was. What it reads right after that may have
-//! waited for as long, and what others did meanwhile it has yet to hear of.
+//! waited for as long.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

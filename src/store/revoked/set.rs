@@ -15,6 +15,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
+    heartbeat::Heartbeat,
     log::{self, ChangeLog, Position},
     outdated::OutdatedUsers,
     pulse::Pulse,
@@ -56,6 +57,7 @@ pub struct RevocationSet {
     /// [`Clock::passed`]: crate::domain::clock::Clock::passed
     last_heard: AtomicU64,
     pulse: Pulse,
+    heartbeat: Heartbeat,
     /// Held by whoever changes an entry, so that the log tells it in the order in which it happened.
     log: Mutex<ChangeLog<Change>>,
     changed: watch::Sender<()>,
@@ -248,8 +250,20 @@ impl RevocationSet {
         self.pulse.beat();
     }
 
-    /// For how long this process stood still until a moment ago. What others changed meanwhile has yet to come in, and
-    /// what is read from a client may have waited for as long.
+    /// The feed says: nothing that was sent to it waits to be read. To be said every [`heartbeat::EVERY`].
+    ///
+    /// [`heartbeat::EVERY`]: super::heartbeat::EVERY
+    pub fn beat_of_feed(&self) {
+        self.heartbeat.beat();
+    }
+
+    /// Whether the set is the truth, but for the last tenth of a second: its feed follows, and was not held up.
+    #[must_use]
+    pub fn is_up_to_date(&self) -> bool {
+        self.is_following() && !self.heartbeat.is_silent()
+    }
+
+    /// For how long this process stood still until a moment ago: what is read from a client may have waited for as long.
     #[must_use]
     pub fn stood_still(&self) -> Option<Duration> {
         self.pulse.stood_still()

@@ -1,8 +1,11 @@
-//! The database: PostgreSQL away and hung, and a full disk below SQLite.
+//! The database: PostgreSQL away, hung and read-only, and a full disk below SQLite.
 
-use super::stage::{Stage, furnish, unhurried};
+use serde_json::json;
+
+use super::stage::{PASSWORD, Stage, furnish, unhurried};
 use crate::support::{
     outside::{
+        ask::Ask,
         disk,
         install::Install,
         nodes::{node, second_node},
@@ -32,6 +35,22 @@ async fn postgresql_hangs() {
     let hung = postgres.hang();
     stage.holds("postgresql_hangs");
     drop(hung);
+    stage.is_well();
+}
+
+#[tokio::test]
+async fn postgresql_read_only() {
+    let (postgres, redis) = (postgres::Server::start(), redis::Server::start(&[]));
+    let stage = stage_on(&postgres, &redis).await;
+    stage.install.add_user("bert", PASSWORD, &[]);
+    postgres.be_read_only(true);
+    stage.holds("postgresql_read_only");
+    // Nothing of an account can be changed.
+    let bert = stage.nodes[0].client().signed_in("bert", PASSWORD).await;
+    let change = json!({ "current": PASSWORD, "new": "eight words make an even finer passphrase indeed" });
+    let change = Ask::new("POST /v1/password").bearer(&bert.access).json(&change);
+    change.at(&stage.nodes[0].url).problem(503, "store_unavailable");
+    postgres.be_read_only(false);
     stage.is_well();
 }
 

@@ -1,4 +1,4 @@
-//! Redis: away, hung, slow, full, of the wrong role, without its replicas.
+//! Redis: away, hung, slow, full, of the wrong role, without its replicas; and a Cluster that is not whole.
 
 use std::time::Duration;
 
@@ -7,7 +7,10 @@ use crate::support::{
     backends::eventually,
     outside::{install::Install, nodes::beside},
     proxy::Proxy,
-    servers::redis::{Server, free_port},
+    servers::{
+        redis::{Server, free_port},
+        redis_sets::Cluster,
+    },
 };
 
 /// Nothing that was answered is lost with the process.
@@ -96,4 +99,31 @@ async fn redis_replicas_away() {
     stage.holds("redis_replicas_away");
     drop(hung);
     stage.is_well();
+}
+
+/// Two nodes on a Cluster that loses nothing of its own, where masters are killed and come back.
+async fn without_masters(drill: &str, mut cluster: Cluster, lost: usize) {
+    let urls = cluster.urls().join(",");
+    let stage = stage_on(&urls, &[("KEYWARD_STORAGE_REDIS_MODE", "cluster")]).await;
+    for master in &mut cluster.nodes[..lost] {
+        master.kill();
+    }
+    // Until then what the others hold is served: that depends on the name of a key.
+    let is_down = |node: &Server| node.ask::<String>("CLUSTER INFO").contains("cluster_state:fail");
+    eventually("the cluster is down", || cluster.nodes[lost..].iter().all(is_down)).await;
+    stage.holds(drill);
+    for master in &mut cluster.nodes[..lost] {
+        master.restart();
+    }
+    stage.is_well();
+}
+
+#[tokio::test]
+async fn redis_cluster_master_away() {
+    without_masters("redis_cluster_master_away", Cluster::start_with(0, &LOGGED), 1).await;
+}
+
+#[tokio::test]
+async fn redis_cluster_majority_away() {
+    without_masters("redis_cluster_majority_away", Cluster::start_with(3, &LOGGED), 2).await;
 }

@@ -36,6 +36,12 @@ impl<'a> Layout<'a> {
         living.map(|node| node.place(target)).collect()
     }
 
+    /// Whether a master is lost, and nobody in its place: what it has can be neither read nor written.
+    pub fn lacks_a_master(&self, target: &RedisTarget) -> bool {
+        let living = self.living_masters(target);
+        self.owners(target).values().any(|(_, owner)| !living.contains_key(owner))
+    }
+
     /// Who has which slots. Where two claim one, the newer configuration counts: an old master that was
     /// cut off claims what it had.
     pub fn owners(&self, target: &RedisTarget) -> Owners {
@@ -124,6 +130,21 @@ mod tests {
         let views: Vec<_> = views.iter().map(|&view| view.to_owned()).collect();
         let owners = Layout::read(&views).owners(&target);
         owners.into_iter().map(|(last, (first, address))| (first, last, address)).collect()
+    }
+
+    #[test]
+    fn a_master_that_is_lost_is_missed_until_another_has_its_slots() {
+        let whole = "a 10.0.0.1:1@2 myself,master - 0 0 1 connected 0-9\n\
+                     b 10.0.0.2:1@2 master - 0 0 2 connected 10-19\n\
+                     c 10.0.0.3:1@2 slave b 0 0 2 connected";
+        let urls = ["redis://seed:1".to_owned()];
+        let target = RedisTarget::parse(&urls, Mode::Cluster, None, "").expect("valid");
+        let lacks = |view: String| Layout::read(&[view]).lacks_a_master(&target);
+        assert!(!lacks(whole.to_owned()));
+        let lost = whole.replace("2 master -", "2 master,fail -");
+        assert!(lacks(lost.clone()));
+        let replaced = lost.replace("2 connected 10-19", "2 disconnected");
+        assert!(!lacks(replaced.replace("slave b 0 0 2 connected", "master - 0 0 3 connected 10-19")));
     }
 
     #[test]

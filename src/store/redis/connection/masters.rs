@@ -20,7 +20,7 @@ impl Discovery {
         Self { target, link }
     }
 
-    /// The masters, asked of the link, or of the first node of a Cluster that answers.
+    /// The masters, asked of the link, or of the first node of a Cluster that answers. All of them, or none.
     pub async fn masters(&self) -> RedisResult<Masters> {
         if let Some(node) = self.link.node() {
             let server = node.live(None).await?.server.clone();
@@ -50,9 +50,14 @@ impl Discovery {
             redis::cmd("CLUSTER").arg("NODES").query_async::<String>(&mut server.clone()).await
         }));
         let views = views.await.into_iter().collect::<RedisResult<Vec<_>>>()?;
-        let masters = Layout::read(&views).living_masters(&self.target);
+        let layout = Layout::read(&views);
+        let masters = layout.living_masters(&self.target);
         if masters.is_empty() {
             return Err((ErrorKind::ClusterConnectionNotFound, "the cluster has no master").into());
+        }
+        // What the others hold is not all there is.
+        if layout.lacks_a_master(&self.target) {
+            return Err((ErrorKind::ClusterConnectionNotFound, "the cluster lacks a master").into());
         }
         Ok(masters)
     }

@@ -66,6 +66,7 @@ impl RevocationSync {
             self.seen = version;
         }
         self.set.set_following(passed);
+        self.set.beat_of_feed();
         Ok(())
     }
 

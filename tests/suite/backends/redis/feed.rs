@@ -104,7 +104,7 @@ async fn what_happened_while_it_was_blind_is_known_when_it_follows_again() {
     other.store.admit_user(admitted).await.expect("admitted");
     assert!(knows(Subject::User(admitted)) && !knows(Subject::Session(session)), "it cannot know");
 
-    let _feed = node.store.follow();
+    let _feed = node.store.follow().expect("a thread");
     eventually("following", || node.set.is_following()).await;
     assert!(knows(Subject::Session(session)) && knows(Subject::User(refused)));
     assert!(!knows(Subject::User(admitted)));
@@ -146,4 +146,20 @@ async fn a_master_that_joins_a_cluster_is_followed_before_it_has_a_slot() {
     eventually("following", || back_end.set.is_following()).await;
     let client = back_end.sign_in().await;
     back_end.end(client.session(), EndReason::Logout).await;
+}
+
+/// What the others hold is not all there is: a node that began to follow them would let in who signed out.
+#[tokio::test]
+async fn a_cluster_that_lost_a_master_is_not_followed() {
+    let mut cluster = Cluster::start(0);
+    let keyspace = Keyspace::of(cluster.urls(), Mode::Cluster).not_ours();
+    let back_end = BackEnd::in_keyspace(keyspace).await;
+    cluster.nodes[2].kill();
+    let is_down = |node: &Server| node.ask::<String>("CLUSTER INFO").contains("cluster_state:fail");
+    eventually("the cluster is down", || cluster.nodes[..2].iter().all(is_down)).await;
+    // Time enough to connect to the others several times.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!back_end.set.is_following());
+    cluster.nodes[2].restart();
+    eventually("following", || back_end.set.is_following()).await;
 }

@@ -1,9 +1,10 @@
-//! A disk of a server's own that is small and can be filled: mounted in a name space that ends with the server.
+//! A disk of a server's own that is small and can be filled: mounted in a name space that ends with the server, or
+//! with a value that holds it.
 
 use std::{
     fs::{self, File},
-    io::{ErrorKind, Write},
-    process::Stdio,
+    io::{ErrorKind, Read, Write},
+    process::{Child, Stdio},
 };
 
 use super::install::{GUARD, Install, Server};
@@ -19,6 +20,43 @@ pub fn name_space(install: &Install) -> &'static [&'static str] {
     attempt.args(OWN_USERS).arg("true").stderr(Stdio::null());
     let has_own_users = attempt.status().expect("unshare").success();
     if has_own_users { OWN_USERS } else { &["--mount", "--propagation", "unchanged"] }
+}
+
+/// A disk that stays when the server on it is killed, until this is dropped.
+pub struct Disk {
+    /// Holds the name space.
+    holder: Child,
+    has_own_users: bool,
+}
+
+impl Disk {
+    /// Of so many MiB, with the database that is in `data`.
+    pub fn with_data_of(install: &Install, size: u32) -> Self {
+        fs::create_dir(install.path(FOLDER)).expect("made");
+        let flags = name_space(install);
+        let mounted = format!("mount -t tmpfs -o size={size}m none {FOLDER} && cp data/keyward.db {FOLDER}/");
+        let mut command = install.command("unshare".as_ref());
+        command.args(flags).args(["sh", "-c", &format!("{mounted} && echo && read -r _")]);
+        let mut holder = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("unshare");
+        let said = holder.stdout.as_mut().expect("piped").read(&mut [0]).expect("an answer");
+        assert_eq!(said, 1, "it cannot be mounted");
+        Self { holder, has_own_users: flags.contains(&"--map-root-user") }
+    }
+
+    /// Starts a server on it.
+    pub async fn start(&self, install: &Install) -> Server {
+        let users = if self.has_own_users { "--user --preserve-credentials" } else { "" };
+        let id = self.holder.id();
+        let guard = format!("exec nsenter --target {id} {users} --mount --wd sh -c '{GUARD}' sh \"$@\"");
+        install.start_by(&guard, &["serve"]).await
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
+    }
 }
 
 /// Starts a server whose data folder is [`FOLDER`], with the database that is in `data`.

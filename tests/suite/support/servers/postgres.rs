@@ -85,10 +85,15 @@ impl Server {
 
     /// The URL of a new, empty database.
     pub fn database(&self) -> String {
+        self.database_behind(&self.folder)
+    }
+
+    /// The same, reached by a socket in another folder, which is to lead here.
+    pub fn database_behind(&self, folder: &Path) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("keyward_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         self.sql("postgres", &format!("CREATE DATABASE {name}"));
-        let host = self.folder.display().to_string().replace('/', "%2F");
+        let host = folder.display().to_string().replace('/', "%2F");
         format!("postgres://postgres@{host}:{}/{name}", self.port)
     }
 
@@ -103,6 +108,18 @@ impl Server {
     pub fn kill(&mut self) {
         writeln!(self.guard.stdin.as_mut().expect("piped"), "keep").expect("told");
         self.guard.wait().expect("ended");
+    }
+
+    /// The same, and its data are gone.
+    pub fn lose(mut self) {
+        drop(self.guard.stdin.take());
+        self.guard.wait().expect("ended");
+    }
+
+    /// Takes no writes from now on, or takes them again: as a standby does, or one whose disk its operator saves.
+    pub fn be_read_only(&self, is: bool) {
+        self.sql("postgres", &format!("ALTER SYSTEM SET default_transaction_read_only = {is}"));
+        self.sql("postgres", "SELECT pg_reload_conf()");
     }
 
     /// Has it hang, with its connections open, until the returned value is dropped.
@@ -121,6 +138,27 @@ impl Server {
         self.ready()
     }
 
+    /// A server that follows this one, with all its data, and is reached by a socket alone.
+    pub fn standby(&self) -> Self {
+        let folder = empty_folder();
+        let mut copy = as_server_user("pg_basebackup");
+        copy.arg("-h").arg(&self.folder).args(["-p", &self.port.to_string(), "-U", "postgres"]);
+        good(copy.arg("-D").arg(&folder).args(["-R", "-X", "stream", "-c", "fast", "--no-sync"]).output());
+        // Of the socket that lies in the folder, too, which is not copied itself.
+        fs::remove_file(folder.join(".s.PGSQL.5432.lock")).expect("removed");
+        Self::run(folder, 5432, vec!["-h", ""])
+    }
+
+    /// Has a standby take over, whatever has become of its master.
+    pub fn promote(&self) {
+        self.sql("postgres", "SELECT pg_promote()");
+    }
+
+    /// The folder of its socket.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn ready(self) -> Self {
         let deadline = Instant::now() + Duration::from_mins(1);
         let mut ask = as_server_user("pg_isready");
@@ -133,9 +171,13 @@ impl Server {
     }
 }
 
-fn make_folder() -> PathBuf {
+fn empty_folder() -> PathBuf {
     let made = as_server_user("mktemp").args(["-d", "-t", "keyward-postgres-XXXXXX"]).output();
-    let folder = PathBuf::from(String::from_utf8(good(made).stdout).expect("a path").trim());
+    PathBuf::from(String::from_utf8(good(made).stdout).expect("a path").trim())
+}
+
+fn make_folder() -> PathBuf {
+    let folder = empty_folder();
     let encoding = ["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"];
     let access = ["--auth=trust", "--username=postgres"];
     good(as_server_user("initdb").arg("-D").arg(&folder).args(encoding).args(access).output());
@@ -149,6 +191,8 @@ fn guarded(folder: &Path, port: u16, options: &[&str]) -> Child {
     command.arg("-D").arg(folder).arg("-k").arg(folder).args(["-p", &port.to_string()]);
     // No fsync: what a power cut leaves is not what these tests are about.
     command.args(["-F", "-c", "max_connections=300"]).args(options);
+    // What it shares among its processes is in its folder too, and gone with that.
+    command.args(["-c", "dynamic_shared_memory_type=mmap"]);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("sh")
 }

@@ -36,7 +36,13 @@ const SLOTS: [(u16, u16); 3] = [(0, 5460), (5461, 10922), (10923, 16383)];
 impl Cluster {
     /// Three masters; with `replicas` = 3, the next three nodes each follow one.
     pub fn start(replicas: usize) -> Self {
-        let cluster = Self::form((0..3 + replicas).map(|_| node(&[])).collect(), Vec::new());
+        Self::start_with(replicas, &[])
+    }
+
+    /// The same, with more options for each node.
+    pub fn start_with(replicas: usize, options: &[&str]) -> Self {
+        let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
+        let cluster = Self::form((0..3 + replicas).map(|_| node(&options)).collect(), Vec::new());
         for (replica, master) in cluster.nodes[3..].iter().zip(&cluster.nodes) {
             let id: String = master.ask("CLUSTER MYID");
             replica.ask::<()>(&format!("CLUSTER REPLICATE {id}"));

@@ -1,11 +1,9 @@
 //! What all who take part share: what time it is, who holds which tokens, and whose session is over.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
+    Plan,
     chance::Chance,
     facts::Moment,
     ledger::Ledger,
@@ -53,6 +51,8 @@ pub struct Crowd {
     pub ledger: Arc<Ledger>,
     /// One for each person.
     pub jars: Vec<Jar>,
+    /// How long somebody stays signed in, in milliseconds: at least and at most.
+    pub stay: (u64, u64),
     /// When everybody stops.
     pub end: Moment,
     /// Tokens of sessions that are over, the latest last.
@@ -60,10 +60,10 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    pub fn new(network: Network, ledger: Arc<Ledger>, people: usize, time: Duration) -> Self {
-        let jars = (0..people).map(|_| Jar::default()).collect();
-        let end = network.now() + time;
-        Self { network, ledger, jars, end, graves: Mutex::default() }
+    pub fn new(network: Network, ledger: Arc<Ledger>, plan: &Plan) -> Self {
+        let jars = (0..plan.people).map(|_| Jar::default()).collect();
+        let end = network.now() + plan.time;
+        Self { network, ledger, jars, stay: plan.stay, end, graves: Mutex::default() }
     }
 
     pub fn is_over(&self) -> bool {

@@ -3,7 +3,9 @@
 //! seconds.
 
 mod chance;
+mod clocks;
 mod crowd;
+mod database;
 pub mod facts;
 pub mod ledger;
 mod network;
@@ -36,6 +38,8 @@ pub struct Plan {
     pub time: Duration,
     pub people: usize,
     pub thieves: usize,
+    /// How long somebody stays signed in, in milliseconds: at least and at most.
+    pub stay: (u64, u64),
     pub times: Times,
     pub rules: Rules,
     /// Between two events, and how long one lasts, in milliseconds: at least and at most.
@@ -48,7 +52,7 @@ pub async fn run(plan: Plan) -> Report {
     let site = Arc::new(Site::open(plan.setup, plan.times).await);
     let ledger = Arc::new(Ledger::new(plan.rules));
     let network = Network::new(site.urls(), Arc::clone(&ledger));
-    let crowd = Arc::new(Crowd::new(network, ledger, plan.people, plan.time));
+    let crowd = Arc::new(Crowd::new(network, ledger, &plan));
     let mut tasks = Vec::new();
     let chance = |who: usize| Chance::of(plan.seed, who as u64);
     for number in 0..plan.people {
@@ -93,7 +97,9 @@ async fn disturb(plan: &Plan, site: Arc<Site>, crowd: Arc<Crowd>) -> BTreeMap<Ev
                 }
                 let event = turns.swap_remove(chance.below(turns.len()));
                 let node = chance.below(crowd.network.nodes());
-                crowd.ledger.trouble(event.is_of_node().then_some(node), crowd.network.now());
+                if event.is_trouble() {
+                    crowd.ledger.trouble(event.is_of_node().then_some(node), crowd.network.now());
+                }
                 site.happen(event, node, lasts).await;
                 crowd.ledger.well(crowd.network.now());
                 *happened.entry(event).or_default() += 1;

@@ -34,8 +34,12 @@ pub struct Person {
 
 impl Person {
     pub async fn live(mut self) {
+        // Nobody waits for a password to be hashed because all came at once.
+        let room = 15 * self.crowd.jars.len() as u64;
+        tokio::time::sleep(self.chance.millis(0, room)).await;
         while let Some(tokens) = self.sign_in().await {
-            let until = self.crowd.network.now() + self.chance.millis(3_000, 15_000);
+            let (least, most) = self.crowd.stay;
+            let until = self.crowd.network.now() + self.chance.millis(least, most);
             let until = until.min(self.crowd.end);
             self.jar().put(tokens.clone());
             match self.habit {
@@ -84,7 +88,7 @@ impl Person {
             tokio::time::sleep(if is_together { self.until_round() } else { self.chance.millis(20, 250) })
                 .await;
             let Some(held) = self.held(session) else { return };
-            if is_together || self.chance.percent(20) {
+            if is_together || self.chance.percent(40) {
                 self.refresh(session).await;
             } else {
                 self.check(&held).await;

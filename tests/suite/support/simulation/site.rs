@@ -6,18 +6,22 @@ use std::{
 };
 
 use super::{
+    clocks::{self, SetClock},
     stores::{Kind, Stores},
     wire::{Way, Wire},
 };
 use crate::support::{
-    outside::install::{Install, PATIENCE, Server},
+    outside::{
+        disk::{self, Disk},
+        install::{Install, PATIENCE, Server},
+    },
     servers::redis_sets::{Cluster, Watched},
 };
 
 /// How it is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setup {
-    /// One process and a file.
+    /// One process and a file, on a disk of its own.
     Embedded,
     /// So many nodes on one Redis with its log on; accounts in PostgreSQL.
     Redis(usize),
@@ -38,10 +42,14 @@ pub enum Event {
     NodeStopped,
     NodeCutOff,
     NodeStalled,
+    ClockSet,
+    DiskFull,
     RedisKilled,
     RedisStopped,
     Failover,
     DatabaseKilled,
+    DatabaseStopped,
+    DatabaseFailover,
 }
 
 impl Event {
@@ -51,11 +59,23 @@ impl Event {
             Self::NodeStopped => "a node stopped and continued",
             Self::NodeCutOff => "the network cut between a node and Redis",
             Self::NodeStalled => "a node's connections to Redis stalled for 1.3 s",
+            Self::ClockSet => "a node's clock set, from 5 s ahead to 5 s behind or back",
+            Self::DiskFull => "the disk full",
             Self::RedisKilled => "`kill -9` of Redis",
             Self::RedisStopped => "Redis stopped and continued",
             Self::Failover => "a master killed, and replaced by a replica",
             Self::DatabaseKilled => "`kill -9` of PostgreSQL",
+            Self::DatabaseStopped => "PostgreSQL stopped and continued",
+            Self::DatabaseFailover => "PostgreSQL killed, and its standby promoted",
         }
+    }
+
+    /// Whether a node may know less for a while. What is only about accounts or clocks is no excuse.
+    pub const fn is_trouble(self) -> bool {
+        !matches!(
+            self,
+            Self::ClockSet | Self::DatabaseKilled | Self::DatabaseStopped | Self::DatabaseFailover
+        )
     }
 
     /// Whether it is about one node, and not a store of all.
@@ -75,6 +95,9 @@ struct Node {
     server: Mutex<Option<Server>>,
     /// Its way to a single Redis.
     wire: Option<Wire>,
+    /// Where that is not the others'.
+    clock: Option<SetClock>,
+    disk: Option<Disk>,
 }
 
 /// The settings under test.
@@ -96,36 +119,51 @@ impl Site {
         let stores = redis.map(Stores::start);
         let mut nodes: Vec<Node> = Vec::new();
         for _ in 0..count {
-            let node = Node::of(stores.as_ref(), nodes.first(), times).await;
-            nodes.push(node);
+            nodes.push(Node::of(stores.as_ref(), nodes.first(), times));
         }
         for user in USERS {
             nodes[0].install.add_user(user, PASSWORD, &[]);
         }
+        if let (Setup::Embedded, Some(node)) = (setup, nodes.pop()) {
+            nodes.push(node.on_own_disk());
+        }
+        // The clocks of two nodes differ, wherever there are two.
+        if let Some(last) = nodes.pop() {
+            nodes.push(if count > 1 { last.with_own_clock() } else { last });
+        }
         for node in &nodes {
             node.start().await;
         }
-        Self { setup, nodes, stores }
+        let site = Self { setup, nodes, stores };
+        for node in &site.nodes {
+            let off = clocks::off(&node.url()).await.expect("a token");
+            let expected = if node.clock.is_some() { clocks::OFF } else { 0 };
+            assert!((off - expected).abs() <= 2, "a clock is {off} s off, and not {expected}");
+        }
+        site
     }
 
     pub fn urls(&self) -> Vec<String> {
-        self.nodes.iter().map(|node| format!("http://{}", node.install.listen)).collect()
+        self.nodes.iter().map(Node::url).collect()
     }
 
     /// What can happen here.
     pub fn events(&self) -> Vec<Event> {
         let more: &[Event] = match self.setup {
-            Setup::Embedded => &[],
+            Setup::Embedded => &[Event::DiskFull],
             Setup::Redis(_) => &[
                 Event::NodeCutOff,
                 Event::NodeStalled,
                 Event::RedisKilled,
                 Event::RedisStopped,
                 Event::DatabaseKilled,
+                Event::DatabaseStopped,
+                Event::DatabaseFailover,
             ],
             Setup::Sentinel(_) | Setup::Cluster(_) => &[Event::Failover],
         };
-        [&[Event::NodeKilled, Event::NodeStopped], more].concat()
+        let clocks: &[Event] = if self.nodes.len() > 1 { &[Event::ClockSet] } else { &[] };
+        [&[Event::NodeKilled, Event::NodeStopped], more, clocks].concat()
     }
 
     /// Has it happen to a node, or to the store of all, and lasts for a time. All is well again at the end.
@@ -144,11 +182,26 @@ impl Site {
             }
             Event::NodeCutOff => node.way(Way::Cut, lasts).await,
             Event::NodeStalled => node.way(Way::Held, Duration::from_millis(1300)).await,
+            Event::ClockSet => self.set_clock(lasts).await,
+            Event::DiskFull => node.fill_disk(lasts).await,
             Event::RedisKilled | Event::Failover => self.stores().crash_redis(lasts),
             Event::RedisStopped => self.stores().stop_redis(lasts),
-            Event::DatabaseKilled => self.stores().crash_database(lasts),
+            Event::DatabaseKilled => self.stores().database().crash(lasts),
+            Event::DatabaseStopped => self.stores().database().stop(lasts),
+            Event::DatabaseFailover => self.stores().database().fail_over(lasts),
         }
         self.is_well().await;
+    }
+
+    async fn set_clock(&self, lasts: Duration) {
+        let node = self.nodes.last().expect("it has one");
+        let expected = node.clock.as_ref().expect("it has its own").turn();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while clocks::off(&node.url()).await.is_none_or(|off| (off - expected).abs() > 2) {
+            assert!(tokio::time::Instant::now() < deadline, "a clock cannot be set");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        tokio::time::sleep(lasts).await;
     }
 
     /// Returns once every node says that it has all it needs.
@@ -181,30 +234,58 @@ impl Site {
 }
 
 impl Node {
-    async fn of(stores: Option<&Stores>, first: Option<&Self>, times: Times) -> Self {
-        let mut node = Self { install: install(times), server: Mutex::default(), wire: None };
+    fn of(stores: Option<&Stores>, first: Option<&Self>, times: Times) -> Self {
+        let server = Mutex::default();
+        let mut node = Self { install: install(times), server, wire: None, clock: None, disk: None };
         let Some(stores) = stores else { return node };
-        let mut install = node.install.with("DATABASE_URL", &stores.database);
+        let mut install = node.install.with("DATABASE_URL", stores.database().url());
         for (name, value) in stores.settings() {
             install = install.with(name, value);
         }
         if let Some(port) = stores.port() {
-            let wire = Wire::to(port).await;
+            let wire = Wire::to(port);
             install = install.with("REDIS_URL", format!("redis://127.0.0.1:{}", wire.port));
             node.wire = Some(wire);
         }
         if let Some(first) = first {
             install = install
                 .with("KEYWARD_KEYS_DIR", first.install.path("keys").display())
-                .with("KEYWARD_SERVER_PUBLIC_URL", format!("http://{}", first.install.listen));
+                .with("KEYWARD_SERVER_PUBLIC_URL", first.url());
         }
         node.install = install;
         node
     }
 
+    /// With what it has stored by now.
+    fn on_own_disk(self) -> Self {
+        /// Room for all that a run writes; in MiB.
+        const SIZE: u32 = 512;
+        let disk = Disk::with_data_of(&self.install, SIZE);
+        let install = self.install.with("KEYWARD_STORAGE_DATA_DIR", disk::FOLDER);
+        Self { install, disk: Some(disk), ..self }
+    }
+
+    fn with_own_clock(self) -> Self {
+        let (clock, install) = SetClock::of(self.install);
+        Self { install, clock: Some(clock), ..self }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.install.listen)
+    }
+
     async fn start(&self) {
-        let server = self.install.start().await;
+        let server = match &self.disk {
+            Some(disk) => disk.start(&self.install).await,
+            None => self.install.start().await,
+        };
         *self.server() = Some(server);
+    }
+
+    async fn fill_disk(&self, lasts: Duration) {
+        disk::fill(self.server().as_ref().expect("it runs"));
+        tokio::time::sleep(lasts).await;
+        disk::empty(self.server().as_ref().expect("it runs"));
     }
 
     async fn way(&self, way: Way, lasts: Duration) {

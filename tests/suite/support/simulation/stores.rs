@@ -1,4 +1,4 @@
-//! What the nodes of a server share: Redis in one of its forms, and PostgreSQL beside it. And what happens to them.
+//! What the nodes of a server share: Redis in one of its forms, and PostgreSQL beside it. And what happens to Redis.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -6,8 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::database::Database;
 use crate::support::servers::{
-    postgres, redis,
+    redis,
     redis_sets::{Cluster, MASTER, Watched},
 };
 
@@ -26,16 +27,16 @@ pub enum Kind {
 
 pub struct Stores {
     redis: Mutex<Kind>,
-    /// `None` only while it is restarted.
-    postgres: Mutex<Option<postgres::Server>>,
-    pub database: String,
+    database: Database,
 }
 
 impl Stores {
     pub fn start(redis: Kind) -> Self {
-        let postgres = postgres::Server::start();
-        let database = postgres.database();
-        Self { redis: Mutex::new(redis), postgres: Mutex::new(Some(postgres)), database }
+        Self { redis: Mutex::new(redis), database: Database::start() }
+    }
+
+    pub const fn database(&self) -> &Database {
+        &self.database
     }
 
     /// A Redis that loses nothing when it is killed.
@@ -115,14 +116,6 @@ impl Stores {
             thread::sleep(lasts);
             drop(hung);
         }
-    }
-
-    pub fn crash_database(&self, lasts: Duration) {
-        let mut postgres = self.postgres.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut server = postgres.take().expect("it runs");
-        server.kill();
-        thread::sleep(lasts);
-        *postgres = Some(server.restart());
     }
 
     fn redis(&self) -> MutexGuard<'_, Kind> {

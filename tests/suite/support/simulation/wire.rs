@@ -1,10 +1,12 @@
 //! The network between a node and its store: carries bytes, holds them back, or is cut.
 
+use std::{net, thread};
+
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    runtime::Builder,
     sync::watch,
-    task::JoinHandle,
 };
 
 /// What becomes of what is sent.
@@ -17,20 +19,22 @@ pub enum Way {
     Cut,
 }
 
-/// A way to a port of the loopback, as long as it lives.
+/// A way to a port of the loopback, as long as it lives. On a thread of its own, for what it carries must not wait for
+/// the clients: how soon a node hears of something is measured.
 pub struct Wire {
     pub port: u16,
     way: watch::Sender<Way>,
-    task: JoinHandle<()>,
 }
 
 impl Wire {
-    pub async fn to(server: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    pub fn to(server: u16) -> Self {
+        let listener = net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("set");
         let port = listener.local_addr().expect("an address").port();
-        let way = watch::Sender::new(Way::Open);
-        let task = tokio::spawn(accept(listener, server, way.clone()));
-        Self { port, way, task }
+        let (sender, way) = watch::channel(Way::Open);
+        let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");
+        thread::spawn(move || runtime.block_on(serve(listener, server, way)));
+        Self { port, way: sender }
     }
 
     pub fn set(&self, way: Way) {
@@ -38,15 +42,18 @@ impl Wire {
     }
 }
 
-impl Drop for Wire {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, server: u16, way: watch::Sender<Way>) {
-    while let Ok((client, _)) = listener.accept().await {
-        tokio::spawn(connect(client, server, way.subscribe()));
+/// Until the value is dropped that says what becomes of it.
+async fn serve(listener: net::TcpListener, server: u16, way: watch::Receiver<Way>) {
+    let listener = TcpListener::from_std(listener).expect("a listener");
+    let mut end = way.clone();
+    let accepting = async {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(connect(client, server, way.clone()));
+        }
+    };
+    tokio::select! {
+        _ = end.wait_for(|_| false) => {}
+        () = accepting => {}
     }
 }
 

@@ -5,33 +5,32 @@
 //! named by a push, and read. A Cluster needs no other way: what each master names is all there is,
 //! wherever a key was written. Whatever goes wrong, the set is told at once that it is blind, and
 //! the feed begins again.
+//!
+//! It has a thread of its own, so that no queue of requests holds it up. Where the thread itself is held
+//! up, it says nothing until it has caught up, and checks ask Redis meanwhile.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+mod reading;
+
+use std::{cell::Cell, convert::Infallible, io, sync::Arc, thread, time::Duration};
 
 use futures_util::future::try_join_all;
-use redis::{PushInfo, PushKind, RedisError, Value, aio::MultiplexedConnection};
+use redis::{PushInfo, PushKind, RedisError, RedisResult, Value, aio::MultiplexedConnection};
 use tokio::{
-    sync::mpsc,
-    task::AbortHandle,
+    runtime::{Builder, Handle},
+    sync::{Notify, mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use super::{Found, UserChanges};
+use super::UserChanges;
 use crate::{
-    domain::{
-        clock::{Clock, Timestamp},
-        ids::UserId,
-        limits::{ACCESS_TTL_MAX, refused_until},
-        session::EndReason,
-    },
+    domain::clock::Clock,
     store::{
         redis::{
             RedisStore,
             connection::{error::answered, layout::Masters, masters::Discovery, target::RedisTarget},
             keys::Keys,
         },
-        revocations::{Revocation, Subject},
-        revoked::set::RevocationSet,
+        revoked::{heartbeat, set::RevocationSet},
     },
 };
 
@@ -48,28 +47,45 @@ const CHUNK: usize = 512;
 
 /// A running feed; stops when dropped, and leaves the set blind.
 pub struct Feed {
-    task: AbortHandle,
+    /// Its thread ends with this.
+    _life: oneshot::Sender<Infallible>,
     revocations: Arc<RevocationSet>,
 }
 
 impl Feed {
-    pub(in crate::store::redis) fn start(store: &RedisStore) -> Self {
+    /// To be called on the runtime of the requests.
+    pub(in crate::store::redis) fn start(store: &RedisStore) -> io::Result<Self> {
         let follower = Follower {
-            discovery: Discovery::new(store.target.clone(), store.link.clone()),
+            discovery: Arc::new(Discovery::new(store.target.clone(), store.link.clone())),
             target: store.target.clone(),
             keys: store.keys.clone(),
             revocations: store.revocations.clone(),
             user_changes: store.user_changes.clone(),
             clock: store.clock.clone(),
+            requests: Handle::current(),
+            stalls: Cell::default(),
+            is_behind: Cell::default(),
+            held_up: Notify::new(),
         };
+        let (life, over) = oneshot::channel::<Infallible>();
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         let revocations = store.revocations.clone();
-        Self { task: tokio::spawn(follower.run()).abort_handle(), revocations }
+        thread::Builder::new().name("revocations".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = over => {}
+                    () = follower.run() => {}
+                }
+            });
+            // It may have said another thing in between.
+            revocations.set_blind();
+        })?;
+        Ok(Self { _life: life, revocations: store.revocations.clone() })
     }
 }
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        self.task.abort();
         self.revocations.set_blind();
     }
 }
@@ -93,16 +109,26 @@ enum Trouble {
 type Push = (usize, PushInfo);
 
 struct Follower {
-    discovery: Discovery,
+    discovery: Arc<Discovery>,
     target: RedisTarget,
     keys: Arc<Keys>,
     revocations: Arc<RevocationSet>,
     user_changes: Arc<UserChanges>,
     clock: Arc<dyn Clock>,
+    /// Where requests are answered, and the connections belong that they share.
+    requests: Handle,
+    /// How often this thread was held up, whether it has yet to catch up since, and who is to see to that.
+    stalls: Cell<u64>,
+    is_behind: Cell<bool>,
+    held_up: Notify,
 }
 
 impl Follower {
     async fn run(self) {
+        tokio::join!(self.keep_following(), self.beat());
+    }
+
+    async fn keep_following(&self) {
         let mut wait = FIRST_WAIT;
         loop {
             let began = Instant::now();
@@ -117,8 +143,28 @@ impl Follower {
         }
     }
 
+    /// Says again and again that nothing waits to be read. Not after this thread was held up: then that is said once
+    /// it is so again.
+    async fn beat(&self) {
+        let mut beats = interval(heartbeat::EVERY);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last = Instant::now();
+        loop {
+            beats.tick().await;
+            if last.elapsed() > heartbeat::SILENCE {
+                self.stalls.set(self.stalls.get() + 1);
+                self.is_behind.set(true);
+                self.held_up.notify_one();
+            }
+            last = Instant::now();
+            if !self.is_behind.get() {
+                self.revocations.beat_of_feed();
+            }
+        }
+    }
+
     async fn follow(&self) -> Result<Infallible, Trouble> {
-        let masters = self.discovery.masters().await?;
+        let masters = self.for_requests(async |discovery| discovery.masters().await).await?;
         let (sender, mut pushes) = mpsc::channel(PUSHES);
         let attach = masters.values().enumerate().map(|(index, _)| self.attach(&masters, index, &sender));
         let servers = try_join_all(attach).await?;
@@ -129,17 +175,43 @@ impl Follower {
         self.revocations.set_following(self.clock.passed());
         tracing::info!(redis.masters = servers.len(), "following revocations");
 
-        let mut pulse = interval(PULSE);
-        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = Box::pin(self.look(&servers));
         loop {
             tokio::select! {
                 push = pushes.recv() => {
                     self.apply(&servers, push.ok_or(Trouble::Closed)?).await?;
                     self.drain(&servers, &mut pushes).await?;
                 }
-                _ = pulse.tick() => self.pulse(&masters, &servers, &mut pushes).await?,
+                () = self.held_up.notified() => self.catch_up(&servers, &mut pushes).await?,
+                seen = &mut look => {
+                    let (passed, seen) = seen?;
+                    if seen.keys().ne(masters.keys()) {
+                        return Err(Trouble::Moved);
+                    }
+                    self.catch_up(&servers, &mut pushes).await?;
+                    self.revocations.heard(passed);
+                    look.set(self.look(&servers));
+                }
             }
         }
+    }
+
+    /// The masters as they are seen after a while, and from when on.
+    async fn look(&self, servers: &[MultiplexedConnection]) -> Result<(Duration, Masters), Trouble> {
+        sleep(PULSE).await;
+        let (passed, servers) = (self.clock.passed(), servers.to_vec());
+        let seen =
+            self.for_requests(async move |discovery| discovery.masters_seen_by(&servers).await).await?;
+        Ok((passed, seen))
+    }
+
+    /// Has that done among the requests: a connection that it opens is theirs.
+    async fn for_requests<F>(&self, ask: impl FnOnce(Arc<Discovery>) -> F) -> Result<Masters, Trouble>
+    where
+        F: Future<Output = RedisResult<Masters>> + Send + 'static,
+    {
+        let asked = self.requests.spawn(ask(Arc::clone(&self.discovery)));
+        Ok(asked.await.map_err(|_| Trouble::Closed)??)
     }
 
     /// Connects to a master and has it name the keys that are written.
@@ -166,35 +238,6 @@ impl Follower {
         command.arg(&["TRACKING", "ON", "BCAST", "PREFIX"]).arg(self.keys.blacklist_prefix());
         command.query_async::<()>(&mut connection).await?;
         Ok(connection)
-    }
-
-    /// Takes in every revocation there is, and lifts those of users that are no more. Blind until it is
-    /// done. Once more if a user was refused here meanwhile, for the scan may have missed that.
-    async fn rescan(&self, servers: &[MultiplexedConnection]) -> Result<(), Trouble> {
-        loop {
-            let changes = self.user_changes.count();
-            let users = try_join_all(servers.iter().map(|server| self.scan(server))).await?.concat();
-            if self.user_changes.take_in(changes, || self.revocations.lift_users_except(&users)) {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn scan(&self, server: &MultiplexedConnection) -> Result<Vec<UserId>, Trouble> {
-        let pattern = format!("{}*", escaped(&self.keys.blacklist_prefix()));
-        let (mut cursor, mut users) = ("0".to_owned(), Vec::new());
-        loop {
-            let mut command = redis::cmd("SCAN");
-            command.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(1000);
-            let (next, names): (String, Vec<Vec<u8>>) = command.query_async(&mut server.clone()).await?;
-            for names in names.chunks(CHUNK) {
-                users.extend(self.read(server, names).await?);
-            }
-            cursor = next;
-            if cursor == "0" {
-                return Ok(users);
-            }
-        }
     }
 
     async fn drain(
@@ -230,51 +273,6 @@ impl Follower {
         Ok(())
     }
 
-    /// Reads keys and takes in what they say; returns the users that are refused.
-    async fn read(&self, server: &MultiplexedConnection, names: &[Vec<u8>]) -> Result<Vec<UserId>, Trouble> {
-        let known = names.iter().filter_map(|name| Some((name, self.keys.subject(name)?)));
-        let known: Vec<_> = known.collect();
-        let mut pipeline = redis::pipe();
-        for (name, _) in &known {
-            pipeline.get(name).pttl(name);
-        }
-        while !known.is_empty() {
-            let (changes, now) = (self.user_changes.count(), self.clock.now());
-            let values = server.clone().send_packed_commands(&pipeline, 0, pipeline.len()).await?;
-            let found = known.iter().zip(values.chunks(2));
-            let found: Vec<_> =
-                found.map(|((_, subject), value)| Found::read(*subject, value, now)).collect();
-            if self.user_changes.take_in(changes, || self.take_in(&found, now)) {
-                let users = found.into_iter().filter_map(|found| match found {
-                    Found { subject: Subject::User(user), revocation: Some(_), .. } => Some(user),
-                    _ => None,
-                });
-                return Ok(users.collect());
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    /// A token or session whose key has expired needs nothing: its tokens are over too.
-    fn take_in(&self, found: &[Found], now: Timestamp) {
-        for found in found {
-            found.keep(&self.revocations, now);
-            if let (Subject::User(user), None) = (found.subject, found.revocation) {
-                self.revocations.lift(user);
-            }
-        }
-    }
-
-    /// The names are known but cannot be read: they refuse, for as long as a token can live.
-    fn fail_closed(&self, names: &[Vec<u8>]) {
-        let until = refused_until(self.clock.now() + ACCESS_TTL_MAX);
-        for subject in names.iter().filter_map(|name| self.keys.subject(name)) {
-            if !matches!(subject, Subject::User(_)) {
-                self.revocations.insert(&Revocation { subject, reason: EndReason::Logout, until });
-            }
-        }
-    }
-
     async fn ping(&self, servers: &[MultiplexedConnection]) -> Result<(), Trouble> {
         let ping = async |server: &MultiplexedConnection| {
             answered(redis::cmd("PING").query_async::<()>(&mut server.clone()).await)
@@ -283,29 +281,23 @@ impl Follower {
         Ok(())
     }
 
-    /// Makes sure that silence means that nothing happened.
-    async fn pulse(
+    /// Makes sure that silence means that nothing happened, and takes in what did until now. Whether this thread was
+    /// held up once more meanwhile is asked last.
+    async fn catch_up(
         &self,
-        masters: &Masters,
         servers: &[MultiplexedConnection],
         pushes: &mut mpsc::Receiver<Push>,
     ) -> Result<(), Trouble> {
-        let passed = self.clock.passed();
+        let stalls = self.stalls.get();
         self.ping(servers).await?;
         self.drain(servers, pushes).await?;
         if !self.revocations.is_following() {
             return Err(Trouble::Overrun);
         }
-        if self.discovery.masters_seen_by(servers).await?.keys().ne(masters.keys()) {
-            return Err(Trouble::Moved);
+        if self.stalls.get() == stalls {
+            self.is_behind.set(false);
+            self.revocations.beat_of_feed();
         }
-        self.revocations.heard(passed);
         Ok(())
     }
-}
-
-/// A text that stands for itself in a pattern.
-fn escaped(text: &str) -> String {
-    let special = |c: char| matches!(c, '*' | '?' | '[' | ']' | '\\' | '^');
-    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }
