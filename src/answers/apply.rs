@@ -37,16 +37,19 @@ pub enum ChangeKind {
 }
 
 impl AppliedChange {
+    #[must_use]
     pub fn of_app(change: ChangeKind, name: &str, details: Vec<String>) -> Self {
         Self { change, app: Some(name.to_owned()), user: None, details, done: false, secret: None }
     }
 
+    #[must_use]
     pub fn of_user(name: &str, details: Vec<String>) -> Self {
         let change = ChangeKind::Change;
         Self { change, app: None, user: Some(name.to_owned()), details, done: false, secret: None }
     }
 
     /// Whose change it is.
+    #[must_use]
     pub fn name(&self) -> &str {
         self.app.as_deref().or(self.user.as_deref()).unwrap_or_default()
     }

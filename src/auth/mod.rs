@@ -162,9 +162,8 @@ impl Auth {
 
     /// Goes by another policy from now on: a request that is under way ends by the one or the other. The number of
     /// threads that hash stays.
-    pub fn go_by(&self, policy: Policy) {
-        let hash_threads = self.policy().hash_threads;
-        let policy = Policy { hash_threads, ..policy };
+    pub fn go_by(&self, mut policy: Policy) {
+        policy.hash_threads = self.policy().hash_threads;
         self.hasher.resize(policy.capacity());
         self.policy.store(Arc::new(policy));
     }

@@ -69,7 +69,8 @@ fn trust(server: &Server) -> Vec<Finding> {
     anybody.map(|network| Finding::wrong("settings", finding(network))).collect()
 }
 
-/// More than anybody has of their own: the largest private networks are 10.0.0.0/8 and fc00::/7.
+/// More than anybody has of their own: the largest private networks are `10.0.0.0/8` and
+/// `fc00::/7`.
 fn is_everywhere(network: &IpNet) -> bool {
     match network {
         IpNet::V4(network) => network.prefix_len() < 8,

@@ -155,7 +155,7 @@ async fn in_a_rolling_restart_under_load_no_request_fails() {
         }
     });
     let (served, failed) = (seen.served.load(Ordering::Relaxed), seen.failed.into_inner().expect("no panic"));
-    println!("six restarts of three nodes: {served} requests served, {} failed", failed.len());
+    eprintln!("six restarts of three nodes: {served} requests served, {} failed", failed.len());
     assert!(failed.is_empty() && served > 200, "{served} served, {} failed: {failed:#?}", failed.len());
 }
 
