@@ -4,7 +4,7 @@
 use std::{cell::RefCell, collections::HashSet, sync::Arc};
 
 use super::{
-    explorer::{Explored, explore},
+    explorer::{Explored, Mixing, explore},
     homes::{Call, Home, Keeper, Outcome, Reply, Told, Verb},
     kept::Store,
     promises::Promise,
@@ -48,8 +48,8 @@ pub struct Became {
 
 impl Meeting {
     /// All that an exploration comes by.
-    pub fn all_in(world: &World) -> (Explored<Step, Promise>, HashSet<Self>) {
-        let met = RefCell::new(HashSet::new());
+    pub fn all_in(world: &World) -> (Explored<Step, Promise>, HashSet<Self, Mixing>) {
+        let met = RefCell::new(HashSet::default());
         let explored = explore(&world.first(), usize::MAX, |state, found| {
             world.next(state, found);
             for (step, _) in found.iter() {
