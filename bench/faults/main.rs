@@ -14,6 +14,7 @@ mod support {
         pub mod actor;
         pub mod disk;
         pub mod install;
+        pub mod secrets;
     }
 
     pub mod servers {

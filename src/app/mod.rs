@@ -5,10 +5,12 @@ mod back_ends;
 mod descriptors;
 pub mod doctor;
 mod error;
+mod gauges;
 mod installation;
 mod listeners;
 mod migrate;
 mod new_secret;
+mod process;
 mod reload;
 mod sealing_keys;
 mod server;
@@ -30,14 +32,14 @@ pub use self::{
     back_ends::BackEnds, error::StartError, listeners::Listeners, migrate::migrate, new_secret::new_secret,
     sealing_keys::retire_sealing_key, server::Server,
 };
-use self::{migrate::expect_database, reload::Reload};
+use self::{gauges::Gauges, migrate::expect_database, reload::Reload};
 use crate::{
     auth::{Auth, Limit, Policy},
     config::{PublicUrl, RunningSettings, Settings, Signup},
     domain::clock::Clock,
-    http::{self, Cookies, Http, TrustedProxies},
+    http::{self, CheckMeter, Cookies, Http, TrustedProxies},
     keys::{ring::KeyRing, settings::KeySettings},
-    telemetry::{LogLevel, Metrics},
+    telemetry::{self, LogLevel, Metrics},
 };
 
 /// A server that is ready to serve, or an operator's tool that is ready to act.
@@ -156,12 +158,18 @@ impl Keyward {
 
     fn http(&self, metrics: &Metrics) -> Http {
         let metrics = metrics.clone();
+        let gauges = Gauges::new(&self.auth, self.back_ends.stores().revoked, &self.clock);
         Http {
             auth: Arc::clone(&self.auth),
             trusted_proxies: TrustedProxies::of(self.settings.server.trusted_proxies.clone()),
             cookies: Cookies::of(&self.public_url),
             own_origin: self.public_url.origin().to_owned(),
-            metrics: Box::new(move || metrics.render()),
+            metrics: Box::new(move || {
+                gauges.read();
+                metrics.render()
+            }),
+            checks: CheckMeter::new(),
+            join_trace: telemetry::join_trace,
             draining: Arc::new(AtomicBool::new(false)),
         }
     }

@@ -8,7 +8,7 @@ use super::{Keyward, Listeners, Operation, StartError};
 use crate::{
     config::{PublicUrl, RunningSettings},
     domain::{clock::Clock, secret::Password},
-    telemetry::{self, LastLines, Metrics},
+    telemetry::{self, Last, Metrics},
 };
 
 /// A server that is ready and listens, but does not answer yet.
@@ -17,7 +17,7 @@ pub struct Server {
     listeners: Listeners,
     operation: Operation,
     public_url: PublicUrl,
-    last_lines: LastLines,
+    last: Last,
 }
 
 impl Server {
@@ -33,15 +33,15 @@ impl Server {
         // First of all: who is told before they listen ends by it.
         let hangup = signal(SignalKind::hangup()).map_err(StartError::Signal)?;
         let settings = running.settings().clone();
-        let (last_lines, log_level) = telemetry::log(&settings.log)?;
         let metrics = Metrics::start()?;
+        let (last, log_level) = telemetry::start(&settings.log, &settings.telemetry)?;
         let listeners = Listeners::bind(&settings.server)?;
         let public = listeners.public_address()?;
         let public_url = settings.server.public_url(public);
         let app = Keyward::open(settings, clock, public).await?;
         let first_password = app.auth().add_first_account().await.map_err(StartError::Verbs)?;
         let operation = Operation { metrics, log_level, running, hangup };
-        Ok((Self { app, listeners, operation, public_url, last_lines }, first_password))
+        Ok((Self { app, listeners, operation, public_url, last }, first_password))
     }
 
     /// Where the public listener is.
@@ -68,7 +68,8 @@ impl Server {
         );
         self.app.serve(self.listeners, self.operation, stop).await?;
         tracing::info!("stopped");
-        drop(self.last_lines);
+        self.last.spans.await;
+        drop(self.last.lines);
         Ok(())
     }
 }

@@ -12,9 +12,13 @@ use std::{
 };
 
 use ipnet::IpNet;
+use metrics::Gauge;
 use tokio::sync::oneshot;
 
-use crate::http::wire::proxies::TrustedProxies;
+use crate::{
+    http::wire::proxies::TrustedProxies,
+    measures::table::{CONNECTIONS, CONNECTIONS_CUT, CONNECTIONS_MAX},
+};
 
 /// One part in so many is kept free, and is what is freed at once where it no longer is.
 const PART: usize = 8;
@@ -24,6 +28,8 @@ static TURNS: AtomicU64 = AtomicU64::new(0);
 /// How many connections a listener takes.
 #[derive(Debug, Clone)]
 pub struct Room {
+    /// Which listener it is, in the metrics.
+    pub listener: &'static str,
     pub total: usize,
     /// Of one peer; `None` = as many as there are.
     pub of_peer: Option<usize>,
@@ -35,6 +41,7 @@ pub struct Room {
 #[derive(Debug)]
 pub struct Seats {
     room: Room,
+    open: Gauge,
     table: Mutex<Table>,
 }
 
@@ -82,7 +89,11 @@ pub struct Busy(Arc<Seat>);
 
 impl Seats {
     pub fn of(room: Room) -> Arc<Self> {
-        Arc::new(Self { room, table: Mutex::default() })
+        let labels = [room.listener];
+        CONNECTIONS_MAX.gauge(&labels).set(u32::try_from(room.total).unwrap_or(u32::MAX));
+        let open = CONNECTIONS.gauge(&labels);
+        open.set(0.0);
+        Arc::new(Self { room, open, table: Mutex::default() })
     }
 
     /// A seat, and what tells its connection to go; `None` where all that are taken are in use.
@@ -106,6 +117,7 @@ impl Seats {
         (table.seats.len() < total).then(|| {
             let (cut, told) = oneshot::channel();
             let (seat, number) = table.seat(network, cut);
+            self.open.increment(1.0);
             (Taken { seat, number, seats: Arc::clone(self) }, told)
         })
     }
@@ -136,7 +148,7 @@ impl Table {
         }
         for (_, seat) in &waiting[..count] {
             if seat.cut() {
-                metrics::counter!("keyward_connections_cut_total").increment(1);
+                CONNECTIONS_CUT.count(&[]);
                 self.leaving += 1;
                 self.peers.entry(seat.peer).or_default().leaving += 1;
             }
@@ -196,6 +208,7 @@ impl Drop for Busy {
 impl Drop for Taken {
     fn drop(&mut self) {
         lock(&self.seats.table).free(self.number);
+        self.seats.open.decrement(1.0);
     }
 }
 
@@ -223,7 +236,7 @@ mod tests {
 
     fn seats(total: usize, of_peer: usize, proxy: &str) -> Arc<Seats> {
         let proxies = TrustedProxies::of(vec![proxy.parse().expect("a net")]);
-        Seats::of(Room { total, of_peer: Some(of_peer), proxies })
+        Seats::of(Room { listener: "public", total, of_peer: Some(of_peer), proxies })
     }
 
     fn peer(last: u8) -> IpAddr {

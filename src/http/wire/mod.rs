@@ -12,3 +12,4 @@ pub(super) mod own_cookies;
 pub mod problem;
 pub(super) mod proxies;
 pub(super) mod rate;
+pub(super) mod span;

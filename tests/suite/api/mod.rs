@@ -16,6 +16,7 @@ mod headers;
 mod hung_nodes;
 mod local_verifiers;
 mod logs;
+mod metrics;
 mod oauth;
 mod operators;
 mod passwords;
@@ -30,12 +31,15 @@ mod revocations;
 mod rolling_restart;
 mod sealing_keys;
 mod secret;
+mod secrets_unsaid;
 mod session_cookies;
 mod side_by_side;
 mod signing_in;
 mod startup_mistakes;
 mod tokens;
+#[cfg(feature = "otlp")]
+mod traces;
 mod two_nodes;
 mod verifiers;
 
-use crate::support::outside::{actor, app_server, disk, install, nodes, raw, resources};
+use crate::support::outside::{actor, app_server, disk, install, nodes, raw, resources, secrets};

@@ -4,6 +4,7 @@ mod docs;
 mod doctor;
 mod endpoints;
 pub mod examples;
+mod metrics;
 mod outages;
 mod packages;
 mod readme;
