@@ -19,7 +19,7 @@ pub use self::{
     app::{App, AppKind, AppWithSecret, RemovedApp},
     app_session::{ActiveUsers, AppSession, AppSessions, CreatedAppSession},
     apply::{Applied, AppliedChange, ChangeKind},
-    key::{Key, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
+    key::{BackedUp, Key, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
     oauth::{ActiveToken, Introspection, Metadata, OAuthProblem},
     problem::Problem,
     readiness::{Condition, Readiness, ReadinessParts},

@@ -2,6 +2,7 @@
 //! the verbs on it, serves, and shuts down.
 
 mod back_ends;
+mod backup;
 mod descriptors;
 pub mod doctor;
 mod error;
@@ -29,8 +30,8 @@ use std::{
 use tokio::{signal::unix::Signal, task::JoinSet};
 
 pub use self::{
-    back_ends::BackEnds, error::StartError, listeners::Listeners, migrate::migrate, new_secret::new_secret,
-    sealing_keys::retire_sealing_key, server::Server,
+    back_ends::BackEnds, backup::backup, error::StartError, listeners::Listeners, migrate::migrate,
+    new_secret::new_secret, sealing_keys::retire_sealing_key, server::Server,
 };
 use self::{gauges::Gauges, migrate::expect_database, reload::Reload};
 use crate::{

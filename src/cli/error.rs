@@ -31,6 +31,9 @@ pub(super) enum CliError {
     /// What would be changed has been printed, and is not.
     #[error("nothing was changed: --yes does what is shown above")]
     Pending,
+    /// Which ones has been printed already.
+    #[error("rows were refused, see above")]
+    RowsRefused,
     /// What was found has been printed already.
     #[error("something is wrong, see above")]
     Unwell,

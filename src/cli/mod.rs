@@ -3,6 +3,7 @@
 
 mod app;
 mod apply;
+mod backup;
 mod config;
 mod doctor;
 mod error;
@@ -49,6 +50,8 @@ enum Command {
     Serve,
     /// Bring the database to this version's form, without serving
     Migrate(migrate::Migrate),
+    /// Copy the embedded database into a file, beside a server that runs
+    Backup(backup::Backup),
     /// Make, show and change accounts
     #[command(subcommand)]
     User(user::Command),
@@ -100,6 +103,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&context).await,
         Command::Migrate(wanted) => migrate::run(&context, &wanted).await,
+        Command::Backup(wanted) => backup::run(&context, wanted),
         Command::User(command) => user::run(&context, command).await,
         Command::App(command) => app::run(&context, command).await,
         Command::Apply(args) => apply::run(&context, &args).await,

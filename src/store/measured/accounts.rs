@@ -13,18 +13,20 @@ use crate::{
         user::{Account, Email, RoleChange, User, UserStatus, Username},
     },
     store::{
-        accounts::{AccountStore, Created, RolesChanged},
+        accounts::{AccountStore, Created, Imported, RolesChanged},
         error::StoreError,
     },
 };
 
 /// What is timed, the most frequent first.
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 14] = [
     "accounts.create",
     "accounts.create_first",
+    "accounts.import",
     "accounts.by_name",
     "accounts.by_id",
     "accounts.list",
+    "accounts.list_accounts",
     "accounts.set_password",
     "accounts.pardon",
     "accounts.set_status",
@@ -51,6 +53,10 @@ impl AccountStore for Measured<dyn AccountStore> {
         self.timed("accounts.create_first", self.inner.create_first(account)).await
     }
 
+    async fn import(&self, accounts: &[Account]) -> Result<Vec<Imported>, StoreError> {
+        self.timed("accounts.import", self.inner.import(accounts)).await
+    }
+
     async fn by_name(&self, name: &Username) -> Result<Option<Account>, StoreError> {
         self.timed("accounts.by_name", self.inner.by_name(name)).await
     }
@@ -61,6 +67,10 @@ impl AccountStore for Measured<dyn AccountStore> {
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
         self.timed("accounts.list", self.inner.list(after, limit)).await
+    }
+
+    async fn list_accounts(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Account>, StoreError> {
+        self.timed("accounts.list_accounts", self.inner.list_accounts(after, limit)).await
     }
 
     async fn set_password(

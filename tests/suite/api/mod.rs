@@ -17,6 +17,7 @@ mod hung_nodes;
 mod local_verifiers;
 mod logs;
 mod metrics;
+mod moving_in;
 mod oauth;
 mod operators;
 mod passwords;

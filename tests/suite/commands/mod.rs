@@ -3,4 +3,5 @@
 mod apply;
 mod cli;
 mod config;
+mod import;
 mod live_settings;
