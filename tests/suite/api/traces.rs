@@ -99,7 +99,7 @@ fn text(attributes: &[opentelemetry_proto::tonic::common::v1::KeyValue], name: &
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A server that sends its traces there.

@@ -89,8 +89,9 @@ pub fn register_request(request: &RequestBuilder) {
 /// Registers what an answer gives.
 pub fn register_answer(headers: &HeaderMap, text: &str) {
     for line in headers.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok()) {
-        let pair = line.split(';').next().and_then(|pair| pair.split_once('='));
-        pair.into_iter().for_each(|(_, value)| register(value));
+        if let Some((_, value)) = line.split(';').next().and_then(|pair| pair.split_once('=')) {
+            register(value);
+        }
     }
     if let Ok(json) = serde_json::from_str(text) {
         register_members(&json);
