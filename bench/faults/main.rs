@@ -13,6 +13,7 @@ mod support {
     pub mod outside {
         pub mod actor;
         pub mod install;
+        pub mod secrets;
     }
 
     pub mod servers {

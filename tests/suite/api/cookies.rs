@@ -7,15 +7,19 @@ use serde_json::json;
 use super::{
     actor::Answer,
     install::{Install, Server},
+    secrets,
 };
 
 const PASSWORD: &str = "seven words make a fine passphrase indeed";
 const PAGE: &str = "https://app.example.com";
 
 pub async fn send(request: RequestBuilder) -> Answer {
+    secrets::register_request(&request);
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Answer { status, headers, text: response.text().await.expect("a body") }
+    let text = response.text().await.expect("a body");
+    secrets::register_answer(&headers, &text);
+    Answer { status, headers, text }
 }
 
 /// A browser on a page of the app `web`.

@@ -34,4 +34,4 @@ mod tokens;
 mod two_nodes;
 mod verifiers;
 
-use crate::support::outside::{actor, app_server, disk, install, nodes, raw, resources};
+use crate::support::outside::{actor, app_server, disk, install, nodes, raw, resources, secrets};

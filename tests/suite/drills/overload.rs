@@ -140,6 +140,7 @@ const fn most_added() -> u64 {
 async fn ten_times_the_connections() {
     may_open_many();
     let install = Install::new()
+        .with("KEYWARD_LOG_LEVEL", "info")
         .with("KEYWARD_LOGIN_CONCURRENCY", HASHED_AT_ONCE)
         .with("KEYWARD_RATE_LIMIT_SESSION_REQUESTS", 1_000_000)
         .with("KEYWARD_ACCOUNTS_SESSIONS_PER_USER", 0);

@@ -44,9 +44,10 @@ pub fn furnish(install: &Install) -> String {
     install.good(&["app", "add", SHOP, "--confidential"]).trim_end().to_owned()
 }
 
-/// Settings without which asking again and again is refused.
+/// Settings without which asking again and again is refused, or takes the time that a log takes.
 pub fn unhurried(install: Install) -> Install {
     install
+        .with("KEYWARD_LOG_LEVEL", "info")
         .with("KEYWARD_RATE_LIMIT_SESSION_REQUESTS", 1_000_000)
         .with("KEYWARD_ACCOUNTS_SESSIONS_PER_USER", 0)
 }

@@ -7,6 +7,8 @@ use reqwest::{
 };
 use serde_json::{Value, json};
 
+use super::secrets;
+
 /// A client of one listener, perhaps signed in.
 #[derive(Clone)]
 pub struct Actor {
@@ -127,9 +129,11 @@ impl Actor {
 
 /// Sends a request and checks what every answer must have.
 pub async fn send(request: RequestBuilder) -> Answer {
+    secrets::register_request(&request);
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.expect("a body");
+    secrets::register_answer(&headers, &text);
     let answer = Answer { status, headers, text };
     answer.has_one("x-request-id");
     assert!(answer.headers.get_all("set-cookie").iter().next().is_none(), "a cookie: {answer:?}");

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{
     actor::{Actor, Answer, send},
     install::{Install, Server},
+    secrets,
 };
 
 /// A confidential app of a running server.
@@ -19,6 +20,7 @@ pub struct AppServer {
 impl AppServer {
     pub fn register(install: &Install, server: &Server, name: &str) -> Self {
         let secret = install.good(&["app", "add", name, "--confidential"]).trim_end().to_owned();
+        secrets::register(&secret);
         Self { client: server.client(), name: name.to_owned(), secret }
     }
 

@@ -14,7 +14,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::actor::Actor;
+use super::{actor::Actor, secrets};
 
 /// How long anything may take that ends by itself.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,6 +27,9 @@ pub const GUARD: &str = r#"pid=$1; shift; "$@" & echo $! >"$pid"; read -r _; kil
 const ON_TERMINAL: &str = r#"export PID=$1; shift
     script -qfec "echo \$\$ >\$PID; exec $*" /dev/null &
     read -r _; kill -9 "$(cat "$PID")"; wait $!"#;
+
+/// Servers log at `debug` unless a test says otherwise, so that more of it is looked at for secrets.
+const LOG_LEVEL: &str = "KEYWARD_LOG_LEVEL";
 
 /// A folder with settings, where servers and commands run.
 pub struct Install {
@@ -119,11 +122,13 @@ impl Install {
             child.kill().expect("killed");
             panic!("keyward {arguments:?} does not end");
         }
-        Outcome {
-            code: status.and_then(|status| status.code()),
-            stdout: read(&stdout),
-            stderr: read(&stderr),
+        let (stdout, stderr) = (read(&stdout), read(&stderr));
+        // What a command prints may be a secret that was asked for; what it complains of may not.
+        if arguments.contains(&"--password-stdin") {
+            secrets::register(input.trim_end());
         }
+        secrets::assert_none_in(&stderr, &format!("keyward {arguments:?}"));
+        Outcome { code: status.and_then(|status| status.code()), stdout, stderr }
     }
 
     /// Makes the database, which most commands want to find.
@@ -168,6 +173,9 @@ impl Install {
         let logs = tempfile::tempdir_in(self.folder.path()).expect("a folder").keep();
         let [pid_file, stdout, stderr] = ["pid", "stdout", "stderr"].map(|name| logs.join(name));
         let mut command = self.command(Path::new("sh"));
+        if !self.says_how_much_is_logged() {
+            command.env(LOG_LEVEL, "debug");
+        }
         command.args(["-c", guard, "sh"]).arg(&pid_file).arg(env!("CARGO_BIN_EXE_keyward")).args(arguments);
         let guard = command.stdin(Stdio::piped()).stdout(file(&stdout)).stderr(file(&stderr)).spawn();
         let guard = guard.expect("sh");
@@ -185,6 +193,10 @@ impl Install {
         };
         server.ready().await;
         server
+    }
+
+    fn says_how_much_is_logged(&self) -> bool {
+        self.settings.iter().any(|(name, _)| name == LOG_LEVEL) || self.path("keyward.toml").exists()
     }
 
     /// A program that runs in the folder, with the settings.
@@ -246,6 +258,7 @@ impl Server {
         let path = self.folder.path().join("data/first-password");
         // It is written once the listeners are bound, and the server answers a moment later.
         let password = wait_for(|| fs::read_to_string(&path).ok()).expect("a file with the password");
+        secrets::register(password.trim_end());
         password.trim_end().to_owned()
     }
 
@@ -326,6 +339,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();
+        if !thread::panicking() {
+            secrets::assert_none_in(&self.stderr(), "a server");
+        }
     }
 }
 

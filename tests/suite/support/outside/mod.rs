@@ -8,3 +8,4 @@ pub mod install;
 pub mod nodes;
 pub mod raw;
 pub mod resources;
+pub mod secrets;

@@ -222,6 +222,7 @@ impl Node {
 fn install(times: Times) -> Install {
     let millis = |time: Duration| format!("{}ms", time.as_millis());
     Install::new()
+        .with("KEYWARD_LOG_LEVEL", "info")
         .with("KEYWARD_TOKENS_REUSE_GRACE", millis(times.grace))
         .with("KEYWARD_TOKENS_ACCESS_TTL", millis(times.access))
         .with("KEYWARD_OUTAGE_CHECK", millis(times.outage))
