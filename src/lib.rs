@@ -9,5 +9,6 @@ pub mod domain;
 pub mod gateway;
 pub mod http;
 pub mod keys;
+pub mod measures;
 pub mod store;
 pub mod telemetry;

@@ -31,7 +31,7 @@ use keyward::{
         session_token::SessionToken,
         user::{Role, User, Username},
     },
-    http::{self, Cookies, Http, ListenerService},
+    http::{self, CheckMeter, Cookies, Http, ListenerService},
     keys::{ring::KeyRing, settings::KeySettings},
     store::{memory::MemoryCounters, sqlite::SqliteStore},
 };
@@ -258,6 +258,8 @@ fn http_of(auth: &Arc<Auth>) -> Http {
         cookies: Cookies::of(&public_url),
         own_origin: public_url.origin().to_owned(),
         metrics: Box::new(String::new),
+        checks: CheckMeter::new(),
+        join_trace: |_, _| {},
         draining: Arc::new(AtomicBool::new(false)),
     }
 }

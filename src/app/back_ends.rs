@@ -14,6 +14,7 @@ use crate::{
         accounts::AccountStore,
         apps::AppStore,
         error::StoreError,
+        measured::{Measured, watch::StoreWatch},
         memory::MemoryCounters,
         postgres::PostgresStore,
         redis::{
@@ -34,6 +35,8 @@ pub struct BackEnds {
     stores: Stores,
     redis: Option<Arc<RedisStore>>,
     installation: Installation,
+    /// What is known of each, for those who operate.
+    watches: Vec<Arc<StoreWatch>>,
 }
 
 impl BackEnds {
@@ -56,13 +59,15 @@ impl BackEnds {
                 // Sessions live in Redis, so what this file says of revocations is of no interest.
                 let accounts = SqliteStore::open(path, lifetimes, Arc::default(), Arc::clone(clock));
                 let accounts = accounts.map_err(|source| StartError::of_database(database, source))?;
-                Self::distributed(Arc::new(accounts), redis, lifetimes, clock).await
+                Self::distributed(Arc::new(accounts), StoreWatch::new("sqlite"), redis, lifetimes, clock)
+                    .await
             }
             (Database::Postgres { url, tls_ca }, Some(redis)) => {
                 let accounts = open_postgres(url, tls_ca.as_deref()).await;
                 let accounts =
                     Arc::new(accounts.map_err(|source| StartError::of_database(database, source))?);
-                let distributed = Self::distributed(accounts.clone(), redis, lifetimes, clock).await?;
+                let watch = StoreWatch::new("postgres");
+                let distributed = Self::distributed(accounts.clone(), watch, redis, lifetimes, clock).await?;
                 // It is shared as well, and forgets less.
                 Ok(Self { installation: Installation::in_database(accounts, database), ..distributed })
             }
@@ -85,6 +90,11 @@ impl BackEnds {
     #[must_use]
     pub const fn installation(&self) -> &Installation {
         &self.installation
+    }
+
+    /// Logs how outages go on; to be called every few seconds.
+    pub fn sum_up(&self) {
+        self.watches.iter().for_each(|watch| watch.sum_up());
     }
 
     /// Begins to follow what other nodes revoke, until the feed is dropped; SQLite does so
@@ -110,40 +120,44 @@ impl BackEnds {
 
     fn embedded(sqlite: Arc<SqliteStore>, revoked: Arc<RevocationSet>, database: &Database) -> Self {
         let installation = Installation::in_database(sqlite.clone(), database);
+        // Memory does not fail, and is not waited for.
         let counters = Arc::new(MemoryCounters::default());
+        let watch = Arc::new(StoreWatch::new("sqlite"));
         let stores = Stores {
-            accounts: sqlite.clone(),
-            apps: sqlite.clone(),
-            sessions: sqlite.clone(),
-            app_sessions: sqlite.clone(),
-            revocations: sqlite,
+            accounts: Measured::accounts(sqlite.clone(), &watch),
+            apps: Measured::apps(sqlite.clone(), &watch),
+            sessions: Measured::sessions(sqlite.clone(), &watch),
+            app_sessions: Measured::app_sessions(sqlite.clone(), &watch),
+            revocations: Measured::revocations(sqlite, &watch),
             revoked,
             counters: counters.clone(),
             local_counters: counters,
         };
-        Self { stores, redis: None, installation }
+        Self { stores, redis: None, installation, watches: vec![watch] }
     }
 
     async fn distributed<A: AccountStore + AppStore + 'static>(
         accounts: Arc<A>,
+        of_accounts: StoreWatch,
         settings: &config::Redis,
         lifetimes: Lifetimes,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
         let revoked = Arc::new(RevocationSet::default());
         let redis = Arc::new(open_redis(settings, lifetimes, &revoked, clock).await?);
+        let (of_accounts, watch) = (Arc::new(of_accounts), Arc::new(StoreWatch::new("redis")));
         let stores = Stores {
-            accounts: accounts.clone(),
-            apps: accounts,
-            sessions: redis.clone(),
-            app_sessions: redis.clone(),
-            revocations: redis.clone(),
+            accounts: Measured::accounts(accounts.clone(), &of_accounts),
+            apps: Measured::apps(accounts, &of_accounts),
+            sessions: Measured::sessions(redis.clone(), &watch),
+            app_sessions: Measured::app_sessions(redis.clone(), &watch),
+            revocations: Measured::revocations(redis.clone(), &watch),
             revoked,
-            counters: redis.clone(),
+            counters: Measured::counters(redis.clone(), &watch),
             local_counters: Arc::new(MemoryCounters::default()),
         };
         let installation = Installation::in_redis(redis.clone(), settings);
-        Ok(Self { stores, redis: Some(redis), installation })
+        Ok(Self { stores, redis: Some(redis), installation, watches: vec![of_accounts, watch] })
     }
 }
 

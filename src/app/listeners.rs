@@ -64,23 +64,26 @@ impl Listeners {
     pub(super) fn with_routes(self, http: &Arc<Http>, descriptors: u64) -> Vec<Listener> {
         let shares = Shares::of(descriptors, 1 + self.gateways());
         shares.warn(descriptors);
-        let all = |total| Room { total, of_peer: None, proxies: Vec::new() };
+        let all = |listener, total| Room { listener, total, of_peer: None, proxies: Vec::new() };
         // One client, or a proxy that nobody has named, gets half. A gateway may have all that is its own.
-        let fair =
-            |total| Room { of_peer: Some(total / 2), proxies: http.trusted_proxies.clone(), ..all(total) };
+        let fair = |listener, total| Room {
+            of_peer: Some(total / 2),
+            proxies: http.trusted_proxies.clone(),
+            ..all(listener, total)
+        };
         let listener =
             |socket, routes: ListenerService, speaks, room| Listener { socket, routes, speaks, room };
         let (public, management) = (http::public(http), http::management(http));
         let mut listeners = vec![
-            listener(self.public, public, Speaks::Http1, fair(shares.others)),
-            listener(self.management, management, Speaks::Http1, all(shares.management)),
+            listener(self.public, public, Speaks::Http1, fair("public", shares.others)),
+            listener(self.management, management, Speaks::Http1, all("management", shares.management)),
         ];
-        let check = self.check.map(|socket| (socket, http::check_only(http), Speaks::Http1));
-        let ext_authz = self.ext_authz.map(|socket| (socket, http::ext_authz(http), Speaks::Http1And2));
-        let gateways = check.into_iter().chain(ext_authz);
-        listeners.extend(
-            gateways.map(|(socket, routes, speaks)| listener(socket, routes, speaks, all(shares.others))),
-        );
+        listeners.extend(self.check.map(|socket| {
+            listener(socket, http::check_only(http), Speaks::Http1, all("check", shares.others))
+        }));
+        listeners.extend(self.ext_authz.map(|socket| {
+            listener(socket, http::ext_authz(http), Speaks::Http1And2, all("ext_authz", shares.others))
+        }));
         listeners
     }
 

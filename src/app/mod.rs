@@ -5,10 +5,12 @@ mod back_ends;
 mod descriptors;
 pub mod doctor;
 mod error;
+mod gauges;
 mod installation;
 mod listeners;
 mod migrate;
 mod new_secret;
+mod process;
 mod sealing_keys;
 mod server;
 mod upkeep;
@@ -25,18 +27,18 @@ use std::{
 
 use tokio::task::JoinSet;
 
-use self::migrate::expect_database;
 pub use self::{
     back_ends::BackEnds, error::StartError, listeners::Listeners, migrate::migrate, new_secret::new_secret,
     sealing_keys::retire_sealing_key, server::Server,
 };
+use self::{gauges::Gauges, migrate::expect_database};
 use crate::{
     auth::{Auth, Limit, Policy},
     config::{PublicUrl, Settings, Signup},
     domain::clock::Clock,
-    http::{self, Cookies, Http},
+    http::{self, CheckMeter, Cookies, Http},
     keys::{ring::KeyRing, settings::KeySettings},
-    telemetry::Metrics,
+    telemetry::{self, Metrics},
 };
 
 /// A server that is ready to serve, or an operator's tool that is ready to act.
@@ -142,12 +144,18 @@ impl Keyward {
 
     fn http(&self, metrics: &Metrics) -> Http {
         let metrics = metrics.clone();
+        let gauges = Gauges::new(&self.auth, self.back_ends.stores().revoked, &self.clock);
         Http {
             auth: Arc::clone(&self.auth),
             trusted_proxies: self.settings.server.trusted_proxies.clone(),
             cookies: Cookies::of(&self.public_url),
             own_origin: self.public_url.origin().to_owned(),
-            metrics: Box::new(move || metrics.render()),
+            metrics: Box::new(move || {
+                gauges.read();
+                metrics.render()
+            }),
+            checks: CheckMeter::new(),
+            join_trace: telemetry::join_trace,
             draining: Arc::new(AtomicBool::new(false)),
         }
     }

@@ -6,7 +6,7 @@ use super::{Keyward, Listeners, StartError};
 use crate::{
     config::{PublicUrl, Settings},
     domain::{clock::Clock, secret::Password},
-    telemetry::{self, LastLines, Metrics},
+    telemetry::{self, Last, Metrics},
 };
 
 /// A server that is ready and listens, but does not answer yet.
@@ -15,7 +15,7 @@ pub struct Server {
     listeners: Listeners,
     metrics: Metrics,
     public_url: PublicUrl,
-    last_lines: LastLines,
+    last: Last,
 }
 
 impl Server {
@@ -28,14 +28,14 @@ impl Server {
         settings: Settings,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Option<Password>), StartError> {
-        let last_lines = telemetry::log(&settings.log)?;
         let metrics = Metrics::start()?;
+        let last = telemetry::start(&settings.log, &settings.telemetry)?;
         let listeners = Listeners::bind(&settings.server)?;
         let public = listeners.public_address()?;
         let public_url = settings.server.public_url(public);
         let app = Keyward::open(settings, clock, public).await?;
         let first_password = app.auth().add_first_account().await.map_err(StartError::Verbs)?;
-        Ok((Self { app, listeners, metrics, public_url, last_lines }, first_password))
+        Ok((Self { app, listeners, metrics, public_url, last }, first_password))
     }
 
     /// Where the public listener is.
@@ -62,7 +62,8 @@ impl Server {
         );
         self.app.serve(self.listeners, self.metrics, stop).await?;
         tracing::info!("stopped");
-        drop(self.last_lines);
+        self.last.spans.await;
+        drop(self.last.lines);
         Ok(())
     }
 }

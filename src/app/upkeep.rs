@@ -13,6 +13,7 @@ use super::{Keyward, back_ends::BackEnds};
 use crate::{
     domain::clock::Clock,
     keys::ring::KeyRing,
+    measures::table::KEYS_UNREAD,
     store::{
         installation::Claim,
         revoked::{pulse, set::RevocationSet},
@@ -28,7 +29,7 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 const PURGE: Duration = Duration::from_mins(1);
 /// How often a node says again which secret it has, so that no store forgets it while one runs.
 const REMIND: Duration = Duration::from_mins(5);
-/// How often what a flood kept out of the log is summed up.
+/// How often what a flood or an outage kept out of the log is summed up.
 const SUM_UP: Duration = Duration::from_secs(5);
 
 /// Starts it all; it ends with the set.
@@ -41,12 +42,13 @@ pub(super) fn start(tasks: &mut JoinSet<()>, app: &Keyward, metrics: Metrics) {
             metrics.upkeep();
         }
     });
-    let auth = Arc::clone(&app.auth);
+    let (auth, back_ends) = (Arc::clone(&app.auth), app.back_ends.clone());
     tasks.spawn(async move {
         let mut ticks = interval(SUM_UP);
         loop {
             ticks.tick().await;
             auth.sum_up();
+            back_ends.sum_up();
         }
     });
     tasks.spawn(remind(app.back_ends.clone(), Arc::clone(app.auth.keys()), Arc::clone(&app.clock)));
@@ -87,6 +89,7 @@ async fn reread_keys(keys: Arc<KeyRing>) {
         match tokio::task::spawn_blocking(move || ring.reload()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
+                KEYS_UNREAD.count(&[]);
                 tracing::error!(error = &error as &dyn Error, "the keys could not be read again");
             }
             Err(_) => tracing::error!("reading the keys again panicked"),

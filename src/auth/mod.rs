@@ -7,6 +7,7 @@ pub mod apps;
 pub mod check;
 pub mod error;
 pub mod health;
+mod outcome;
 pub mod revocations;
 pub mod sessions;
 pub mod sign_in;
@@ -28,6 +29,7 @@ use self::{
     revocations::Watches,
     sign_in::{
         hasher::{self, Capacity, PasswordHasher},
+        queue::QueueLoad,
         refusals::Refusals,
     },
 };
@@ -164,6 +166,12 @@ impl Auth {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// How busy the queue of passwords to be hashed is.
+    #[must_use]
+    pub fn hash_load(&self) -> QueueLoad {
+        self.hasher.load()
     }
 
     /// Logs what was left out of the log; to be called every few seconds.

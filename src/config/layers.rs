@@ -27,6 +27,8 @@ impl RawSetting {
         self.value = match (&self.value, value) {
             // A duration of nothing needs no unit, and so no quotes.
             (Value::String(_), Value::Integer(0)) => Value::String("0".to_owned()),
+            // And neither does a whole one of a ratio.
+            (Value::Float(_), Value::Integer(whole @ (0 | 1))) => Value::Float(f64::from(whole == 1)),
             (default, value) if default.same_type(&value) => value,
             (default, value) => return Err(self.invalid(origin, kind(default), value.type_str())),
         };
@@ -38,6 +40,7 @@ impl RawSetting {
         let wrong = || self.invalid(&origin, kind(&self.value), &format!("{text:?}"));
         self.value = match &self.value {
             Value::Integer(_) => Value::Integer(text.trim().parse().map_err(|_| wrong())?),
+            Value::Float(_) => Value::Float(text.trim().parse().map_err(|_| wrong())?),
             Value::Boolean(_) => Value::Boolean(text.trim().parse().map_err(|_| wrong())?),
             Value::Array(_) => Value::Array(split_list(text)),
             _ => Value::String(text.to_owned()),
@@ -177,6 +180,7 @@ fn settings_in(text: &str, origin: &SettingOrigin) -> Result<Vec<(String, Value)
 fn kind(default: &Value) -> String {
     match default {
         Value::Integer(_) => "a whole number".to_owned(),
+        Value::Float(_) => "a number".to_owned(),
         Value::Boolean(_) => "true or false".to_owned(),
         Value::Array(_) => "a list of texts".to_owned(),
         Value::String(text) if text.is_empty() => "a text in quotes".to_owned(),

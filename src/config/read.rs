@@ -16,7 +16,7 @@ use super::{
     public_url::PublicUrl,
     settings::{
         Accounts, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode, RefreshKeys,
-        Server, Settings, Signup, Storage, Tokens,
+        Server, Settings, Signup, Storage, Telemetry, Tokens,
     },
     values,
 };
@@ -42,6 +42,7 @@ impl Settings {
             accounts: accounts(layers)?,
             outage: Outage { check: layers.duration("outage.check", .., ", or 0")? },
             log: log(layers)?,
+            telemetry: telemetry(layers)?,
         })
     }
 }
@@ -188,5 +189,14 @@ fn log(layers: &Layers) -> Read<Log> {
     Ok(Log {
         level: layers.parsed("log.level", wanted, values::log_filter)?,
         format: layers.word("log.format", &format)?,
+    })
+}
+
+fn telemetry(layers: &Layers) -> Read<Telemetry> {
+    let wanted =
+        "http://HOST:PORT without a path, such as http://127.0.0.1:4318: a collector near by, without TLS";
+    Ok(Telemetry {
+        otlp_endpoint: layers.optional("telemetry.otlp_endpoint", wanted, values::plain_origin)?,
+        sample_ratio: layers.ratio("telemetry.sample_ratio")?,
     })
 }

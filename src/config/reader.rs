@@ -98,6 +98,13 @@ impl Layers {
         })
     }
 
+    /// A part of a whole, from 0 to 1.
+    pub(super) fn ratio(&self, name: &str) -> Result<f64, ConfigError> {
+        let entry = self.entry(name)?;
+        let ratio = entry.value.as_float().filter(|ratio| (0.0..=1.0).contains(ratio));
+        ratio.ok_or_else(|| rejected(entry, "a number from 0.0 to 1.0"))
+    }
+
     /// A list of texts that `parse` takes, each.
     pub(super) fn list<T>(
         &self,

@@ -29,6 +29,7 @@ pub struct Settings {
     /// What happens while Redis is away.
     pub outage: Outage,
     pub log: Log,
+    pub telemetry: Telemetry,
 }
 
 /// `[server]`
@@ -235,6 +236,15 @@ pub struct Log {
     pub level: String,
     /// How a line looks.
     pub format: LogFormat,
+}
+
+/// `[telemetry]`
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    /// Where traces go, without `/v1/traces`; `None` = nowhere.
+    pub otlp_endpoint: Option<String>,
+    /// How many of them, from 0 to 1.
+    pub sample_ratio: f64,
 }
 
 /// How a log line looks.

@@ -5,6 +5,8 @@ use std::{net::IpAddr, time::Duration};
 
 use ipnet::IpNet;
 
+use crate::domain::app::Origin;
+
 /// The longest duration a setting takes: long enough for "never", short enough to add to any time.
 const LONGEST: Duration = Duration::from_hours(3650 * 24);
 
@@ -45,6 +47,13 @@ pub(super) fn log_filter(text: &str) -> Option<String> {
             && levels.contains(&level)
     };
     text.split(',').map(str::trim).all(good).then(|| text.to_owned())
+}
+
+/// Reads `http://HOST:PORT`; a slash at the end is left out.
+pub(super) fn plain_origin(text: &str) -> Option<String> {
+    let origin = text.strip_suffix('/').unwrap_or(text);
+    let is_plain = origin.starts_with("http://") && Origin::parse(origin).is_ok();
+    is_plain.then(|| origin.to_owned())
 }
 
 /// Splits URLs at commas; a comma within one (a list of hosts, a password) stays.

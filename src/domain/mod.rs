@@ -21,4 +21,5 @@ pub mod secret;
 pub mod session;
 pub mod session_token;
 pub mod sign_in;
+pub mod trace_context;
 pub mod user;

@@ -152,6 +152,11 @@ const fn before_routing(
     Endpoint { method, path, caller, surface, handler: None }
 }
 
+/// The path of an endpoint that is written so.
+pub(super) fn known(path: &str) -> Option<&'static str> {
+    ENDPOINTS.iter().find(|endpoint| endpoint.path == path).map(|endpoint| endpoint.path)
+}
+
 /// What answers at one path, for one method.
 pub(super) struct Route {
     pub(super) path: &'static str,

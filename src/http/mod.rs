@@ -21,7 +21,11 @@ use self::{
     oauth::metadata::{self, Prepared},
     wire::{layers, origin},
 };
-pub use self::{check::front::ListenerService, server::seats::Room, wire::cookies::Cookies};
+pub use self::{
+    check::{front::ListenerService, meter::CheckMeter},
+    server::seats::Room,
+    wire::{cookies::Cookies, span::JoinTrace},
+};
 use crate::auth::Auth;
 
 pub struct Http {
@@ -34,6 +38,10 @@ pub struct Http {
     pub own_origin: String,
     /// Renders the metrics in Prometheus text format.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// What checks are counted by.
+    pub checks: CheckMeter,
+    /// How spans are joined to traces.
+    pub join_trace: JoinTrace,
     /// Whether the server is about to stop.
     pub draining: Arc<AtomicBool>,
 }
@@ -48,7 +56,10 @@ pub fn public(http: &Shared) -> ListenerService {
     let oauth = oauth_errors(Surface::OAuth).merge(metadata(http));
     let oauth = oauth.layer(from_fn_with_state(Arc::clone(http), origin::cors_without_cookies));
     let all = api.merge(oauth).merge(oauth_errors(Surface::OAuthOfServers));
-    ListenerService::with_check(http, layers::common(all).with_state(Arc::clone(http)))
+    ListenerService::with_check(
+        http,
+        layers::common(http, endpoints::known, all).with_state(Arc::clone(http)),
+    )
 }
 
 /// The management listener: probes and metrics.
@@ -57,7 +68,7 @@ pub fn management(http: &Shared) -> ListenerService {
     let routes = routed(Surface::Probe).merge(routed(Surface::Management));
     ListenerService::without_check(
         http,
-        layers::common(layers::problems(routes)).with_state(Arc::clone(http)),
+        layers::common(http, endpoints::known, layers::problems(routes)).with_state(Arc::clone(http)),
     )
 }
 

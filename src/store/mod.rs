@@ -11,6 +11,7 @@ pub mod counters;
 pub mod error;
 pub mod installation;
 pub mod leases;
+pub mod measured;
 pub mod memory;
 pub mod postgres;
 pub mod redis;

@@ -13,6 +13,8 @@ use std::{
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::measures::table::LOG_LINES_LOST;
+
 /// Lines that may wait for a reader who is slow.
 const WAITING: usize = 1_024;
 /// How long an end waits for the last lines to be read.
@@ -110,5 +112,5 @@ fn write(messages: &Receiver<Message>) {
 }
 
 fn lost() {
-    metrics::counter!("keyward_log_lines_lost_total").increment(1);
+    LOG_LINES_LOST.count(&[]);
 }

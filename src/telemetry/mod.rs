@@ -1,7 +1,8 @@
-//! What operators see: log lines on standard error, and metrics. Installed once a process; the
+//! What operators see: log lines on standard error, metrics, and traces. Installed once a process; the
 //! servers that tests start in one process share both.
 
 mod lines;
+mod traces;
 
 use std::{
     io,
@@ -9,16 +10,20 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, filter::ParseError, util::TryInitError};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::ParseError, fmt, layer::SubscriberExt, registry, util::TryInitError,
+};
 
-pub use self::lines::LastLines;
 use self::lines::Lines;
-use crate::config::{Log, LogFormat};
-
-/// Upper bounds of every histogram of durations, in seconds: from a cached check to a slow login.
-const BUCKETS: [f64; 14] =
-    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+pub use self::{
+    lines::LastLines,
+    traces::{LastSpans, join_trace},
+};
+use crate::{
+    config::{Log, LogFormat, Telemetry},
+    measures::{self, Kind, table},
+};
 
 /// Logging or metrics that could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -32,26 +37,39 @@ pub enum TelemetryError {
     /// There is no thread to be had that writes the log.
     #[error("the log cannot be written: {0}")]
     Writer(#[from] io::Error),
+    /// Traces cannot be exported there.
+    #[error("telemetry.otlp_endpoint cannot be used: {0}")]
+    Traces(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// They are wanted, but this build has them not.
+    #[error("telemetry.otlp_endpoint is set, but this build exports no traces (the feature otlp)")]
+    WithoutTraces,
     /// Something else measures in this process.
     #[error("metrics cannot be set up: {0}")]
     Metrics(#[from] BuildError),
 }
 
-/// Sends log lines to standard error from now on, and the last of them when what is returned is dropped.
-pub fn log(settings: &Log) -> Result<LastLines, TelemetryError> {
+/// What is still on its way out when a server stops.
+pub struct Last {
+    pub lines: LastLines,
+    pub spans: LastSpans,
+}
+
+/// Sends log lines to standard error from now on, and spans where the settings say. To be called on the runtime.
+pub fn start(log: &Log, telemetry: &Telemetry) -> Result<Last, TelemetryError> {
     use tracing_subscriber::util::SubscriberInitExt;
 
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::builder().parse(directives(&settings.level))?)
-        // What cannot be logged would be printed to where it could not be logged, with a panic.
-        .log_internal_errors(false)
-        .with_writer(Lines::start()?);
-    match settings.format {
-        LogFormat::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).finish().try_init()?,
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
-    }
+    let filter = EnvFilter::builder().parse(directives(&log.level))?;
+    // What cannot be logged would be printed to where it could not be logged, with a panic.
+    let lines = fmt::layer().log_internal_errors(false).with_writer(Lines::start()?);
+    let lines = match log.format {
+        LogFormat::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
+    };
+    let (traces, spans) = traces::start(telemetry)?;
+    // Each has a filter of its own: traces are no matter of the log's level.
+    registry().with(lines.with_filter(filter)).with(traces).try_init()?;
     panic::set_hook(Box::new(tell_of_panic));
-    Ok(LastLines::awaited())
+    Ok(Last { lines: LastLines::awaited(), spans })
 }
 
 /// A panic is a defect; where it was is told, and not its message, which may hold anything.
@@ -82,9 +100,14 @@ impl Metrics {
         if let Some(metrics) = &*started {
             return Ok(metrics.clone());
         }
-        let metrics = Self(PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?);
-        // Shown from the start: who looks for it wants to see that it is none.
-        metrics::counter!("keyward_log_lines_lost_total").increment(0);
+        let mut builder = PrometheusBuilder::new();
+        for measure in &table::ALL {
+            if let Kind::Histogram(buckets) = measure.kind {
+                builder = builder.set_buckets_for_metric(Matcher::Full(measure.name.to_owned()), buckets)?;
+            }
+        }
+        let metrics = Self(builder.install_recorder()?);
+        measures::register();
         *started = Some(metrics.clone());
         Ok(metrics)
     }

@@ -7,16 +7,17 @@ use crate::source::{Origin, Source};
 /// Each room with the rooms it may use.
 const ROOMS: &[(&str, &[&str])] = &[
     ("answers", &["auth", "domain", "keys"]),
-    ("app", &["auth", "config", "domain", "http", "keys", "store", "telemetry"]),
-    ("auth", &["domain", "keys", "store"]),
+    ("app", &["auth", "config", "domain", "http", "keys", "measures", "store", "telemetry"]),
+    ("auth", &["domain", "keys", "measures", "store"]),
     ("cli", &["answers", "app", "auth", "config", "domain", "gateway", "keys"]),
     ("config", &["domain"]),
     ("domain", &[]),
     ("gateway", &["domain"]),
-    ("http", &["answers", "auth", "config", "domain", "keys"]),
+    ("http", &["answers", "auth", "config", "domain", "keys", "measures"]),
     ("keys", &["domain"]),
-    ("store", &["domain"]),
-    ("telemetry", &["config"]),
+    ("measures", &[]),
+    ("store", &["domain", "measures"]),
+    ("telemetry", &["config", "domain", "measures"]),
 ];
 
 /// The folders of `store/` that keep its promises: seen by themselves and by `app` alone.
@@ -33,6 +34,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("httparse", &["gateway"]),
     ("jsonwebtoken", &["keys"]),
     ("metrics_exporter_prometheus", &["telemetry"]),
+    ("opentelemetry", &["telemetry"]),
+    ("opentelemetry_otlp", &["telemetry"]),
+    ("opentelemetry_sdk", &["telemetry"]),
     ("pem", &["keys"]),
     ("prost", &["http::check::ext_authz"]),
     ("redis", &["store::redis"]),
@@ -42,6 +46,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["store::postgres"]),
     ("tonic", &["http::check::ext_authz"]),
     ("tower_http", &["http"]),
+    ("tracing_opentelemetry", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
 ];
 

@@ -5,9 +5,11 @@ use crate::{
         Auth,
         check::{Caller, user_of},
         error::AuthError,
+        outcome::counted,
     },
     domain::{refresh_token::RefreshToken, session::EndReason, session_token::SessionToken},
     keys::error::TokenError,
+    measures::table::SIGN_OUTS,
     store::sessions::Ending,
 };
 
@@ -25,6 +27,10 @@ impl Auth {
     /// Ends the sessions that the tokens name. One that is not genuine does not keep the others from
     /// their effect, and is the answer where it is the only one.
     pub async fn logout(&self, shown: &[Shown<'_>]) -> Result<(), AuthError> {
+        counted(&SIGN_OUTS, self.end_each(shown).await)
+    }
+
+    async fn end_each(&self, shown: &[Shown<'_>]) -> Result<(), AuthError> {
         let mut refusal = AuthError::TokenMissing;
         let mut endings = Vec::new();
         for shown in shown {
@@ -62,9 +68,8 @@ impl Auth {
     pub async fn logout_all(&self, caller: &Caller, keep_current: bool) -> Result<usize, AuthError> {
         let except = keep_current.then_some(caller.claims().session);
         let now = self.clock.now();
-        let ended =
-            self.stores.sessions.end_of_user(caller.user(), except, EndReason::LogoutAll, now).await?;
-        Ok(ended.len())
+        let ended = self.stores.sessions.end_of_user(caller.user(), except, EndReason::LogoutAll, now).await;
+        Ok(counted(&SIGN_OUTS, ended.map_err(AuthError::from))?.len())
     }
 
     fn ending(&self, shown: Shown<'_>, reason: EndReason) -> Result<Ending, AuthError> {

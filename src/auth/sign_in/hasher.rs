@@ -7,18 +7,22 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use metrics::Histogram;
 use tokio::sync::oneshot;
 
 pub use super::queue::{Capacity, Party};
 use super::{
     argon::{self, BadHash, PasswordMatch},
     argon2id::Memory,
-    queue::{HashQueue, Place},
+    queue::{HashQueue, Place, QueueLoad},
 };
-use crate::domain::secret::{Password, PasswordHash};
+use crate::{
+    domain::secret::{Password, PasswordHash},
+    measures::table::{HASH_REFUSED, HASH_WAIT},
+};
 
 /// How long a thread keeps the 19 MiB of its last hash before it gives them back.
 const MEMORY_KEPT: Duration = Duration::from_secs(5);
@@ -55,6 +59,7 @@ struct Shared {
     queue: Mutex<HashQueue<oneshot::Sender<Permit>>>,
     jobs: Arc<Jobs>,
     dummy: PasswordHash,
+    waits: Histogram,
 }
 
 /// The right to one hash after another. It travels with the hash to the thread and back, so that a client that
@@ -82,6 +87,7 @@ impl PasswordHasher {
             queue: Mutex::new(HashQueue::new(capacity)),
             jobs: Arc::clone(&jobs),
             dummy: argon::dummy()?,
+            waits: HASH_WAIT.histogram(&[]),
         });
         for number in 0..threads {
             let jobs = Arc::clone(&jobs);
@@ -93,10 +99,22 @@ impl PasswordHasher {
 
     /// Waits for a permit; refuses at once when the queue is full of those who hold no more of it.
     pub async fn permit(&self, party: Party) -> Result<Permit, Overloaded> {
+        let began = Instant::now();
         let (ticket, granted) = oneshot::channel();
         let position = self.0.change(|queue| queue.enter(party, ticket));
         let _waiting = Waiting { hasher: &self.0, position };
-        granted.await.map_err(|_| Overloaded)
+        let granted = granted.await;
+        match &granted {
+            Ok(_) => self.0.waits.record(began.elapsed()),
+            Err(_) => HASH_REFUSED.count(&[]),
+        }
+        granted.map_err(|_| Overloaded)
+    }
+
+    /// How busy the queue is.
+    #[must_use]
+    pub fn load(&self) -> QueueLoad {
+        self.0.change(|queue| queue.load())
     }
 }
 

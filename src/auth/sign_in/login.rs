@@ -19,6 +19,7 @@ use crate::{
         sign_in::{Method, Methods, NextStep, SignInState},
         user::{Account, User, Username},
     },
+    measures::{GRANTED, table::SIGN_INS},
     store::sessions::{Issue, Living},
 };
 
@@ -81,6 +82,21 @@ impl Auth {
     }
 
     async fn sign_in(
+        &self,
+        login: Login,
+        id: SessionId,
+        kind: SessionKind,
+    ) -> Result<LoginOutcome<(User, Living)>, AuthError> {
+        let outcome = self.prove_and_open(login, id, kind).await;
+        SIGN_INS.count(&[match &outcome {
+            Ok(LoginOutcome::SignedIn(_)) => GRANTED,
+            Ok(LoginOutcome::Needs(_)) => AuthError::SecondFactorRequired.code(),
+            Err(error) => error.code(),
+        }]);
+        outcome
+    }
+
+    async fn prove_and_open(
         &self,
         login: Login,
         id: SessionId,

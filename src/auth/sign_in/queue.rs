@@ -49,6 +49,16 @@ pub struct Capacity {
     pub per_account: usize,
 }
 
+/// How busy it is.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueLoad {
+    pub waiting: usize,
+    /// How many may wait.
+    pub places: usize,
+    /// Permits that are out.
+    pub turns: usize,
+}
+
 /// A place in the queue. The least comes first: by the count of permits at which its turn is due, and among those
 /// due at once by arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,6 +146,11 @@ impl<T> HashQueue<T> {
         if let Some((party, _)) = self.waiting.remove(&position) {
             self.give_up(&party);
         }
+    }
+
+    #[must_use]
+    pub fn load(&self) -> QueueLoad {
+        QueueLoad { waiting: self.waiting.len(), places: self.capacity.waiting, turns: self.out }
     }
 
     /// The first one whose account has not as many permits as it may have: the others go by.

@@ -6,7 +6,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::domain::{clock::Timestamp, ids::UserId};
+use crate::{
+    domain::{clock::Timestamp, ids::UserId},
+    measures::table::SIGN_IN_REFUSALS,
+};
 
 /// Lines a second of one kind.
 const LINES: u32 = 10;
@@ -96,6 +99,7 @@ impl Refusals {
         client: Option<IpAddr>,
         now: Timestamp,
     ) {
+        SIGN_IN_REFUSALS.count(&[kind.as_str()]);
         let (owed, allowed) = {
             let mut ration = self.0[kind as usize].lock().unwrap_or_else(PoisonError::into_inner);
             (ration.owed(now), ration.allows_one(now))

@@ -17,6 +17,7 @@ use crate::{
         session::EndReason,
         user::UserStatus,
     },
+    measures::table::{CONTESTED, REISSUED, REISSUED_LATE, REUSED},
     store::sessions::{Ending, Issue, Rotation},
 };
 
@@ -49,7 +50,7 @@ impl Auth {
             Rotation::Granted(issue) => issue,
             Rotation::Reused => {
                 tracing::warn!(session.id = %session, "a replaced refresh token came back");
-                metrics::counter!("keyward_refresh_reused_total").increment(1);
+                REUSED.count(&[]);
                 return Err(AuthError::RefreshReused);
             }
             Rotation::Contested => {
@@ -123,11 +124,14 @@ impl Auth {
 /// Tells the operator of tokens that were issued again late: to a client whose answer was lost, or to a
 /// second one. Three generations in a row are no chance (docs/refresh-tokens.md).
 fn note_reissue(session: SessionId, issue: &Issue) {
+    if issue.reissue.is_some() {
+        REISSUED.count(&[]);
+    }
     match issue.reissue {
         None | Some(Reissue::Usual) => {}
         Some(Reissue::Late) => {
             tracing::info!(session.id = %session, user.id = %issue.session.facts.user, "a refresh token was issued again late");
-            metrics::counter!("keyward_refresh_reissued_late_total").increment(1);
+            REISSUED_LATE.count(&[]);
         }
         Some(Reissue::Contested) => contested(session, Some(issue.session.facts.user)),
     }
@@ -136,5 +140,5 @@ fn note_reissue(session: SessionId, issue: &Issue) {
 fn contested(session: SessionId, user: Option<UserId>) {
     let (is_ended, user) = (user.is_none(), user.map(tracing::field::display));
     tracing::warn!(session.id = %session, user.id = user, session.ended = is_ended, "two clients seem to hold a refresh token");
-    metrics::counter!("keyward_refresh_contested_total").increment(1);
+    CONTESTED.count(&[]);
 }

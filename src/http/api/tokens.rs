@@ -18,7 +18,9 @@ use crate::{
         sign_in::login::{Login, LoginOutcome},
         tokens::issue::TokenSet,
     },
-    domain::{app::AppName, ids::UserId, secret::Password, session::Device, user::Username},
+    domain::{
+        app::AppName, clock::Timestamp, ids::UserId, secret::Password, session::Device, user::Username,
+    },
     http::{
         Shared,
         wire::{
@@ -31,6 +33,7 @@ use crate::{
             problem::Problem,
         },
     },
+    measures::{GRANTED, table::REFRESHES},
 };
 
 /// How long a browser keeps that an account has signed in on it. Some keep nothing for longer.
@@ -183,13 +186,24 @@ pub async fn refresh(
     headers: HeaderMap,
     OptionalJson(body): OptionalJson<RefreshBody>,
 ) -> Result<(HeaderMap, Json<Tokens>), Problem> {
+    let outcome = refreshed(&http, arrived_at, &headers, body).await;
+    REFRESHES.count(&[outcome.as_ref().map_or_else(Problem::code, |_| GRANTED)]);
+    outcome
+}
+
+async fn refreshed(
+    http: &Shared,
+    arrived_at: Timestamp,
+    headers: &HeaderMap,
+    body: Option<RefreshBody>,
+) -> Result<(HeaderMap, Json<Tokens>), Problem> {
     let has_body = body.is_some();
     let (token, app, transport) = match body.and_then(|body| body.refresh_token) {
         Some(token) => {
             let app = http.auth.app_of_refresh_token(&token).await?;
             (token, app, Transport::Body)
         }
-        None => match own_cookies::refresh(&http, &headers).await?.token()? {
+        None => match own_cookies::refresh(http, headers).await?.token()? {
             Some((token, app)) => (token, app, Transport::Cookie),
             None if has_body => {
                 return Err(Problem::invalid_request("there is neither a refresh_token nor a cookie"));
@@ -199,9 +213,9 @@ pub async fn refresh(
     };
     // Before anything becomes of the session: who lacks the secret must not harm it.
     if let Some(app) = app {
-        app_caller::require_secret(&http, &headers, &app).await?;
+        app_caller::require_secret(http, headers, &app).await?;
     }
-    Ok(tokens(&http, http.auth.refresh(&token, arrived_at).await?, transport))
+    Ok(tokens(http, http.auth.refresh(&token, arrived_at).await?, transport))
 }
 
 /// The tokens, and the cookie that holds one of them.

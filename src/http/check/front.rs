@@ -15,21 +15,27 @@ use axum::{
     BoxError, Router,
     body::{Bytes, HttpBody},
     extract::{ConnectInfo, Request},
-    http::{HeaderValue, StatusCode, request::Parts},
+    http::{HeaderValue, request::Parts},
     response::{IntoResponse, Response},
     routing::future::RouteFuture,
 };
 use futures_util::{FutureExt, future::Either};
-use metrics::Counter;
 use tower::Service;
+use tracing::Instrument;
 
 use super::{
     http::{self, Asker, PATH},
+    meter::CheckStatuses,
     verdict::CheckRefusal,
 };
 use crate::http::{
     Shared,
-    wire::{layers, problem::Problem, rate},
+    wire::{
+        layers,
+        problem::Problem,
+        rate,
+        span::{self, About},
+    },
 };
 
 /// Which paths are the check's.
@@ -101,9 +107,9 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if self.is_check(request.uri().path()) {
-            let checker = Arc::clone(&self.checker);
+            let (checker, peer) = (Arc::clone(&self.checker), self.peer);
             let (asked, _) = request.into_parts();
-            return Either::Left(Box::pin(async move { Ok(checker.answer(&asked).await) }));
+            return Either::Left(Box::pin(async move { Ok(checker.answer(&asked, peer).await) }));
         }
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(ConnectInfo(peer));
@@ -116,48 +122,31 @@ struct Checker {
     http: Shared,
     policy: HeaderValue,
     asker: Asker,
-    counts: Counts,
+    statuses: CheckStatuses,
 }
 
 impl Checker {
     fn new(http: &Shared, asker: Asker) -> Self {
         let limit = http.auth.session_limit();
         let policy = rate::policy(limit.count, limit.window);
-        Self { http: Arc::clone(http), policy, asker, counts: Counts::new() }
+        Self { http: Arc::clone(http), policy, asker, statuses: CheckStatuses::of(PATH) }
     }
 
-    async fn answer(&self, asked: &Parts) -> Response {
+    async fn answer(&self, asked: &Parts, peer: Option<SocketAddr>) -> Response {
+        let id = layers::request_id(&asked.headers);
+        let peer = peer.map(|peer| peer.ip());
+        let about = About { headers: &asked.headers, method: &asked.method, route: PATH, peer };
+        let span = span::of_check(&self.http, &about);
+        span::name_check(&span, &id);
         let check = http::check(&self.http, &self.policy, self.asker, asked);
-        let checked = AssertUnwindSafe(check).catch_unwind().await;
+        let checked = AssertUnwindSafe(check).catch_unwind().instrument(span.clone()).await;
         // The check has no status for a defect but that it cannot tell.
         let mut response = checked.unwrap_or_else(|_| {
             tracing::error!("a check panicked");
             CheckRefusal::of(Problem::internal(), false).into_response()
         });
-        self.counts.add(response.status());
-        layers::finish(&mut response, layers::request_id(&asked.headers));
+        self.statuses.count(response.status());
+        layers::finish(&mut response, id, &span);
         response
-    }
-}
-
-/// The check's part of `keyward_http_requests_total`, with handles that are looked up once.
-struct Counts([(StatusCode, Counter); 5]);
-
-impl Counts {
-    fn new() -> Self {
-        let statuses = [
-            StatusCode::OK,
-            StatusCode::UNAUTHORIZED,
-            StatusCode::FORBIDDEN,
-            StatusCode::TOO_MANY_REQUESTS,
-            StatusCode::SERVICE_UNAVAILABLE,
-        ];
-        Self(statuses.map(|status| (status, layers::counter(PATH.to_owned(), status))))
-    }
-
-    fn add(&self, status: StatusCode) {
-        if let Some((_, counter)) = self.0.iter().find(|(counted, _)| *counted == status) {
-            counter.increment(1);
-        }
     }
 }

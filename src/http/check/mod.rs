@@ -4,4 +4,5 @@
 pub(super) mod ext_authz;
 pub(super) mod front;
 pub(super) mod http;
+pub(super) mod meter;
 pub(super) mod verdict;

@@ -1,7 +1,7 @@
 //! What the check decides, whatever protocol asks: in, with who it is, or out, with why. There is no
 //! third verdict and no default, so that nothing is let in by leaving something out.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Instant};
 
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
@@ -110,6 +110,8 @@ pub enum Verdict {
 pub struct CheckRefusal {
     /// One of those that gateways know.
     pub status: StatusCode,
+    /// Of the problem (contract 2.3).
+    pub code: &'static str,
     pub headers: HeaderMap,
     /// The problem as JSON.
     pub body: Vec<u8>,
@@ -119,6 +121,13 @@ pub struct CheckRefusal {
 
 impl Verdict {
     pub async fn on(http: &Shared, asked: &Asked<'_>, wanted: &Wanted<'_>) -> Self {
+        let began = Instant::now();
+        let verdict = Self::decided(http, asked, wanted).await;
+        http.checks.note(&verdict, began);
+        verdict
+    }
+
+    async fn decided(http: &Shared, asked: &Asked<'_>, wanted: &Wanted<'_>) -> Self {
         if wanted.allow_preflight && asked.is_preflight() {
             return Self::LetIn { identity: Identity::default(), rate: None };
         }
@@ -142,17 +151,17 @@ impl CheckRefusal {
             StatusCode::BAD_REQUEST => StatusCode::UNAUTHORIZED,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
-        let reason = HeaderValue::from_static(problem.code());
+        let code = problem.code();
         let cause = problem.cause().cloned();
         let (mut headers, body) = problem.with_status(status).spoken();
-        headers.insert("x-auth-reason", reason);
+        headers.insert("x-auth-reason", HeaderValue::from_static(code));
         if status == StatusCode::UNAUTHORIZED {
             headers.entry(header::WWW_AUTHENTICATE).or_insert(Challenge::Invalid.header());
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
         }
-        Self { status, headers, body, cause }
+        Self { status, code, headers, body, cause }
     }
 }
 

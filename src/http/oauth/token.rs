@@ -9,10 +9,12 @@ use axum::{
 use super::{OAuthError, client, form::Form};
 use crate::{
     answers::Tokens,
+    auth::error::AuthError,
     http::{
         Shared,
         wire::{body::Json, caller::ArrivedAt},
     },
+    measures::{GRANTED, table::REFRESHES},
 };
 
 pub async fn token(
@@ -30,6 +32,8 @@ pub async fn token(
     if params.get("scope").is_some() {
         return Err(OAuthError::invalid_scope());
     }
-    let issued = http.auth.refresh_of(&app, refresh_token, arrived_at).await?;
+    let issued = http.auth.refresh_of(&app, refresh_token, arrived_at).await;
+    REFRESHES.count(&[issued.as_ref().map_or_else(AuthError::code, |_| GRANTED)]);
+    let issued = issued?;
     Ok(([(header::PRAGMA, "no-cache")], Json(Tokens::whole(issued))))
 }

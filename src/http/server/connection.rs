@@ -28,6 +28,7 @@ use super::{
     seats::{Busy, Seat, Seats},
     socket::Socket,
 };
+use crate::measures::table::CONNECTIONS_REFUSED;
 
 /// Seats connections, with `TCP_NODELAY`.
 #[derive(Clone)]
@@ -50,7 +51,7 @@ impl<S> Accept<TcpStream, S> for Usher {
 impl Usher {
     fn seat<S>(&self, stream: TcpStream, service: S) -> io::Result<(Socket, Seated<S>)> {
         let Some((taken, told_to_go)) = self.seats.take(stream.peer_addr()?.ip()) else {
-            metrics::counter!("keyward_connections_refused_total").increment(1);
+            CONNECTIONS_REFUSED.count(&[]);
             return Err(io::Error::other("too many connections"));
         };
         stream.set_nodelay(true)?;

@@ -12,7 +12,10 @@ use std::{
 };
 
 use ipnet::IpNet;
+use metrics::Gauge;
 use tokio::sync::oneshot;
+
+use crate::measures::table::{CONNECTIONS, CONNECTIONS_CUT, CONNECTIONS_MAX};
 
 /// One part in so many is kept free, and is what is freed at once where it no longer is.
 const PART: usize = 8;
@@ -22,6 +25,8 @@ static TURNS: AtomicU64 = AtomicU64::new(0);
 /// How many connections a listener takes.
 #[derive(Debug, Clone)]
 pub struct Room {
+    /// Which listener it is, in the metrics.
+    pub listener: &'static str,
     pub total: usize,
     /// Of one peer; `None` = as many as there are.
     pub of_peer: Option<usize>,
@@ -33,6 +38,7 @@ pub struct Room {
 #[derive(Debug)]
 pub struct Seats {
     room: Room,
+    open: Gauge,
     table: Mutex<Table>,
 }
 
@@ -80,7 +86,11 @@ pub struct Busy(Arc<Seat>);
 
 impl Seats {
     pub fn of(room: Room) -> Arc<Self> {
-        Arc::new(Self { room, table: Mutex::default() })
+        let labels = [room.listener];
+        CONNECTIONS_MAX.gauge(&labels).set(u32::try_from(room.total).unwrap_or(u32::MAX));
+        let open = CONNECTIONS.gauge(&labels);
+        open.set(0.0);
+        Arc::new(Self { room, open, table: Mutex::default() })
     }
 
     /// A seat, and what tells its connection to go; `None` where all that are taken are in use.
@@ -104,6 +114,7 @@ impl Seats {
         (table.seats.len() < total).then(|| {
             let (cut, told) = oneshot::channel();
             let (seat, number) = table.seat(network, cut);
+            self.open.increment(1.0);
             (Taken { seat, number, seats: Arc::clone(self) }, told)
         })
     }
@@ -134,7 +145,7 @@ impl Table {
         }
         for (_, seat) in &waiting[..count] {
             if seat.cut() {
-                metrics::counter!("keyward_connections_cut_total").increment(1);
+                CONNECTIONS_CUT.count(&[]);
                 self.leaving += 1;
                 self.peers.entry(seat.peer).or_default().leaving += 1;
             }
@@ -194,6 +205,7 @@ impl Drop for Busy {
 impl Drop for Taken {
     fn drop(&mut self) {
         lock(&self.seats.table).free(self.number);
+        self.seats.open.decrement(1.0);
     }
 }
 
@@ -221,7 +233,7 @@ mod tests {
 
     fn seats(total: usize, of_peer: usize, proxy: &str) -> Arc<Seats> {
         let proxies = vec![proxy.parse().expect("a net")];
-        Seats::of(Room { total, of_peer: Some(of_peer), proxies })
+        Seats::of(Room { listener: "public", total, of_peer: Some(of_peer), proxies })
     }
 
     fn peer(last: u8) -> IpAddr {

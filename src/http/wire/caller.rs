@@ -17,6 +17,7 @@ use crate::{
     auth::{check, error::AuthError},
     domain::clock::Timestamp,
     http::Shared,
+    measures::table::FORWARDED_IGNORED,
 };
 
 /// What the `Authorization` header holds.
@@ -141,7 +142,7 @@ impl FromRequestParts<Shared> for ClientAddress {
 fn notice_unheard(peer: IpAddr) {
     static SAID: Once = Once::new();
 
-    metrics::counter!("keyward_forwarded_ignored_total").increment(1);
+    FORWARDED_IGNORED.count(&[]);
     SAID.call_once(|| {
         tracing::warn!(
             client.address = %peer.to_canonical(),

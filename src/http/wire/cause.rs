@@ -20,12 +20,13 @@ impl Cause {
         &*self.0
     }
 
-    /// An outage is a warning, a defect an error.
+    /// A defect is an error. That a store is away is told once for all requests (`store/measured/watch.rs`), with its
+    /// cause, and of each of them at `debug` alone.
     pub fn log(&self, request_id: &HeaderValue) {
         let (error, id) = (self.error(), request_id.to_str().unwrap_or_default());
         match &*self.0 {
             AuthError::Store(store) if store.is_away() => {
-                tracing::warn!(request.id = id, error, "a store is away");
+                tracing::debug!(request.id = id, error, "a store is away for a request");
             }
             _ => tracing::error!(request.id = id, error, "a request failed"),
         }

@@ -36,7 +36,7 @@ pub fn is_unheard(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> bool 
     says && !is_trusted(peer.to_canonical(), trusted)
 }
 
-fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|net| net.contains(&address))
 }
 

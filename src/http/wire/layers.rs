@@ -1,26 +1,40 @@
 //! What every answer has, whichever route it comes from: a request id, `nosniff`, a problem for an
 //! unknown path, a wrong method or a panic, and its place in the metrics.
 
-use std::any::Any;
+use std::{any::Any, net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
     Router,
-    extract::{MatchedPath, Request},
+    extract::{ConnectInfo, MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
-use metrics::Counter;
 use tower::ServiceBuilder;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use super::{cause::Cause, problem::Problem};
-use crate::{domain::random, http::Shared};
+use super::{
+    cause::Cause,
+    problem::Problem,
+    span::{self, About},
+};
+use crate::{
+    domain::random,
+    http::Shared,
+    measures::{
+        OTHER, STATUSES,
+        table::{HTTP_DURATION, HTTP_REQUESTS},
+    },
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A longer id from outside is replaced: it goes into the log and the answer.
 const REQUEST_ID_MAX: usize = 128;
+
+/// The path of the table of endpoints that is written so.
+pub type KnownRoute = fn(&str) -> Option<&'static str>;
 
 /// Answers an unknown path or a wrong method with a problem.
 pub fn problems(routes: Router<Shared>) -> Router<Shared> {
@@ -33,11 +47,10 @@ pub fn wrong_methods(routes: Router<Shared>) -> Router<Shared> {
 }
 
 /// Puts the layers on all that a listener answers.
-pub fn common(routes: Router<Shared>) -> Router<Shared> {
+pub fn common(http: &Shared, known: KnownRoute, routes: Router<Shared>) -> Router<Shared> {
     routes.layer(
         ServiceBuilder::new()
-            .layer(from_fn(identify))
-            .layer(from_fn(count))
+            .layer(from_fn_with_state((Arc::clone(http), known), identify))
             // Whoever may be told may not be who asks next; what is for everybody says so itself.
             .layer(SetResponseHeaderLayer::if_not_present(
                 header::CACHE_CONTROL,
@@ -47,11 +60,21 @@ pub fn common(routes: Router<Shared>) -> Router<Shared> {
     )
 }
 
-/// Every answer carries the request's id.
-async fn identify(request: Request, next: Next) -> Response {
-    let id = request_id(request.headers());
-    let mut response = next.run(request).await;
-    finish(&mut response, id);
+/// Every answer carries the request's id, and so does every line that is logged on the way; it is counted and timed.
+async fn identify(
+    State((http, known)): State<(Shared, KnownRoute)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let began = Instant::now();
+    let (id, route) = (request_id(request.headers()), route(&request, known));
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    let about = About { headers: request.headers(), method: request.method(), route, peer };
+    let span = span::of_request(&http, &id, &about);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    finish(&mut response, id, &span);
+    HTTP_REQUESTS.count(&[route, status(response.status())]);
+    HTTP_DURATION.histogram(&[route]).record(began.elapsed());
     response
 }
 
@@ -62,9 +85,12 @@ pub fn request_id(headers: &HeaderMap) -> HeaderValue {
 
 /// The last thing that becomes of an answer: what failed below it is logged, here and nowhere else, and
 /// it says which request it is for.
-pub fn finish(response: &mut Response, id: HeaderValue) {
+pub fn finish(response: &mut Response, id: HeaderValue, span: &Span) {
+    if !span.is_disabled() {
+        span.record("http.response.status_code", response.status().as_u16());
+    }
     if let Some(cause) = response.extensions().get::<Cause>() {
-        cause.log(&id);
+        span.in_scope(|| cause.log(&id));
     }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
@@ -82,19 +108,16 @@ fn new_id() -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none"))
 }
 
-/// Counts requests by route and status; never by path, which is the client's to choose.
-async fn count(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let response = next.run(request).await;
-    let route = route.unwrap_or_else(|| "none".to_owned());
-    counter(route, response.status()).increment(1);
-    response
+/// Where a request is counted: by route and never by path, which is the client's to choose.
+fn route(request: &Request, known: KnownRoute) -> &'static str {
+    let Some(path) = request.extensions().get::<MatchedPath>() else { return "none" };
+    // The metadata is also where the path of the issuer has it.
+    known(path.as_str()).unwrap_or("metadata")
 }
 
-/// How many requests a route has answered in that way.
-pub fn counter(route: String, status: StatusCode) -> Counter {
-    let status = status.as_str().to_owned();
-    metrics::counter!("keyward_http_requests_total", "route" => route, "status" => status)
+/// A status as a label. Those of the server are few.
+fn status(status: StatusCode) -> &'static str {
+    STATUSES.iter().find(|known| **known == status.as_str()).map_or(OTHER, |known| known)
 }
 
 /// A panic is a defect; its message may hold anything, so it is not repeated.

@@ -11,3 +11,4 @@ pub(super) mod origin;
 pub(super) mod own_cookies;
 pub mod problem;
 pub(super) mod rate;
+pub(super) mod span;

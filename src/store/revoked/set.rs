@@ -55,6 +55,8 @@ pub struct RevocationSet {
     ///
     /// [`Clock::passed`]: crate::domain::clock::Clock::passed
     last_heard: AtomicU64,
+    /// The same, of when it last told of a change that others may have made.
+    last_push: AtomicU64,
     pulse: Pulse,
     /// Held by whoever changes an entry, so that the log tells it in the order in which it happened.
     log: Mutex<ChangeLog<Change>>,
@@ -228,6 +230,25 @@ impl RevocationSet {
     pub fn heard(&self, passed: Duration) {
         let heard = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
         self.last_heard.fetch_max(heard, Ordering::AcqRel);
+    }
+
+    /// The back end has told of a change.
+    pub fn note_push(&self, passed: Duration) {
+        let pushed = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        self.last_push.fetch_max(pushed, Ordering::AcqRel);
+    }
+
+    /// For how long it has told of none, if it ever has.
+    #[must_use]
+    pub fn since_push(&self, passed: Duration) -> Option<Duration> {
+        let last = self.last_push.load(Ordering::Acquire).checked_sub(1)?;
+        Some(passed.saturating_sub(Duration::from_millis(last)))
+    }
+
+    /// How many tokens, sessions and users are refused.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.entries.pin().len()
     }
 
     /// How often the feed was lost. Whatever was written before the last time may have been lost with a

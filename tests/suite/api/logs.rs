@@ -15,6 +15,9 @@ use crate::support::servers::redis;
 
 const PASSWORD: &str = "seven words make a fine passphrase indeed";
 
+/// What each request that an outage kept from its answer is told of by.
+const MET: &str = "a store is away for a request";
+
 /// Runs the server with its output as `redirected`, which ends like [`GUARD`](super::install::GUARD).
 async fn start(install: &Install, redirected: &str) -> Server {
     install.add_user("alice", PASSWORD, &[]);
@@ -62,7 +65,7 @@ async fn a_reader_that_has_gone_loses_log_lines_and_nothing_else() {
 #[tokio::test]
 async fn a_reader_that_sleeps_loses_log_lines_and_nothing_else() {
     let mut redis = redis::Server::start(&["--appendonly", "yes"]);
-    let install = Install::new().with("REDIS_URL", redis.url());
+    let install = Install::new().with("REDIS_URL", redis.url()).with("KEYWARD_LOG_LEVEL", "debug");
     // The guard holds the reading end, and does not read.
     let redirected = r#"mkfifo "$pid.log"; exec 9<>"$pid.log"; "$@" 2>"$pid.log" 9<&-"#;
     let server = start(&install, redirected).await;
@@ -88,7 +91,7 @@ async fn wait_until_ready(server: &Server) {
 }
 
 #[tokio::test]
-async fn an_outage_is_logged_once_with_the_id_of_the_request() {
+async fn what_an_outage_keeps_from_a_request_is_logged_once_with_its_id() {
     let mut redis = redis::Server::start(&[]);
     let install = Install::new().with("REDIS_URL", redis.url()).with("KEYWARD_OUTAGE_CHECK", "0");
     let server = install.start().await;
@@ -107,13 +110,70 @@ async fn an_outage_is_logged_once_with_the_id_of_the_request() {
         assert_eq!(send(request.header("x-request-id", id)).await.status, 503, "{id}");
         let lines = || {
             let log = server.stderr();
-            let told: Vec<String> = log.lines().filter(|line| line.contains(id)).map(str::to_owned).collect();
+            let told: Vec<String> = log
+                .lines()
+                .filter(|line| line.contains(id) && line.contains(MET))
+                .map(str::to_owned)
+                .collect();
             (!told.is_empty()).then_some(told)
         };
         let told = wait_for(lines).unwrap_or_else(|| panic!("{id} is not logged: {}", server.stderr()));
-        assert!(told.len() == 1 && told[0].contains("a store is away"), "{told:?}");
+        assert!(told.len() == 1 && told[0].contains("DEBUG"), "{told:?}");
     }
+    // And for all of them that it is, with the cause.
+    let log = server.stderr();
+    let warned: Vec<&str> = log.lines().filter(|line| line.contains("a store is away store=")).collect();
+    assert!(warned.len() == 1 && warned[0].contains("WARN"), "{log}");
     server.terminate();
+}
+
+/// The lines that say so.
+fn lines(server: &Server, words: &str) -> Vec<String> {
+    let said = || {
+        let log = server.stderr();
+        let said: Vec<String> = log.lines().filter(|line| line.contains(words)).map(str::to_owned).collect();
+        (!said.is_empty()).then_some(said)
+    };
+    wait_for(said).unwrap_or_else(|| panic!("{words} is not logged: {}", server.stderr()))
+}
+
+#[tokio::test]
+async fn each_line_of_a_request_says_which_it_is() {
+    for (format, level) in [("text", "info"), ("json", "info"), ("text", "debug")] {
+        let install = Install::new().with("KEYWARD_LOG_FORMAT", format).with("KEYWARD_LOG_LEVEL", level);
+        install.add_user("alice", PASSWORD, &[]);
+        let server = install.start().await;
+        let body = json!({ "username": "alice", "password": PASSWORD });
+        let login =
+            server.client().request("POST", "/v1/login").header("x-request-id", "one-of-mine").json(&body);
+        assert_eq!(send(login).await.header("x-request-id"), "one-of-mine");
+        let said = lines(&server, "signed in");
+        assert_eq!(said.len(), 1, "{said:?}");
+        if format == "json" {
+            let line: serde_json::Value = serde_json::from_str(&said[0]).expect("JSON");
+            assert_eq!(line["spans"][0]["request.id"], "one-of-mine", "{line}");
+            assert_eq!(line["spans"][0]["http.route"], "/v1/login", "{line}");
+        } else {
+            assert!(said[0].contains(r#"request.id="one-of-mine""#), "{said:?}");
+            assert!(said[0].contains(r#"http.route="/v1/login""#), "{said:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_trace_is_in_the_lines_where_a_trusted_proxy_names_it() {
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for (trusted, is_believed) in [("127.0.0.0/8", true), ("192.0.2.0/24", false)] {
+        let install = Install::new().with("KEYWARD_SERVER_TRUSTED_PROXIES", trusted);
+        install.add_user("alice", PASSWORD, &[]);
+        let server = install.start().await;
+        let body = json!({ "username": "alice", "password": PASSWORD });
+        let login = server.client().request("POST", "/v1/login").json(&body);
+        let login = login.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
+        assert_eq!(send(login).await.status, 200);
+        let said = lines(&server, "signed in");
+        assert_eq!(said[0].contains(&format!("trace.id={trace}")), is_believed, "{said:?}");
+    }
 }
 
 #[tokio::test]

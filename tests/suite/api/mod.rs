@@ -14,6 +14,7 @@ mod headers;
 mod hung_nodes;
 mod local_verifiers;
 mod logs;
+mod metrics;
 mod oauth;
 mod operators;
 mod passwords;
@@ -26,11 +27,14 @@ mod rest_sessions;
 mod revocations;
 mod sealing_keys;
 mod secret;
+mod secrets_unsaid;
 mod session_cookies;
 mod side_by_side;
 mod signing_in;
 mod startup_mistakes;
 mod tokens;
+#[cfg(feature = "otlp")]
+mod traces;
 mod two_nodes;
 mod verifiers;
 

@@ -3,6 +3,7 @@
 mod docs;
 mod endpoints;
 pub mod examples;
+mod metrics;
 mod outages;
 mod packages;
 mod readme;

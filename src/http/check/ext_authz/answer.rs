@@ -111,7 +111,7 @@ mod tests {
                 .collect();
             let status = StatusCode::from_u16(status).expect("a status");
             let body = String::from_utf8_lossy(&body).into_owned().into_bytes();
-            let told = told(Verdict::Refused(CheckRefusal { status, headers: headers.clone(), body, cause: None }));
+            let told = told(Verdict::Refused(CheckRefusal { status, code: "", headers: headers.clone(), body, cause: None }));
             prop_assert!([16, 7, 8, 14].contains(&told.status.expect("a status").code));
             let Some(Respond::DeniedResponse(no)) = told.http_response else { panic!("{:?}", told.http_response) };
             prop_assert_eq!(no.status.expect("a status").code, i32::from(status.as_u16()));

@@ -6,24 +6,29 @@ mod codec;
 mod messages;
 mod question;
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
     Router,
     body::Body,
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderValue, StatusCode, Version, header},
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
 use tonic::{Status, server::Grpc};
 use tower::service_fn;
+use tracing::{Instrument, Span};
 
 use self::{codec::CheckCodec, messages::CheckRequest};
 use super::verdict::{CheckRefusal, Verdict};
 use crate::http::{
     Shared,
-    wire::{layers, problem::Problem},
+    wire::{
+        layers,
+        problem::Problem,
+        span::{self, About},
+    },
 };
 
 /// The largest message, in bytes. Envoy lets 60 KiB of headers in, and says a path among them twice.
@@ -51,9 +56,13 @@ pub async fn check(State(http): State<Shared>, request: Request) -> Response {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
     let mut grpc = Grpc::new(CheckCodec).max_decoding_message_size(LIMIT);
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    let about = About { headers: request.headers(), method: request.method(), route: "ext_authz", peer };
+    let span = span::of_check(&http, &about);
     let verdict = service_fn(|question: tonic::Request<CheckRequest>| async {
-        let verdict = or_refuse(verdict(&http, question.into_inner())).await;
-        count(&verdict);
+        let verdict = verdict(&http, question.into_inner(), &span).instrument(span.clone());
+        let verdict = or_refuse(verdict).await;
+        http.checks.ext_authz.count(seen(&verdict));
         Ok(tonic::Response::new(verdict))
     });
     match tokio::time::timeout(PATIENCE, grpc.unary(verdict, request)).await {
@@ -67,12 +76,15 @@ fn is_grpc(request: &Request) -> bool {
     request.version() == Version::HTTP_2 && media.starts_with(b"application/grpc")
 }
 
-async fn verdict(http: &Shared, question: CheckRequest) -> Verdict {
+async fn verdict(http: &Shared, question: CheckRequest, span: &Span) -> Verdict {
     let attributes = question.attributes.unwrap_or_default();
     let wanted = question::wanted(&attributes.context_extensions);
     let client = attributes.request.and_then(|request| request.http).unwrap_or_default();
     match question::headers(&client) {
         Ok(headers) => {
+            if !span.is_disabled() {
+                span::name_check(span, &layers::request_id(&headers));
+            }
             let verdict = Verdict::on(http, &question::asked(&client, &headers), &wanted).await;
             if let Verdict::Refused(CheckRefusal { cause: Some(cause), .. }) = &verdict {
                 cause.log(&layers::request_id(&headers));
@@ -91,18 +103,12 @@ async fn or_refuse(verdict: impl Future<Output = Verdict>) -> Verdict {
     })
 }
 
-/// Beside the requests over HTTP, by the status that the client gets to see.
-fn count(verdict: &Verdict) {
-    let status = match verdict {
-        Verdict::LetIn { .. } => "200",
-        Verdict::Refused(refusal) => match refusal.status {
-            StatusCode::UNAUTHORIZED => "401",
-            StatusCode::FORBIDDEN => "403",
-            StatusCode::TOO_MANY_REQUESTS => "429",
-            _ => "503",
-        },
-    };
-    metrics::counter!("keyward_http_requests_total", "route" => "ext_authz", "status" => status).increment(1);
+/// The status that the client gets to see.
+const fn seen(verdict: &Verdict) -> StatusCode {
+    match verdict {
+        Verdict::LetIn { .. } => StatusCode::OK,
+        Verdict::Refused(refusal) => refusal.status,
+    }
 }
 
 #[cfg(test)]

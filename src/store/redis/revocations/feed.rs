@@ -104,11 +104,17 @@ struct Follower {
 impl Follower {
     async fn run(self) {
         let mut wait = FIRST_WAIT;
+        let mut breaks = None;
         loop {
             let began = Instant::now();
             let Err(trouble) = self.follow().await;
             self.revocations.set_blind();
-            tracing::warn!(%trouble, "revocations are not followed");
+            // Once for each time that it was lost, and not at each attempt to get it back.
+            if breaks.replace(self.revocations.breaks()) == Some(self.revocations.breaks()) {
+                tracing::debug!(%trouble, "revocations are still not followed");
+            } else {
+                tracing::warn!(%trouble, "revocations are not followed");
+            }
             if began.elapsed() > LONGEST_WAIT {
                 wait = FIRST_WAIT;
             }
@@ -216,6 +222,7 @@ impl Follower {
             PushKind::Invalidate => {}
             _ => return Ok(()),
         }
+        self.revocations.note_push(self.clock.passed());
         let Some(Value::Array(names)) = push.data.into_iter().next() else {
             return Err(Trouble::Emptied);
         };

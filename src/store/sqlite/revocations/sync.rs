@@ -63,6 +63,7 @@ impl RevocationSync {
         let version = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
         if version != self.seen {
             self.reload(connection, now)?;
+            self.set.note_push(passed);
             self.seen = version;
         }
         self.set.set_following(passed);
