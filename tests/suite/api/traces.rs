@@ -174,6 +174,16 @@ async fn a_trace_that_anybody_names_is_neither_joined_nor_kept() {
     assert!(spans.iter().all(|span| hex(&span.trace_id) != TRACE), "{spans:?}");
 }
 
+/// On more than one thread: the test waits for the server's end, which waits for the receiver.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_sent_yet_is_sent_before_the_end() {
+    let collector = Collector::start().await;
+    let server = traced(&collector.endpoint, "1.0", &[]).await;
+    server.client().get("/v1/me").await.problem(401, "token_missing");
+    server.terminate();
+    collector.comes_to("GET /v1/me").await;
+}
+
 #[tokio::test]
 async fn a_receiver_that_is_away_or_hangs_costs_spans_and_nothing_else() {
     let hangs = TcpListener::bind("127.0.0.1:0").expect("a port");
