@@ -83,12 +83,12 @@ impl Options {
             setup,
             seed: self.seed,
             time: Duration::from_mins(self.minutes) / share,
-            people: 400,
+            people: 500,
             thieves: 40,
-            stay: (8_000, 40_000),
+            stay: (15_000, 75_000),
             times: TIMES,
             rules: RULES,
-            calm: (1_000, 4_000),
+            calm: (1_500, 5_000),
             lasting: (300, 3_000),
         }
     }
