@@ -116,7 +116,8 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn text(text: &str) -> Result<(), CliError> {
+/// A text as it stands.
+pub(super) fn text(text: &str) -> Result<(), CliError> {
     Ok(write!(io::stdout().lock(), "{text}")?)
 }
 

@@ -29,6 +29,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["gateway::echo", "http"]),
     ("axum_server", &["app", "http"]),
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("deadpool_postgres", &["store::postgres"]),
     ("httparse", &["gateway"]),
     ("jsonwebtoken", &["keys"]),
