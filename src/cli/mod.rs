@@ -4,11 +4,14 @@
 mod app;
 mod apply;
 mod backup;
+mod completions;
 mod config;
 mod doctor;
 mod error;
 mod gateway;
+mod health;
 mod key;
+mod man;
 mod migrate;
 mod output;
 mod password;
@@ -72,6 +75,12 @@ enum Command {
     Config(config::Args),
     /// Check settings, database, Redis, keys and clock, and say what to mend
     Doctor(doctor::Args),
+    /// Ask whether the server of these settings lives; exit 1 if it does not say so
+    Health(health::Args),
+    /// Print what has a shell complete the commands and options
+    Completions(completions::Args),
+    /// Write the manual pages of all commands into a folder
+    Man(man::Args),
 }
 
 /// Runs the command line of this process. Wrong usage, and a question for help, end it here.
@@ -112,6 +121,9 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Gateway(command) => gateway::run(&context, command).await,
         Command::Config(args) => config::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args).await,
+        Command::Health(args) => health::run(&context, &args).await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 

@@ -121,7 +121,7 @@ pub(super) fn object(answer: &impl Serialize) -> String {
     value(answer).to_string()
 }
 
-/// Without the end of a line.
+/// A text as it stands.
 pub(super) fn text(text: &str) -> Result<(), CliError> {
     Ok(write!(io::stdout().lock(), "{text}")?)
 }

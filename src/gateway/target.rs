@@ -58,6 +58,11 @@ impl Target {
         })
     }
 
+    /// Asks for a path, as whoever looks after the server does.
+    pub async fn get(&self, path: &str) -> io::Result<HttpAnswer> {
+        self.ask(&Request::new("GET", path)).await
+    }
+
     /// Whether it names no path.
     pub(super) const fn is_whole_site(&self) -> bool {
         self.base.is_empty()

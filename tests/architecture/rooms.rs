@@ -31,6 +31,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum_server", &["app", "http"]),
     ("bcrypt", &["auth::sign_in::foreign"]),
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("csv_core", &["cli::user::import"]),
     ("deadpool_postgres", &["store::postgres"]),
     ("httparse", &["gateway"]),

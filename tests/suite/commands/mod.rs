@@ -3,5 +3,7 @@
 mod apply;
 mod cli;
 mod config;
+mod generated;
+mod health;
 mod import;
 mod live_settings;

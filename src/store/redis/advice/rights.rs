@@ -8,7 +8,7 @@ use super::Advice;
 use crate::store::redis::{connection::target::Mode, keys::Keys};
 
 /// By the name under which the right is given: what is tried, with `K` for a key.
-const ALWAYS: [(&str, &str); 32] = [
+const ALWAYS: [(&str, &str); 33] = [
     ("ping", "PING"),
     ("client|tracking", "CLIENT TRACKING OFF"),
     ("script|load", "SCRIPT LOAD )"),
@@ -32,6 +32,7 @@ const ALWAYS: [(&str, &str); 32] = [
     ("zrem", "ZREM K m"),
     ("zscore", "ZSCORE K m"),
     ("zmscore", "ZMSCORE K m"),
+    ("zcard", "ZCARD K"),
     ("zcount", "ZCOUNT K 0 0"),
     ("zrange", "ZRANGE K 0 0"),
     ("zrevrange", "ZREVRANGE K 0 0"),
@@ -137,40 +138,57 @@ mod tests {
     /// Those without which there is no connection, so that nothing need be tried.
     const TO_CONNECT: [&str; 2] = ["hello", "select"];
 
-    #[test]
-    fn what_is_tried_is_what_the_page_asks_for() {
-        let page = include_str!("../../../../docs/operating.md");
-        let list = page.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a list");
-        let asked: BTreeSet<_> = list.split_whitespace().filter_map(|word| word.strip_prefix('+')).collect();
-        let tried = ALWAYS.iter().map(|(name, _)| *name).chain(TO_CONNECT).collect();
-        assert_eq!(asked, tried);
-        for (name, _) in BEHIND_SENTINELS.iter().chain(&IN_A_CLUSTER) {
-            assert!(page.contains(&format!("+{name}")), "{name}");
-        }
+    /// The rights in a text, in their order.
+    fn rights(text: &str) -> Vec<&str> {
+        text.split_whitespace().filter_map(|word| word.strip_prefix('+')).collect()
     }
 
     #[test]
-    fn what_the_scripts_call_is_tried() {
+    fn what_is_tried_is_what_the_user_is_given() {
+        let users = include_str!("../../../../deploy/redis/users.acl");
+        let line = users.lines().find(|line| line.starts_with("user keyward ")).expect("the user");
+        let tried = ALWAYS.iter().chain(&BEHIND_SENTINELS).chain(&IN_A_CLUSTER).map(|(name, _)| *name);
+        let given: BTreeSet<_> = rights(line).into_iter().collect();
+        assert_eq!(given, tried.chain(TO_CONNECT).collect());
+
+        let page = include_str!("../../../../docs/operating.md");
+        let list = page.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a list");
+        assert_eq!(rights(list), rights(line));
+    }
+
+    /// What is asked of sentinels, and what the doctor can do without.
+    const NOT_NEEDED: [&str; 2] = ["sentinel", "config"];
+
+    #[test]
+    fn what_the_store_and_its_scripts_call_is_tried() {
         let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/redis"))];
-        let mut scripts = 0;
+        let (mut in_scripts, mut in_rust) = (0, 0);
         while let Some(folder) = folders.pop() {
             for path in std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path())
             {
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|end| end == "lua") {
-                    scripts += 1;
-                    assert_all_tried(&std::fs::read_to_string(&path).expect("a text"), &path);
+                let text = || std::fs::read_to_string(&path).expect("a text");
+                match path.extension().and_then(|end| end.to_str()) {
+                    _ if path.is_dir() => folders.push(path),
+                    Some("lua") => in_scripts += assert_all_tried(&text(), "call('", '\'', &path),
+                    Some("rs") if !path.ends_with("advice/rights.rs") => {
+                        in_rust += assert_all_tried(&text(), "cmd(\"", '"', &path);
+                    }
+                    _ => {}
                 }
             }
         }
-        assert!(scripts > 1, "{scripts} scripts");
+        assert!(in_scripts > 10 && in_rust > 10, "{in_scripts} in scripts, {in_rust} in Rust");
     }
 
-    fn assert_all_tried(script: &str, path: &Path) {
-        let calls = script.split("call('").skip(1).filter_map(|rest| rest.split('\'').next());
-        for name in calls.map(str::to_lowercase) {
-            assert!(ALWAYS.iter().any(|(tried, _)| *tried == name), "{name} of {}", path.display());
-        }
+    /// How many there are.
+    fn assert_all_tried(text: &str, before: &str, after: char, path: &Path) -> usize {
+        let calls = text.split(before).skip(1).filter_map(|rest| rest.split(after).next());
+        let names = calls.map(str::to_lowercase).filter(|name| !NOT_NEEDED.contains(&name.as_str()));
+        let all = || ALWAYS.iter().chain(&BEHIND_SENTINELS).chain(&IN_A_CLUSTER).map(|(name, _)| *name);
+        names.fold(0, |count, name| {
+            let is_tried = |tried: &str| tried.split('|').next() == Some(&name);
+            assert!(all().chain(TO_CONNECT).any(is_tried), "{name} of {}", path.display());
+            count + 1
+        })
     }
 }
