@@ -24,7 +24,7 @@ fn params(log_n: u32, r: u32, p: u32) -> Result<Params, BadHash> {
     at_most(BLOCK_MAX, r, "scrypt with r")?;
     at_most(LANES_MAX, p, "scrypt with p")?;
     at_most(MEMORY_MAX, log_n, "scrypt with log2 N")?;
-    let work = u64::from(r.max(1)) * u64::from(p.max(1)) << log_n;
+    let work = (u64::from(r.max(1)) * u64::from(p.max(1))) << log_n;
     if work > 1 << MEMORY_MAX {
         return Err(BadHash::because("its cost is out of bounds: scrypt with N * r * p of more than 2^20"));
     }

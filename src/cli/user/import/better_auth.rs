@@ -63,13 +63,13 @@ pub(super) fn read(path: &Path, read: &Read<'_>) -> Result<(), CliError> {
     elements(source::open(path)?, &place, Some("user"), &mut |line, user| {
         let row = parse::<BetterAuthUser>(user.as_bytes()).and_then(|user| {
             let password = passwords.remove(&user.id);
-            row(user, password)
+            row(user, password.as_deref())
         });
         read.row(line, row)
     })
 }
 
-fn row(user: BetterAuthUser, password: Option<String>) -> Result<Row, Refusal> {
+fn row(user: BetterAuthUser, password: Option<&str>) -> Result<Row, Refusal> {
     let roles = user.role.unwrap_or_default();
     let roles = roles.split(',').map(str::trim).filter(|role| !role.is_empty()).map(str::to_owned).collect();
     Ok(Row {
@@ -77,7 +77,7 @@ fn row(user: BetterAuthUser, password: Option<String>) -> Result<Row, Refusal> {
         username: user.username,
         email: user.email,
         email_verified: user.email_verified,
-        password_hash: password.as_deref().map(hash).transpose()?,
+        password_hash: password.map(hash).transpose()?,
         roles: Some(roles),
         status: (user.banned == Some(true)).then(|| "disabled".to_owned()),
         created_at: user.created_at,

@@ -29,6 +29,8 @@ pub(super) struct Records<'p, 'a> {
 
 /// The cells of a record.
 pub(super) type Cells = Vec<String>;
+/// The line in which a record begins, and its cells or why they cannot be taken.
+pub(super) type NumberedRecord = (u64, Result<Cells, Refusal>);
 
 impl<'p, 'a> Records<'p, 'a> {
     pub(super) fn of(file: BufReader<File>, place: &'p Place<'a>) -> Self {
@@ -36,8 +38,8 @@ impl<'p, 'a> Records<'p, 'a> {
         Self { file, place, parser: Reader::new(), text: vec![0; room], ends: vec![0; COLUMNS_MAX] }
     }
 
-    /// The next record with the line in which it begins; `None` = there is none.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, Result<Cells, Refusal>)>, CliError> {
+    /// The next record; `None` = there is none.
+    pub(super) fn next(&mut self) -> Result<Option<NumberedRecord>, CliError> {
         let (mut text, mut ends, mut is_too_long) = (0, 0, false);
         let line = self.parser.line();
         loop {

@@ -37,10 +37,11 @@ impl HashConfig {
     pub(super) fn open(path: &Path) -> Result<Self, CliError> {
         let text = std::fs::read_to_string(path)?;
         let find = |name: &str| {
-            let values =
+            let mut values =
                 text.lines().filter_map(|line| line.trim().strip_prefix(name)?.trim().strip_prefix(':'));
-            let value =
-                values.last().map(|value| value.trim().trim_end_matches(',').trim_matches('"').to_owned());
+            let value = values
+                .next_back()
+                .map(|value| value.trim().trim_end_matches(',').trim_matches('"').to_owned());
             let missing = || format!("{}: there is no line {name}: …", path.display());
             value.filter(|value| !value.is_empty()).ok_or_else(|| CliError::Refused(missing()))
         };

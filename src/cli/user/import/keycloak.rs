@@ -42,7 +42,8 @@ struct Attributes {
 struct Credential {
     r#type: Option<String>,
     secret_data: Option<String>,
-    credential_data: Option<String>,
+    #[serde(rename = "credentialData")]
+    costs: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -106,7 +107,7 @@ fn hash(credential: &Credential) -> Result<String, Refusal> {
     let part = |text: &Option<String>| text.clone().ok_or_else(|| refused("the password's is not complete"));
     let incomplete = |_| refused("the password's is not complete");
     let secret: Secret = parse(part(&credential.secret_data)?.as_bytes()).map_err(incomplete)?;
-    let costs: Costs = parse(part(&credential.credential_data)?.as_bytes()).map_err(incomplete)?;
+    let costs: Costs = parse(part(&credential.costs)?.as_bytes()).map_err(incomplete)?;
     let unpadded = |text: &str| text.trim_end_matches('=').to_owned();
     let (value, salt) = (unpadded(&secret.value), unpadded(&secret.salt.unwrap_or_default()));
     let name = match costs.algorithm.as_str() {

@@ -163,7 +163,7 @@ async fn bring(
                 report.refuse(line, &Refusal::of("username", "another account has it, whatever its case"))?;
             }
             Imported::IdTaken => {
-                report.refuse(line, &Refusal::of("id", "an account of another name has it"))?
+                report.refuse(line, &Refusal::of("id", "an account of another name has it"))?;
             }
         }
     }
