@@ -13,6 +13,7 @@ use super::{
     actor::send,
     install::{Install, Server, wait_for},
     raw::Raw,
+    rolling_restart::Over,
 };
 use crate::support::outside::ask::Ask;
 
@@ -188,10 +189,10 @@ async fn while_settings_are_read_again_and_again_every_request_is_answered() {
                 }
             });
         }
+        let _over = Over(&is_over);
         for round in 0..20 {
             taken_up(&server, &install, &file(1_000_001 + round));
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     assert!(answered.load(Ordering::Relaxed) > 20);
 }

@@ -160,7 +160,7 @@ async fn in_a_rolling_restart_under_load_no_request_fails() {
 }
 
 /// Ends the load, also where the test fails.
-struct Over<'a>(&'a AtomicBool);
+pub(super) struct Over<'a>(pub(super) &'a AtomicBool);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
