@@ -13,6 +13,7 @@ use super::{
     actor::send,
     install::{Install, Server, wait_for},
     raw::Raw,
+    rolling_restart::Over,
 };
 use crate::support::outside::ask::Ask;
 
@@ -175,7 +176,7 @@ async fn while_settings_are_read_again_and_again_every_request_is_answered() {
     write(&install, &file(1_000_000));
     let server = install.start().await;
     let admin = server.admin().await;
-    let (is_over, served) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (is_over, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -184,16 +185,16 @@ async fn while_settings_are_read_again_and_again_every_request_is_answered() {
                 while !is_over.load(Ordering::Relaxed) {
                     let answer = ask.over(&mut open);
                     assert_eq!(answer.status, 200, "{answer:?}");
-                    served.fetch_add(1, Ordering::Relaxed);
+                    answered.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
+        let _over = Over(&is_over);
         for round in 0..20 {
             taken_up(&server, &install, &file(1_000_001 + round));
         }
-        is_over.store(true, Ordering::Relaxed);
     });
-    assert!(served.load(Ordering::Relaxed) > 20);
+    assert!(answered.load(Ordering::Relaxed) > 20);
 }
 
 #[tokio::test]

@@ -97,9 +97,9 @@ fn each_setting_that_is_live_is_taken_up_and_no_other_is() {
         let before = file.load();
         file.write(&format!("{ALWAYS}{}", saying(&name, &value)));
         let (after, changed) = before.read_again().expect("good settings");
-        let named: Vec<_> = changed.iter().map(|setting| (&*setting.name, setting.is_live)).collect();
+        let noticed: Vec<_> = changed.iter().map(|setting| (&*setting.name, setting.is_live)).collect();
         let is_live = LIVE.contains(&&*name);
-        assert_eq!(named, [(&*name, is_live)]);
+        assert_eq!(noticed, [(&*name, is_live)]);
         let runs_on = if is_live { file.load() } else { before };
         assert_eq!(format!("{:?}", after.settings()), format!("{:?}", runs_on.settings()), "{name}");
         assert_eq!(after.in_force().settings(), runs_on.in_force().settings(), "{name}");

@@ -125,9 +125,8 @@ async fn what_this_version_writes_of_a_session_has_the_form_that_the_one_before_
         let has_form = match name.as_str() {
             "i" | "s" | "l" | "e" | "z" | "c" => is_moment(value),
             "n" | "v" | "w" => str::from_utf8(value).is_ok_and(|text| text.parse::<u64>().is_ok()),
-            "u" => value.len() == 16,
+            "u" | "b" => value.len() == 16,
             "k" | "p" => value.len() == 32,
-            "b" => value.len() == 16,
             "r" => value.len().is_multiple_of(6),
             "a" | "d" | "o" | "1" | "2" | "3" | "4" => str::from_utf8(value).is_ok(),
             _ => panic!("{name} is new: is it one that the version before may pass over?"),
