@@ -97,7 +97,7 @@ impl Keyspace {
     }
 
     /// The store comes as that user (`NAME:PASSWORD`), where the test is one who may do everything.
-    pub fn as_user(mut self, user: &str) -> Self {
+    pub fn with_user(mut self, user: &str) -> Self {
         self.urls = self.urls.iter().map(|url| url.replace("://", &format!("://{user}@"))).collect();
         self
     }

@@ -4,10 +4,10 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use keyward::domain::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use super::site::{PASSWORD, USERS};
@@ -63,6 +63,5 @@ pub async fn off(url: &str) -> Option<i64> {
     let answer: Value = answer.json().await.ok()?;
     let claims = BASE64_URL_SAFE_NO_PAD.decode(answer["access_token"].as_str()?.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&claims).ok()?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    Some(claims["iat"].as_i64()? - i64::try_from(now.as_secs()).expect("seconds"))
+    Some(claims["iat"].as_i64()? - SystemClock.now().secs())
 }
