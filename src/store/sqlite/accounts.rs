@@ -35,13 +35,13 @@ const LIST_ACCOUNTS: &str =
 impl AccountStore for SqliteStore {
     async fn create(&self, account: &Account) -> Result<Created, StoreError> {
         let account = account.clone();
-        let created = self.writer.write(move |step| insert(step, &account, false)).await?;
+        let created = self.writer.write(move |step| insert(step, &account, false, NAME)).await?;
         Ok(if created { Created::Yes } else { Created::NameTaken })
     }
 
     async fn create_first(&self, account: &Account) -> Result<bool, StoreError> {
         let account = account.clone();
-        self.writer.write(move |step| insert(step, &account, true)).await
+        self.writer.write(move |step| insert(step, &account, true, NAME)).await
     }
 
     async fn import(&self, accounts: &[Account]) -> Result<Vec<Imported>, StoreError> {
@@ -113,16 +113,24 @@ impl AccountStore for SqliteStore {
     }
 }
 
-/// `false` = somebody has the name or, where it is to be the `first`, there is somebody.
-fn insert(step: &mut Step<'_>, account: &Account, first: bool) -> Result<bool, StoreError> {
+/// Whose value may be somebody's already: the name, or the name and the id.
+const NAME: &str = "(username_key)";
+const ANY: &str = "";
+
+/// `false` = somebody has what may be somebody's or, where it is to be the `first`, there is somebody.
+fn insert(
+    step: &mut Step<'_>,
+    account: &Account,
+    first: bool,
+    conflict: &'static str,
+) -> Result<bool, StoreError> {
+    const INSERT: &str =
+        "INSERT INTO users (id, username, username_key, email, email_verified, roles, roles_at,
+                                             status, password_hash, locale, created_at)
+        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+        WHERE NOT ?12 OR NOT EXISTS (SELECT 1 FROM users) ON CONFLICT";
     let user = &account.user;
-    let mut insert = step.db.prepare_cached(
-        "INSERT INTO users (id, username, username_key, email, email_verified, roles, roles_at, status,
-                            password_hash, locale, created_at)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
-         WHERE NOT ?12 OR NOT EXISTS (SELECT 1 FROM users)
-         ON CONFLICT (username_key) DO NOTHING",
-    )?;
+    let mut insert = step.db.prepare_cached(&format!("{INSERT} {conflict} DO NOTHING"))?;
     let inserted = insert.execute(params![
         user.id.uuid(),
         user.username.shown(),
@@ -144,15 +152,13 @@ fn insert(step: &mut Step<'_>, account: &Account, first: bool) -> Result<bool, S
 fn bring(step: &mut Step<'_>, account: &Account) -> Result<Imported, StoreError> {
     const TAKEN: &str = "SELECT id = ?1, id = ?1 AND username_key = ?2 FROM users
         WHERE id = ?1 OR username_key = ?2 ORDER BY id = ?1 DESC LIMIT 1";
-    let user = &account.user;
-    let taken =
-        step.db.prepare_cached(TAKEN)?.query_row(params![user.id.uuid(), user.username.key()], |row| {
-            Ok(Imported::beside(row.get(1)?, row.get(0)?))
-        });
-    match taken.optional()? {
-        Some(taken) => Ok(taken),
-        None => Ok(if insert(step, account, false)? { Imported::Made } else { Imported::NameTaken }),
+    if insert(step, account, false, ANY)? {
+        return Ok(Imported::Made);
     }
+    let user = &account.user;
+    let mut taken = step.db.prepare_cached(TAKEN)?;
+    let beside = |row: &Row<'_>| Ok(Imported::beside(row.get(1)?, row.get(0)?));
+    Ok(taken.query_row(params![user.id.uuid(), user.username.key()], beside)?)
 }
 
 /// Whether a row was changed.

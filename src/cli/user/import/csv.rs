@@ -29,8 +29,9 @@ pub(super) struct Records<'p, 'a> {
 
 /// The cells of a record.
 pub(super) type Cells = Vec<String>;
-/// The line in which a record begins, and its cells or why they cannot be taken.
-pub(super) type NumberedRecord = (u64, Result<Cells, Refusal>);
+
+/// A record with the line in which it begins.
+pub(super) type Record = (u64, Result<Cells, Refusal>);
 
 impl<'p, 'a> Records<'p, 'a> {
     pub(super) fn of(file: BufReader<File>, place: &'p Place<'a>) -> Self {
@@ -39,7 +40,7 @@ impl<'p, 'a> Records<'p, 'a> {
     }
 
     /// The next record; `None` = there is none.
-    pub(super) fn next(&mut self) -> Result<Option<NumberedRecord>, CliError> {
+    pub(super) fn next(&mut self) -> Result<Option<Record>, CliError> {
         let (mut text, mut ends, mut is_too_long) = (0, 0, false);
         let line = self.parser.line();
         loop {

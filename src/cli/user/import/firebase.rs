@@ -39,9 +39,8 @@ impl HashConfig {
         let find = |name: &str| {
             let mut values =
                 text.lines().filter_map(|line| line.trim().strip_prefix(name)?.trim().strip_prefix(':'));
-            let value = values
-                .next_back()
-                .map(|value| value.trim().trim_end_matches(',').trim_matches('"').to_owned());
+            let value =
+                values.next().map(|value| value.trim().trim_end_matches(',').trim_matches('"').to_owned());
             let missing = || format!("{}: there is no line {name}: …", path.display());
             value.filter(|value| !value.is_empty()).ok_or_else(|| CliError::Refused(missing()))
         };
