@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::domain::user::{self, Email, Role, UserStatus};
+use crate::domain::{
+    locale::Locale,
+    user::{self, Email, Role, UserStatus},
+};
 
 /// A user as they see themselves.
 #[derive(Debug, Serialize)]
@@ -21,6 +24,7 @@ pub struct UserRecord {
     pub user: User,
     pub email_verified: bool,
     pub status: AccountStatus,
+    pub locale: Option<String>,
 }
 
 /// A user who is no more.
@@ -52,7 +56,12 @@ impl From<&user::User> for User {
 
 impl From<&user::User> for UserRecord {
     fn from(user: &user::User) -> Self {
-        Self { user: user.into(), email_verified: user.email_verified, status: user.status.into() }
+        Self {
+            user: user.into(),
+            email_verified: user.email_verified,
+            status: user.status.into(),
+            locale: user.locale.as_ref().map(Locale::as_str).map(str::to_owned),
+        }
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) enum CliError {
     /// Whoever read the output has gone.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
+    /// Which ones has been printed already.
+    #[error("rows were refused, see above")]
+    RowsRefused,
     /// What was found has been printed already.
     #[error("something is wrong, see above")]
     Unwell,

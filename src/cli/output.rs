@@ -116,7 +116,13 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn text(text: &str) -> Result<(), CliError> {
+/// As a part of something longer.
+pub(super) fn object(answer: &impl Serialize) -> String {
+    value(answer).to_string()
+}
+
+/// Without the end of a line.
+pub(super) fn text(text: &str) -> Result<(), CliError> {
     Ok(write!(io::stdout().lock(), "{text}")?)
 }
 

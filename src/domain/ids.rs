@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
@@ -170,6 +171,23 @@ impl UserId {
         let random = random::bytes::<10>();
         let millis = u64::try_from(now.millis()).unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+
+    /// The id of somebody who was brought along from elsewhere without one: always the same for the same `traits`,
+    /// so that to bring them along once more makes nobody twice.
+    #[must_use]
+    pub fn derived(created_at: super::clock::Timestamp, traits: &[&str]) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(b"keyward imported user");
+        for text in traits {
+            // With its length, so that no two lists of traits are one text.
+            context.update(&(text.len() as u64).to_be_bytes());
+            context.update(text.as_bytes());
+        }
+        let mut chosen = [0; 10];
+        chosen.copy_from_slice(&context.finish().as_ref()[..10]);
+        let millis = u64::try_from(created_at.millis()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &chosen).into_uuid())
     }
 
     /// From the UUID a database holds.

@@ -14,6 +14,7 @@ pub mod identity;
 pub mod ids;
 pub mod installation;
 pub mod limits;
+pub mod locale;
 pub mod random;
 pub mod refresh_token;
 pub mod rotation;

@@ -14,7 +14,11 @@ pub const PASSWORD_MAX_CHARS: usize = 256;
 
 /// A password as it is hashed: NFKC, never cut (NIST SP 800-63B section 3.1.1.2).
 #[derive(Clone)]
-pub struct Password(Zeroizing<String>);
+pub struct Password {
+    normal: Zeroizing<String>,
+    /// Where that is another text: a hash that was made elsewhere may be of this one.
+    typed: Option<Zeroizing<String>>,
+}
 
 /// A password that cannot be taken at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,19 +42,27 @@ impl Password {
         if typed.chars().nth(PASSWORD_MAX_CHARS).is_some() {
             return Err(InvalidPassword::TooLong);
         }
-        Ok(Self(Zeroizing::new(typed.nfkc().collect())))
+        let normal: Zeroizing<String> = Zeroizing::new(typed.nfkc().collect());
+        let other = (*normal != typed).then(|| Zeroizing::new(typed.to_owned()));
+        Ok(Self { normal, typed: other })
     }
 
     /// A generated one: 24 characters of base64url, 144 bits.
     #[must_use]
     pub fn random() -> Self {
-        Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(random::bytes::<18>())))
+        Self { normal: Zeroizing::new(URL_SAFE_NO_PAD.encode(random::bytes::<18>())), typed: None }
     }
 
     /// The text, for hashing and for showing a generated one once.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.normal
+    }
+
+    /// What was typed, where NFKC makes another text of it.
+    #[must_use]
+    pub fn expose_typed(&self) -> Option<&str> {
+        self.typed.as_deref().map(String::as_str)
     }
 }
 
@@ -60,7 +72,8 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A password's argon2id hash in PHC string format. Not printed either: it can be guessed against.
+/// A password's hash in text: our argon2id in PHC string format, or one that was brought along from elsewhere. Not
+/// printed either: it can be guessed against.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
@@ -69,6 +82,18 @@ impl PasswordHash {
     #[must_use]
     pub const fn from_phc(phc: String) -> Self {
         Self(phc)
+    }
+
+    /// Where no password was set yet: none is the right one.
+    #[must_use]
+    pub const fn unset() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether no password was set yet.
+    #[must_use]
+    pub const fn is_unset(&self) -> bool {
+        self.0.is_empty()
     }
 
     #[must_use]

@@ -7,6 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::{
     clock::Timestamp,
     ids::UserId,
+    locale::Locale,
     secret::PasswordHash,
     sign_in::{Method, Methods},
 };
@@ -223,6 +224,8 @@ pub struct User {
     pub roles_at: Timestamp,
     /// Whether they may sign in.
     pub status: UserStatus,
+    /// The language they are written to in, where it is known.
+    pub locale: Option<Locale>,
     /// When the account was made.
     pub created_at: Timestamp,
 }

@@ -29,6 +29,31 @@ pub enum Created {
     NameTaken,
 }
 
+/// What became of an account that was brought along from elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Imported {
+    /// It is there from now on.
+    Made,
+    /// It was there already, by its id and its name, and is left as it is.
+    There,
+    /// Somebody of another id has that name, whatever its case.
+    NameTaken,
+    /// Somebody of another name has that id.
+    IdTaken,
+}
+
+impl Imported {
+    /// Of an account that was not made: by whether somebody has its name and its id, and is that one user.
+    #[must_use]
+    pub const fn beside(same_user: bool, id_taken: bool) -> Self {
+        match (same_user, id_taken) {
+            (true, _) => Self::There,
+            (false, true) => Self::IdTaken,
+            (false, false) => Self::NameTaken,
+        }
+    }
+}
+
 #[async_trait]
 pub trait AccountStore: Send + Sync {
     /// Makes an account. Names are unique by [`Username::key`].
@@ -38,6 +63,11 @@ pub trait AccountStore: Send + Sync {
     /// start at once on one database, one makes it.
     async fn create_first(&self, account: &Account) -> Result<bool, StoreError>;
 
+    /// Makes all of these accounts that can be made, in one step: all that it says is so, or nothing. An answer
+    /// for each, in their order; of two that are in each other's way, the first one is made. To do it again is to
+    /// change nothing.
+    async fn import(&self, accounts: &[Account]) -> Result<Vec<Imported>, StoreError>;
+
     /// The account with that name.
     async fn by_name(&self, name: &Username) -> Result<Option<Account>, StoreError>;
 
@@ -46,6 +76,9 @@ pub trait AccountStore: Send + Sync {
 
     /// Up to `limit` users after `after`, by ascending id.
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError>;
+
+    /// The same with what proves them.
+    async fn list_accounts(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Account>, StoreError>;
 
     /// Replaces the password hash; with `expected`, only where that is the present one (so that a
     /// renewed hash never undoes a password change). `false` = nothing was replaced.

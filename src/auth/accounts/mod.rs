@@ -1,5 +1,6 @@
 //! Accounts: the owner's view of their own, and what an operator does with any.
 
+pub mod import;
 pub mod password;
 pub(super) mod roles;
 pub mod signup;
@@ -198,6 +199,7 @@ impl Auth {
             roles,
             roles_at: Timestamp::from_secs(0),
             status: UserStatus::Active,
+            locale: None,
             created_at: now,
         }
     }

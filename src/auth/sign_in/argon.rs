@@ -1,12 +1,17 @@
 //! Passwords as PHC strings: hash, verify, and tell whether a hash is out of date. A hash takes 19 MiB and 7 to
-//! 20 ms of a core, so this is called by [`super::hasher`] alone. How it is computed is in [`super::argon2id`].
+//! 20 ms of a core, so this is called by [`super::hasher`] alone. How it is computed is in [`super::argon2id`];
+//! hashes that were made elsewhere are read by [`super::foreign`].
 
 use argon2::{
     Algorithm, Params, Version,
     password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt},
 };
 
-use super::argon2id::{Input, Memory};
+use super::{
+    argon2id::{Input, Memory},
+    bad_hash::BadHash,
+    foreign::{ForeignHash, within_bounds},
+};
 use crate::domain::{
     random,
     secret::{Password, PasswordHash},
@@ -14,20 +19,13 @@ use crate::domain::{
 
 /// The parameters of new hashes: m = 19,456 KiB, t = 2, p = 1 (OWASP's first choice).
 const TODAY: Params = Params::DEFAULT;
-/// The most that a stored hash may ask for, in KiB, passes and lanes; one that asks for more was not made here.
-const MOST: (u32, u32, u32) = (64 * 1024, 10, 4);
-
-/// A stored hash that is not an argon2id PHC string within bounds.
-#[derive(Debug, thiserror::Error)]
-#[error("a stored password hash is not usable: {0}")]
-pub struct BadHash(String);
 
 /// What a comparison showed.
 #[derive(Debug)]
 pub enum PasswordMatch {
     Wrong,
     Right,
-    /// It is the password, and the hash was made with weaker parameters than today's.
+    /// It is the password, and the hash was made with weaker parameters than today's, or elsewhere.
     Outdated,
     /// The stored hash is of no kind that is known here, so no password is the right one.
     Unusable(BadHash),
@@ -36,41 +34,82 @@ pub enum PasswordMatch {
 /// Hashes with today's parameters and a new salt.
 pub fn hash(password: &Password, memory: &mut Memory) -> Result<PasswordHash, BadHash> {
     let salt = random::bytes::<16>();
-    let output = compute(&TODAY, password, &salt, Params::DEFAULT_OUTPUT_LEN, memory)?;
+    let output = compute(&TODAY, password.expose().as_bytes(), &salt, Params::DEFAULT_OUTPUT_LEN, memory)?;
     phc(&salt, output)
 }
 
-/// Compares in constant time. A hash that cannot be used takes the time of one that can, the `dummy`.
+/// Compares in constant time: NFKC of what was typed, and where that is another text, what was typed. Whichever hash
+/// is stored, both take their time; a hash that cannot be used takes the time of one that can, the `dummy`.
 pub fn verify(
     password: &Password,
     stored: &PasswordHash,
     dummy: &PasswordHash,
     memory: &mut Memory,
 ) -> Result<PasswordMatch, BadHash> {
-    match compare(password, stored, memory) {
-        Ok(verdict) => Ok(verdict),
-        Err(bad) => compare(password, dummy, memory).map(|_| PasswordMatch::Unusable(bad)),
+    let verdict = judge(password.expose().as_bytes(), stored, dummy, memory)?;
+    match (password.expose_typed(), &verdict) {
+        (Some(typed), PasswordMatch::Wrong | PasswordMatch::Unusable(_)) => {
+            let of_typed = judge(typed.as_bytes(), stored, dummy, memory)?;
+            Ok(if matches!(of_typed, PasswordMatch::Right) { PasswordMatch::Outdated } else { of_typed })
+        }
+        _ => Ok(verdict),
     }
 }
 
-/// A hash of other parameters is compared under its own.
-fn compare(
-    password: &Password,
+/// Whether a hash from elsewhere can be compared with.
+///
+/// # Errors
+/// When it cannot; the error says why, and repeats none of it.
+pub fn accept(text: &str) -> Result<PasswordHash, BadHash> {
+    let hash = PasswordHash::from_phc(text.to_owned());
+    if !is_ours(&hash) {
+        ForeignHash::parse(text)?;
+        return Ok(hash);
+    }
+    let phc = Phc::new(text).map_err(|_| BadHash::because("it is not complete: was it cut?"))?;
+    within_bounds(&Params::try_from(&phc).map_err(bad)?)?;
+    match (phc.salt, phc.hash) {
+        (Some(_), Some(output)) if output.len() >= 16 => Ok(hash),
+        _ => Err(BadHash::because("it is not complete: was it cut?")),
+    }
+}
+
+/// Whether it is of the kind that is made here: argon2id of version 19.
+fn is_ours(hash: &PasswordHash) -> bool {
+    hash.phc().starts_with("$argon2id$v=19$")
+}
+
+/// One that was made elsewhere takes its own time and then that of ours, which is what it takes to renew it where the
+/// password is right: so the two outcomes take the same, and neither is faster than an unknown user.
+fn judge(
+    password: &[u8],
     stored: &PasswordHash,
+    dummy: &PasswordHash,
     memory: &mut Memory,
 ) -> Result<PasswordMatch, BadHash> {
+    if stored.is_unset() {
+        return compare(password, dummy, memory).map(|_| PasswordMatch::Wrong);
+    }
+    let verdict = if is_ours(stored) {
+        compare(password, stored, memory)
+    } else {
+        let is_of = ForeignHash::parse(stored.phc()).and_then(|foreign| foreign.is_of(password));
+        match is_of {
+            Ok(true) => Ok(PasswordMatch::Outdated),
+            Ok(false) => compare(password, dummy, memory).map(|_| PasswordMatch::Wrong),
+            Err(bad) => Err(bad),
+        }
+    };
+    verdict.or_else(|bad| compare(password, dummy, memory).map(|_| PasswordMatch::Unusable(bad)))
+}
+
+/// A hash of other parameters is compared under its own.
+fn compare(password: &[u8], stored: &PasswordHash, memory: &mut Memory) -> Result<PasswordMatch, BadHash> {
     let phc = Phc::new(stored.phc()).map_err(bad)?;
-    if phc.algorithm != Algorithm::Argon2id.ident()
-        || phc.version.is_some_and(|v| v != u32::from(Version::V0x13))
-    {
-        return Err(BadHash("not argon2id version 19".to_owned()));
-    }
     let params = Params::try_from(&phc).map_err(bad)?;
-    if params.m_cost() > MOST.0 || params.t_cost() > MOST.1 || params.p_cost() > MOST.2 {
-        return Err(BadHash("its cost is out of bounds".to_owned()));
-    }
+    within_bounds(&params)?;
     let (Some(salt), Some(expected)) = (phc.salt, phc.hash) else {
-        return Err(BadHash("it has no salt or no output".to_owned()));
+        return Err(BadHash::because("it has no salt or no output"));
     };
     let outdated = params.m_cost() < TODAY.m_cost() || params.t_cost() < TODAY.t_cost();
     let output = compute(&params, password, &salt, expected.len(), memory)?;
@@ -90,14 +129,14 @@ pub fn dummy() -> Result<PasswordHash, BadHash> {
 
 fn compute(
     params: &Params,
-    password: &Password,
+    password: &[u8],
     salt: &[u8],
     length: usize,
     memory: &mut Memory,
 ) -> Result<Output, BadHash> {
     let mut output = [0; Output::MAX_LENGTH];
-    let output = output.get_mut(..length).ok_or_else(|| BadHash("its output is too long".to_owned()))?;
-    let input = Input { password: password.expose().as_bytes(), salt, secret: &[] };
+    let output = output.get_mut(..length).ok_or_else(|| BadHash::because("its output is too long"))?;
+    let input = Input { password, salt, secret: &[] };
     memory.hash(params, &input, output).map_err(bad)?;
     Output::new(output).map_err(bad)
 }
@@ -114,7 +153,7 @@ fn phc(salt: &[u8], output: Output) -> Result<PasswordHash, BadHash> {
 }
 
 fn bad(error: impl std::fmt::Display) -> BadHash {
-    BadHash(error.to_string())
+    BadHash::because(error.to_string())
 }
 
 #[cfg(test)]
@@ -146,9 +185,9 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_of_another_kind_is_told_apart_and_says_nothing_of_itself() {
-        let bcrypt = "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW";
-        for stored in [bcrypt, "", "swordfish", "$argon2id$v=19$m=1,t=1,p=1$$"] {
+    fn a_hash_of_an_unknown_kind_is_told_apart_and_says_nothing_of_itself() {
+        let unknown = "$2x$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW";
+        for stored in [unknown, "swordfish", "$argon2id$v=19$m=1,t=1,p=1$$"] {
             let PasswordMatch::Unusable(bad) = judged("one", &PasswordHash::from_phc(stored.to_owned()))
             else {
                 panic!("{stored} was compared");
@@ -194,10 +233,30 @@ mod tests {
     }
 
     #[test]
+    fn no_password_is_right_where_none_was_set() {
+        assert!(matches!(judged("one", &PasswordHash::unset()), PasswordMatch::Wrong));
+    }
+
+    #[test]
+    fn a_hash_from_elsewhere_is_of_what_was_typed_or_of_its_nfkc_and_is_out_of_date() {
+        // PHP's password_hash of "ﬁsh and chips" as it is typed, and of its NFKC.
+        for text in [
+            "$2y$05$2TWzTsb0mc.TuJPpQbY9wOVYi.zVXJ0yb.ZIsj..LSr/7TbQNabEe",
+            "$2y$05$gmuGcQid62b3xr/rm/5PzuJ4brbGmJ8Lfd3qxeTc0XIf/0d2gf/3a",
+        ] {
+            let stored = accept(text).expect("usable");
+            assert!(matches!(judged("\u{fb01}sh and chips", &stored), PasswordMatch::Outdated), "{text}");
+            assert!(matches!(judged("\u{fb01}sh or chips", &stored), PasswordMatch::Wrong), "{text}");
+        }
+        let stored = hash(&password("fish and chips"), &mut Memory::default()).expect("hashes");
+        assert!(matches!(judged("\u{fb01}sh and chips", &stored), PasswordMatch::Right));
+    }
+
+    #[test]
     fn a_weaker_hash_is_out_of_date() {
         let memory = &mut Memory::default();
         let params = Params::new(8 * 1024, 1, 1, None).expect("valid");
-        let output = compute(&params, &password("one"), &[7; 16], 32, memory).expect("computes");
+        let output = compute(&params, b"one", &[7; 16], 32, memory).expect("computes");
         let weak = Phc::new(phc(&[7; 16], output).expect("makes").phc()).expect("reads");
         let weak = Phc { params: ParamsString::try_from(&params).expect("valid"), ..weak };
         let stored = PasswordHash::from_phc(weak.to_string());

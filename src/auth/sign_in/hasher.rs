@@ -14,8 +14,9 @@ use tokio::sync::oneshot;
 
 pub use super::queue::{Capacity, Party};
 use super::{
-    argon::{self, BadHash, PasswordMatch},
+    argon::{self, PasswordMatch},
     argon2id::Memory,
+    bad_hash::BadHash,
     queue::{HashQueue, Place},
 };
 use crate::domain::secret::{Password, PasswordHash};

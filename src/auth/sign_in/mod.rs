@@ -2,7 +2,9 @@
 
 pub(super) mod argon;
 pub(super) mod argon2id;
+mod bad_hash;
 pub(super) mod device;
+mod foreign;
 pub mod hasher;
 pub mod login;
 pub(super) mod open;
@@ -10,6 +12,9 @@ pub(super) mod password;
 pub(super) mod queue;
 pub(super) mod refusals;
 pub(super) mod throttle;
+
+pub(super) use self::argon::accept as accept_hash;
+pub use self::bad_hash::BadHash;
 
 use self::hasher::{HasherError, Overloaded};
 use super::error::AuthError;

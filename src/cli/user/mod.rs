@@ -1,5 +1,7 @@
 //! `keyward user`
 
+mod export;
+mod import;
 mod listing;
 
 use clap::{Args, Subcommand};
@@ -63,6 +65,10 @@ pub(super) enum Command {
     },
     /// Remove an account for good, and end its sessions
     Delete(Name),
+    /// Make the accounts of a file, with the passwords that they had elsewhere; exit 1 if a row is refused
+    Import(import::Import),
+    /// Print all accounts, to be imported elsewhere
+    Export(export::Export),
 }
 
 #[derive(Debug, Args)]
@@ -138,6 +144,8 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
         }
         Command::SetPassword { name, password } => set_password(auth, &name, &password).await,
         Command::Delete(name) => delete(auth, &name).await,
+        Command::Import(wanted) => import::run(auth, wanted).await,
+        Command::Export(wanted) => export::run(auth, wanted).await,
     }
 }
 

@@ -1,41 +1,67 @@
 //! [`AccountStore`] in PostgreSQL: one statement a verb, but for the first account.
 
+use std::collections::{HashMap, HashSet};
+
 use async_trait::async_trait;
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::{Error, Row, types::ToSql};
 use uuid::Uuid;
 
-use super::{PostgresStore, StoreError, engine::rows};
+use super::{
+    PostgresStore, StoreError,
+    engine::{errors, rows},
+};
 use crate::{
     domain::{
         clock::Timestamp,
         ids::UserId,
+        locale::Locale,
         secret::PasswordHash,
         user::{Account, Email, ROLES_MAX, Role, RoleChange, User, UserStatus, Username},
     },
-    store::accounts::{AccountStore, Created, RolesChanged},
+    store::accounts::{AccountStore, Created, Imported, RolesChanged},
 };
 
 const CREATE: &str = "\
     INSERT INTO users (id, username, username_key, email, email_verified, roles, roles_at, status, \
-    password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (username_key) DO NOTHING";
+    password_hash, locale, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+    ON CONFLICT (username_key) DO NOTHING";
 
 /// Of two nodes, the later one waits here until the earlier one has its account. Readers do not.
 const LOCK_USERS: &str = "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE";
 const CREATE_FIRST: &str = "\
     INSERT INTO users (id, username, username_key, email, email_verified, roles, roles_at, status, \
-    password_hash, created_at) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 WHERE NOT EXISTS (SELECT FROM users)";
+    password_hash, locale, created_at) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 \
+    WHERE NOT EXISTS (SELECT FROM users)";
+
+/// One import at a time: two could each wait for a name that the other has taken. Any number that no other lock has:
+/// "import" in ASCII.
+const LOCK_IMPORTS: &str = "SELECT pg_advisory_xact_lock(x'696d706f7274'::bigint)";
+/// All in one statement, a list a column. Roles hold no space.
+const IMPORT: &str = "\
+    INSERT INTO users (id, username, username_key, email, email_verified, roles, roles_at, status, \
+    password_hash, locale, created_at) \
+    SELECT id, username, username_key, email, email_verified, string_to_array(roles, ' '), 0, status, \
+    password_hash, locale, created_at \
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::text[], \
+    $9::text[], $10::bigint[]) AS new (id, username, username_key, email, email_verified, roles, status, \
+    password_hash, locale, created_at) ON CONFLICT DO NOTHING RETURNING id";
+const TAKEN: &str = "SELECT id, username_key FROM users WHERE id = ANY($1) OR username_key = ANY($2)";
 
 const BY_NAME: &str = "\
     SELECT id, username, email, email_verified, roles, roles_at, status, password_hash, pardons, \
-    created_at FROM users WHERE username_key = $1";
+    locale, created_at FROM users WHERE username_key = $1";
 
 const BY_ID: &str = "\
-    SELECT id, username, email, email_verified, roles, roles_at, status, password_hash, pardons, created_at \
-    FROM users WHERE id = $1";
+    SELECT id, username, email, email_verified, roles, roles_at, status, password_hash, pardons, locale, \
+    created_at FROM users WHERE id = $1";
 
 const LIST: &str = "\
-    SELECT id, username, email, email_verified, roles, roles_at, status, created_at \
+    SELECT id, username, email, email_verified, roles, roles_at, status, locale, created_at \
     FROM users WHERE id > $1 OR $1 IS NULL ORDER BY id LIMIT $2";
+
+const LIST_ACCOUNTS: &str = "\
+    SELECT id, username, email, email_verified, roles, roles_at, status, password_hash, pardons, locale, \
+    created_at FROM users WHERE id > $1 OR $1 IS NULL ORDER BY id LIMIT $2";
 
 const SET_PASSWORD: &str = "\
     UPDATE users SET password_hash = $3 WHERE id = $1 AND (password_hash = $2 OR $2 IS NULL)";
@@ -64,6 +90,15 @@ impl AccountStore for PostgresStore {
         Ok(self.pool.execute_alone(LOCK_USERS, CREATE_FIRST, &row.parameters()).await? == 1)
     }
 
+    async fn import(&self, accounts: &[Account]) -> Result<Vec<Imported>, StoreError> {
+        let columns = AccountColumns::of(accounts);
+        let (all, names) =
+            (columns.parameters(), [&columns.id as &(dyn ToSql + Sync), &columns.username_key]);
+        let statements = [(IMPORT, &all[..]), (TAKEN, &names[..])];
+        let [made, there] = self.pool.transaction(LOCK_IMPORTS, &statements).await?;
+        told_apart(accounts, &made, &there).map_err(errors::of_statement)
+    }
+
     async fn by_name(&self, name: &Username) -> Result<Option<Account>, StoreError> {
         one(&self.pool.query(BY_NAME, &[&name.key()]).await?)
     }
@@ -76,6 +111,12 @@ impl AccountStore for PostgresStore {
         let after = after.map(UserId::uuid);
         let found = self.pool.query(LIST, &[&after, &i64::from(limit)]).await?;
         found.iter().map(rows::user).collect()
+    }
+
+    async fn list_accounts(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Account>, StoreError> {
+        let after = after.map(UserId::uuid);
+        let found = self.pool.query(LIST_ACCOUNTS, &[&after, &i64::from(limit)]).await?;
+        found.iter().map(rows::account).collect()
     }
 
     async fn set_password(
@@ -148,6 +189,7 @@ struct AccountRow<'a> {
     roles_at: i64,
     status: &'static str,
     password_hash: &'a str,
+    locale: Option<&'a str>,
     created_at: i64,
 }
 
@@ -164,11 +206,12 @@ impl<'a> AccountRow<'a> {
             roles_at: user.roles_at.secs(),
             status: rows::status_text(user.status),
             password_hash: account.password_hash.phc(),
+            locale: user.locale.as_ref().map(Locale::as_str),
             created_at: user.created_at.millis(),
         }
     }
 
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 10] {
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 11] {
         [
             &self.id,
             &self.username,
@@ -179,7 +222,75 @@ impl<'a> AccountRow<'a> {
             &self.roles_at,
             &self.status,
             &self.password_hash,
+            &self.locale,
             &self.created_at,
         ]
     }
+}
+
+/// Accounts as lists, one for each column, in the order of [`IMPORT`].
+#[derive(Default)]
+struct AccountColumns<'a> {
+    id: Vec<Uuid>,
+    username: Vec<&'a str>,
+    username_key: Vec<&'a str>,
+    email: Vec<Option<&'a str>>,
+    email_verified: Vec<bool>,
+    roles: Vec<String>,
+    status: Vec<&'static str>,
+    password_hash: Vec<&'a str>,
+    locale: Vec<Option<&'a str>>,
+    created_at: Vec<i64>,
+}
+
+impl<'a> AccountColumns<'a> {
+    fn of(accounts: &'a [Account]) -> Self {
+        let mut columns = Self::default();
+        for row in accounts.iter().map(AccountRow::of) {
+            columns.id.push(row.id);
+            columns.username.push(row.username);
+            columns.username_key.push(row.username_key);
+            columns.email.push(row.email);
+            columns.email_verified.push(row.email_verified);
+            columns.roles.push(row.roles.join(" "));
+            columns.status.push(row.status);
+            columns.password_hash.push(row.password_hash);
+            columns.locale.push(row.locale);
+            columns.created_at.push(row.created_at);
+        }
+        columns
+    }
+
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 10] {
+        [
+            &self.id,
+            &self.username,
+            &self.username_key,
+            &self.email,
+            &self.email_verified,
+            &self.roles,
+            &self.status,
+            &self.password_hash,
+            &self.locale,
+            &self.created_at,
+        ]
+    }
+}
+
+/// What became of each, by the ids that were made and by who is there now.
+fn told_apart(accounts: &[Account], made: &[Row], there: &[Row]) -> Result<Vec<Imported>, Error> {
+    let mut made: HashSet<Uuid> = made.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let names = there.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+    let names: HashMap<Uuid, &str> = names.collect::<Result<_, Error>>()?;
+    let answer = |account: &Account| {
+        let (id, key) = (account.user.id.uuid(), account.user.username.key());
+        let same_user = names.get(&id) == Some(&key);
+        // Of two with this id, the one that has the name was made; of two with both, the first.
+        if same_user && made.remove(&id) {
+            Imported::Made
+        } else {
+            Imported::beside(same_user, names.contains_key(&id))
+        }
+    };
+    Ok(accounts.iter().map(answer).collect())
 }

@@ -11,33 +11,42 @@ use crate::{
     domain::{
         clock::Timestamp,
         ids::UserId,
+        locale::Locale,
         secret::PasswordHash,
         user::{Account, Email, ROLES_MAX, Role, RoleChange, User, UserStatus, Username},
     },
     store::{
-        accounts::{AccountStore, Created, RolesChanged},
+        accounts::{AccountStore, Created, Imported, RolesChanged},
         error::StoreError,
     },
 };
 
 const BY_ID: &str = "SELECT id, username, email, email_verified, roles, roles_at, status, password_hash,
-    pardons, created_at FROM users WHERE id = ?1";
+    pardons, locale, created_at FROM users WHERE id = ?1";
 const BY_NAME: &str = "SELECT id, username, email, email_verified, roles, roles_at, status, password_hash,
-    pardons, created_at FROM users WHERE username_key = ?1";
-const LIST: &str = "SELECT id, username, email, email_verified, roles, roles_at, status, created_at
+    pardons, locale, created_at FROM users WHERE username_key = ?1";
+const LIST: &str = "SELECT id, username, email, email_verified, roles, roles_at, status, locale, created_at
     FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
+const LIST_ACCOUNTS: &str =
+    "SELECT id, username, email, email_verified, roles, roles_at, status, password_hash,
+    pardons, locale, created_at FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
 
 #[async_trait]
 impl AccountStore for SqliteStore {
     async fn create(&self, account: &Account) -> Result<Created, StoreError> {
         let account = account.clone();
-        let created = self.writer.write(move |step| insert(step, &account, false)).await?;
+        let created = self.writer.write(move |step| insert(step, &account, false, NAME)).await?;
         Ok(if created { Created::Yes } else { Created::NameTaken })
     }
 
     async fn create_first(&self, account: &Account) -> Result<bool, StoreError> {
         let account = account.clone();
-        self.writer.write(move |step| insert(step, &account, true)).await
+        self.writer.write(move |step| insert(step, &account, true, NAME)).await
+    }
+
+    async fn import(&self, accounts: &[Account]) -> Result<Vec<Imported>, StoreError> {
+        let accounts = accounts.to_vec();
+        self.writer.write(move |step| accounts.iter().map(|account| bring(step, account)).collect()).await
     }
 
     async fn by_name(&self, name: &Username) -> Result<Option<Account>, StoreError> {
@@ -50,7 +59,11 @@ impl AccountStore for SqliteStore {
     }
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
-        self.readers.read(move |db| list(db, after, limit)).await
+        self.readers.read(move |db| list(db, LIST, after, limit, user)).await
+    }
+
+    async fn list_accounts(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Account>, StoreError> {
+        self.readers.read(move |db| list(db, LIST_ACCOUNTS, after, limit, account)).await
     }
 
     async fn set_password(
@@ -100,15 +113,24 @@ impl AccountStore for SqliteStore {
     }
 }
 
-/// `false` = somebody has the name or, where it is to be the `first`, there is somebody.
-fn insert(step: &mut Step<'_>, account: &Account, first: bool) -> Result<bool, StoreError> {
+/// Whose value may be somebody's already: the name, or the name and the id.
+const NAME: &str = "(username_key)";
+const ANY: &str = "";
+
+/// `false` = somebody has what may be somebody's or, where it is to be the `first`, there is somebody.
+fn insert(
+    step: &mut Step<'_>,
+    account: &Account,
+    first: bool,
+    conflict: &'static str,
+) -> Result<bool, StoreError> {
+    const INSERT: &str =
+        "INSERT INTO users (id, username, username_key, email, email_verified, roles, roles_at,
+                                             status, password_hash, locale, created_at)
+        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+        WHERE NOT ?12 OR NOT EXISTS (SELECT 1 FROM users) ON CONFLICT";
     let user = &account.user;
-    let mut insert = step.db.prepare_cached(
-        "INSERT INTO users (id, username, username_key, email, email_verified, roles, roles_at, status,
-                            password_hash, created_at)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE NOT ?11 OR NOT EXISTS (SELECT 1 FROM users)
-         ON CONFLICT (username_key) DO NOTHING",
-    )?;
+    let mut insert = step.db.prepare_cached(&format!("{INSERT} {conflict} DO NOTHING"))?;
     let inserted = insert.execute(params![
         user.id.uuid(),
         user.username.shown(),
@@ -119,10 +141,24 @@ fn insert(step: &mut Step<'_>, account: &Account, first: bool) -> Result<bool, S
         user.roles_at.secs(),
         status_word(user.status),
         account.password_hash.phc(),
+        user.locale.as_ref().map(Locale::as_str),
         user.created_at.millis(),
         first,
     ])?;
     Ok(inserted > 0)
+}
+
+/// Makes an account, unless somebody has its name or its id.
+fn bring(step: &mut Step<'_>, account: &Account) -> Result<Imported, StoreError> {
+    const TAKEN: &str = "SELECT id = ?1, id = ?1 AND username_key = ?2 FROM users
+        WHERE id = ?1 OR username_key = ?2 ORDER BY id = ?1 DESC LIMIT 1";
+    if insert(step, account, false, ANY)? {
+        return Ok(Imported::Made);
+    }
+    let user = &account.user;
+    let mut taken = step.db.prepare_cached(TAKEN)?;
+    let beside = |row: &Row<'_>| Ok(Imported::beside(row.get(1)?, row.get(0)?));
+    Ok(taken.query_row(params![user.id.uuid(), user.username.key()], beside)?)
 }
 
 /// Whether a row was changed.
@@ -157,15 +193,21 @@ fn find(db: &Connection, sql: &str, key: impl Params) -> Result<Option<Account>,
     db.prepare_cached(sql)?.query_row(key, |row| Ok(account(row))).optional()?.transpose()
 }
 
-fn list(db: &Connection, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
-    let mut query = db.prepare_cached(LIST)?;
+fn list<T>(
+    db: &Connection,
+    sql: &str,
+    after: Option<UserId>,
+    limit: u32,
+    read: fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut query = db.prepare_cached(sql)?;
     let after = after.map(|id| id.uuid().into_bytes());
     let mut found = query.query(params![after.as_ref().map_or(&[][..], |id| &id[..]), limit])?;
-    let mut users = Vec::new();
+    let mut listed = Vec::new();
     while let Some(row) = found.next()? {
-        users.push(user(row)?);
+        listed.push(read(row)?);
     }
-    Ok(users)
+    Ok(listed)
 }
 
 fn account(row: &Row<'_>) -> Result<Account, StoreError> {
@@ -182,6 +224,7 @@ fn user(row: &Row<'_>) -> Result<User, StoreError> {
         roles: rows::list(row, "users.roles", |text| Role::parse(text).ok())?,
         roles_at: rows::value(row, "users.roles_at").map(Timestamp::from_secs)?,
         status: rows::parsed_by(row, "users.status", status)?,
+        locale: rows::optional(row, "users.locale", |text| Locale::parse(text).ok())?,
         created_at: rows::timestamp(row, "users.created_at")?,
     })
 }

@@ -14,6 +14,7 @@ mod headers;
 mod hung_nodes;
 mod local_verifiers;
 mod logs;
+mod moving_in;
 mod oauth;
 mod operators;
 mod passwords;

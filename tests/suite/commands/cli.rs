@@ -126,7 +126,10 @@ fn a_listing_is_a_table_or_an_array_with_the_names_of_the_api() {
     let users = here.objects(&["user", "list"]);
     let mut names: Vec<&String> = users[0].as_object().expect("an object").keys().collect();
     names.sort();
-    assert_eq!(names, ["created_at", "email", "email_verified", "id", "roles", "status", "username"]);
+    assert_eq!(
+        names,
+        ["created_at", "email", "email_verified", "id", "locale", "roles", "status", "username"]
+    );
     assert_eq!(users[0]["roles"], json!(["admin", "ops"]));
 }
 
@@ -306,12 +309,12 @@ fn a_command_that_finds_no_database_says_where_it_looked_and_makes_nothing() {
 fn a_database_of_an_older_version_is_left_as_it_is_by_all_but_serve_and_migrate() {
     let here = Folder::with_database();
     let file = rusqlite::Connection::open(here.path("data/keyward.db")).expect("opened");
-    let older = "ALTER TABLE sessions DROP COLUMN nonce_hash;
-        DELETE FROM refinery_schema_history WHERE version = 9";
+    let older = "ALTER TABLE users DROP COLUMN locale;
+        DELETE FROM refinery_schema_history WHERE version = 12";
     file.execute_batch(older).expect("made older");
     let failure = here.run(&["user", "list"]).failure();
-    assert!(failure.contains("older version") && failure.contains("V9__nonce_hashes"), "{failure}");
-    let taken = "V9__nonce_hashes\nThe database is now up to date.\n";
+    assert!(failure.contains("older version") && failure.contains("V12__locales"), "{failure}");
+    let taken = "V12__locales\nThe database is now up to date.\n";
     assert_eq!(here.run(&["migrate"]).good(), taken);
     assert_eq!(here.objects(&["user", "list"]), [] as [Value; 0]);
 }

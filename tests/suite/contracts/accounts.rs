@@ -30,6 +30,7 @@ fn account(username: &str) -> Account {
         roles: vec![Role::parse("admin").expect("a role"), Role::parse("ops:eu/read").expect("a role")],
         roles_at: Timestamp::from_secs(0),
         status: UserStatus::Active,
+        locale: None,
         created_at: START,
     };
     Account { user, password_hash: hash("first"), pardons: 0 }

@@ -15,7 +15,7 @@ use keyward::{
         user::{Account, Email, RoleChange, User, UserStatus, Username},
     },
     store::{
-        accounts::{AccountStore, Created, RolesChanged},
+        accounts::{AccountStore, Created, Imported, RolesChanged},
         error::StoreError,
     },
 };
@@ -51,6 +51,10 @@ impl AccountStore for Faulty {
         self.accounts.create_first(account).await
     }
 
+    async fn import(&self, accounts: &[Account]) -> Result<Vec<Imported>, StoreError> {
+        self.cut.answer(self.accounts.import(accounts).await)
+    }
+
     async fn by_name(&self, name: &Username) -> Result<Option<Account>, StoreError> {
         self.accounts.by_name(name).await
     }
@@ -61,6 +65,10 @@ impl AccountStore for Faulty {
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
         self.accounts.list(after, limit).await
+    }
+
+    async fn list_accounts(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Account>, StoreError> {
+        self.accounts.list_accounts(after, limit).await
     }
 
     async fn set_password(

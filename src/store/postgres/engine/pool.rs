@@ -92,6 +92,27 @@ impl Pool {
         keep_if_good(client, outcome)
     }
 
+    /// The rows that each of some statements returns, all in one transaction that takes `lock` first.
+    pub(in crate::store::postgres) async fn transaction<const N: usize>(
+        &self,
+        lock: &'static str,
+        statements: &[(&'static str, &[&(dyn ToSql + Sync)]); N],
+    ) -> Result<[Vec<Row>; N], StoreError> {
+        let mut client = self.client().await?;
+        let work = async {
+            let transaction = client.transaction().await?;
+            transaction.batch_execute(lock).await?;
+            let mut answers = [const { Vec::new() }; N];
+            for ((sql, parameters), answer) in statements.iter().zip(&mut answers) {
+                *answer = transaction.query(&transaction.prepare_cached(sql).await?, parameters).await?;
+            }
+            transaction.commit().await?;
+            Ok(answers)
+        };
+        let outcome = within(PATIENCE, work).await;
+        keep_if_good(client, outcome)
+    }
+
     /// A connection of one's own.
     pub(in crate::store::postgres) async fn client(&self) -> Result<Client, StoreError> {
         self.0.get().await.map_err(errors::of_pool)

@@ -10,6 +10,7 @@ use crate::{
         app_policy::AppPolicy,
         clock::Timestamp,
         ids::UserId,
+        locale::Locale,
         secret::PasswordHash,
         user::{Account, Email, Role, User, UserStatus, Username},
     },
@@ -62,6 +63,8 @@ pub(in crate::store::postgres) fn user(row: &Row) -> Result<User, StoreError> {
     let record = NamedRow { row, id: id.to_string() };
     let email: Option<&str> = record.value("users.email")?;
     let email = email.map(|text| Email::known(text).map_err(|_| record.corrupt("users.email")));
+    let locale: Option<&str> = record.value("users.locale")?;
+    let locale = locale.map(|text| Locale::parse(text).map_err(|_| record.corrupt("users.locale")));
     Ok(User {
         id: UserId::from_uuid(id),
         username: record.parsed("users.username", |text| Username::known(text).ok())?,
@@ -70,6 +73,7 @@ pub(in crate::store::postgres) fn user(row: &Row) -> Result<User, StoreError> {
         roles: record.list("users.roles", |text| Role::parse(text).ok())?,
         roles_at: Timestamp::from_secs(record.value("users.roles_at")?),
         status: record.parsed("users.status", status_of)?,
+        locale: locale.transpose()?,
         created_at: Timestamp::from_millis(record.value("users.created_at")?),
     })
 }

@@ -30,6 +30,7 @@ fn account(name: &str) -> Account {
             roles: vec![Role::parse("admin").expect("a role")],
             roles_at: Timestamp::from_secs(0),
             status: UserStatus::Active,
+            locale: None,
             created_at: now,
         },
         password_hash: PasswordHash::from_phc("$argon2id$h4sh".to_owned()),

@@ -70,6 +70,7 @@ fn account(name: &str) -> Account {
         roles: Vec::new(),
         roles_at: keyward::domain::clock::Timestamp::from_secs(0),
         status: UserStatus::Active,
+        locale: None,
         created_at: START,
     };
     Account { user, password_hash: PasswordHash::from_phc("$argon2id$h4sh".to_owned()), pardons: 0 }
