@@ -71,6 +71,12 @@ impl From<&SealingKeyInfo> for SealingKey {
     }
 }
 
+/// A copy of the database.
+#[derive(Debug, Serialize)]
+pub struct BackedUp {
+    pub file: PathBuf,
+}
+
 impl From<&KeyInfo> for Key {
     fn from(key: &KeyInfo) -> Self {
         Self {

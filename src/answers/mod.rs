@@ -17,7 +17,7 @@ pub use self::{
     account::{AccountStatus, DeletedUser, User, UserRecord},
     app::{App, AppKind, AppWithSecret, RemovedApp},
     app_session::{ActiveUsers, AppSession, AppSessions, CreatedAppSession},
-    key::{Key, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
+    key::{BackedUp, Key, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
     oauth::{ActiveToken, Introspection, Metadata, OAuthProblem},
     problem::Problem,
     readiness::{Condition, Readiness, ReadinessParts},

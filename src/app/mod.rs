@@ -2,6 +2,7 @@
 //! the verbs on it, serves, and shuts down.
 
 mod back_ends;
+mod backup;
 mod descriptors;
 pub mod doctor;
 mod error;
@@ -27,8 +28,8 @@ use tokio::task::JoinSet;
 
 use self::migrate::expect_database;
 pub use self::{
-    back_ends::BackEnds, error::StartError, listeners::Listeners, migrate::migrate, new_secret::new_secret,
-    sealing_keys::retire_sealing_key, server::Server,
+    back_ends::BackEnds, backup::backup, error::StartError, listeners::Listeners, migrate::migrate,
+    new_secret::new_secret, sealing_keys::retire_sealing_key, server::Server,
 };
 use crate::{
     auth::{Auth, Limit, Policy},

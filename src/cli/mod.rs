@@ -2,6 +2,7 @@
 //! does is a verb elsewhere; here it is named, asked for and shown.
 
 mod app;
+mod backup;
 mod config;
 mod doctor;
 mod error;
@@ -48,6 +49,8 @@ enum Command {
     Serve,
     /// Bring the database to this version's form, without serving
     Migrate(migrate::Migrate),
+    /// Copy the embedded database into a file, beside a server that runs
+    Backup(backup::Backup),
     /// Make, show and change accounts
     #[command(subcommand)]
     User(user::Command),
@@ -98,6 +101,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&context).await,
         Command::Migrate(wanted) => migrate::run(&context, &wanted).await,
+        Command::Backup(wanted) => backup::run(&context, wanted),
         Command::User(command) => user::run(&context, command).await,
         Command::App(command) => app::run(&context, command).await,
         Command::Session(command) => session::run(&context, command).await,

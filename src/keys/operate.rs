@@ -88,6 +88,22 @@ impl KeyRing {
         self.reload()
     }
 
+    /// Deletes every key and makes one that signs at once: no token of before is taken any more.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written.
+    pub fn replace_all(&self) -> Result<(), KeyError> {
+        let now = self.clock.now();
+        {
+            let locked = self.folder.lock()?;
+            for entry in &self.snapshot(now)?.entries {
+                locked.remove_key(entry.kid())?;
+            }
+            add_key(&locked, &self.snapshot(now)?, self.algorithm, now)?;
+        }
+        self.reload()
+    }
+
     /// The keys in the folder after those that are over were removed: a private key that serves nothing
     /// any more should not lie about, and must not come back when a younger one is deleted.
     fn cleared(&self, locked: &Locked<'_>, now: Timestamp) -> Result<Snapshot, KeyError> {

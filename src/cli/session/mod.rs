@@ -10,13 +10,14 @@ use serde::Serialize;
 
 use self::pages::Pages;
 use super::{
-    Context,
+    Context, clock,
     error::CliError,
     output::{self, Format, Listing, Row, relative},
     user,
 };
 use crate::{
     answers::{Ended, SessionRecord},
+    app::{self, StartError},
     auth::Auth,
     domain::{
         app::AppName,
@@ -25,6 +26,7 @@ use crate::{
         session::Session,
         user::Username,
     },
+    keys::error::KeyError,
 };
 
 /// How many are ended at once.
@@ -61,8 +63,8 @@ pub(super) struct Which {
     /// The session's id
     #[arg(
         allow_hyphen_values = true,
-        required_unless_present_any = ["user", "app"],
-        conflicts_with_all = ["user", "app"]
+        required_unless_present_any = ["user", "app", "all"],
+        conflicts_with_all = ["user", "app", "all"]
     )]
     id: Option<String>,
     /// All sessions of this user
@@ -71,6 +73,9 @@ pub(super) struct Which {
     /// All sessions of this app; with --user, those of that user
     #[arg(long, value_name = "NAME", value_parser = AppName::parse)]
     app: Option<AppName>,
+    /// All sessions, and every token that was ever issued: after a restore, for one
+    #[arg(long, conflicts_with_all = ["user", "app"])]
+    all: bool,
     #[command(flatten)]
     format: Format,
 }
@@ -91,6 +96,11 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
             let none = || CliError::Refused(format!("there is no session {id:?} that is alive"));
             let session = auth.session(id.parse().map_err(|_| none())?).await?.ok_or_else(none)?;
             format.show(&with_names(auth, vec![session]).await?.first().map(Row::answer))
+        }
+        Command::Revoke(Which { all: true, format, .. }) => {
+            let ended = revoke_everything(context, auth).await?;
+            let keys = "a new key signs, and nodes that run take no token of before within a minute";
+            ended_in(ended, format, &format!("{ended} sessions are ended; {keys}, or at once on SIGHUP."))
         }
         Command::Revoke(Which { user, app: Some(app), format, .. }) => {
             let ended = revoke_all(auth, user.as_ref(), &app).await?;
@@ -139,6 +149,25 @@ async fn revoke_all(auth: &Auth, user: Option<&Username>, app: &AppName) -> Resu
             return Ok(ended);
         }
     }
+}
+
+/// Ends the sessions of all apps, those included that app servers keep here, and replaces the signing keys: the
+/// stores may have forgotten sessions whose access tokens are still about.
+async fn revoke_everything(context: &Context, auth: &Auth) -> Result<usize, CliError> {
+    let mut ended = 0;
+    for app in auth.apps().await? {
+        ended += revoke_all(auth, None, &app.name).await?;
+        let kept = auth.end_app_sessions(&app.name, None).await?;
+        ended += usize::try_from(kept).unwrap_or(usize::MAX);
+    }
+    let (settings, _) = context.settings()?;
+    match app::open_keys(&settings, &clock(), settings.server.listen) {
+        Ok(keys) => keys.replace_all()?,
+        // The next start makes the first one.
+        Err(StartError::Keys(KeyError::NoKeys { .. })) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(ended)
 }
 
 /// A session with its user's name; none where the account was deleted this moment.

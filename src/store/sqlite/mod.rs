@@ -28,6 +28,7 @@ mod advice;
 mod app_sessions;
 mod apps;
 mod cleaner;
+mod copy;
 mod engine;
 mod installation;
 mod leases;

@@ -1,11 +1,13 @@
 //! Outages, drilled: a real server loses a real store, its keys, its file descriptors or its peace, and answers
-//! as docs/outages.md says. Afterwards it goes on by itself. Each test is named in a row of that page.
+//! as docs/outages.md says. Afterwards it goes on by itself. Each test of an outage is named in a row of
+//! that page; `restore` follows docs/operating.md.
 
 mod database;
 mod node;
 mod overload;
 mod redis;
 mod replication;
+mod restore;
 mod stage;
 
 use std::sync::atomic::{AtomicBool, Ordering};

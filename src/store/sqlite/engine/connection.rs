@@ -32,6 +32,11 @@ pub(in crate::store::sqlite) fn read_only(path: &Path) -> Result<Connection, Sto
     Ok(connection)
 }
 
+/// A connection that copies what was last committed.
+pub(in crate::store::sqlite) fn to_copy(path: &Path) -> Result<Connection, StoreError> {
+    open(path).map_err(|error| cannot_open(path, error))
+}
+
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
