@@ -97,7 +97,7 @@ impl Keyspace {
     }
 
     /// The store comes as that user (`NAME:PASSWORD`), where the test is one who may do everything.
-    pub fn with_user(mut self, user: &str) -> Self {
+    pub fn by_user(mut self, user: &str) -> Self {
         self.urls = self.urls.iter().map(|url| url.replace("://", &format!("://{user}@"))).collect();
         self
     }
@@ -130,7 +130,7 @@ impl Keyspace {
     pub async fn open(&self, lifetimes: Lifetimes, clock: &Arc<ManualClock>) -> RedisNode {
         let set = Arc::new(RevocationSet::default());
         let store = self.connect(lifetimes, &set, clock).await.expect("connected");
-        let feed = store.follow().expect("a thread");
+        let feed = store.follow();
         eventually("the feed follows", || set.is_following()).await;
         RedisNode { store: Arc::new(store), set, feed }
     }

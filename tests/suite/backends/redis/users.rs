@@ -40,5 +40,5 @@ async fn in_a_cluster_too_it_has_all_the_rights_it_needs() {
         let user = format!("ACL SETUSER keyward reset on >s3cret ~{}* {}", space.prefix, rights());
         node.ask::<()>(&user);
     }
-    works(&BackEnd::in_keyspace(space.with_user("keyward:s3cret")).await).await;
+    works(&BackEnd::in_keyspace(space.by_user("keyward:s3cret")).await).await;
 }
