@@ -96,6 +96,12 @@ impl Keyspace {
         self
     }
 
+    /// The store comes as that user (`NAME:PASSWORD`), where the test is one who may do everything.
+    pub fn by_user(mut self, user: &str) -> Self {
+        self.urls = self.urls.iter().map(|url| url.replace("://", &format!("://{user}@"))).collect();
+        self
+    }
+
     /// At a place where there is no Redis.
     pub fn nowhere(url: &str, mode: Mode) -> Self {
         Self::of(vec![url.to_owned()], mode).not_ours()

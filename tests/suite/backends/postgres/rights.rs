@@ -5,12 +5,15 @@ use crate::support::{
     servers::{postgres::Server, redis},
 };
 
-/// The grants of docs/operating.md.
-fn grants() -> String {
+const GRANTS: &str = include_str!("../../../../deploy/postgres/grants.sql");
+
+#[test]
+fn the_page_quotes_the_grants() {
     let page = crate::pages::examples::page("operating.md");
     let start = page.find("```sql\n").expect("the grants") + "```sql\n".len();
     let length = page[start..].find("```").expect("their end");
-    page[start..start + length].to_owned()
+    let statements = GRANTS.lines().filter(|line| !line.starts_with("--"));
+    assert_eq!(page[start..start + length].lines().collect::<Vec<_>>(), statements.collect::<Vec<_>>());
 }
 
 struct Stage {
@@ -66,7 +69,7 @@ async fn a_role_with_rights_on_the_data_alone_serves_once_the_owner_has_migrated
     }
 
     stage.as_owner().migrate();
-    stage.sql(&grants());
+    stage.sql(GRANTS);
     let server = app.start().await;
     let admin = server.admin().await.refreshed().await;
     assert_eq!(admin.check().await.status, 200);
@@ -86,7 +89,7 @@ async fn the_doctor_says_which_rights_a_role_lacks() {
     let doctor = app.run(&["doctor"]);
     assert!(doctor.code == Some(1) && doctor.stdout.contains("keyward migrate"), "{doctor:?}");
     stage.as_owner().migrate();
-    stage.sql(&grants());
+    stage.sql(GRANTS);
     stage.sql("REVOKE UPDATE, DELETE ON users FROM keyward_node; REVOKE SELECT ON refinery_schema_history FROM keyward_node");
     let doctor = app.run(&["doctor"]);
     assert_eq!(doctor.code, Some(1), "{doctor:?}");

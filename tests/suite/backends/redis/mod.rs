@@ -15,6 +15,7 @@ mod outage;
 mod tls;
 mod trips;
 mod upgrades;
+mod users;
 
 use crate::support::{
     backends::{BackEnd, SignedIn},

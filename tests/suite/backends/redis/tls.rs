@@ -16,24 +16,14 @@ use keyward::{
     store::{redis::connection::target::Mode, revoked::set::RevocationSet, sessions::Ended},
 };
 
-/// All that Keyward needs where there are no sentinels and no Cluster.
-pub(super) fn rights() -> String {
-    let page = include_str!("../../../../docs/operating.md");
-    let (_, rest) = page.split_once("```text\n").expect("the rights");
-    let (rights, _) = rest.split_once("```").expect("their end");
-    rights.replace('\n', " ")
+/// What the user of deploy/redis/users.acl may do, but for its keys.
+pub(super) fn rights() -> &'static str {
+    let users = include_str!("../../../../deploy/redis/users.acl");
+    users.split_once("~keyward:* ").expect("the user's keys").1.trim_end()
 }
 
-#[tokio::test]
-async fn over_tls_as_a_user_with_few_rights_everything_works_and_else_nothing() {
-    let (ours, port) = (Certificates::of("localhost"), free_port());
-    let server = Server::start_with(ours.options(port));
-    let at = |host: &str, password: &str| format!("rediss://kw:{password}@{host}:{port}/3");
-    let space = Keyspace::behind(at("localhost", "s3cret"), Some(&ours.ca_pem), &server).in_database(3);
-    let keys = format!("~{}*", space.prefix);
-    server.ask::<()>(&format!("ACL SETUSER kw on >s3cret {keys} {}", rights()));
-
-    let back_end = BackEnd::in_keyspace(space).await;
+/// One of each that a store does.
+pub(super) async fn works(back_end: &BackEnd) {
     let other = back_end.another_node().await;
     let client = back_end.sign_in().await;
     let claims = back_end.claims(&client);
@@ -49,6 +39,18 @@ async fn over_tls_as_a_user_with_few_rights_everything_works_and_else_nothing() 
         .add(&keyward::store::counters::Counter::LoginUser("x".into()), LIFETIMES.access, back_end.now())
         .await
         .expect("counted");
+}
+
+#[tokio::test]
+async fn over_tls_as_a_user_with_few_rights_everything_works_and_else_nothing() {
+    let (ours, port) = (Certificates::of("localhost"), free_port());
+    let server = Server::start_with(ours.options(port));
+    let at = |host: &str, password: &str| format!("rediss://kw:{password}@{host}:{port}/3");
+    let space = Keyspace::behind(at("localhost", "s3cret"), Some(&ours.ca_pem), &server).in_database(3);
+    let keys = format!("~{}*", space.prefix);
+    server.ask::<()>(&format!("ACL SETUSER kw on >s3cret {keys} {}", rights()));
+
+    works(&BackEnd::in_keyspace(space).await).await;
 
     let (ours, other) = (ours.ca_pem, Certificates::of("localhost").ca_pem);
     for (url, ca) in [

@@ -38,6 +38,9 @@ pub struct Server {
 
 /// The option that asks for a password.
 const PASSWORD: &str = "--requirepass";
+/// The option that has users read from a file, and the user that the tests put there for themselves.
+const USERS: &str = "--aclfile";
+const OPERATOR: &str = "user operator on nopass ~* &* +@all\n";
 
 /// The server that all tests of this process share, each under a prefix of its own.
 pub fn shared() -> &'static Server {
@@ -73,6 +76,16 @@ impl Server {
         server
     }
 
+    /// A server with the users of an ACL file.
+    pub fn start_with_users(users: &str, options: &[&str]) -> Self {
+        let file = folder().join("users.acl");
+        fs::write(&file, format!("{}\n{OPERATOR}", users.trim_end())).expect("written");
+        let file = file.display().to_string();
+        let server = Self::start(&[&[USERS, &file], options].concat());
+        fs::remove_dir_all(Path::new(&file).parent().expect("a folder")).expect("removed");
+        server
+    }
+
     pub fn start_with(options: Vec<String>) -> Self {
         let mut server = Self { folder: folder(), port: 0, options, guard: None };
         // Somebody else may take a free port before the server does.
@@ -93,7 +106,8 @@ impl Server {
 
     pub fn url(&self) -> String {
         let password = self.options.iter().skip_while(|option| *option != PASSWORD).nth(1);
-        let user = password.map(|password| format!(":{password}@")).unwrap_or_default();
+        let operator = self.options.iter().any(|option| option == USERS).then(|| "operator:any@".to_owned());
+        let user = password.map(|password| format!(":{password}@")).or(operator).unwrap_or_default();
         format!("redis://{user}127.0.0.1:{}", self.port)
     }
 
