@@ -130,7 +130,7 @@ impl Keyspace {
     pub async fn open(&self, lifetimes: Lifetimes, clock: &Arc<ManualClock>) -> RedisNode {
         let set = Arc::new(RevocationSet::default());
         let store = self.connect(lifetimes, &set, clock).await.expect("connected");
-        let feed = store.follow();
+        let feed = store.follow().expect("a thread");
         eventually("the feed follows", || set.is_following()).await;
         RedisNode { store: Arc::new(store), set, feed }
     }
