@@ -117,18 +117,23 @@ fn moment(text: &str) -> Result<Timestamp, CliError> {
 async fn follow(auth: &Auth, filter: &EventFilter, names: &mut Names, json: bool) -> Result<(), CliError> {
     let mut place = auth.last_event_place().await?;
     let mut shown = Shown::default();
-    let mut page = auth.events(filter, None, if filter.since.is_some() { PAGE } else { BEFORE }).await?;
-    page.events.reverse();
-    let mut news = page.events;
+    for earlier in auth.events_after(filter, place - OVERLAP, PAGE).await? {
+        shown.is_new(earlier.event.id);
+    }
+    let page = auth.events(filter, None, if filter.since.is_some() { PAGE } else { BEFORE }).await?;
+    let mut news: Vec<Event> = page.events.into_iter().rev().collect();
+    for event in &news {
+        shown.is_new(event.id);
+    }
     loop {
-        news.retain(|event| shown.is_new(event.id));
         for event in names.of(auth, std::mem::take(&mut news)).await? {
             output::line(&if json { output::object(&event.answer()) } else { event.line() })?;
         }
         sleep(EVERY).await;
         let written = auth.events_after(filter, place - OVERLAP, PAGE).await?;
         place = written.last().map_or(place, |last| last.place.max(place));
-        news = written.into_iter().map(|written| written.event).collect();
+        news =
+            written.into_iter().map(|written| written.event).filter(|event| shown.is_new(event.id)).collect();
     }
 }
 
@@ -163,7 +168,7 @@ impl Names {
         }
         let named = |event: Event| {
             let username = event.user.and_then(|user| self.0.get(&user).cloned().flatten());
-            Named { username, event }
+            Named { event, username }
         };
         Ok(events.into_iter().map(named).collect())
     }

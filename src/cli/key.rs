@@ -14,7 +14,7 @@ use crate::{
     app,
     config::Settings,
     domain::{clock::Timestamp, ids::InvalidId},
-    keys::{operate::KeyInfo, schedule::Retirement, sealing::SealingKeyInfo},
+    keys::{operate::KeyInfo, ring::KeyRing, schedule::Retirement, sealing::SealingKeyInfo},
 };
 
 #[derive(Debug, Subcommand)]
@@ -78,18 +78,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
             let sentence = pem.trim_end().to_owned();
             format.say(&PublicKey { kid, pem }, &sentence)
         }
-        Command::Rotate { sealing: true, format } => {
-            let key = keys()?.sealer().rotate()?;
-            tell(context, Change::Made(&format!("sealing {}", key.id))).await;
-            let seals = relative(key.seals_from, clock().now());
-            format.say(&key.answer(), &format!("{} is made; it seals {seals}.", key.id))
-        }
-        Command::Rotate { sealing: false, format } => {
-            let key = keys()?.rotate()?;
-            tell(context, Change::Made(&key.kid)).await;
-            let signs = relative(key.signs_from, clock().now());
-            format.say(&key.answer(), &format!("{} is made; it signs {signs}.", key.kid))
-        }
+        Command::Rotate { sealing, format } => rotate(context, &keys()?, sealing, format).await,
         Command::Retire { kid, compromised, sealing: true, format } => {
             retire_sealing_key(&settings, &kid, compromised).await?;
             tell(context, Change::Retired(&format!("sealing {kid}"), manner(compromised))).await;
@@ -129,6 +118,19 @@ async fn tell(context: &Context, change: Change<'_>) {
         Change::Made(key) => auth.note_key_rotated(key, &occasion).await,
         Change::Retired(key, how) => auth.note_key_retired(key, how, &occasion).await,
     }
+}
+
+async fn rotate(context: &Context, keys: &KeyRing, sealing: bool, format: Format) -> Result<(), CliError> {
+    if sealing {
+        let key = keys.sealer().rotate()?;
+        tell(context, Change::Made(&format!("sealing {}", key.id))).await;
+        let seals = relative(key.seals_from, clock().now());
+        return format.say(&key.answer(), &format!("{} is made; it seals {seals}.", key.id));
+    }
+    let key = keys.rotate()?;
+    tell(context, Change::Made(&key.kid)).await;
+    let signs = relative(key.signs_from, clock().now());
+    format.say(&key.answer(), &format!("{} is made; it signs {signs}.", key.kid))
 }
 
 fn retired(kid: String, compromised: bool, format: Format) -> Result<(), CliError> {

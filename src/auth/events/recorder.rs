@@ -39,47 +39,48 @@ pub(in crate::auth) struct Recorder(Arc<Desk>);
 struct Desk {
     store: Arc<dyn EventStore>,
     clock: Arc<dyn Clock>,
-    queue: Mutex<Queue>,
+    queue: Mutex<Backlog>,
+    state: watch::Sender<State>,
+}
+
+/// How far the writing has come.
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
     /// How many of those that entered the queue have left it.
-    settled: watch::Sender<u64>,
+    settled: u64,
+    /// Whether the database did not take the last ones.
+    is_stuck: bool,
 }
 
 #[derive(Default)]
-struct Queue {
+struct Backlog {
     waiting: VecDeque<Event>,
     /// How many ever entered it.
     entered: u64,
     /// How many could not be kept, and are not told of yet.
     lost: u32,
     is_written: bool,
-    /// Whether the database did not take the last ones.
-    is_stuck: bool,
 }
 
 /// What is waited for after events were told.
 pub(in crate::auth) struct Receipt {
-    settled: watch::Receiver<u64>,
-    /// `None` = it would be of no use.
-    until: Option<u64>,
+    state: watch::Receiver<State>,
+    until: u64,
 }
 
 impl Receipt {
-    /// Waits until the events are kept, or until that takes too long: then they stay in the queue.
-    pub(in crate::auth) async fn kept(self) {
-        self.kept_within(PATIENCE).await;
-    }
-
-    async fn kept_within(mut self, patience: Duration) -> bool {
-        let Some(until) = self.until else { return false };
-        let kept = timeout(patience, self.settled.wait_for(|settled| *settled >= until)).await;
-        matches!(kept, Ok(Ok(_)))
+    /// Waits until the events are kept. Not where the database is away, nor for long: then they stay in the queue.
+    pub(in crate::auth) async fn kept(mut self) {
+        let kept = self.state.wait_for(|state| state.is_stuck || state.settled >= self.until);
+        // The sender is there for as long as the recorder is.
+        let _ = timeout(PATIENCE, kept).await;
     }
 }
 
 impl Recorder {
     pub(in crate::auth) fn new(store: Arc<dyn EventStore>, clock: Arc<dyn Clock>) -> Self {
-        let (settled, _) = watch::channel(0);
-        Self(Arc::new(Desk { store, clock, queue: Mutex::default(), settled }))
+        let (state, _) = watch::channel(State::default());
+        Self(Arc::new(Desk { store, clock, queue: Mutex::default(), state }))
     }
 
     /// Takes events in, at once: nothing comes between what happened and this.
@@ -93,19 +94,30 @@ impl Recorder {
             queue.is_written = true;
             tokio::spawn(Arc::clone(&self.0).write());
         }
-        let until = (!queue.is_stuck).then_some(queue.entered);
-        Receipt { settled: self.0.settled.subscribe(), until }
+        Receipt { state: self.0.state.subscribe(), until: queue.entered }
     }
 
     /// Waits until all that were told are kept, or for so long; returns how many are left.
     pub(in crate::auth) async fn flush(&self, patience: Duration) -> usize {
-        let until = Some(self.0.queue().entered);
-        Receipt { settled: self.0.settled.subscribe(), until }.kept_within(patience).await;
+        let mut state = self.0.state.subscribe();
+        let all = async {
+            loop {
+                let last = self.0.queue().last();
+                let Some(until) = last else { break };
+                let _ = state.wait_for(|state| state.settled >= until).await;
+            }
+        };
+        let _ = timeout(patience, all).await;
         self.0.queue().waiting.len()
     }
 }
 
-impl Queue {
+impl Backlog {
+    /// The number of the last one that waits.
+    fn last(&self) -> Option<u64> {
+        (!self.waiting.is_empty()).then_some(self.entered)
+    }
+
     fn enter(&mut self, event: Event) {
         if self.waiting.len() < WAITING {
             self.waiting.push_back(event);
@@ -125,7 +137,7 @@ impl Queue {
 }
 
 impl Desk {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    fn queue(&self) -> MutexGuard<'_, Backlog> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -160,7 +172,7 @@ impl Desk {
     fn settle(&self, kept: usize) {
         let mut queue = self.queue();
         queue.waiting.drain(..kept);
-        if std::mem::take(&mut queue.is_stuck) {
+        if self.state.borrow().is_stuck {
             tracing::info!(waiting = queue.waiting.len(), "the database takes events again");
         }
         let count = std::mem::take(&mut queue.lost);
@@ -174,11 +186,11 @@ impl Desk {
     }
 
     fn note_stuck(&self, error: &StoreError) {
-        let mut queue = self.queue();
-        if !std::mem::replace(&mut queue.is_stuck, true) {
-            let (error, waiting) = (error as &dyn std::error::Error, queue.waiting.len());
+        if !self.state.borrow().is_stuck {
+            let (error, waiting) = (error as &dyn std::error::Error, self.queue().waiting.len());
             tracing::warn!(error, waiting, "events wait for the database");
         }
+        self.state.send_modify(|state| state.is_stuck = true);
     }
 
     fn give_up(&self, error: &StoreError) {
@@ -193,6 +205,9 @@ impl Desk {
 
     /// Says that so many have left the queue, to those who wait.
     fn left(&self, count: usize) {
-        self.settled.send_modify(|settled| *settled += u64::try_from(count).unwrap_or(u64::MAX));
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.state.send_modify(|state| {
+            *state = State { settled: state.settled.saturating_add(count), is_stuck: false };
+        });
     }
 }

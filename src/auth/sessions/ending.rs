@@ -32,15 +32,15 @@ struct Ender {
 impl Auth {
     /// Ends a session. Where it was alive, that is an event.
     pub(in crate::auth) async fn end(&self, ending: Ending, occasion: &Occasion) -> Result<Ended, AuthError> {
-        let ender = self.ender(occasion);
-        Ok(to_the_end(async move {
-            let ended = ender.sessions.end(&ending, ender.now).await?;
+        let desk = self.ender(occasion);
+        to_the_end(async move {
+            let ended = desk.sessions.end(&ending, desk.now).await?;
             if ended == Ended::Now {
-                ender.tell_of(ending.session, ending.reason).await;
+                desk.tell_of(ending.session, ending.reason).await;
             }
-            Ok::<_, AuthError>(ended)
+            Ok(ended)
         })
-        .await?)
+        .await
     }
 
     /// Ends every session of a user but one; returns how many were alive.
@@ -51,12 +51,12 @@ impl Auth {
         reason: EndReason,
         occasion: &Occasion,
     ) -> Result<usize, AuthError> {
-        let ender = self.ender(occasion);
+        let desk = self.ender(occasion);
         to_the_end(async move {
-            let ended = ender.sessions.end_of_user(user, except, reason, ender.now).await?;
+            let ended = desk.sessions.end_of_user(user, except, reason, desk.now).await?;
             for part in ended.chunks(TOGETHER) {
-                let events = part.iter().map(|session| ender.event(*session, reason).of_user(user));
-                ender.recorder.tell(events.map(|event| event.by_owner(user))).kept().await;
+                let events = part.iter().map(|session| desk.event(*session, reason).of_user(user));
+                desk.recorder.tell(events.map(|event| event.by_owner(user))).kept().await;
             }
             Ok(ended.len())
         })
@@ -70,16 +70,16 @@ impl Auth {
         arrived_at: Timestamp,
         occasion: &Occasion,
     ) -> (Result<Rotation, StoreError>, Chain) {
-        let (ender, policy) = (self.ender(&occasion.clone().by(Actor::Server)), self.policy.reuse);
+        let (desk, policy) = (self.ender(&occasion.clone().by(Actor::Server)), self.policy.reuse);
         to_the_end(async move {
-            let rotation = ender.sessions.rotate(&chain, &policy, arrived_at).await;
+            let rotation = desk.sessions.rotate(&chain, &policy, arrived_at).await;
             let ended = match &rotation {
                 Ok(Rotation::Reused) => Some((EventKind::RefreshReused, EndReason::ReuseDetected)),
                 Ok(Rotation::Contested) => Some((EventKind::RefreshContested, EndReason::Contested)),
                 _ => None,
             };
             if let Some((alarm, reason)) = ended {
-                ender.tell_of_alarm(alarm, chain.presented.session(), reason).await;
+                desk.tell_of_alarm(alarm, chain.presented.session(), reason).await;
             }
             (rotation, chain)
         })
@@ -94,10 +94,10 @@ impl Auth {
         if last.is_some_and(|last| last.kind == EventKind::SignedOut) {
             return;
         }
-        let ender = self.ender(&occasion.clone().by(Actor::Server));
-        let event = ender.event(session, EndReason::Expired);
+        let desk = self.ender(&occasion.clone().by(Actor::Server));
+        let event = desk.event(session, EndReason::Expired);
         let (user, app) = last.map_or((None, None), |last| (last.user, last.app.clone()));
-        ender.recorder.tell([Event { user, app, ..event }]).kept().await;
+        desk.recorder.tell([Event { user, app, ..event }]).kept().await;
     }
 
     fn ender(&self, occasion: &Occasion) -> Ender {

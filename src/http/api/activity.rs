@@ -17,7 +17,7 @@ const USUAL: u32 = 100;
 const MOST: u32 = 1000;
 
 #[derive(Deserialize)]
-pub struct ActivityQuery {
+pub struct OwnEventsQuery {
     limit: Option<u32>,
     cursor: Option<String>,
 }
@@ -25,7 +25,7 @@ pub struct ActivityQuery {
 pub async fn list(
     State(http): State<Shared>,
     SignedIn(caller): SignedIn,
-    query: Result<Query<ActivityQuery>, QueryRejection>,
+    query: Result<Query<OwnEventsQuery>, QueryRejection>,
 ) -> Result<Json<OwnEvents>, Problem> {
     let wanted = format!("limit is 1 to {MOST}, and cursor is what the page before said");
     let Query(query) = query.map_err(|_| Problem::invalid_request(wanted.as_str()))?;

@@ -111,12 +111,10 @@ fn conditions(filter: &EventFilter, first: usize) -> (String, Vec<Value>) {
     let user = filter.user.map(|user| ("user_id", Value::Blob(user.uuid().into_bytes().to_vec())));
     let session = filter.session.map(|session| ("session_id", Value::Blob(session.as_bytes().to_vec())));
     let kind = filter.kind.map(|kind| ("kind", Value::Text(kind.as_str().to_owned())));
-    let (mut sql, mut values) = (String::new(), Vec::new());
-    for (column, value) in [user, session, kind].into_iter().flatten() {
-        sql += &format!(" AND {column} = ?{}", first + values.len());
-        values.push(value);
-    }
-    (sql, values)
+    let asked = [user, session, kind].into_iter().flatten().zip(first..);
+    let (conditions, values): (Vec<String>, Vec<Value>) =
+        asked.map(|((column, value), place)| (format!(" AND {column} = ?{place}"), value)).unzip();
+    (conditions.concat(), values)
 }
 
 fn list(

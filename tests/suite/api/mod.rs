@@ -2,6 +2,7 @@
 //! The tests follow the contract chapter by chapter and know nothing of the code.
 
 mod app_sessions;
+mod audit;
 mod bad_input;
 mod browser;
 mod check;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::backends::{BackEnd, FIRST_USE, Node};
-use crate::support::faults::{Cut, Faulty};
+use crate::support::faults::{Cut, Faulty, FaultyEvents, Shut};
 use keyward::{
     auth::{
         Auth, Limit, Policy, Stores,
@@ -71,6 +71,8 @@ pub struct Server {
     pub user: User,
     /// Cuts what is done with accounts short.
     pub cut: Arc<Cut>,
+    /// Keeps events from being taken.
+    pub shut: Arc<Shut>,
     folder: Arc<TempDir>,
 }
 
@@ -82,8 +84,8 @@ impl Server {
 
     pub async fn with(back_end: BackEnd, options: Options) -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-        let cut = Arc::new(Cut::default());
-        let auth = verbs(&back_end, &folder, options, back_end.node(), &cut);
+        let (cut, shut) = (Arc::new(Cut::default()), Arc::new(Shut::default()));
+        let auth = verbs(&back_end, &folder, options, back_end.node(), (&cut, &shut));
         let user = auth
             .add_account(
                 NewAccount {
@@ -96,12 +98,18 @@ impl Server {
             )
             .await
             .expect("an account");
-        Self { auth, back_end, user, cut, folder }
+        Self { auth, back_end, user, cut, shut, folder }
     }
 
     /// The verbs of a second node: the same keys, accounts and sessions.
     pub async fn second_node(&self, options: Options) -> Arc<Auth> {
-        verbs(&self.back_end, &self.folder, options, self.back_end.another_node().await, &self.cut)
+        verbs(
+            &self.back_end,
+            &self.folder,
+            options,
+            self.back_end.another_node().await,
+            (&self.cut, &self.shut),
+        )
     }
 
     /// The file that keeps the accounts.
@@ -210,7 +218,13 @@ fn accounts_file(folder: &TempDir) -> PathBuf {
     folder.path().join("accounts.db")
 }
 
-fn verbs(back_end: &BackEnd, folder: &TempDir, options: Options, node: Node, cut: &Arc<Cut>) -> Arc<Auth> {
+fn verbs(
+    back_end: &BackEnd,
+    folder: &TempDir,
+    options: Options,
+    node: Node,
+    (cut, shut): (&Arc<Cut>, &Arc<Shut>),
+) -> Arc<Auth> {
     let clock: Arc<dyn Clock> = back_end.clock.clone();
     let accounts = SqliteStore::open(
         &accounts_file(folder),
@@ -222,7 +236,7 @@ fn verbs(back_end: &BackEnd, folder: &TempDir, options: Options, node: Node, cut
     let stores = Stores {
         accounts: Arc::new(Faulty { accounts: accounts.clone(), cut: Arc::clone(cut) }),
         apps: accounts.clone(),
-        events: accounts.clone(),
+        events: Arc::new(FaultyEvents { events: accounts.clone(), shut: Arc::clone(shut) }),
         leases: accounts,
         sessions: node.sessions,
         app_sessions: node.app_sessions,

@@ -5,6 +5,7 @@ mod accounts;
 mod app_policies;
 mod app_sessions;
 mod by_hand;
+mod events;
 mod floods;
 mod guessing;
 mod outage;
