@@ -38,7 +38,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("redis", &["store::redis"]),
     ("refinery", &["store"]),
     ("rusqlite", &["store::sqlite"]),
-    ("rustix", &["app", "keys"]),
+    ("rustix", &["app", "cli", "keys"]),
     ("tokio_postgres", &["store::postgres"]),
     ("tonic", &["http::check::ext_authz"]),
     ("tower_http", &["http"]),

@@ -57,7 +57,8 @@ async fn what_was_appended_is_found_as_it_was_on_every_node(on: AccountsOn) {
 #[apply(account_back_ends)]
 #[tokio::test]
 async fn the_same_id_twice_is_one_event_and_keeps_no_other_out(on: AccountsOn) {
-    let node = Database::on(on).node().await;
+    let database = Database::on(on);
+    let node = database.node().await;
     let (first, second) = (whole(START), event(EventKind::SignedIn, START + SECOND));
     node.append(std::slice::from_ref(&first)).await.expect("kept");
     node.append(&[first.clone(), second.clone()]).await.expect("kept again");
@@ -67,7 +68,8 @@ async fn the_same_id_twice_is_one_event_and_keeps_no_other_out(on: AccountsOn) {
 #[apply(account_back_ends)]
 #[tokio::test]
 async fn events_are_paged_newest_first_and_none_is_missed_or_comes_twice(on: AccountsOn) {
-    let node = Database::on(on).node().await;
+    let database = Database::on(on);
+    let node = database.node().await;
     // Many of one moment, as under load.
     let events: Vec<Event> = (0..25).map(|n| event(EventKind::SignedIn, START + SECOND * (n / 10))).collect();
     node.append(&events).await.expect("kept");
@@ -88,7 +90,8 @@ async fn events_are_paged_newest_first_and_none_is_missed_or_comes_twice(on: Acc
 #[apply(account_back_ends)]
 #[tokio::test]
 async fn a_filter_finds_all_of_it_and_nothing_else(on: AccountsOn) {
-    let node = Database::on(on).node().await;
+    let database = Database::on(on);
+    let node = database.node().await;
     let users = [UserId::new(START), UserId::new(START)];
     let sessions = [SessionId::random(), SessionId::random()];
     let kinds = [EventKind::SignedIn, EventKind::SignedOut];
@@ -126,7 +129,8 @@ async fn a_filter_finds_all_of_it_and_nothing_else(on: AccountsOn) {
 #[apply(account_back_ends)]
 #[tokio::test]
 async fn who_follows_hears_of_an_event_that_is_written_late(on: AccountsOn) {
-    let node = Database::on(on).node().await;
+    let database = Database::on(on);
+    let node = database.node().await;
     assert_eq!(node.last_place().await.expect("an answer"), 0);
     node.append(&[event(EventKind::SignedIn, START + SECOND * 60)]).await.expect("kept");
     let place = node.last_place().await.expect("an answer");
@@ -140,7 +144,8 @@ async fn who_follows_hears_of_an_event_that_is_written_late(on: AccountsOn) {
 #[apply(account_back_ends)]
 #[tokio::test]
 async fn what_is_older_than_is_kept_is_forgotten_in_steps(on: AccountsOn) {
-    let node = Database::on(on).node().await;
+    let database = Database::on(on);
+    let node = database.node().await;
     let events: Vec<Event> = (0..10).map(|n| event(EventKind::SignedIn, START + SECOND * n)).collect();
     node.append(&events).await.expect("kept");
     let retention = Retention { since: START + SECOND * 7, most: 1_000 };
@@ -155,7 +160,8 @@ async fn what_is_older_than_is_kept_is_forgotten_in_steps(on: AccountsOn) {
 #[apply(account_back_ends)]
 #[tokio::test]
 async fn of_too_many_the_oldest_go_and_first_those_that_strangers_cause(on: AccountsOn) {
-    let node = Database::on(on).node().await;
+    let database = Database::on(on);
+    let node = database.node().await;
     let kinds = [
         EventKind::SignedIn,
         EventKind::SignInFailed,
