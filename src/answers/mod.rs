@@ -5,6 +5,7 @@ mod account;
 mod app;
 mod app_session;
 mod apply;
+mod event;
 mod key;
 mod oauth;
 mod problem;
@@ -19,6 +20,7 @@ pub use self::{
     app::{App, AppKind, AppWithSecret, RemovedApp},
     app_session::{ActiveUsers, AppSession, AppSessions, CreatedAppSession},
     apply::{Applied, AppliedChange, ChangeKind},
+    event::{Event, Events, OwnEvent, OwnEvents, Who},
     key::{BackedUp, Key, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
     oauth::{ActiveToken, Introspection, Metadata, OAuthProblem},
     problem::Problem,

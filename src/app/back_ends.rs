@@ -14,6 +14,8 @@ use crate::{
         accounts::AccountStore,
         apps::AppStore,
         error::StoreError,
+        events::EventStore,
+        leases::LeaseStore,
         measured::{Measured, watch::StoreWatch},
         memory::MemoryCounters,
         postgres::PostgresStore,
@@ -130,7 +132,9 @@ impl BackEnds {
             apps: Measured::apps(sqlite.clone(), &watch),
             sessions: Measured::sessions(sqlite.clone(), &watch),
             app_sessions: Measured::app_sessions(sqlite.clone(), &watch),
-            revocations: Measured::revocations(sqlite, &watch),
+            revocations: Measured::revocations(sqlite.clone(), &watch),
+            events: Measured::events(sqlite.clone(), &watch),
+            leases: sqlite,
             revoked,
             counters: counters.clone(),
             local_counters: counters,
@@ -138,7 +142,7 @@ impl BackEnds {
         Self { stores, redis: None, installation, watches: vec![watch] }
     }
 
-    async fn distributed<A: AccountStore + AppStore + 'static>(
+    async fn distributed<A: AccountStore + AppStore + EventStore + LeaseStore + 'static>(
         accounts: Arc<A>,
         of_accounts: StoreWatch,
         settings: &config::Redis,
@@ -150,7 +154,9 @@ impl BackEnds {
         let (of_accounts, watch) = (Arc::new(of_accounts), Arc::new(StoreWatch::new("redis")));
         let stores = Stores {
             accounts: Measured::accounts(accounts.clone(), &of_accounts),
-            apps: Measured::apps(accounts, &of_accounts),
+            apps: Measured::apps(accounts.clone(), &of_accounts),
+            events: Measured::events(accounts.clone(), &of_accounts),
+            leases: accounts,
             sessions: Measured::sessions(redis.clone(), &watch),
             app_sessions: Measured::app_sessions(redis.clone(), &watch),
             revocations: Measured::revocations(redis.clone(), &watch),

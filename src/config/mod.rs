@@ -27,7 +27,7 @@ pub use origin::SettingOrigin;
 pub use public_url::PublicUrl;
 pub use running::RunningSettings;
 pub use settings::{
-    Accounts, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode, RefreshKeys,
+    Accounts, Audit, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode, RefreshKeys,
     Server, Settings, Signup, Storage, Telemetry, Tokens,
 };
 pub use values::duration;

@@ -5,7 +5,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::{
     Shared,
-    api::{account, health, keys, logout, revocations, sessions, tokens},
+    api::{account, activity, health, keys, logout, revocations, sessions, tokens},
     app_sessions::{native, rest},
     check::{self, ext_authz},
     oauth::{self, metadata},
@@ -79,7 +79,7 @@ use HttpMethod::{Any, Delete, Get, Patch, Post, Put};
 use MayCall::{Anyone, App, Client, Gateway, Holder, Owner};
 
 /// All of them, each on one line.
-pub static ENDPOINTS: [Endpoint; 41] = [
+pub static ENDPOINTS: [Endpoint; 42] = [
     before_routing(Any, check::http::PATH, Gateway, Surface::Check),
     before_routing(Any, check::http::BELOW, Gateway, Surface::Check),
     of(Surface::ExtAuthz, Post, ext_authz::PATH, Gateway, |method| on(method, ext_authz::check)),
@@ -90,6 +90,7 @@ pub static ENDPOINTS: [Endpoint; 41] = [
     api(Post, "/v1/logout/all", Owner, |method| on(method, logout::logout_all)),
     api(Post, "/v1/signup", Anyone, |method| on(method, account::signup)),
     api(Get, "/v1/me", Owner, |method| on(method, account::me)),
+    api(Get, "/v1/me/activity", Owner, |method| on(method, activity::list)),
     api(Post, "/v1/password", Owner, |method| on(method, account::change_password)),
     api(Get, "/v1/sessions", Owner, |method| on(method, sessions::list)),
     api(Delete, "/v1/sessions/{id}", Owner, |method| on(method, sessions::end)),

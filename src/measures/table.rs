@@ -219,6 +219,12 @@ pub static KEYS_UNREAD: Measure = Measure {
     help: "How often the keys folder could not be read again; the keys read before stay in force.",
     labels: &[],
 };
+pub static EVENTS_LOST: Measure = Measure {
+    name: "keyward_events_lost_total",
+    kind: Kind::Counter,
+    help: "Events that could not be kept: the database was away for too long.",
+    labels: &[],
+};
 pub static LOG_LINES_LOST: Measure = Measure {
     name: "keyward_log_lines_lost_total",
     kind: Kind::Counter,
@@ -269,7 +275,7 @@ pub static THREADS: Measure =
     Measure { name: "process_threads", kind: Kind::Gauge, help: "Threads of the process.", labels: &[] };
 
 /// In the order in which they are documented.
-pub static ALL: [&Measure; 44] = [
+pub static ALL: [&Measure; 45] = [
     &HTTP_REQUESTS,
     &HTTP_DURATION,
     &CHECKS,
@@ -304,6 +310,7 @@ pub static ALL: [&Measure; 44] = [
     &KEY_AGE,
     &KEYS,
     &KEYS_UNREAD,
+    &EVENTS_LOST,
     &LOG_LINES_LOST,
     &SPANS_DROPPED,
     &BUILD_INFO,

@@ -46,7 +46,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("redis", &["store::redis"]),
     ("refinery", &["store"]),
     ("rusqlite", &["store::sqlite"]),
-    ("rustix", &["app", "keys"]),
+    ("rustix", &["app", "cli", "keys"]),
     ("scrypt", &["auth::sign_in::foreign"]),
     ("sha_crypt", &["auth::sign_in::foreign"]),
     ("tokio_postgres", &["store::postgres"]),

@@ -1,6 +1,7 @@
 //! A user's own sessions: see them, end one. And the operator's: see any, end any.
 
 pub(super) mod cookie;
+pub(super) mod ending;
 pub(super) mod forgery;
 pub mod logout;
 
@@ -8,12 +9,14 @@ use super::{
     Auth,
     check::Caller,
     error::{AuthError, Missing},
+    events::by_caller,
 };
 use crate::{
     domain::{
         app::AppName,
         cursor::Cursor,
         ids::{SessionId, UserId},
+        occasion::Occasion,
         session::{EndReason, Session},
     },
     store::sessions::{Ended, Ending, Page},
@@ -31,9 +34,14 @@ impl Auth {
     }
 
     /// Ends one of the caller's sessions.
-    pub async fn end_own_session(&self, caller: &Caller, session: SessionId) -> Result<(), AuthError> {
+    pub async fn end_own_session(
+        &self,
+        caller: &Caller,
+        session: SessionId,
+        occasion: &Occasion,
+    ) -> Result<(), AuthError> {
         let ending = Ending { session, owner: Some(caller.user()), token: None, reason: EndReason::Logout };
-        match self.stores.sessions.end(&ending, self.clock.now()).await? {
+        match self.end(ending, &by_caller(occasion, caller)).await? {
             Ended::Now | Ended::Before => Ok(()),
             Ended::NotFound => Err(AuthError::NotFound(Missing::Session)),
         }
@@ -66,14 +74,13 @@ impl Auth {
     }
 
     /// Ends a session, for the operator; `false` = it is not alive. Its tokens are refused anyway.
-    pub async fn revoke_session(&self, session: SessionId) -> Result<bool, AuthError> {
+    pub async fn revoke_session(&self, session: SessionId, occasion: &Occasion) -> Result<bool, AuthError> {
         let ending = Ending { session, owner: None, token: None, reason: EndReason::Admin };
-        Ok(self.stores.sessions.end(&ending, self.clock.now()).await? == Ended::Now)
+        Ok(self.end(ending, occasion).await? == Ended::Now)
     }
 
     /// Ends every session of a user, for the operator; returns how many.
-    pub async fn revoke_user(&self, user: UserId) -> Result<usize, AuthError> {
-        let now = self.clock.now();
-        Ok(self.stores.sessions.end_of_user(user, None, EndReason::Admin, now).await?.len())
+    pub async fn revoke_user(&self, user: UserId, occasion: &Occasion) -> Result<usize, AuthError> {
+        self.end_of_user(user, None, EndReason::Admin, occasion).await
     }
 }

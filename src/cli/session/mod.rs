@@ -12,6 +12,7 @@ use self::pages::Pages;
 use super::{
     Context, clock,
     error::CliError,
+    operator,
     output::{self, Format, Listing, Row, relative},
     user,
 };
@@ -107,7 +108,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
             ended_in(ended, format, &format!("{ended} sessions of the app {} are ended.", app.as_str()))
         }
         Command::Revoke(Which { user: Some(name), format, .. }) => {
-            let ended = auth.revoke_user(user::find(auth, &name).await?.id).await?;
+            let ended = auth.revoke_user(user::find(auth, &name).await?.id, &operator::occasion()).await?;
             ended_in(ended, format, &format!("{ended} sessions of {name} are ended."))
         }
         Command::Revoke(Which { id, format, .. }) => revoke(auth, &id.unwrap_or_default(), format).await,
@@ -121,7 +122,7 @@ fn ended_in(ended: usize, format: Format, sentence: &str) -> Result<(), CliError
 async fn revoke(auth: &Auth, id: &str, format: Format) -> Result<(), CliError> {
     let session: SessionId =
         id.parse().map_err(|_| CliError::Refused(format!("there is no session {id:?}")))?;
-    if auth.revoke_session(session).await? {
+    if auth.revoke_session(session, &operator::occasion()).await? {
         ended_in(1, format, &format!("{id} is ended."))
     } else {
         ended_in(0, format, &format!("{id} was over already; its tokens are refused all the same."))
@@ -131,7 +132,7 @@ async fn revoke(auth: &Auth, id: &str, format: Format) -> Result<(), CliError> {
 /// Ends the sessions of an app, some at once; returns how many were alive. One that is refreshed meanwhile
 /// moves to where the walk has been, so there is another walk until one finds none of those of before.
 async fn revoke_all(auth: &Auth, user: Option<&Username>, app: &AppName) -> Result<usize, CliError> {
-    let (begun, progress) = (auth.now(), output::progress());
+    let (begun, progress, occasion) = (auth.now(), output::progress(), operator::occasion());
     let mut ended = 0;
     loop {
         let before = ended;
@@ -139,7 +140,7 @@ async fn revoke_all(auth: &Auth, user: Option<&Username>, app: &AppName) -> Resu
         while let Some(mut page) = pages.next(auth).await? {
             page.retain(|session| session.facts.created_at <= begun);
             for sessions in page.chunks(AT_ONCE) {
-                let revoked = sessions.iter().map(|session| auth.revoke_session(session.id));
+                let revoked = sessions.iter().map(|session| auth.revoke_session(session.id, &occasion));
                 ended += try_join_all(revoked).await?.into_iter().filter(|was_alive| *was_alive).count();
                 progress.set_position(u64::try_from(ended).unwrap_or(u64::MAX));
             }

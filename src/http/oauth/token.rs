@@ -12,7 +12,7 @@ use crate::{
     auth::error::AuthError,
     http::{
         Shared,
-        wire::{body::Json, caller::ArrivedAt},
+        wire::{body::Json, caller::ArrivedAt, occasion::CameBy},
     },
     measures::{GRANTED, table::REFRESHES},
 };
@@ -20,6 +20,7 @@ use crate::{
 pub async fn token(
     State(http): State<Shared>,
     ArrivedAt(arrived_at): ArrivedAt,
+    CameBy(occasion): CameBy,
     form: Form,
 ) -> Result<([(HeaderName, &'static str); 1], Json<Tokens>), OAuthError> {
     let params = form.params()?;
@@ -32,7 +33,7 @@ pub async fn token(
     if params.get("scope").is_some() {
         return Err(OAuthError::invalid_scope());
     }
-    let issued = http.auth.refresh_of(&app, refresh_token, arrived_at).await;
+    let issued = http.auth.refresh_of(&app, refresh_token, arrived_at, &occasion).await;
     REFRESHES.count(&[issued.as_ref().map_or_else(AuthError::code, |_| GRANTED)]);
     let issued = issued?;
     Ok(([(header::PRAGMA, "no-cache")], Json(Tokens::whole(issued))))

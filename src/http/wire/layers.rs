@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{
     cause::Cause,
+    occasion::RequestId,
     problem::Problem,
     span::{self, About},
 };
@@ -63,7 +64,7 @@ pub fn common(http: &Shared, known: KnownRoute, routes: Router<Shared>) -> Route
 /// Every answer carries the request's id, and so does every line that is logged on the way; it is counted and timed.
 async fn identify(
     State((http, known)): State<(Shared, KnownRoute)>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let began = Instant::now();
@@ -71,6 +72,7 @@ async fn identify(
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     let about = About { headers: request.headers(), method: request.method(), route, peer };
     let span = span::of_request(&http, &id, &about);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).instrument(span.clone()).await;
     finish(&mut response, id, &span);
     HTTP_REQUESTS.count(&[route, status(response.status())]);

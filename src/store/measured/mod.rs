@@ -5,6 +5,7 @@ mod accounts;
 mod app_sessions;
 mod apps;
 mod counters;
+mod events;
 mod revocations;
 mod sessions;
 pub mod watch;

@@ -23,13 +23,14 @@ use crate::{
 };
 
 /// What is timed, the most frequent first.
-const VERBS: [&str; 11] = [
+const VERBS: [&str; 12] = [
     "sessions.open",
     "sessions.renew",
     "sessions.rotate",
     "sessions.confirm",
     "sessions.touch",
     "sessions.find",
+    "sessions.owner",
     "sessions.of_user",
     "sessions.of_app",
     "sessions.end",
@@ -46,7 +47,11 @@ impl Measured<dyn SessionStore> {
 
 #[async_trait]
 impl SessionStore for Measured<dyn SessionStore> {
-    async fn open(&self, session: &NewSession, most: Option<NonZeroU32>) -> Result<(), StoreError> {
+    async fn open(
+        &self,
+        session: &NewSession,
+        most: Option<NonZeroU32>,
+    ) -> Result<Vec<SessionId>, StoreError> {
         self.timed("sessions.open", self.inner.open(session, most)).await
     }
 
@@ -78,6 +83,10 @@ impl SessionStore for Measured<dyn SessionStore> {
 
     async fn find(&self, session: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
         self.timed("sessions.find", self.inner.find(session, now)).await
+    }
+
+    async fn owner(&self, session: SessionId) -> Result<Option<(UserId, AppName)>, StoreError> {
+        self.timed("sessions.owner", self.inner.owner(session)).await
     }
 
     async fn of_user(

@@ -30,6 +30,7 @@ mod apps;
 mod cleaner;
 mod copy;
 mod engine;
+mod events;
 mod installation;
 mod leases;
 mod revocations;

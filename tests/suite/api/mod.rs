@@ -3,6 +3,7 @@
 
 mod app_sessions;
 mod apps_at_once;
+mod audit;
 mod bad_input;
 mod browser;
 mod check;

@@ -22,11 +22,12 @@ fn behind_a_proxy() -> Install {
     Install::new().with("KEYWARD_SERVER_TRUSTED_PROXIES", "127.0.0.0/8").with("KEYWARD_LOG_FORMAT", "json")
 }
 
-/// The lines of the log with that kind of refusal.
-fn lines(server: &Server, kind: &str) -> Vec<serde_json::Value> {
+/// The lines of the log that say so of a failed sign-in.
+fn lines(server: &Server, reason: &str) -> Vec<serde_json::Value> {
     let log = server.stderr();
     let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    lines.filter(|line| line["refusal.kind"] == kind).collect()
+    let failures = lines.filter(|line| line["audit.kind"] == "sign_in_failed");
+    failures.filter(|line| line["audit.reason"] == reason).collect()
 }
 
 #[tokio::test]
@@ -77,7 +78,7 @@ async fn a_flood_of_refusals_is_a_few_lines_a_second_and_their_sum() {
     for _ in 0..300 {
         login(&server, "192.0.2.1", "nobody", "x").await.problem(429, "too_many_attempts");
     }
-    let told = |line: &serde_json::Value| line["refusal.count"].as_u64().unwrap_or(1);
+    let told = |line: &serde_json::Value| line["audit.count"].as_u64().unwrap_or(1);
     let all = || lines(&server, "locked_out").iter().map(told).sum::<u64>() == 300;
     wait_for(|| all().then_some(())).expect("each of them is told of, if only as a number");
     let lines = lines(&server, "locked_out").len();

@@ -7,6 +7,7 @@ pub mod app_sessions;
 mod apps;
 mod counters;
 mod endings;
+mod events;
 mod imports;
 mod installation;
 mod leases;

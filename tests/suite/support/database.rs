@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use keyward::{
     domain::clock::ManualClock,
-    store::{apps::AppStore, leases::LeaseStore, sqlite::SqliteStore},
+    store::{apps::AppStore, events::EventStore, leases::LeaseStore, sqlite::SqliteStore},
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -15,9 +15,9 @@ use super::{
 };
 
 /// What one node can do with it.
-pub trait Node: AppStore + LeaseStore {}
+pub trait Node: AppStore + EventStore + LeaseStore {}
 
-impl<T: AppStore + LeaseStore> Node for T {}
+impl<T: AppStore + EventStore + LeaseStore> Node for T {}
 
 pub enum Database {
     Sqlite(TempDir),

@@ -1,5 +1,5 @@
 //! Accounts whose answers get lost: what was asked for is done, and who asked is told that the store is
-//! away. So a verb can be cut short between two of its steps.
+//! away. So a verb can be cut short between two of its steps. And events that nobody takes for a while.
 
 use std::sync::{
     Arc,
@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use keyward::{
     domain::{
         clock::Timestamp,
+        event::{Event, EventFilter, EventId},
         ids::UserId,
         secret::PasswordHash,
         user::{Account, Email, RoleChange, User, UserStatus, Username},
@@ -17,12 +18,65 @@ use keyward::{
     store::{
         accounts::{AccountStore, Created, Imported, RolesChanged},
         error::StoreError,
+        events::{EventStore, Retention, WrittenEvent},
     },
 };
 
 /// Says whose answer is lost.
 #[derive(Debug, Default)]
 pub struct Cut(AtomicBool);
+
+/// Says whether events are taken.
+#[derive(Debug, Default)]
+pub struct Shut(AtomicBool);
+
+impl Shut {
+    pub fn set(&self, is_shut: bool) {
+        self.0.store(is_shut, Ordering::SeqCst);
+    }
+}
+
+/// Events that are not taken while that is shut, as by a database that is away.
+pub struct FaultyEvents {
+    pub events: Arc<dyn EventStore>,
+    pub shut: Arc<Shut>,
+}
+
+#[async_trait]
+impl EventStore for FaultyEvents {
+    async fn append(&self, events: &[Event]) -> Result<(), StoreError> {
+        if self.shut.0.load(Ordering::SeqCst) {
+            return Err(StoreError::Away { store: "events", source: "shut".into() });
+        }
+        self.events.append(events).await
+    }
+
+    async fn list(
+        &self,
+        filter: &EventFilter,
+        before: EventId,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.events.list(filter, before, limit).await
+    }
+
+    async fn written_after(
+        &self,
+        filter: &EventFilter,
+        place: i64,
+        limit: u32,
+    ) -> Result<Vec<WrittenEvent>, StoreError> {
+        self.events.written_after(filter, place, limit).await
+    }
+
+    async fn last_place(&self) -> Result<i64, StoreError> {
+        self.events.last_place().await
+    }
+
+    async fn forget(&self, retention: &Retention, limit: u32) -> Result<u64, StoreError> {
+        self.events.forget(retention, limit).await
+    }
+}
 
 impl Cut {
     /// The next change is done, and its answer lost.

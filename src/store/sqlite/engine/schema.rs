@@ -24,6 +24,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ),
     ("V9__nonce_hashes", include_str!("../../../../migrations/sqlite/V9__nonce_hashes.sql")),
     ("V12__locales", include_str!("../../../../migrations/sqlite/V12__locales.sql")),
+    ("V10__events", include_str!("../../../../migrations/sqlite/V10__events.sql")),
 ];
 
 const IS_MIGRATED: &str =
