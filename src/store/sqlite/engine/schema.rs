@@ -23,7 +23,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../../../migrations/sqlite/V8__app_policies_and_leases.sql"),
     ),
     ("V9__nonce_hashes", include_str!("../../../../migrations/sqlite/V9__nonce_hashes.sql")),
-    ("V12__locales", include_str!("../../../../migrations/sqlite/V12__locales.sql")),
+    ("V10__locales", include_str!("../../../../migrations/sqlite/V10__locales.sql")),
 ];
 
 const IS_MIGRATED: &str =
