@@ -78,7 +78,8 @@ fn is_everywhere(network: &IpNet) -> bool {
     }
 }
 
-/// Files that say a password, and that everybody on the machine can read.
+/// Files that say a password, and that everybody on the machine can read. A note: in a container nobody else is there,
+/// and what is mounted as a secret has such a mode.
 fn of_files(in_force: &SettingsInForce) -> Vec<Finding> {
     let says_password = |value: &str| value.contains(":***@") || value.contains("=***");
     let said = in_force.settings().iter().filter_map(|setting| match &setting.origin {
@@ -93,9 +94,9 @@ fn of_files(in_force: &SettingsInForce) -> Vec<Finding> {
         (mode & 0o004 != 0).then(|| {
             let path = path.display();
             let text = format!(
-                "{path} says a password and has mode {mode:03o}, so all users can read it: chmod 640 it"
+                "{path} says a password and has mode {mode:03o}, so all users of this machine can read it: chmod 640 it"
             );
-            Finding::wrong("settings", text)
+            Finding::note("settings", text)
         })
     });
     open.collect()

@@ -89,10 +89,10 @@ async fn a_flood_of_refusals_is_a_few_lines_a_second_and_their_sum() {
 async fn a_stored_hash_of_an_unknown_kind_is_a_wrong_password_and_a_line_in_the_log() {
     let install = behind_a_proxy();
     install.add_user("alice", PASSWORD, &[]);
-    let bcrypt = "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW";
+    let md5 = "$1$3azHgidD$SrJPt7B.9rekpmwJwtON31";
     let file = fs::canonicalize(install.path("data/keyward.db")).expect("a database");
     let database = Connection::open(file).expect("opened");
-    database.execute("UPDATE users SET password_hash = ?1", [bcrypt]).expect("written");
+    database.execute("UPDATE users SET password_hash = ?1", [md5]).expect("written");
     drop(database);
     let server = install.start().await;
     let unknown = login(&server, "192.0.2.1", "nobody", PASSWORD).await;
@@ -103,7 +103,7 @@ async fn a_stored_hash_of_an_unknown_kind_is_a_wrong_password_and_a_line_in_the_
     let told: Vec<_> = log.lines().filter(|line| line.contains("a stored password hash")).collect();
     assert_eq!(told.len(), 1, "{log}");
     assert!(told[0].contains(r#""user.id":"#) && told[0].contains(r#""level":"ERROR""#), "{told:?}");
-    assert!(!log.contains("R9h/cIPz"), "{log}");
+    assert!(!log.contains("SrJPt7B"), "{log}");
 }
 
 #[tokio::test]

@@ -116,6 +116,7 @@ fn stops(node: Server) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "tests/run gives it the machine to itself"]
 async fn in_a_rolling_restart_under_load_no_request_fails() {
     let redis = redis::Server::start(&[]);
     let database = postgres::database();

@@ -159,7 +159,8 @@ async fn an_installation_of_before_takes_its_secret_at_the_first_start() {
     server.terminate();
     let file = Connection::open(install.path("data/keyward.db")).expect("opened");
     let older = "DROP TABLE installation; DROP TABLE leases; ALTER TABLE apps DROP COLUMN policy;
-        ALTER TABLE sessions DROP COLUMN nonce_hash; DELETE FROM refinery_schema_history WHERE version >= 7";
+        ALTER TABLE sessions DROP COLUMN nonce_hash; ALTER TABLE users DROP COLUMN locale; DROP TABLE events;
+        DELETE FROM refinery_schema_history WHERE version >= 7";
     file.execute_batch(older).expect("made older");
     drop(file);
     let server = install.start().await;

@@ -179,7 +179,7 @@ async fn a_trace_that_anybody_names_is_neither_joined_nor_kept() {
 async fn what_was_not_sent_yet_is_sent_before_the_end() {
     let collector = Collector::start().await;
     let server = traced(&collector.endpoint, "1.0", &[]).await;
-    server.client().get("/v1/me").await.problem(401, "token_missing");
+    server.client().get("/v1/me").await.problem(401, "token_invalid");
     server.terminate();
     collector.comes_to("GET /v1/me").await;
 }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use toml::{Table, Value};
 
 /// For some settings a value that is not the default, as TOML has it; of the others one is made up.
-const OTHERS: [(&str, &str); 26] = [
+const OTHERS: [(&str, &str); 28] = [
     ("server.trusted_proxies", "[\"10.0.0.0/8\"]"),
     ("server.listen", "\"127.0.0.1:9999\""),
     ("server.management_listen", "\"127.0.0.1:9998\""),
@@ -34,6 +34,8 @@ const OTHERS: [(&str, &str); 26] = [
     ("accounts.signup", "\"open\""),
     ("log.level", "\"debug\""),
     ("log.format", "\"json\""),
+    ("telemetry.otlp_endpoint", "\"http://127.0.0.1:4318\""),
+    ("telemetry.sample_ratio", "0.5"),
 ];
 
 struct File(TempDir);

@@ -23,8 +23,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../../../migrations/sqlite/V8__app_policies_and_leases.sql"),
     ),
     ("V9__nonce_hashes", include_str!("../../../../migrations/sqlite/V9__nonce_hashes.sql")),
-    ("V12__locales", include_str!("../../../../migrations/sqlite/V12__locales.sql")),
-    ("V10__events", include_str!("../../../../migrations/sqlite/V10__events.sql")),
+    ("V10__locales", include_str!("../../../../migrations/sqlite/V10__locales.sql")),
+    ("V11__events", include_str!("../../../../migrations/sqlite/V11__events.sql")),
 ];
 
 const IS_MIGRATED: &str =
