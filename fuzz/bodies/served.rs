@@ -31,7 +31,7 @@ use keyward::{
         session_token::SessionToken,
         user::{Role, User, Username},
     },
-    http::{self, Cookies, Http, ListenerService},
+    http::{self, AdminHosts, Cookies, Http, ListenerService},
     keys::{ring::KeyRing, settings::KeySettings},
     store::{memory::MemoryCounters, sqlite::SqliteStore},
 };
@@ -243,6 +243,7 @@ fn policy() -> Policy {
         login_limit: limit,
         signup_limit: limit,
         outage: grace,
+        admin_max_age: DAY,
         signup_open: false,
         password_min_length: 8,
         hash_threads: NonZeroUsize::MIN,
@@ -257,6 +258,7 @@ fn http_of(auth: &Arc<Auth>) -> Http {
         trusted_proxies: Vec::new(),
         cookies: Cookies::of(&public_url),
         own_origin: public_url.origin().to_owned(),
+        admin_hosts: AdminHosts::of(None, &public_url, &[]),
         metrics: Box::new(String::new),
         draining: Arc::new(AtomicBool::new(false)),
     }

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::domain::user::{self, Email, Role, UserStatus};
+use crate::domain::{
+    user::{self, Email, Role, UserStatus},
+    user_list::UserPage,
+};
 
 /// A user as they see themselves.
 #[derive(Debug, Serialize)]
@@ -21,6 +24,13 @@ pub struct UserRecord {
     pub user: User,
     pub email_verified: bool,
     pub status: AccountStatus,
+}
+
+/// A part of the users; without `next_cursor` it is the last.
+#[derive(Debug, Serialize)]
+pub struct Users {
+    pub users: Vec<UserRecord>,
+    pub next_cursor: Option<String>,
 }
 
 /// A user who is no more.
@@ -53,6 +63,15 @@ impl From<&user::User> for User {
 impl From<&user::User> for UserRecord {
     fn from(user: &user::User) -> Self {
         Self { user: user.into(), email_verified: user.email_verified, status: user.status.into() }
+    }
+}
+
+impl From<UserPage> for Users {
+    fn from(page: UserPage) -> Self {
+        Self {
+            users: page.users.iter().map(UserRecord::from).collect(),
+            next_cursor: page.next.map(|next| next.to_string()),
+        }
     }
 }
 

@@ -7,9 +7,12 @@ pub mod apps;
 pub mod check;
 pub mod error;
 pub mod health;
+mod operators;
 pub mod revocations;
 pub mod sessions;
 pub mod sign_in;
+mod signing_keys;
+pub mod stats;
 pub mod tokens;
 
 use std::{
@@ -30,6 +33,7 @@ use self::{
         hasher::{self, Capacity, PasswordHasher},
         refusals::Refusals,
     },
+    stats::LastCount,
 };
 use crate::{
     domain::{
@@ -84,6 +88,8 @@ pub struct Policy {
     pub signup_limit: Limit,
     /// How long checks go on without the store of revocations.
     pub outage: Duration,
+    /// How long after their sign-in an admin may change something.
+    pub admin_max_age: Duration,
     /// Whether anybody may make an account.
     pub signup_open: bool,
     /// The shortest password, in characters.
@@ -115,6 +121,7 @@ pub struct Auth {
     unconfirmed: Unconfirmed,
     refusals: Refusals,
     watches: Watches,
+    last_count: LastCount,
 }
 
 impl Auth {
@@ -145,6 +152,7 @@ impl Auth {
             unconfirmed: Unconfirmed::default(),
             refusals: Refusals::default(),
             watches: Watches::new(),
+            last_count: LastCount::default(),
         })
     }
 

@@ -27,6 +27,7 @@ pub(super) fn of_listeners(server: &Server) -> Vec<Finding> {
         ("server.management_listen", Some(server.management_listen)),
         ("server.check_listen", server.check_listen),
         ("server.ext_authz_listen", server.ext_authz_listen),
+        ("server.admin_listen", server.admin_listen),
     ];
     let ours = [server.listen, server.management_listen];
     let mut findings = Vec::new();

@@ -7,7 +7,7 @@ pub mod signup;
 use super::{
     Auth,
     check::Caller,
-    error::{AuthError, Invalid, Missing},
+    error::{AuthError, Conflict, Invalid, Missing},
     sign_in::hasher::Party,
 };
 use crate::{
@@ -17,8 +17,9 @@ use crate::{
         secret::Password,
         session::EndReason,
         user::{Account, Email, ROLES_MAX, Role, User, UserStatus, Username},
+        user_list::{UserPage, UserPlace, UserQuery},
     },
-    store::accounts::Created,
+    store::accounts::{Created, Guarded},
 };
 
 const NO_SUCH_USER: AuthError = AuthError::NotFound(Missing::User);
@@ -45,6 +46,16 @@ impl Auth {
     /// Makes an account with a password that is good enough.
     pub async fn add_account(&self, new: NewAccount) -> Result<User, AuthError> {
         self.make_account(new, Party::default()).await
+    }
+
+    /// Makes an account that nobody can sign in to until it is given a password: it has one that nobody knows.
+    pub async fn add_account_without_password(
+        &self,
+        username: Username,
+        email: Option<Email>,
+        roles: Vec<Role>,
+    ) -> Result<User, AuthError> {
+        self.add_account(NewAccount { username, password: Password::random(), email, roles }).await
     }
 
     /// The same on somebody's behalf.
@@ -89,6 +100,16 @@ impl Auth {
         Ok(self.stores.accounts.list(after, limit).await?)
     }
 
+    /// Users as they are asked for, up to `limit`, after a place of the same list.
+    pub async fn find_users(
+        &self,
+        query: &UserQuery,
+        after: Option<&UserPlace>,
+        limit: u32,
+    ) -> Result<UserPage, AuthError> {
+        Ok(self.stores.accounts.page(query, after, limit).await?)
+    }
+
     /// The user of that name.
     pub async fn user(&self, username: &Username) -> Result<User, AuthError> {
         let account = self.stores.accounts.by_name(username).await?;
@@ -121,13 +142,15 @@ impl Auth {
 
     /// Disables an account: no sign-in, and no token passes from now on.
     pub async fn disable(&self, user: UserId) -> Result<(), AuthError> {
+        // Asked before anybody is signed out for nothing; what decides is the change of the record.
+        if self.stores.accounts.is_last_admin(user).await? {
+            return Err(AuthError::Conflict(Conflict::LastAdmin));
+        }
         // Wherever this is cut short, nobody who was signed in goes on.
         self.end_sessions(user, EndReason::AccountDisabled).await?;
         // The record first: from then on nothing new is issued, so what the next steps end is all
         // there is. The user's entry before the sessions': it refuses them all at one stroke.
-        if !self.stores.accounts.set_status(user, UserStatus::Disabled).await? {
-            return Err(NO_SUCH_USER);
-        }
+        done(self.stores.accounts.set_status(user, UserStatus::Disabled).await?)?;
         let now = self.clock.now();
         self.stores.revocations.refuse_user(user, EndReason::AccountDisabled, now).await?;
         self.end_sessions(user, EndReason::AccountDisabled).await
@@ -139,11 +162,7 @@ impl Auth {
         self.end_sessions(user, EndReason::AccountDisabled).await?;
         // The record last: of a disabling beside this, either both steps stand or none does.
         self.stores.revocations.admit_user(user).await?;
-        if self.stores.accounts.set_status(user, UserStatus::Active).await? {
-            Ok(())
-        } else {
-            Err(NO_SUCH_USER)
-        }
+        done(self.stores.accounts.set_status(user, UserStatus::Active).await?)
     }
 
     /// Lets in a user whom the accounts call active, and who is refused as disabled all the same: the
@@ -167,8 +186,16 @@ impl Auth {
         Err(AuthError::AccountDisabled)
     }
 
-    /// Sets where a user can be reached, and whether that is known to be theirs.
-    pub async fn set_email(&self, user: UserId, email: &Email, verified: bool) -> Result<(), AuthError> {
+    /// Sets where a user can be reached, if anywhere, and whether that is known to be theirs.
+    pub async fn set_email(
+        &self,
+        user: UserId,
+        email: Option<&Email>,
+        verified: bool,
+    ) -> Result<(), AuthError> {
+        if verified && email.is_none() {
+            return Err(AuthError::Invalid(Invalid::NothingVerified));
+        }
         let is_set = self.stores.accounts.set_email(user, email, verified).await?;
         if is_set { Ok(()) } else { Err(NO_SUCH_USER) }
     }
@@ -176,8 +203,11 @@ impl Auth {
     /// Removes an account, after ending all that it had.
     pub async fn delete(&self, user: UserId) -> Result<(), AuthError> {
         self.disable(user).await?;
-        self.stores.accounts.delete(user).await?;
-        Ok(())
+        match self.stores.accounts.delete(user).await? {
+            // By somebody else, in this moment.
+            Guarded::NotFound => Ok(()),
+            became => done(became),
+        }
     }
 
     async fn end_sessions(&self, user: UserId, reason: EndReason) -> Result<(), AuthError> {
@@ -200,5 +230,13 @@ impl Auth {
             status: UserStatus::Active,
             created_at: now,
         }
+    }
+}
+
+fn done(became: Guarded) -> Result<(), AuthError> {
+    match became {
+        Guarded::Done => Ok(()),
+        Guarded::LastAdmin => Err(AuthError::Conflict(Conflict::LastAdmin)),
+        Guarded::NotFound => Err(NO_SUCH_USER),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     auth::{
         Auth,
-        error::{AuthError, Invalid, Missing},
+        error::{AuthError, Conflict, Invalid, Missing},
     },
     domain::{
         clock::Timestamp,
@@ -30,6 +30,7 @@ impl Auth {
         let since = Timestamp::from_secs((now + AHEAD).secs() + 1);
         let user = match self.stores.accounts.change_roles(user, change, since).await? {
             RolesChanged::To(user) => user,
+            RolesChanged::LastAdmin => return Err(AuthError::Conflict(Conflict::LastAdmin)),
             RolesChanged::TooMany => return Err(AuthError::Invalid(Invalid::TooManyRoles)),
             RolesChanged::NotFound => return Err(AuthError::NotFound(Missing::User)),
         };

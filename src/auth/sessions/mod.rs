@@ -1,8 +1,9 @@
-//! A user's own sessions: see them, end one. And the operator's: see any, end any.
+//! A user's own sessions: see them, end one.
 
 pub(super) mod cookie;
 pub(super) mod forgery;
 pub mod logout;
+pub mod of_others;
 
 use super::{
     Auth,
@@ -10,12 +11,7 @@ use super::{
     error::{AuthError, Missing},
 };
 use crate::{
-    domain::{
-        app::AppName,
-        cursor::Cursor,
-        ids::{SessionId, UserId},
-        session::{EndReason, Session},
-    },
+    domain::{cursor::Cursor, ids::SessionId, session::EndReason},
     store::sessions::{Ended, Ending, Page},
 };
 
@@ -27,7 +23,7 @@ impl Auth {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page, AuthError> {
-        self.sessions_of_user(caller.user(), after, limit).await
+        Ok(self.stores.sessions.of_user(caller.user(), after, limit, self.clock.now()).await?)
     }
 
     /// Ends one of the caller's sessions.
@@ -37,43 +33,5 @@ impl Auth {
             Ended::Now | Ended::Before => Ok(()),
             Ended::NotFound => Err(AuthError::NotFound(Missing::Session)),
         }
-    }
-
-    /// A user's living sessions, for the operator, a page at a time.
-    pub async fn sessions_of_user(
-        &self,
-        user: UserId,
-        after: Option<&Cursor>,
-        limit: u32,
-    ) -> Result<Page, AuthError> {
-        Ok(self.stores.sessions.of_user(user, after, limit, self.clock.now()).await?)
-    }
-
-    /// A session that is alive, for the operator.
-    pub async fn session(&self, session: SessionId) -> Result<Option<Session>, AuthError> {
-        Ok(self.stores.sessions.find(session, self.clock.now()).await?)
-    }
-
-    /// The living sessions of those who are signed in at an app, for the operator, a page at a time. Not those
-    /// that an app server keeps here: these are the app sessions.
-    pub async fn sign_ins_at_app(
-        &self,
-        app: &AppName,
-        after: Option<&Cursor>,
-        limit: u32,
-    ) -> Result<Page, AuthError> {
-        Ok(self.stores.sessions.of_app(app, after, limit, self.clock.now()).await?)
-    }
-
-    /// Ends a session, for the operator; `false` = it is not alive. Its tokens are refused anyway.
-    pub async fn revoke_session(&self, session: SessionId) -> Result<bool, AuthError> {
-        let ending = Ending { session, owner: None, token: None, reason: EndReason::Admin };
-        Ok(self.stores.sessions.end(&ending, self.clock.now()).await? == Ended::Now)
-    }
-
-    /// Ends every session of a user, for the operator; returns how many.
-    pub async fn revoke_user(&self, user: UserId) -> Result<usize, AuthError> {
-        let now = self.clock.now();
-        Ok(self.stores.sessions.end_of_user(user, None, EndReason::Admin, now).await?.len())
     }
 }

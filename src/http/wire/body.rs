@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http_body_util::BodyExt;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::problem::Problem;
 
@@ -78,6 +78,16 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         .map_err(|error| refusal(&error.path().to_string(), error.inner()))?;
     text.end().map_err(|error| refusal("", &error))?;
     Ok(value)
+}
+
+/// A member of a patch that may be `null`: not there, `null`, or a value.
+///
+/// # Errors
+/// When it is of another type.
+pub fn patched<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(value).map(Some)
 }
 
 /// A member's value, as the type it is to be.
@@ -161,8 +171,6 @@ fn is_too_long(error: &axum::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, Deserialize)]

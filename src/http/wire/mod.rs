@@ -10,4 +10,5 @@ pub(super) mod layers;
 pub(super) mod origin;
 pub(super) mod own_cookies;
 pub mod problem;
+pub(super) mod query;
 pub(super) mod rate;

@@ -7,6 +7,7 @@ mod apps;
 mod engine;
 mod installation;
 mod leases;
+mod user_list;
 
 use std::path::Path;
 

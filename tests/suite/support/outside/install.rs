@@ -37,6 +37,7 @@ pub struct Install {
     pub management: SocketAddr,
     pub check: SocketAddr,
     pub ext_authz: SocketAddr,
+    pub admin: SocketAddr,
 }
 
 /// What a command that ended by itself said.
@@ -54,6 +55,7 @@ pub struct Server {
     pub management_url: String,
     pub check_url: String,
     pub ext_authz_url: String,
+    pub admin_url: String,
     stdout: PathBuf,
     stderr: PathBuf,
     pid: u32,
@@ -62,7 +64,7 @@ pub struct Server {
 
 impl Install {
     pub fn new() -> Self {
-        let [listen, management, check, ext_authz] = free_addresses();
+        let [listen, management, check, ext_authz, admin] = free_addresses();
         let install = Self {
             folder: Arc::new(tempfile::tempdir().expect("a folder")),
             settings: Vec::new(),
@@ -71,6 +73,7 @@ impl Install {
             management,
             check,
             ext_authz,
+            admin,
         };
         install
             .with("KEYWARD_SERVER_LISTEN", listen)
@@ -87,6 +90,12 @@ impl Install {
             has_database: OnceLock::new(),
             ..*other
         }
+    }
+
+    /// The same with the admin listener, which few tests need.
+    pub fn with_admin(self) -> Self {
+        let admin = self.admin;
+        self.with("KEYWARD_SERVER_ADMIN_LISTEN", admin)
     }
 
     /// The same with a setting more.
@@ -178,6 +187,7 @@ impl Install {
             management_url: format!("http://{}", self.management),
             check_url: format!("http://{}", self.check),
             ext_authz_url: format!("http://{}", self.ext_authz),
+            admin_url: format!("http://{}", self.admin),
             stdout,
             stderr,
             pid,

@@ -1,0 +1,10 @@
+//! The admin API: what an operator does without a shell, with the verbs of the commands.
+
+pub mod apps;
+mod caller;
+pub mod host;
+pub mod keys;
+mod page;
+pub mod sessions;
+pub mod stats;
+pub mod users;
