@@ -24,6 +24,7 @@ use keyward::{
         clock::{Clock, ManualClock, Timestamp},
         ids::{SessionId, TokenId},
         limits::Lifetimes,
+        occasion::Occasion,
         refresh_token::RefreshToken,
         rotation::{Confirm, Contested, ReusePolicy},
         secret::Password,
@@ -99,9 +100,9 @@ impl Served {
             let username = Username::parse("alice").expect("a name");
             let password = Password::parse("seven words make a fine passphrase").expect("a password");
             let account = NewAccount { username, password, email: None, roles };
-            let user = auth.add_account(account).await.expect("an account");
+            let user = auth.add_account(account, &Occasion::of_server()).await.expect("an account");
             let app = NewApp { name: shop(), confidential: true, origins: Vec::new() };
-            let app = auth.add_app(app).await.expect("an app");
+            let app = auth.add_app(app, &Occasion::of_server()).await.expect("an app");
             (user, app.secret.expect("a secret").expose().to_owned())
         });
         let (public, gateways) = (http::public(&http), http::ext_authz(&http));
@@ -214,7 +215,9 @@ fn stores(folder: &TempDir, clock: &Arc<dyn Clock>) -> Stores {
         apps: sqlite.clone(),
         sessions: sqlite.clone(),
         app_sessions: sqlite.clone(),
-        revocations: sqlite,
+        revocations: sqlite.clone(),
+        events: sqlite.clone(),
+        leases: sqlite,
         revoked,
         counters: counters.clone(),
         local_counters: counters,

@@ -4,6 +4,7 @@
 mod account;
 mod app;
 mod app_session;
+mod event;
 mod key;
 mod oauth;
 mod problem;
@@ -18,6 +19,7 @@ pub use self::{
     account::{AccountStatus, DeletedUser, User, UserRecord, Users},
     app::{App, AppKind, AppWithSecret, Apps, RemovedApp},
     app_session::{ActiveUsers, AppSession, AppSessions, CreatedAppSession},
+    event::{Event, Events, OwnEvent, OwnEvents, Who},
     key::{Key, Keys, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
     oauth::{ActiveToken, Introspection, Metadata, OAuthProblem},
     problem::Problem,

@@ -14,6 +14,8 @@ use crate::{
         accounts::AccountStore,
         apps::AppStore,
         error::StoreError,
+        events::EventStore,
+        leases::LeaseStore,
         memory::MemoryCounters,
         postgres::PostgresStore,
         redis::{
@@ -116,7 +118,9 @@ impl BackEnds {
             apps: sqlite.clone(),
             sessions: sqlite.clone(),
             app_sessions: sqlite.clone(),
-            revocations: sqlite,
+            revocations: sqlite.clone(),
+            events: sqlite.clone(),
+            leases: sqlite,
             revoked,
             counters: counters.clone(),
             local_counters: counters,
@@ -124,7 +128,7 @@ impl BackEnds {
         Self { stores, redis: None, installation }
     }
 
-    async fn distributed<A: AccountStore + AppStore + 'static>(
+    async fn distributed<A: AccountStore + AppStore + EventStore + LeaseStore + 'static>(
         accounts: Arc<A>,
         settings: &config::Redis,
         lifetimes: Lifetimes,
@@ -134,7 +138,9 @@ impl BackEnds {
         let redis = Arc::new(open_redis(settings, lifetimes, &revoked, clock).await?);
         let stores = Stores {
             accounts: accounts.clone(),
-            apps: accounts,
+            apps: accounts.clone(),
+            events: accounts.clone(),
+            leases: accounts,
             sessions: redis.clone(),
             app_sessions: redis.clone(),
             revocations: redis.clone(),

@@ -39,6 +39,9 @@ use crate::{
     telemetry::Metrics,
 };
 
+/// How long a stop waits for a database that does not take the last events.
+const EVENTS_PATIENCE: Duration = Duration::from_secs(5);
+
 /// A server that is ready to serve, or an operator's tool that is ready to act.
 pub struct Keyward {
     settings: Settings,
@@ -136,6 +139,10 @@ impl Keyward {
         handle.graceful_shutdown(Some(self.settings.server.shutdown_grace));
         while let Some(ended) = servers.join_next().await {
             listeners::outcome(ended)?;
+        }
+        let left = self.auth.flush_events(EVENTS_PATIENCE).await;
+        if left > 0 {
+            tracing::error!(events = left, "events are lost: the database did not take them before the stop");
         }
         Ok(())
     }

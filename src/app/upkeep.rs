@@ -11,10 +11,13 @@ use tokio::{
 
 use super::{Keyward, back_ends::BackEnds};
 use crate::{
+    auth::Auth,
+    config::Audit,
     domain::clock::Clock,
     keys::ring::KeyRing,
     store::{
         installation::Claim,
+        leases::Holder,
         revoked::{pulse, set::RevocationSet},
     },
     telemetry::Metrics,
@@ -30,6 +33,8 @@ const PURGE: Duration = Duration::from_mins(1);
 const REMIND: Duration = Duration::from_mins(5);
 /// How often what a flood kept out of the log is summed up.
 const SUM_UP: Duration = Duration::from_secs(5);
+/// How often events are looked for that need not be kept any longer.
+const FORGET: Duration = Duration::from_mins(2);
 
 /// Starts it all; it ends with the set.
 pub(super) fn start(tasks: &mut JoinSet<()>, app: &Keyward, metrics: Metrics) {
@@ -49,6 +54,7 @@ pub(super) fn start(tasks: &mut JoinSet<()>, app: &Keyward, metrics: Metrics) {
             auth.sum_up();
         }
     });
+    tasks.spawn(forget_events(Arc::clone(&app.auth), app.settings.audit.clone()));
     tasks.spawn(remind(app.back_ends.clone(), Arc::clone(app.auth.keys()), Arc::clone(&app.clock)));
     let (revoked, clock) = (app.back_ends.stores().revoked, Arc::clone(&app.clock));
     tasks.spawn(beat(Arc::clone(&revoked)));
@@ -68,6 +74,18 @@ async fn beat(revoked: Arc<RevocationSet>) {
     loop {
         beats.tick().await;
         revoked.beat();
+    }
+}
+
+async fn forget_events(auth: Arc<Auth>, kept: Audit) {
+    let holder = Holder::random();
+    let mut ticks = interval(FORGET);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = auth.forget_events(&holder, kept.retention, kept.max_events).await {
+            tracing::warn!(error = &error as &dyn Error, "old events could not be cleared away");
+        }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod app_sessions;
 pub mod apps;
 pub mod check;
 pub mod error;
+pub mod events;
 pub mod health;
 mod operators;
 pub mod revocations;
@@ -13,6 +14,7 @@ pub mod sessions;
 pub mod sign_in;
 mod signing_keys;
 pub mod stats;
+mod to_the_end;
 pub mod tokens;
 
 use std::{
@@ -28,6 +30,7 @@ use self::{
         verified::VerifiedTokens,
     },
     error::AuthError,
+    events::recorder::Recorder,
     revocations::Watches,
     sign_in::{
         hasher::{self, Capacity, PasswordHasher},
@@ -44,7 +47,8 @@ use crate::{
     keys::ring::KeyRing,
     store::{
         accounts::AccountStore, app_sessions::AppSessionStore, apps::AppStore, counters::CounterStore,
-        revocations::RevocationStore, revoked::set::RevocationSet, sessions::SessionStore,
+        events::EventStore, leases::LeaseStore, revocations::RevocationStore, revoked::set::RevocationSet,
+        sessions::SessionStore,
     },
 };
 
@@ -67,6 +71,10 @@ pub struct Stores {
     /// What is revoked, in memory.
     pub revoked: Arc<RevocationSet>,
     pub counters: Arc<dyn CounterStore>,
+    /// What happened.
+    pub events: Arc<dyn EventStore>,
+    /// Whose turn background work is.
+    pub leases: Arc<dyn LeaseStore>,
     /// Counters of this node alone, for while `counters` is away.
     pub local_counters: Arc<dyn CounterStore>,
 }
@@ -119,6 +127,7 @@ pub struct Auth {
     app_policies: AppPolicies,
     silence: Silence,
     unconfirmed: Unconfirmed,
+    recorder: Recorder,
     refusals: Refusals,
     watches: Watches,
     last_count: LastCount,
@@ -139,6 +148,7 @@ impl Auth {
             per_account: usize::try_from(policy.login_limit.count).unwrap_or(usize::MAX).min(AT_ONCE),
         };
         let hasher = PasswordHasher::start(threads, capacity)?;
+        let recorder = Recorder::new(Arc::clone(&stores.events), Arc::clone(&clock));
         Ok(Self {
             stores,
             keys,
@@ -150,6 +160,7 @@ impl Auth {
             app_policies: AppPolicies::new(),
             silence: Silence::default(),
             unconfirmed: Unconfirmed::default(),
+            recorder,
             refusals: Refusals::default(),
             watches: Watches::new(),
             last_count: LastCount::default(),
@@ -174,8 +185,8 @@ impl Auth {
         self.clock.now()
     }
 
-    /// Logs what was left out of the log; to be called every few seconds.
+    /// Tells of the refusals that were only counted; to be called every few seconds.
     pub fn sum_up(&self) {
-        self.refusals.sum_up(self.clock.now());
+        self.recorder.tell(self.refusals.sum_up(self.clock.now()));
     }
 }

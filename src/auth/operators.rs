@@ -3,14 +3,14 @@
 
 use super::{Auth, check::Caller, error::AuthError};
 use crate::domain::{
-    admin::AdminRole, app::AppKind, claims::Principal, clock::Timestamp, ids::SessionId, session::EndReason,
+    admin::AdminRole, app::AppKind, clock::Timestamp, ids::SessionId, occasion::Actor, session::EndReason,
     user::UserStatus,
 };
 
 impl Auth {
     /// A signed-in user who may do what takes this role: to change something, only so long after the sign-in. It
     /// counts as a request of the session.
-    pub async fn operator(&self, caller: &Caller, needed: AdminRole) -> Result<Principal, AuthError> {
+    pub async fn operator(&self, caller: &Caller, needed: AdminRole) -> Result<Actor, AuthError> {
         self.count(caller).await?;
         let (user, now) = (caller.user(), self.clock.now());
         let account = self.stores.accounts.by_id(user).await?.map(|account| account.user);
@@ -22,7 +22,7 @@ impl Auth {
         if needed.changes_something() && signed_in_at + max_age < now {
             return Err(AuthError::SignInTooOld { max_age });
         }
-        Ok(Principal::User(user))
+        Ok(Actor::User(user))
     }
 
     /// A confidential app that shows its secret, and was given this role or one that goes further.
@@ -31,14 +31,14 @@ impl Auth {
         name: &str,
         secret: &str,
         needed: AdminRole,
-    ) -> Result<Principal, AuthError> {
+    ) -> Result<Actor, AuthError> {
         let name = self.authenticate_app(name, secret).await?;
         let app = self.app(&name).await?.ok_or(AuthError::InvalidCredentials)?;
         if app.kind == AppKind::Public {
             return Err(AuthError::InvalidCredentials);
         }
         require(app.policy.role, needed)?;
-        Ok(Principal::App(name))
+        Ok(Actor::App(name))
     }
 
     async fn signed_in_at(&self, session: SessionId, now: Timestamp) -> Result<Timestamp, AuthError> {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     Context,
     error::CliError,
+    operator,
     output::{self, Format, Row, relative},
 };
 use crate::{
@@ -112,10 +113,10 @@ pub(super) struct Update {
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliError> {
     let app = context.open().await?;
-    let auth = app.auth();
+    let (auth, occasion) = (app.auth(), &operator::occasion());
     match command {
         Command::Add { name, confidential, origins, format } => {
-            tell(&auth.add_app(NewApp { name, confidential, origins }).await?, "added", format)
+            tell(&auth.add_app(NewApp { name, confidential, origins }, occasion).await?, "added", format)
         }
         Command::Show(Name { name, format }) => {
             let found = auth.app(&name).await?;
@@ -124,13 +125,13 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
         }
         Command::List { json } => output::listing(&auth.apps().await?, json),
         Command::Update(Update { name, changes, format }) => {
-            tell(&auth.update_app(&name, changes.wanted()).await?, "changed", format)
+            tell(&auth.update_app(&name, changes.wanted(), occasion).await?, "changed", format)
         }
         Command::NewSecret(Name { name, format }) => {
-            tell(&auth.renew_app_secret(&name).await?, "changed", format)
+            tell(&auth.renew_app_secret(&name, occasion).await?, "changed", format)
         }
         Command::Remove(Name { name, format }) => {
-            let (ended, name) = (auth.remove_app(&name).await?, name.as_str());
+            let (ended, name) = (auth.remove_app(&name, occasion).await?, name.as_str());
             let sentence = format!("{name} is removed; {ended} sessions of it are ended.");
             format.say(&RemovedApp { name: name.to_owned(), ended }, &sentence)
         }

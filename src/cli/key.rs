@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{
     Context, clock,
     error::CliError,
+    operator,
     output::{self, Format, Row, relative},
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     app,
     config::Settings,
     domain::{clock::Timestamp, ids::InvalidId},
-    keys::{operate::KeyInfo, ring::KeyRing, schedule::Retirement, sealing::SealingKeyInfo},
+    keys::{operate::KeyInfo, schedule::Retirement, sealing::SealingKeyInfo},
 };
 
 #[derive(Debug, Subcommand)]
@@ -79,26 +80,58 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
         }
         Command::Rotate { sealing: true, format } => {
             let key = keys()?.sealer().rotate()?;
+            tell(context, Change::Made(&format!("sealing {}", key.id))).await;
             let seals = relative(key.seals_from, clock().now());
             format.say(&key.answer(), &format!("{} is made; it seals {seals}.", key.id))
         }
         Command::Rotate { sealing: false, format } => {
             let key = keys()?.rotate()?;
+            tell(context, Change::Made(&key.kid)).await;
             let signs = relative(key.signs_from, clock().now());
             format.say(&key.answer(), &format!("{} is made; it signs {signs}.", key.kid))
         }
         Command::Retire { kid, compromised, sealing: true, format } => {
-            retire_sealing_key(&settings, kid, compromised, format).await
+            retire_sealing_key(&settings, &kid, compromised).await?;
+            tell(context, Change::Retired(&format!("sealing {kid}"), manner(compromised))).await;
+            let sentence = format!("{kid} is deleted; nothing that it sealed can be opened.");
+            format.say(&RetiredSealingKey { id: kid, compromised }, &sentence)
         }
         Command::Retire { kid, compromised, sealing: false, format } => {
-            retire(&keys()?, kid, compromised, format)
+            keys()?.retire(&kid, manner(compromised))?;
+            tell(context, Change::Retired(&kid, manner(compromised))).await;
+            retired(kid, compromised, format)
         }
-        Command::NewSecret { format } => make_secret(&settings, format).await,
+        Command::NewSecret { format } => {
+            make_secret(&settings, format).await?;
+            tell(context, Change::Made("refresh.secret")).await;
+            Ok(())
+        }
     }
 }
 
-fn retire(keys: &KeyRing, kid: String, compromised: bool, format: Format) -> Result<(), CliError> {
-    keys.retire(&kid, manner(compromised))?;
+/// What was done with keys.
+enum Change<'a> {
+    Made(&'a str),
+    Retired(&'a str, Retirement),
+}
+
+/// Tells of it where events are kept. It is done: a database that is away must not keep anybody from retiring a key
+/// that leaked, nor have it look undone.
+async fn tell(context: &Context, change: Change<'_>) {
+    let app = match context.open().await {
+        Ok(app) => app,
+        Err(error) => {
+            return output::note(&format!("keyward: no event of this is written: {}", error.in_one_line()));
+        }
+    };
+    let (auth, occasion) = (app.auth(), operator::occasion());
+    match change {
+        Change::Made(key) => auth.note_key_rotated(key, &occasion).await,
+        Change::Retired(key, how) => auth.note_key_retired(key, how, &occasion).await,
+    }
+}
+
+fn retired(kid: String, compromised: bool, format: Format) -> Result<(), CliError> {
     let sentence = if compromised {
         format!("{kid} is deleted; running servers refuse its tokens within a minute, or at once on SIGHUP.")
     } else {
@@ -107,16 +140,9 @@ fn retire(keys: &KeyRing, kid: String, compromised: bool, format: Format) -> Res
     format.say(&RetiredKey { kid, compromised }, &sentence)
 }
 
-async fn retire_sealing_key(
-    settings: &Settings,
-    id: String,
-    compromised: bool,
-    format: Format,
-) -> Result<(), CliError> {
+async fn retire_sealing_key(settings: &Settings, id: &str, compromised: bool) -> Result<(), CliError> {
     let parsed = id.parse().map_err(|error: InvalidId| CliError::Refused(format!("{id:?} is {error}")))?;
-    app::retire_sealing_key(settings, &clock(), parsed, manner(compromised)).await?;
-    let sentence = format!("{id} is deleted; nothing that it sealed can be opened.");
-    format.say(&RetiredSealingKey { id, compromised }, &sentence)
+    Ok(app::retire_sealing_key(settings, &clock(), parsed, manner(compromised)).await?)
 }
 
 const fn manner(compromised: bool) -> Retirement {

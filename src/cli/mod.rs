@@ -2,12 +2,14 @@
 //! does is a verb elsewhere; here it is named, asked for and shown.
 
 mod app;
+mod audit;
 mod config;
 mod doctor;
 mod error;
 mod gateway;
 mod key;
 mod migrate;
+mod operator;
 mod output;
 mod password;
 mod serve;
@@ -18,7 +20,8 @@ mod welcome;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use clap::{Parser, Subcommand, error::ErrorKind};
@@ -26,9 +29,13 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 use self::error::CliError;
 use crate::{
     app::Keyward,
+    auth::Auth,
     config::{Settings, SettingsInForce},
     domain::clock::{Clock, SystemClock},
 };
+
+/// How long a command waits for a database that does not take its events.
+const EVENTS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A self-hosted auth server: sign in, refresh, sign out, and "may this token pass?"
 #[derive(Debug, Parser)]
@@ -57,6 +64,8 @@ enum Command {
     /// Show and end sessions
     #[command(subcommand)]
     Session(session::Command),
+    /// Show what happened: who signed in, why a session ended, who changed what
+    Audit(audit::Wanted),
     /// Show, replace and retire signing keys
     #[command(subcommand)]
     Key(key::Command),
@@ -94,23 +103,32 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), CliError> {
-    let context = Context { config_file: cli.config };
-    match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::run(&context).await,
-        Command::Migrate(wanted) => migrate::run(&context, &wanted).await,
-        Command::User(command) => user::run(&context, command).await,
-        Command::App(command) => app::run(&context, command).await,
-        Command::Session(command) => session::run(&context, command).await,
-        Command::Key(command) => key::run(&context, command).await,
-        Command::Gateway(command) => gateway::run(&context, command).await,
-        Command::Config(args) => config::run(&context, &args),
-        Command::Doctor(args) => doctor::run(&context, &args).await,
+    let context = Context { config_file: cli.config, opened: OnceLock::new() };
+    let outcome = carry_out(&context, cli.command.unwrap_or(Command::Serve)).await;
+    context.flush_events().await;
+    outcome
+}
+
+async fn carry_out(context: &Context, command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Serve => serve::run(context).await,
+        Command::Migrate(wanted) => migrate::run(context, &wanted).await,
+        Command::User(command) => user::run(context, command).await,
+        Command::App(command) => app::run(context, command).await,
+        Command::Session(command) => session::run(context, command).await,
+        Command::Audit(wanted) => audit::run(context, &wanted).await,
+        Command::Key(command) => key::run(context, command).await,
+        Command::Gateway(command) => gateway::run(context, command).await,
+        Command::Config(args) => config::run(context, &args),
+        Command::Doctor(args) => doctor::run(context, &args).await,
     }
 }
 
 /// What every command starts from.
 struct Context {
     config_file: Option<PathBuf>,
+    /// What the command acts with, once it does.
+    opened: OnceLock<Arc<Auth>>,
 }
 
 impl Context {
@@ -121,7 +139,19 @@ impl Context {
     /// The verbs on the stores of the settings, which must be there.
     async fn open(&self) -> Result<Keyward, CliError> {
         let (settings, _) = self.settings()?;
-        Ok(Keyward::open_existing(settings, clock()).await?)
+        let app = Keyward::open_existing(settings, clock()).await?;
+        // A command opens them once.
+        let _ = self.opened.set(Arc::clone(app.auth()));
+        Ok(app)
+    }
+
+    /// Waits until what the command did is told of.
+    async fn flush_events(&self) {
+        let Some(auth) = self.opened.get() else { return };
+        let left = auth.flush_events(EVENTS_PATIENCE).await;
+        if left > 0 {
+            output::note(&format!("keyward: {left} events of this could not be written to the database"));
+        }
     }
 }
 

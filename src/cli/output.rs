@@ -72,6 +72,11 @@ fn table<T: Row>(rows: &[T], headed: bool) -> Result<(), CliError> {
     line(&aligned(&cells))
 }
 
+/// An object as a program reads it, on one line.
+pub(super) fn object(answer: &impl Serialize) -> String {
+    value(answer).to_string()
+}
+
 /// How a command that does one thing says what came of it.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Format {

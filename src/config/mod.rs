@@ -22,7 +22,7 @@ pub use listing::{SettingInForce, SettingsInForce};
 pub use origin::SettingOrigin;
 pub use public_url::PublicUrl;
 pub use settings::{
-    Accounts, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode, RefreshKeys,
+    Accounts, Audit, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode, RefreshKeys,
     Server, Settings, Signup, Storage, Tokens,
 };
 pub use values::duration;

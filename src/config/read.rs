@@ -15,7 +15,7 @@ use super::{
     layers::Layers,
     public_url::PublicUrl,
     settings::{
-        Accounts, Admin, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode,
+        Accounts, Admin, Audit, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode,
         RefreshKeys, Server, Settings, Signup, Storage, Tokens,
     },
     values,
@@ -43,6 +43,7 @@ impl Settings {
             accounts: accounts(layers)?,
             outage: Outage { check: layers.duration("outage.check", .., ", or 0")? },
             log: log(layers)?,
+            audit: audit(layers)?,
         })
     }
 }
@@ -191,6 +192,13 @@ fn accounts(layers: &Layers) -> Read<Accounts> {
         signup: layers.word("accounts.signup", &signup)?,
         sessions_per_user: NonZeroU32::new(layers.number("accounts.sessions_per_user", 0..=1_000_000)?),
         password_min_length: length,
+    })
+}
+
+fn audit(layers: &Layers) -> Read<Audit> {
+    Ok(Audit {
+        retention: layers.seconds("audit.retention")?,
+        max_events: layers.number("audit.max_events", 1_000..=1_000_000_000)?,
     })
 }
 

@@ -31,6 +31,8 @@ pub struct Settings {
     /// What happens while Redis is away.
     pub outage: Outage,
     pub log: Log,
+    /// What is kept of what happened.
+    pub audit: Audit,
 }
 
 /// `[server]`
@@ -239,6 +241,15 @@ pub enum Signup {
 pub struct Outage {
     /// How long the check goes by what was last known; zero = not at all.
     pub check: Duration,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone)]
+pub struct Audit {
+    /// How long events are kept.
+    pub retention: Duration,
+    /// How many of them.
+    pub max_events: u64,
 }
 
 /// `[log]`

@@ -106,7 +106,8 @@ impl Device {
     }
 }
 
-fn printable(text: &str, max_bytes: usize) -> Option<String> {
+/// What of a text can be shown, up to that many bytes.
+pub(super) fn printable(text: &str, max_bytes: usize) -> Option<String> {
     let mut kept = String::new();
     for c in text.trim().chars().filter(|c| !c.is_control()) {
         if kept.len() + c.len_utf8() > max_bytes {

@@ -5,8 +5,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::{
     Shared,
-    admin::{apps, keys as signing_keys, sessions as all_sessions, stats, users},
-    api::{account, health, keys, logout, revocations, sessions, tokens},
+    admin::{apps, audit, keys as signing_keys, sessions as all_sessions, stats, users},
+    api::{account, activity, health, keys, logout, revocations, sessions, tokens},
     app_sessions::{native, rest},
     check::{self, ext_authz},
     oauth::{self, metadata},
@@ -87,7 +87,7 @@ use HttpMethod::{Any, Delete, Get, Patch, Post, Put};
 use MayCall::{Admin, Anyone, App, Client, Gateway, Holder, Owner};
 
 /// All of them, each on one line.
-pub static ENDPOINTS: [Endpoint; 63] = [
+pub static ENDPOINTS: [Endpoint; 65] = [
     before_routing(Any, check::http::PATH, Gateway, Surface::Check),
     before_routing(Any, check::http::BELOW, Gateway, Surface::Check),
     of(Surface::ExtAuthz, Post, ext_authz::PATH, Gateway, |method| on(method, ext_authz::check)),
@@ -98,6 +98,7 @@ pub static ENDPOINTS: [Endpoint; 63] = [
     api(Post, "/v1/logout/all", Owner, |method| on(method, logout::logout_all)),
     api(Post, "/v1/signup", Anyone, |method| on(method, account::signup)),
     api(Get, "/v1/me", Owner, |method| on(method, account::me)),
+    api(Get, "/v1/me/activity", Owner, |method| on(method, activity::list)),
     api(Post, "/v1/password", Owner, |method| on(method, account::change_password)),
     api(Get, "/v1/sessions", Owner, |method| on(method, sessions::list)),
     api(Delete, "/v1/sessions/{id}", Owner, |method| on(method, sessions::end)),
@@ -157,6 +158,7 @@ pub static ENDPOINTS: [Endpoint; 63] = [
     admin(Get, "/admin/v1/keys", Read, |method| on(method, signing_keys::list)),
     admin(Post, "/admin/v1/keys/rotate", Full, |method| on(method, signing_keys::rotate)),
     admin(Delete, "/admin/v1/keys/{kid}", Full, |method| on(method, signing_keys::retire)),
+    admin(Get, "/admin/v1/audit", Read, |method| on(method, audit::list)),
     admin(Get, "/admin/v1/stats", Read, |method| on(method, stats::show)),
 ];
 

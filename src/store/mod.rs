@@ -9,6 +9,7 @@ pub mod app_sessions;
 pub mod apps;
 pub mod counters;
 pub mod error;
+pub mod events;
 pub mod installation;
 pub mod leases;
 pub mod memory;

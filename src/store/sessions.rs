@@ -129,8 +129,12 @@ pub struct Page {
 #[async_trait]
 pub trait SessionStore: Send + Sync {
     /// Opens a session. Where the user has more than `most` then, the one unused for longest ends, as
-    /// [`EndReason::TooManySessions`].
-    async fn open(&self, session: &NewSession, most: Option<NonZeroU32>) -> Result<(), StoreError>;
+    /// [`EndReason::TooManySessions`]: these are returned.
+    async fn open(
+        &self,
+        session: &NewSession,
+        most: Option<NonZeroU32>,
+    ) -> Result<Vec<SessionId>, StoreError>;
 
     /// Lets the session that lives by this cookie go on for another refresh lifetime, never past its longest life.
     async fn renew(&self, cookie: &SessionToken, now: Timestamp) -> Result<Renewal, StoreError>;
@@ -159,6 +163,9 @@ pub trait SessionStore: Send + Sync {
 
     /// The session, if it is alive.
     async fn find(&self, session: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError>;
+
+    /// Whose session that is, or was, and of which app; as long as it is known that it has ended.
+    async fn owner(&self, session: SessionId) -> Result<Option<(UserId, AppName)>, StoreError>;
 
     /// A user's living sessions, the most recently active first, `limit` at a time.
     async fn of_user(

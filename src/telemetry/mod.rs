@@ -85,6 +85,7 @@ impl Metrics {
         let metrics = Self(PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?);
         // Shown from the start: who looks for it wants to see that it is none.
         metrics::counter!("keyward_log_lines_lost_total").increment(0);
+        metrics::counter!("keyward_events_lost_total").increment(0);
         *started = Some(metrics.clone());
         Ok(metrics)
     }

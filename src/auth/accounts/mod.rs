@@ -4,6 +4,8 @@ pub mod password;
 pub(super) mod roles;
 pub mod signup;
 
+use std::sync::Arc;
+
 use super::{
     Auth,
     check::Caller,
@@ -13,13 +15,18 @@ use super::{
 use crate::{
     domain::{
         clock::Timestamp,
+        event::{Event, EventKind},
         ids::UserId,
+        occasion::Occasion,
         secret::Password,
         session::EndReason,
         user::{Account, Email, ROLES_MAX, Role, User, UserStatus, Username},
         user_list::{UserPage, UserPlace, UserQuery},
     },
-    store::accounts::{Created, Guarded},
+    store::{
+        accounts::{Created, Guarded},
+        error::StoreError,
+    },
 };
 
 const NO_SUCH_USER: AuthError = AuthError::NotFound(Missing::User);
@@ -44,8 +51,8 @@ impl Auth {
     }
 
     /// Makes an account with a password that is good enough.
-    pub async fn add_account(&self, new: NewAccount) -> Result<User, AuthError> {
-        self.make_account(new, Party::default()).await
+    pub async fn add_account(&self, new: NewAccount, occasion: &Occasion) -> Result<User, AuthError> {
+        self.make_account(new, Party::default(), occasion).await
     }
 
     /// Makes an account that nobody can sign in to until it is given a password: it has one that nobody knows.
@@ -54,12 +61,19 @@ impl Auth {
         username: Username,
         email: Option<Email>,
         roles: Vec<Role>,
+        occasion: &Occasion,
     ) -> Result<User, AuthError> {
-        self.add_account(NewAccount { username, password: Password::random(), email, roles }).await
+        let new = NewAccount { username, password: Password::random(), email, roles };
+        self.add_account(new, occasion).await
     }
 
     /// The same on somebody's behalf.
-    pub(super) async fn make_account(&self, new: NewAccount, party: Party) -> Result<User, AuthError> {
+    pub(super) async fn make_account(
+        &self,
+        new: NewAccount,
+        party: Party,
+        occasion: &Occasion,
+    ) -> Result<User, AuthError> {
         let user = self.describe(&new);
         if user.roles.len() > ROLES_MAX {
             return Err(AuthError::Invalid(Invalid::TooManyRoles));
@@ -70,7 +84,10 @@ impl Auth {
         }
         let password_hash = self.accept_password(&user, &new.password, party).await?;
         let account = Account { user, password_hash, pardons: 0 };
-        match self.stores.accounts.create(&account).await? {
+        let (accounts, made, event) =
+            (Arc::clone(&self.stores.accounts), account.clone(), self.created(&account.user, occasion));
+        let creating = async move { accounts.create(&made).await };
+        match self.change(creating, |created| *created == Created::Yes, event).await? {
             Created::Yes => Ok(account.user),
             Created::NameTaken => Err(AuthError::UsernameTaken),
         }
@@ -91,7 +108,10 @@ impl Auth {
         let permit = self.hasher.permit(Party::default()).await?;
         let (password_hash, _permit) = permit.hash(&new.password).await?;
         let account = Account { user: self.describe(&new), password_hash, pardons: 0 };
-        let made = self.stores.accounts.create_first(&account).await?;
+        let (accounts, event) =
+            (Arc::clone(&self.stores.accounts), self.created(&account.user, &Occasion::of_server()));
+        let creating = async move { accounts.create_first(&account).await };
+        let made = self.change(creating, |is_made| *is_made, event).await?;
         Ok(made.then_some(new.password))
     }
 
@@ -123,46 +143,57 @@ impl Auth {
 
     /// Sets a password without knowing the old one, forgives the failures at it, and ends the user's
     /// sessions.
-    pub async fn set_password(&self, user: &User, new: &Password) -> Result<(), AuthError> {
+    pub async fn set_password(
+        &self,
+        user: &User,
+        new: &Password,
+        occasion: &Occasion,
+    ) -> Result<(), AuthError> {
         let hash = self.accept_password(user, new, Party::default()).await?;
         // Before, so that nobody goes on where this is cut short; and after, for who signed in meanwhile.
-        self.end_sessions(user.id, EndReason::PasswordChanged).await?;
-        if !self.stores.accounts.set_password(user.id, None, &hash).await? {
+        self.end_sessions(user.id, EndReason::PasswordChanged, occasion).await?;
+        let (accounts, id) = (Arc::clone(&self.stores.accounts), user.id);
+        let event = self.event(EventKind::PasswordChanged, occasion).of_user(id);
+        let setting = async move { accounts.set_password(id, None, &hash).await };
+        if !self.change(setting, |is_set| *is_set, event).await? {
             return Err(NO_SUCH_USER);
         }
         self.stores.accounts.pardon(user.id).await?;
-        self.end_sessions(user.id, EndReason::PasswordChanged).await
+        self.end_sessions(user.id, EndReason::PasswordChanged, occasion).await
     }
 
     /// Forgives the failed sign-ins of an account: none of them counts any more, from wherever it was.
-    pub async fn unlock(&self, username: &Username) -> Result<(), AuthError> {
-        let user = self.user(username).await?;
-        if self.stores.accounts.pardon(user.id).await? { Ok(()) } else { Err(NO_SUCH_USER) }
+    pub async fn unlock(&self, username: &Username, occasion: &Occasion) -> Result<(), AuthError> {
+        let id = self.user(username).await?.id;
+        let accounts = Arc::clone(&self.stores.accounts);
+        let pardoning = async move { accounts.pardon(id).await };
+        let event = self.changed(id, "unlocked", occasion);
+        if self.change(pardoning, |is_done| *is_done, event).await? { Ok(()) } else { Err(NO_SUCH_USER) }
     }
 
     /// Disables an account: no sign-in, and no token passes from now on.
-    pub async fn disable(&self, user: UserId) -> Result<(), AuthError> {
+    pub async fn disable(&self, user: UserId, occasion: &Occasion) -> Result<(), AuthError> {
         // Asked before anybody is signed out for nothing; what decides is the change of the record.
         if self.stores.accounts.is_last_admin(user).await? {
             return Err(AuthError::Conflict(Conflict::LastAdmin));
         }
         // Wherever this is cut short, nobody who was signed in goes on.
-        self.end_sessions(user, EndReason::AccountDisabled).await?;
+        self.end_sessions(user, EndReason::AccountDisabled, occasion).await?;
         // The record first: from then on nothing new is issued, so what the next steps end is all
         // there is. The user's entry before the sessions': it refuses them all at one stroke.
-        done(self.stores.accounts.set_status(user, UserStatus::Disabled).await?)?;
+        done(self.set_status(user, UserStatus::Disabled, occasion).await?)?;
         let now = self.clock.now();
         self.stores.revocations.refuse_user(user, EndReason::AccountDisabled, now).await?;
-        self.end_sessions(user, EndReason::AccountDisabled).await
+        self.end_sessions(user, EndReason::AccountDisabled, occasion).await
     }
 
     /// Enables an account again. Its old sessions stay ended.
-    pub async fn enable(&self, user: UserId) -> Result<(), AuthError> {
+    pub async fn enable(&self, user: UserId, occasion: &Occasion) -> Result<(), AuthError> {
         // A disabling that was cut short has left them alive.
-        self.end_sessions(user, EndReason::AccountDisabled).await?;
+        self.end_sessions(user, EndReason::AccountDisabled, occasion).await?;
         // The record last: of a disabling beside this, either both steps stand or none does.
         self.stores.revocations.admit_user(user).await?;
-        done(self.stores.accounts.set_status(user, UserStatus::Active).await?)
+        done(self.set_status(user, UserStatus::Active, occasion).await?)
     }
 
     /// Lets in a user whom the accounts call active, and who is refused as disabled all the same: the
@@ -182,7 +213,7 @@ impl Auth {
         }
         let now = self.clock.now();
         self.stores.revocations.refuse_user(user, EndReason::AccountDisabled, now).await?;
-        self.end_sessions(user, EndReason::AccountDisabled).await?;
+        self.end_sessions(user, EndReason::AccountDisabled, &Occasion::of_server()).await?;
         Err(AuthError::AccountDisabled)
     }
 
@@ -192,27 +223,69 @@ impl Auth {
         user: UserId,
         email: Option<&Email>,
         verified: bool,
+        occasion: &Occasion,
     ) -> Result<(), AuthError> {
         if verified && email.is_none() {
             return Err(AuthError::Invalid(Invalid::NothingVerified));
         }
-        let is_set = self.stores.accounts.set_email(user, email, verified).await?;
+        let event = self.event(EventKind::EmailChanged, occasion).of_user(user);
+        let event = event.because(match email {
+            None => "removed",
+            Some(_) if verified => "verified",
+            Some(_) => "unverified",
+        });
+        let (accounts, email) = (Arc::clone(&self.stores.accounts), email.cloned());
+        let setting = async move { accounts.set_email(user, email.as_ref(), verified).await };
+        let is_set = self.change(setting, |is_set| *is_set, event).await?;
         if is_set { Ok(()) } else { Err(NO_SUCH_USER) }
     }
 
     /// Removes an account, after ending all that it had.
-    pub async fn delete(&self, user: UserId) -> Result<(), AuthError> {
-        self.disable(user).await?;
-        match self.stores.accounts.delete(user).await? {
+    pub async fn delete(&self, user: UserId, occasion: &Occasion) -> Result<(), AuthError> {
+        let name = self.user_by_id(user).await?.map(|user| user.username.to_string());
+        self.disable(user, occasion).await?;
+        let accounts = Arc::clone(&self.stores.accounts);
+        // From here on nothing else says who that was.
+        let event = self.changed(user, "deleted", occasion).in_detail(name.unwrap_or_default());
+        let deleting = async move { accounts.delete(user).await };
+        match self.change(deleting, |became| *became == Guarded::Done, event).await? {
             // By somebody else, in this moment.
             Guarded::NotFound => Ok(()),
             became => done(became),
         }
     }
 
-    async fn end_sessions(&self, user: UserId, reason: EndReason) -> Result<(), AuthError> {
-        self.stores.sessions.end_of_user(user, None, reason, self.clock.now()).await?;
-        Ok(())
+    async fn end_sessions(
+        &self,
+        user: UserId,
+        reason: EndReason,
+        occasion: &Occasion,
+    ) -> Result<(), AuthError> {
+        self.end_of_user(user, None, reason, occasion).await.map(drop)
+    }
+
+    async fn set_status(
+        &self,
+        user: UserId,
+        status: UserStatus,
+        occasion: &Occasion,
+    ) -> Result<Guarded, StoreError> {
+        let word = match status {
+            UserStatus::Active => "enabled",
+            UserStatus::Disabled => "disabled",
+        };
+        let (accounts, event) = (Arc::clone(&self.stores.accounts), self.changed(user, word, occasion));
+        let setting = async move { accounts.set_status(user, status).await };
+        self.change(setting, |became| *became == Guarded::Done, event).await
+    }
+
+    fn created(&self, user: &User, occasion: &Occasion) -> Event {
+        let event = self.event(EventKind::UserCreated, occasion).of_user(user.id);
+        event.by_owner(user.id).in_detail(user.username.to_string())
+    }
+
+    fn changed(&self, user: UserId, what: &str, occasion: &Occasion) -> Event {
+        self.event(EventKind::UserChanged, occasion).of_user(user).because(what)
     }
 
     fn describe(&self, new: &NewAccount) -> User {

@@ -1,6 +1,6 @@
 //! Passwords: what makes one good enough, and changing it.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 
 use zxcvbn::{Score, zxcvbn};
 
@@ -9,12 +9,15 @@ use crate::{
         Auth,
         check::Caller,
         error::{AuthError, WeakPassword},
+        events::by_caller,
         sign_in::{
             hasher::{Party, Permit},
             throttle::Attempt,
         },
     },
     domain::{
+        event::EventKind,
+        occasion::Occasion,
         secret::{Password, PasswordHash},
         session::EndReason,
         user::{Email, User, Username},
@@ -34,35 +37,37 @@ impl Auth {
         caller: &Caller,
         current: &Password,
         new: &Password,
-        address: Option<IpAddr>,
+        occasion: &Occasion,
     ) -> Result<(), AuthError> {
         let claims = caller.claims();
         let account = self.stores.accounts.by_id(caller.user()).await?.ok_or(AuthError::TokenInvalid)?;
         let username = account.user.username.clone();
         // Whoever holds a session of the account is no stranger to it.
-        let attempt = Attempt::new(&username, Some(&account), address, Some(claims.session.into()));
-        let proof = self.prove_password(&username, Some(account), current, &attempt).await;
+        let attempt = Attempt::new(&username, Some(&account), occasion.address, Some(claims.session.into()));
+        let occasion = &by_caller(occasion, caller);
+        let proof = self.prove_password(&username, Some(account), current, &attempt, occasion).await;
         let proof = proof.map_err(|error| match error {
             AuthError::InvalidCredentials => AuthError::WrongPassword,
             other => other,
         })?;
-        let account = self.settle(proof, current).await?;
+        let account = self.settle(proof, current, occasion).await?;
         let hash = self.accept_password(&account.user, new, attempt.party(&username)).await?;
         // Before, so that nobody goes on where this is cut short; and after, for who signed in meanwhile.
-        self.end_others(caller).await?;
-        let expected = Some(&account.password_hash);
-        if !self.stores.accounts.set_password(caller.user(), expected, &hash).await? {
+        self.end_others(caller, occasion).await?;
+        let (accounts, user, expected) =
+            (Arc::clone(&self.stores.accounts), caller.user(), account.password_hash);
+        let event = self.event(EventKind::PasswordChanged, occasion).of_user(user).of_session(claims.session);
+        let changing = async move { accounts.set_password(user, Some(&expected), &hash).await };
+        if !self.change(changing, |is_set| *is_set, event).await? {
             // Somebody else changed it in this moment: what was typed is no longer the current one.
             return Err(AuthError::WrongPassword);
         }
-        self.end_others(caller).await
+        self.end_others(caller, occasion).await
     }
 
-    async fn end_others(&self, caller: &Caller) -> Result<(), AuthError> {
-        let (claims, now) = (caller.claims(), self.clock.now());
-        let (keep, reason) = (Some(claims.session), EndReason::PasswordChanged);
-        self.stores.sessions.end_of_user(caller.user(), keep, reason, now).await?;
-        Ok(())
+    async fn end_others(&self, caller: &Caller, occasion: &Occasion) -> Result<(), AuthError> {
+        let (keep, reason) = (Some(caller.claims().session), EndReason::PasswordChanged);
+        self.end_of_user(caller.user(), keep, reason, occasion).await.map(drop)
     }
 
     /// Hashes a new password, if it is good enough for this user.

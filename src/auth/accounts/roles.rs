@@ -1,6 +1,6 @@
 //! Roles: an operator gives and takes them, and it holds at once.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     auth::{
@@ -9,7 +9,9 @@ use crate::{
     },
     domain::{
         clock::Timestamp,
+        event::EventKind,
         ids::UserId,
+        occasion::Occasion,
         user::{RoleChange, User},
     },
     store::{accounts::RolesChanged, revocations::Outdated},
@@ -22,13 +24,23 @@ const AHEAD: Duration = Duration::from_secs(1);
 impl Auth {
     /// Gives and takes roles. No token of before passes any more; its session goes on, and a refresh brings
     /// one with the roles of now.
-    pub async fn change_roles(&self, user: UserId, change: &RoleChange) -> Result<User, AuthError> {
+    pub async fn change_roles(
+        &self,
+        user: UserId,
+        change: &RoleChange,
+        occasion: &Occasion,
+    ) -> Result<User, AuthError> {
         if change.add.iter().any(|role| change.remove.contains(role)) {
             return Err(AuthError::Invalid(Invalid::ContradictoryRoles));
         }
         let now = self.clock.now();
         let since = Timestamp::from_secs((now + AHEAD).secs() + 1);
-        let user = match self.stores.accounts.change_roles(user, change, since).await? {
+        let (accounts, wanted) = (Arc::clone(&self.stores.accounts), change.clone());
+        let event = self.event(EventKind::UserChanged, occasion).of_user(user);
+        let event = event.because("roles").in_detail(in_words(change));
+        let changing = async move { accounts.change_roles(user, &wanted, since).await };
+        let is_made = |changed: &RolesChanged| matches!(changed, RolesChanged::To(_));
+        let user = match self.change(changing, is_made, event).await? {
             RolesChanged::To(user) => user,
             RolesChanged::LastAdmin => return Err(AuthError::Conflict(Conflict::LastAdmin)),
             RolesChanged::TooMany => return Err(AuthError::Invalid(Invalid::TooManyRoles)),
@@ -42,4 +54,12 @@ impl Auth {
         }
         Ok(user)
     }
+}
+
+/// What is given and what is taken: `+admin -staff`; `only +staff` where all others are taken.
+fn in_words(change: &RoleChange) -> String {
+    let given = change.add.iter().map(|role| format!("+{}", role.as_str()));
+    let taken = change.remove.iter().map(|role| format!("-{}", role.as_str()));
+    let only = change.is_whole.then(|| "only".to_owned());
+    only.into_iter().chain(given).chain(taken).collect::<Vec<_>>().join(" ")
 }

@@ -1,7 +1,5 @@
 //! Sign up: an account made by its owner, where the operator allows it, and only so many from one address.
 
-use std::net::IpAddr;
-
 use super::NewAccount;
 use crate::{
     auth::{
@@ -9,22 +7,22 @@ use crate::{
         error::AuthError,
         sign_in::{hasher::Party, throttle::network},
     },
-    domain::user::User,
+    domain::{occasion::Occasion, user::User},
     store::counters::Counter,
 };
 
 impl Auth {
     /// Makes an account without roles.
-    pub async fn signup(&self, new: NewAccount, address: Option<IpAddr>) -> Result<User, AuthError> {
+    pub async fn signup(&self, new: NewAccount, occasion: &Occasion) -> Result<User, AuthError> {
         if !self.policy.signup_open {
             return Err(AuthError::SignupClosed);
         }
-        let network = network(address);
+        let network = network(occasion.address);
         let party = Party::of(new.username.key(), &network);
         let counter = Counter::Signup(network);
         // Counted first, so that of those that come together no more are made than may be.
         self.count_signup(&counter).await?;
-        let made = self.make_account(NewAccount { roles: Vec::new(), ..new }, party).await;
+        let made = self.make_account(NewAccount { roles: Vec::new(), ..new }, party, occasion).await;
         if made.is_err() {
             self.stores.counters.take_back(&counter, self.clock.now()).await?;
         }

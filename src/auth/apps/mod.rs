@@ -4,6 +4,8 @@ pub(super) mod client;
 pub(super) mod policies;
 pub(super) mod secrets;
 
+use std::sync::Arc;
+
 use super::{
     Auth,
     error::{AuthError, Conflict, Invalid, Missing},
@@ -12,13 +14,11 @@ use crate::{
     domain::{
         app::{App, AppChange, AppKind, AppName, Origin, SecretChange},
         app_policy::{AppPolicy, PolicyChange, PolicyEdit},
+        event::{Event, EventKind},
+        occasion::Occasion,
         secret::AppSecret,
-        session::EndReason,
     },
-    store::{
-        apps::Registered,
-        sessions::{Ended, Ending},
-    },
+    store::{apps::Registered, error::StoreError},
 };
 
 /// An app of that name is not registered, to an operator.
@@ -65,7 +65,7 @@ fn in_order(mut origins: Vec<Origin>) -> Vec<Origin> {
 
 impl Auth {
     /// Registers an app, with a secret of its own if it is confidential.
-    pub async fn add_app(&self, new: NewApp) -> Result<AddedApp, AuthError> {
+    pub async fn add_app(&self, new: NewApp, occasion: &Occasion) -> Result<AddedApp, AuthError> {
         let secret = new.confidential.then(AppSecret::random);
         let kind = secret
             .as_ref()
@@ -77,14 +77,22 @@ impl Auth {
         if self.stores.apps.find(&app.name).await?.is_none() {
             self.end_app_sessions(&app.name, None).await?;
         }
-        match self.stores.apps.register(&app).await? {
+        let (apps, new) = (Arc::clone(&self.stores.apps), app.clone());
+        let event = self.app_changed(&app.name, "added", occasion);
+        let registering = async move { apps.register(&new).await };
+        match self.change(registering, |became| *became == Registered::Yes, event).await? {
             Registered::Yes => Ok(AddedApp { app, secret }),
             Registered::NameTaken => Err(AuthError::Conflict(Conflict::AppExists)),
         }
     }
 
     /// Changes an app; its sessions go on. One that becomes confidential is given a secret.
-    pub async fn update_app(&self, name: &AppName, update: AppUpdate) -> Result<AddedApp, AuthError> {
+    pub async fn update_app(
+        &self,
+        name: &AppName,
+        update: AppUpdate,
+        occasion: &Occasion,
+    ) -> Result<AddedApp, AuthError> {
         if *name == AppName::default_app() && update.confidential == Some(true) {
             return Err(AuthError::Conflict(Conflict::DefaultAppIsPublic));
         }
@@ -97,7 +105,8 @@ impl Auth {
         };
         let origins = update.origins.map(in_order);
         let change = AppChange { origins, secret: change, policy: update.policy };
-        let app = self.stores.apps.change(name, &change).await?.ok_or(NO_SUCH_APP)?;
+        let event = self.app_changed(name, "changed", occasion).in_detail(in_words(&change));
+        let app = self.change_app(name, change, event).await?.ok_or(NO_SUCH_APP)?;
         self.app_secrets.forget(name);
         self.app_policies.forget(name);
         let is_new = app.kind == AppKind::Confidential { secret_sha256: secret.sha256() };
@@ -128,10 +137,11 @@ impl Auth {
     }
 
     /// Gives a confidential app another secret; the old one is good for a second more, elsewhere.
-    pub async fn renew_app_secret(&self, name: &AppName) -> Result<AddedApp, AuthError> {
+    pub async fn renew_app_secret(&self, name: &AppName, occasion: &Occasion) -> Result<AddedApp, AuthError> {
         let secret = AppSecret::random();
         let change = AppChange { secret: SecretChange::Renew(secret.sha256()), ..AppChange::default() };
-        let Some(app) = self.stores.apps.change(name, &change).await? else {
+        let event = self.app_changed(name, "secret_renewed", occasion);
+        let Some(app) = self.change_app(name, change, event).await? else {
             let is_there = self.app(name).await?.is_some();
             return Err(if is_there { AuthError::Conflict(Conflict::AppIsPublic) } else { NO_SUCH_APP });
         };
@@ -150,26 +160,28 @@ impl Auth {
     }
 
     /// Removes an app and ends its sessions; returns how many.
-    pub async fn remove_app(&self, name: &AppName) -> Result<usize, AuthError> {
+    pub async fn remove_app(&self, name: &AppName, occasion: &Occasion) -> Result<usize, AuthError> {
         if *name == AppName::default_app() {
             return Err(AuthError::Conflict(Conflict::DefaultAppStays));
         }
         // First the app: a sign-in that can be found only later looks for it once more, and ends by itself.
-        let removed = self.stores.apps.remove(name).await?;
+        let (apps, gone) = (Arc::clone(&self.stores.apps), name.clone());
+        let event = self.app_changed(name, "removed", occasion);
+        let removed = self.change(async move { apps.remove(&gone).await }, |is_gone| *is_gone, event).await?;
         self.app_secrets.forget(name);
         self.app_policies.forget(name);
         // Also where it was gone: the next try completes what was cut short here.
         let kept = self.end_app_sessions(name, None).await?;
-        let ended = self.end_sign_ins(name).await? + usize::try_from(kept).unwrap_or(usize::MAX);
+        let ended = self.end_sign_ins(name, occasion).await? + usize::try_from(kept).unwrap_or(usize::MAX);
         if removed || ended > 0 { Ok(ended) } else { Err(NO_SUCH_APP) }
     }
 
     /// Ends every sign-in to an app; returns how many. One that is refreshed meanwhile moves to where the
     /// walk has been, so there is another walk until one finds nothing.
-    async fn end_sign_ins(&self, name: &AppName) -> Result<usize, AuthError> {
+    async fn end_sign_ins(&self, name: &AppName, occasion: &Occasion) -> Result<usize, AuthError> {
         let mut ended = 0;
         loop {
-            let found = self.end_sign_ins_once(name).await?;
+            let found = self.end_sign_ins_once(name, occasion).await?;
             if found == 0 {
                 return Ok(ended);
             }
@@ -177,17 +189,14 @@ impl Auth {
         }
     }
 
-    async fn end_sign_ins_once(&self, name: &AppName) -> Result<usize, AuthError> {
+    async fn end_sign_ins_once(&self, name: &AppName, occasion: &Occasion) -> Result<usize, AuthError> {
         let now = self.clock.now();
         let mut ended = 0;
         let mut after = None;
         loop {
             let page = self.stores.sessions.of_app(name, after.as_ref(), PAGE, now).await?;
             for session in page.sessions {
-                let ending =
-                    Ending { session: session.id, owner: None, token: None, reason: EndReason::Admin };
-                let became = self.stores.sessions.end(&ending, now).await?;
-                ended += usize::from(became == Ended::Now);
+                ended += usize::from(self.revoke_session(session.id, occasion).await?);
             }
             after = page.next;
             if after.is_none() {
@@ -195,4 +204,36 @@ impl Auth {
             }
         }
     }
+
+    async fn change_app(
+        &self,
+        name: &AppName,
+        change: AppChange,
+        event: Event,
+    ) -> Result<Option<App>, StoreError> {
+        let (apps, name) = (Arc::clone(&self.stores.apps), name.clone());
+        self.change(async move { apps.change(&name, &change).await }, Option::is_some, event).await
+    }
+
+    fn app_changed(&self, name: &AppName, what: &str, occasion: &Occasion) -> Event {
+        self.event(EventKind::AppChanged, occasion).at_app(name.clone()).because(what)
+    }
+}
+
+/// What of an app is changed.
+fn in_words(change: &AppChange) -> String {
+    let AppChange { origins, secret, policy } = change;
+    let secret = match secret {
+        SecretChange::Keep => None,
+        SecretChange::Take => Some("public"),
+        SecretChange::Give(_) | SecretChange::Renew(_) => Some("confidential"),
+    };
+    let parts = [
+        origins.is_some().then_some("origins"),
+        secret,
+        (policy.access_ttl != PolicyEdit::Keep).then_some("access_ttl"),
+        (policy.audience != PolicyEdit::Keep).then_some("audience"),
+        (policy.role != PolicyEdit::Keep).then_some("role"),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

@@ -13,6 +13,7 @@ use crate::{
         claims::{AccessClaims, Principal},
         clock::Timestamp,
         ids::{SessionId, TokenId},
+        occasion::Occasion,
         session::EndReason,
         session_token::SessionToken,
         user::{User, UserStatus},
@@ -42,10 +43,10 @@ impl Auth {
         match self.stores.accounts.by_id(living.facts.user).await? {
             Some(account) if account.user.status == UserStatus::Active => {
                 let claims = claims(session, &account.user, &living);
-                self.require_not_revoked(&claims, now).await?;
+                self.require_not_revoked(&claims, now, None).await?;
                 Ok(Caller::new(Verified::new(claims, account.user.id, now)))
             }
-            _ => self.end_as_disabled(session, now).await,
+            _ => self.end_as_disabled(session, &Occasion::of_server()).await,
         }
     }
 
@@ -55,10 +56,11 @@ impl Auth {
         &self,
         claims: &AccessClaims,
         now: Timestamp,
+        occasion: Option<&Occasion>,
     ) -> Result<(), AuthError> {
         let Some(Refusal::Revoked(reason)) = self.revoked(claims, now).await? else { return Ok(()) };
         let ending = Ending { session: claims.session, owner: None, token: None, reason };
-        self.stores.sessions.end(&ending, now).await?;
+        self.end(ending, occasion.unwrap_or(&Occasion::of_server())).await?;
         Err(AuthError::SessionEnded(reason))
     }
 

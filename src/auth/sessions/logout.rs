@@ -5,8 +5,11 @@ use crate::{
         Auth,
         check::{Caller, user_of},
         error::AuthError,
+        events::by_caller,
     },
-    domain::{refresh_token::RefreshToken, session::EndReason, session_token::SessionToken},
+    domain::{
+        occasion::Occasion, refresh_token::RefreshToken, session::EndReason, session_token::SessionToken,
+    },
     keys::error::TokenError,
     store::sessions::Ending,
 };
@@ -24,7 +27,7 @@ pub enum Shown<'a> {
 impl Auth {
     /// Ends the sessions that the tokens name. One that is not genuine does not keep the others from
     /// their effect, and is the answer where it is the only one.
-    pub async fn logout(&self, shown: &[Shown<'_>]) -> Result<(), AuthError> {
+    pub async fn logout(&self, shown: &[Shown<'_>], occasion: &Occasion) -> Result<(), AuthError> {
         let mut refusal = AuthError::TokenMissing;
         let mut endings = Vec::new();
         for shown in shown {
@@ -46,25 +49,28 @@ impl Auth {
                     counted => counted?,
                 }
             }
-            self.stores.sessions.end(&ending, self.clock.now()).await?;
+            self.end(ending, occasion).await?;
         }
         Ok(())
     }
 
     /// Ends the session that a browser had before it signed in anew.
-    pub async fn replace(&self, shown: Shown<'_>) -> Result<(), AuthError> {
+    pub async fn replace(&self, shown: Shown<'_>, occasion: &Occasion) -> Result<(), AuthError> {
         let ending = self.ending(shown, EndReason::Replaced)?;
-        self.stores.sessions.end(&ending, self.clock.now()).await?;
+        self.end(ending, occasion).await?;
         Ok(())
     }
 
     /// Ends every session of the caller; without this one, if `keep_current`. Returns how many.
-    pub async fn logout_all(&self, caller: &Caller, keep_current: bool) -> Result<usize, AuthError> {
+    pub async fn logout_all(
+        &self,
+        caller: &Caller,
+        keep_current: bool,
+        occasion: &Occasion,
+    ) -> Result<usize, AuthError> {
         let except = keep_current.then_some(caller.claims().session);
-        let now = self.clock.now();
-        let ended =
-            self.stores.sessions.end_of_user(caller.user(), except, EndReason::LogoutAll, now).await?;
-        Ok(ended.len())
+        let occasion = by_caller(occasion, caller);
+        self.end_of_user(caller.user(), except, EndReason::LogoutAll, &occasion).await
     }
 
     fn ending(&self, shown: Shown<'_>, reason: EndReason) -> Result<Ending, AuthError> {

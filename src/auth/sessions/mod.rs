@@ -1,6 +1,7 @@
 //! A user's own sessions: see them, end one.
 
 pub(super) mod cookie;
+pub(super) mod ending;
 pub(super) mod forgery;
 pub mod logout;
 pub mod of_others;
@@ -9,9 +10,10 @@ use super::{
     Auth,
     check::Caller,
     error::{AuthError, Missing},
+    events::by_caller,
 };
 use crate::{
-    domain::{cursor::Cursor, ids::SessionId, session::EndReason},
+    domain::{cursor::Cursor, ids::SessionId, occasion::Occasion, session::EndReason},
     store::sessions::{Ended, Ending, Page},
 };
 
@@ -27,9 +29,14 @@ impl Auth {
     }
 
     /// Ends one of the caller's sessions.
-    pub async fn end_own_session(&self, caller: &Caller, session: SessionId) -> Result<(), AuthError> {
+    pub async fn end_own_session(
+        &self,
+        caller: &Caller,
+        session: SessionId,
+        occasion: &Occasion,
+    ) -> Result<(), AuthError> {
         let ending = Ending { session, owner: Some(caller.user()), token: None, reason: EndReason::Logout };
-        match self.stores.sessions.end(&ending, self.clock.now()).await? {
+        match self.end(ending, &by_caller(occasion, caller)).await? {
             Ended::Now | Ended::Before => Ok(()),
             Ended::NotFound => Err(AuthError::NotFound(Missing::Session)),
         }

@@ -14,6 +14,7 @@ use crate::{
         clock::Timestamp,
         cursor::Cursor,
         ids::{SessionId, UserId},
+        occasion::Occasion,
         session::{EndReason, Session},
     },
     store::sessions::{Ended, Ending, Page},
@@ -54,9 +55,12 @@ impl Auth {
         }
     }
 
-    /// How the users of these sessions are called; nothing of those who are gone.
-    pub async fn usernames(&self, sessions: &[Session]) -> Result<BTreeMap<UserId, String>, AuthError> {
-        let users: BTreeSet<UserId> = sessions.iter().map(|session| session.facts.user).collect();
+    /// How these users are called; nothing of those who are gone.
+    pub async fn usernames(
+        &self,
+        users: impl Iterator<Item = UserId> + Send,
+    ) -> Result<BTreeMap<UserId, String>, AuthError> {
+        let users: BTreeSet<UserId> = users.collect();
         let users = self.stores.accounts.by_ids(&Vec::from_iter(users)).await?;
         Ok(users.into_iter().map(|user| (user.id, user.username.to_string())).collect())
     }
@@ -67,9 +71,9 @@ impl Auth {
     }
 
     /// Ends a session; `false` = it is not alive. Its tokens are refused anyway.
-    pub async fn revoke_session(&self, session: SessionId) -> Result<bool, AuthError> {
+    pub async fn revoke_session(&self, session: SessionId, occasion: &Occasion) -> Result<bool, AuthError> {
         let ending = Ending { session, owner: None, token: None, reason: EndReason::Admin };
-        Ok(self.stores.sessions.end(&ending, self.clock.now()).await? == Ended::Now)
+        Ok(self.end(ending, occasion).await? == Ended::Now)
     }
 
     /// Ends all of them, and tells from time to time how many that are so far; returns how many were alive. Cut short,
@@ -78,17 +82,18 @@ impl Auth {
         &self,
         whose: &Whose,
         progress: impl Fn(usize) + Send + Sync,
+        occasion: &Occasion,
     ) -> Result<usize, AuthError> {
         if let Whose { user: Some(user), app: None } = whose {
-            let now = self.clock.now();
-            return Ok(self.stores.sessions.end_of_user(*user, None, EndReason::Admin, now).await?.len());
+            return self.end_of_user(*user, None, EndReason::Admin, occasion).await;
         }
         let begun = self.clock.now();
         let mut ended = 0;
         // One that is refreshed meanwhile moves to where the walk has been, so there is another walk until one
         // finds none of those of before.
         loop {
-            let more = self.revoke_once(whose, begun, |so_far| progress(ended + so_far)).await?;
+            let tell = |so_far| progress(ended + so_far);
+            let more = self.revoke_once(whose, begun, tell, occasion).await?;
             if more == 0 {
                 return Ok(ended);
             }
@@ -101,13 +106,14 @@ impl Auth {
         whose: &Whose,
         begun: Timestamp,
         progress: impl Fn(usize) + Send + Sync,
+        occasion: &Occasion,
     ) -> Result<usize, AuthError> {
         let (mut ended, mut after) = (0, None);
         loop {
             let mut page = self.sessions_of(whose, after.as_ref(), PAGE).await?;
             page.sessions.retain(|session| session.facts.created_at <= begun);
             for sessions in page.sessions.chunks(AT_ONCE) {
-                let revoked = sessions.iter().map(|session| self.revoke_session(session.id));
+                let revoked = sessions.iter().map(|session| self.revoke_session(session.id, occasion));
                 ended += try_join_all(revoked).await?.into_iter().filter(|was_alive| *was_alive).count();
                 progress(ended);
             }

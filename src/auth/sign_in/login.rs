@@ -12,6 +12,7 @@ use crate::{
     domain::{
         app::{App, AppName},
         ids::{SessionId, UserId},
+        occasion::Occasion,
         refresh_token::RefreshToken,
         secret::Password,
         session::{Device, SessionKind},
@@ -53,10 +54,14 @@ pub struct SessionGrant {
 }
 
 impl Auth {
-    pub async fn login(&self, login: Login) -> Result<LoginOutcome<TokenSet>, AuthError> {
+    pub async fn login(
+        &self,
+        login: Login,
+        occasion: &Occasion,
+    ) -> Result<LoginOutcome<TokenSet>, AuthError> {
         let token = RefreshToken::first(SessionId::random(), self.keys.refresh_secret());
         let kind = SessionKind::Tokens(token.clone());
-        let (user, session) = match self.sign_in(login, token.session(), kind).await? {
+        let (user, session) = match self.sign_in(login, token.session(), kind, occasion).await? {
             LoginOutcome::SignedIn(signed_in) => signed_in,
             LoginOutcome::Needs(methods) => return Ok(LoginOutcome::Needs(methods)),
         };
@@ -68,10 +73,14 @@ impl Auth {
     }
 
     /// Signs in to a session that lives by its use: no access token, no refresh token, one cookie.
-    pub async fn login_to_session(&self, login: Login) -> Result<LoginOutcome<SessionGrant>, AuthError> {
+    pub async fn login_to_session(
+        &self,
+        login: Login,
+        occasion: &Occasion,
+    ) -> Result<LoginOutcome<SessionGrant>, AuthError> {
         let token = SessionToken::new(SessionId::random(), self.keys.refresh_secret());
         let kind = SessionKind::Cookie(token.clone());
-        Ok(match self.sign_in(login, token.session(), kind).await? {
+        Ok(match self.sign_in(login, token.session(), kind, occasion).await? {
             LoginOutcome::SignedIn((user, session)) => {
                 let expires_in = session.facts.created_at.until(session.expires_at);
                 LoginOutcome::SignedIn(SessionGrant { user: user.id, token, expires_in })
@@ -85,31 +94,40 @@ impl Auth {
         login: Login,
         id: SessionId,
         kind: SessionKind,
+        occasion: &Occasion,
     ) -> Result<LoginOutcome<(User, Living)>, AuthError> {
         let name = login.app.clone().unwrap_or_else(AppName::default_app);
         let app = self.stores.apps.find(&name).await?.ok_or(UNREGISTERED_APP)?;
-        let account = match self.authenticate(&login, &app).await? {
+        let account = match self.authenticate(&login, &app, occasion).await? {
             LoginOutcome::SignedIn(account) => account,
             LoginOutcome::Needs(methods) => return Ok(LoginOutcome::Needs(methods)),
         };
         let party = Party::of(login.username.key(), &network(login.device.ip));
         let known_by = KnownBy::Password { password: &login.password, party };
         let opening = Opening { id, account, app: &app, device: login.device, kind, known_by };
-        Ok(LoginOutcome::SignedIn(self.open_session(opening).await?))
+        Ok(LoginOutcome::SignedIn(self.open_session(opening, occasion).await?))
     }
 
     /// The account whose name and password these are, or what the app asks for besides.
-    async fn authenticate(&self, login: &Login, app: &App) -> Result<LoginOutcome<Account>, AuthError> {
+    async fn authenticate(
+        &self,
+        login: &Login,
+        app: &App,
+        occasion: &Occasion,
+    ) -> Result<LoginOutcome<Account>, AuthError> {
         let account = self.stores.accounts.by_name(&login.username).await?;
         let device = match &account {
             Some(account) => self.device_of(account, &login.kept).await?,
             None => None,
         };
         let attempt = Attempt::new(&login.username, account.as_ref(), login.device.ip, device);
-        let proof = self.prove_password(&login.username, account, &login.password, &attempt).await?;
+        let proof =
+            self.prove_password(&login.username, account, &login.password, &attempt, occasion).await?;
         let sign_in = SignInState::new(proof.account().methods(), app.second_factor());
         match sign_in.prove(Method::Password).map_err(|_| AuthError::InvalidCredentials)?.step() {
-            NextStep::Done(_) => Ok(LoginOutcome::SignedIn(self.settle(proof, &login.password).await?)),
+            NextStep::Done(_) => {
+                Ok(LoginOutcome::SignedIn(self.settle(proof, &login.password, occasion).await?))
+            }
             NextStep::Needs(methods) => {
                 self.suspend(proof).await?;
                 Ok(LoginOutcome::Needs(methods))

@@ -1,15 +1,20 @@
 //! Opening a session, however its owner proved who they are: written, and then looked at once more, since a
 //! change that ran beside it has ended every session it could see, and this one must not survive it.
 
+use std::sync::Arc;
+
 use super::{argon::PasswordMatch, hasher::Party};
 use crate::{
     auth::{
         Auth,
         error::{AuthError, Invalid},
+        to_the_end::to_the_end,
     },
     domain::{
         app::App,
+        event::{Event, EventKind},
         ids::SessionId,
+        occasion::{Actor, Occasion},
         secret::Password,
         session::{Device, EndReason, NewSession, SessionFacts, SessionKind},
         user::{Account, User, UserStatus},
@@ -41,18 +46,37 @@ impl Auth {
     pub(in crate::auth) async fn open_session(
         &self,
         opening: Opening<'_>,
+        occasion: &Occasion,
     ) -> Result<(User, Living), AuthError> {
         let Opening { id, account, app, device, kind, known_by } = opening;
         let (user, created_at) = (account.user.id, self.clock.now());
         let facts = SessionFacts { user, app: app.name.clone(), device, created_at };
         let session = NewSession { id, kind, facts };
-        self.stores.sessions.open(&session, self.policy.sessions_per_user).await?;
+        self.write_session(session.clone(), occasion).await?;
         self.recheck_account(&account, &known_by, id).await?;
         self.recheck_app(app, id).await?;
         self.readmit(user).await?;
-        tracing::info!(user.id = %user, session.id = %id, "signed in");
+        let event = self.event(EventKind::SignedIn, occasion).of_session(id).at_app(app.name.clone());
+        self.tell(event.of_user(user).by_owner(user)).await;
         let expires_at = self.policy.lifetimes.session_expiry(created_at, created_at);
         Ok((account.user, Living { facts: session.facts, expires_at }))
+    }
+
+    /// The session as it is to be, and the ends of those that are too many then.
+    async fn write_session(&self, session: NewSession, occasion: &Occasion) -> Result<(), AuthError> {
+        let (sessions, recorder) = (Arc::clone(&self.stores.sessions), self.recorder.clone());
+        let most = self.policy.sessions_per_user;
+        let (occasion, now) = (occasion.clone().by(Actor::Server), self.clock.now());
+        to_the_end(async move {
+            let surplus = sessions.open(&session, most).await?;
+            let end = |id| Event::new(EventKind::SignedOut, &occasion, now).of_session(id);
+            let end = |id| end(id).of_user(session.facts.user).because(EndReason::TooManySessions.as_str());
+            if !surplus.is_empty() {
+                recorder.tell(surplus.into_iter().map(end)).kept().await;
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn recheck_account(

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     auth::{Auth, error::AuthError},
     domain::{
+        occasion::Occasion,
         secret::Password,
         user::{Account, UserStatus, Username},
     },
@@ -42,12 +43,13 @@ impl Auth {
         account: Option<Account>,
         password: &Password,
         attempt: &'a Attempt,
+        occasion: &Occasion,
     ) -> Result<PasswordProof<'a>, AuthError> {
         // Asked before the queue, so that a flood of refused attempts takes no places in it, and
         // counted in permit, so that attempts that waited together cannot all pass on one count.
-        let bars = self.throttle(attempt).await?;
+        let bars = self.throttle(attempt, occasion).await?;
         let permit = self.hasher.permit(attempt.party(username)).await?;
-        self.reserve(attempt, &bars).await?;
+        let last = self.reserve(attempt, &bars, occasion).await?;
         let stored = account.as_ref().map(|account| &account.password_hash);
         let (verdict, permit) = permit.verify(password, stored).await?;
         let is_outdated = matches!(verdict, PasswordMatch::Outdated);
@@ -56,13 +58,19 @@ impl Auth {
                 Ok(PasswordProof { account, attempt, bars, permit, is_outdated })
             }
             _ => {
-                self.note_failure(attempt, &verdict);
+                self.note_failure(attempt, &verdict, last, occasion);
                 Err(AuthError::InvalidCredentials)
             }
         }
     }
 
-    fn note_failure(&self, attempt: &Attempt, verdict: &PasswordMatch) {
+    fn note_failure(
+        &self,
+        attempt: &Attempt,
+        verdict: &PasswordMatch,
+        last: Option<SignInRefusal>,
+        occasion: &Occasion,
+    ) {
         if let (Some(user), PasswordMatch::Unusable(bad)) = (attempt.user, verdict) {
             tracing::error!(
                 user.id = %user,
@@ -71,7 +79,10 @@ impl Auth {
             );
         }
         let known = attempt.user.map_or(SignInRefusal::UnknownUser, |_| SignInRefusal::WrongPassword);
-        self.refuse(known, attempt);
+        self.refuse(known, attempt, occasion);
+        if let Some(locked_out) = last {
+            self.note_lock_out(locked_out, attempt, occasion);
+        }
     }
 
     /// The password was all that was asked for: the account, if it may sign in. The owner was there, so their
@@ -80,11 +91,12 @@ impl Auth {
         &self,
         proof: PasswordProof<'_>,
         password: &Password,
+        occasion: &Occasion,
     ) -> Result<Account, AuthError> {
         let PasswordProof { account, attempt, bars, permit, is_outdated } = proof;
         self.note_success(attempt, &bars).await?;
         if account.user.status == UserStatus::Disabled {
-            self.refuse(SignInRefusal::AccountDisabled, attempt);
+            self.refuse(SignInRefusal::AccountDisabled, attempt, occasion);
             return Err(AuthError::AccountDisabled);
         }
         if is_outdated { self.renew_hash(account, password, permit).await } else { Ok(account) }

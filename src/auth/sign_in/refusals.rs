@@ -1,15 +1,25 @@
-//! What operators read of sign-ins that were refused: a line each, and under a flood a few lines a second
-//! and the sum of the rest. Never the name that was typed: it may be a password in the wrong field.
+//! What is told of sign-ins that were refused: an event each, and under a flood a few and the sum of the rest. Never
+//! the name that was typed: it may be a password in the wrong field.
 
 use std::{
+    collections::HashMap,
     net::IpAddr,
     sync::{Mutex, PoisonError},
 };
 
-use crate::domain::{clock::Timestamp, ids::UserId};
+use crate::domain::{
+    clock::Timestamp,
+    event::{Event, EventKind},
+    ids::UserId,
+    occasion::Occasion,
+};
 
-/// Lines a second of one kind.
-const LINES: u32 = 10;
+/// How long a window is, in seconds.
+const WINDOW: i64 = 5;
+/// How many of one reason are told one by one in a window.
+const SINGLES: u32 = 20;
+/// For how many accounts and addresses the rest of a window is summed up apart.
+const APART: usize = 32;
 const KINDS: usize = 7;
 
 /// Why a sign-in was refused.
@@ -55,89 +65,132 @@ impl SignInRefusal {
     }
 }
 
-/// Tells operators; a flood of one kind hides none of another.
+/// Says what is to be told; a flood of one reason hides none of another, and no lock-out.
 #[derive(Debug, Default)]
-pub(in crate::auth) struct Refusals([Mutex<Ration>; KINDS]);
+pub(in crate::auth) struct Refusals {
+    failures: [Mutex<Ration>; KINDS],
+    lock_outs: [Mutex<Ration>; KINDS],
+}
 
-/// How much may still be said in this second.
+/// Of what there were more than are told one by one.
+type Whose = (Option<UserId>, Option<IpAddr>);
+
+/// How much may still be told in this window.
 #[derive(Debug, Default)]
 struct Ration {
-    second: i64,
-    said: u32,
-    unsaid: u64,
+    window: i64,
+    told: u32,
+    untold: HashMap<Whose, u32>,
 }
 
 impl Ration {
-    /// Whether this one may be said.
-    const fn allows_one(&mut self, now: Timestamp) -> bool {
-        if now.secs() != self.second {
-            (self.second, self.said) = (now.secs(), 0);
+    /// Whether this one may be told by itself.
+    fn allows(&mut self, whose: Whose, now: Timestamp) -> bool {
+        let window = now.secs().div_euclid(WINDOW);
+        if window != self.window {
+            (self.window, self.told) = (window, 0);
         }
-        if self.said < LINES {
-            self.said += 1;
-            true
-        } else {
-            self.unsaid += 1;
-            false
+        if self.told < SINGLES {
+            self.told += 1;
+            return true;
         }
+        // More of them than that come from everywhere: these are one number.
+        let is_apart = self.untold.len() < APART || self.untold.contains_key(&whose);
+        let untold = self.untold.entry(if is_apart { whose } else { (None, None) }).or_default();
+        *untold = untold.saturating_add(1);
+        false
     }
 
-    /// How many were not said in seconds that are over.
-    const fn owed(&mut self, now: Timestamp) -> u64 {
-        if now.secs() == self.second { 0 } else { std::mem::replace(&mut self.unsaid, 0) }
+    /// What was not told in windows that are over.
+    fn owed(&mut self, now: Timestamp) -> HashMap<Whose, u32> {
+        let is_over = now.secs().div_euclid(WINDOW) != self.window;
+        if is_over { std::mem::take(&mut self.untold) } else { HashMap::new() }
     }
 }
 
 impl Refusals {
+    /// The events that follow from one that happened now.
     pub(in crate::auth) fn note(
         &self,
-        kind: SignInRefusal,
+        kind: EventKind,
+        refusal: SignInRefusal,
         user: Option<UserId>,
-        client: Option<IpAddr>,
+        occasion: &Occasion,
         now: Timestamp,
-    ) {
-        let (owed, allowed) = {
-            let mut ration = self.0[kind as usize].lock().unwrap_or_else(PoisonError::into_inner);
-            (ration.owed(now), ration.allows_one(now))
+    ) -> Vec<Event> {
+        let (owed, is_allowed) = {
+            let mut ration =
+                self.rations(kind)[refusal as usize].lock().unwrap_or_else(PoisonError::into_inner);
+            (ration.owed(now), ration.allows((user, occasion.address), now))
         };
-        sum_up(kind, owed);
-        if allowed {
-            tracing::info!(
-                refusal.kind = kind.as_str(),
-                user.id = user.map(tracing::field::display),
-                client.address = client.map(tracing::field::display),
-                "a sign-in was refused"
-            );
+        let mut events = sums(kind, refusal, owed, now);
+        if is_allowed {
+            let event = Event::new(kind, occasion, now).because(refusal.as_str());
+            events.push(Event { user, ..event });
         }
+        events
     }
 
-    /// Logs how many were not told of. To be called every few seconds: a flood that ended is summed up.
-    pub(in crate::auth) fn sum_up(&self, now: Timestamp) {
-        for kind in SignInRefusal::ALL {
-            let owed = self.0[kind as usize].lock().unwrap_or_else(PoisonError::into_inner).owed(now);
-            sum_up(kind, owed);
+    /// The sums of what was not told. To be called every few seconds: a flood that ended is summed up.
+    pub(in crate::auth) fn sum_up(&self, now: Timestamp) -> Vec<Event> {
+        let mut events = Vec::new();
+        for kind in EventKind::BY_STRANGERS {
+            for refusal in SignInRefusal::ALL {
+                let ration = &self.rations(kind)[refusal as usize];
+                let owed = ration.lock().unwrap_or_else(PoisonError::into_inner).owed(now);
+                events.extend(sums(kind, refusal, owed, now));
+            }
+        }
+        events
+    }
+
+    const fn rations(&self, kind: EventKind) -> &[Mutex<Ration>; KINDS] {
+        match kind {
+            EventKind::LockedOut => &self.lock_outs,
+            _ => &self.failures,
         }
     }
 }
 
-fn sum_up(kind: SignInRefusal, count: u64) {
-    if count > 0 {
-        tracing::info!(refusal.kind = kind.as_str(), refusal.count = count, "more sign-ins were refused");
-    }
+fn sums(kind: EventKind, refusal: SignInRefusal, owed: HashMap<Whose, u32>, now: Timestamp) -> Vec<Event> {
+    let sum = |((user, address), count)| {
+        let event = Event::new(kind, &Occasion::of_client(address, None, None), now);
+        Event { user, count, ..event.because(refusal.as_str()) }
+    };
+    owed.into_iter().map(sum).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn note(refusals: &Refusals, address: u32, now: i64) -> Vec<Event> {
+        let address = Some(IpAddr::V4(address.into()));
+        let occasion = Occasion::of_client(address, Some("curl"), None);
+        let (kind, refusal) = (EventKind::SignInFailed, SignInRefusal::UnknownUser);
+        refusals.note(kind, refusal, None, &occasion, Timestamp::from_secs(now))
+    }
+
     #[test]
-    fn a_flood_is_a_few_lines_a_second_and_a_sum() {
-        let mut ration = Ration::default();
-        let now = Timestamp::from_secs(1_000);
-        let said = (0..1_000).filter(|_| ration.allows_one(now)).count();
-        assert_eq!((said, ration.owed(now)), (10, 0), "the second goes on");
-        let later = Timestamp::from_secs(1_001);
-        assert_eq!((ration.owed(later), ration.owed(later)), (990, 0));
-        assert!(ration.allows_one(later));
+    fn a_flood_is_a_few_events_and_a_sum_for_each_address() {
+        let refusals = Refusals::default();
+        let told: usize = (0..1_000).map(|number| note(&refusals, number % 2, 1_000).len()).sum();
+        assert_eq!(told, 20);
+        assert!(refusals.sum_up(Timestamp::from_secs(1_004)).is_empty(), "the window goes on");
+        let sums = refusals.sum_up(Timestamp::from_secs(1_005));
+        assert_eq!(sums.iter().map(|sum| sum.count).collect::<Vec<_>>(), [490, 490]);
+        assert!(sums.iter().all(|sum| sum.address.is_some() && sum.agent.is_none()), "{sums:?}");
+        assert!(refusals.sum_up(Timestamp::from_secs(1_005)).is_empty(), "once");
+    }
+
+    #[test]
+    fn a_flood_from_everywhere_takes_no_more_memory() {
+        let refusals = Refusals::default();
+        for number in 0..10_000 {
+            note(&refusals, number, 1_000);
+        }
+        let sums = refusals.sum_up(Timestamp::from_secs(1_005));
+        assert_eq!(sums.len(), APART + 1);
+        assert_eq!(sums.iter().map(|sum| sum.count).sum::<u32>(), 10_000 - 20, "none is lost");
     }
 }

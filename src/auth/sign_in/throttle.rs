@@ -15,7 +15,9 @@ use crate::{
     auth::{Auth, error::AuthError},
     domain::{
         device_token::DeviceId,
+        event::EventKind,
         ids::UserId,
+        occasion::Occasion,
         user::{Account, Username},
     },
     store::counters::{Count, Counter},
@@ -37,6 +39,17 @@ enum Which {
     Account,
     Known,
     Device,
+}
+
+impl Which {
+    const fn refusal(self) -> SignInRefusal {
+        match self {
+            Self::Pair | Self::Known => SignInRefusal::LockedOutHere,
+            Self::Address => SignInRefusal::AddressLockedOut,
+            Self::Account => SignInRefusal::AccountLockedOut,
+            Self::Device => SignInRefusal::DeviceLockedOut,
+        }
+    }
 }
 
 /// Who tries to sign in as whom.
@@ -137,7 +150,11 @@ impl Attempt {
 
 impl Auth {
     /// Refuses where a count is at its limit; else says what bars the attempt is under.
-    pub(in crate::auth) async fn throttle<'a>(&self, attempt: &'a Attempt) -> Result<Bars<'a>, AuthError> {
+    pub(in crate::auth) async fn throttle<'a>(
+        &self,
+        attempt: &'a Attempt,
+        occasion: &Occasion,
+    ) -> Result<Bars<'a>, AuthError> {
         let limit = self.policy.login_limit.count;
         let asked: Vec<Counter> = attempt.counters.iter().map(|(_, counter)| counter.clone()).collect();
         let counts = self.stores.counters.read(&asked, self.clock.now()).await?;
@@ -148,23 +165,33 @@ impl Auth {
             Some((count.resets_in, bar.which))
         });
         match full.max_by_key(|(resets_in, _)| *resets_in) {
-            Some((retry_after, which)) => Err(self.locked_out(attempt, which, retry_after)),
+            Some((retry_after, which)) => Err(self.locked_out(attempt, which, retry_after, occasion)),
             None => Ok(bars),
         }
     }
 
     /// Counts a failure before it has happened: of those that are hashed at the same time, on whichever
-    /// node, no more pass than may fail.
-    pub(in crate::auth) async fn reserve(&self, attempt: &Attempt, bars: &Bars<'_>) -> Result<(), AuthError> {
+    /// node, no more pass than may fail. Where it is the last one that may, says what it locks out if it fails: of
+    /// all that are counted, one alone is told so.
+    pub(in crate::auth) async fn reserve(
+        &self,
+        attempt: &Attempt,
+        bars: &Bars<'_>,
+        occasion: &Occasion,
+    ) -> Result<Option<SignInRefusal>, AuthError> {
         let now = self.clock.now();
+        let mut last = None;
         for (place, bar) in bars.0.iter().enumerate() {
             let count = self.stores.counters.add(bar.counter, self.policy.login_limit.window, now).await?;
             if count.value > bar.most {
                 self.take_back_each(&bars.0[..=place]).await?;
-                return Err(self.locked_out(attempt, bar.which, count.resets_in));
+                return Err(self.locked_out(attempt, bar.which, count.resets_in, occasion));
+            }
+            if count.value == bar.most {
+                last = last.or(Some(bar.which.refusal()));
             }
         }
-        Ok(())
+        Ok(last)
     }
 
     /// The owner was there: it was no failure, their own from before no longer count, and the address is
@@ -203,20 +230,34 @@ impl Auth {
         Ok(())
     }
 
-    fn locked_out(&self, attempt: &Attempt, which: Which, retry_after: Duration) -> AuthError {
-        let refusal = match which {
-            Which::Pair | Which::Known => SignInRefusal::LockedOutHere,
-            Which::Address => SignInRefusal::AddressLockedOut,
-            Which::Account => SignInRefusal::AccountLockedOut,
-            Which::Device => SignInRefusal::DeviceLockedOut,
-        };
-        self.refuse(refusal, attempt);
+    fn locked_out(
+        &self,
+        attempt: &Attempt,
+        which: Which,
+        retry_after: Duration,
+        occasion: &Occasion,
+    ) -> AuthError {
+        self.refuse(which.refusal(), attempt, occasion);
         AuthError::TooManyAttempts { retry_after }
     }
 
-    /// Tells operators of one that was refused.
-    pub(in crate::auth) fn refuse(&self, refusal: SignInRefusal, attempt: &Attempt) {
-        self.refusals.note(refusal, attempt.user, attempt.address, self.clock.now());
+    /// Tells of one that was refused. Nobody waits for it: a flood must not be slowed down by being told.
+    pub(in crate::auth) fn refuse(&self, refusal: SignInRefusal, attempt: &Attempt, occasion: &Occasion) {
+        let kind = EventKind::SignInFailed;
+        let told = self.refusals.note(kind, refusal, attempt.user, occasion, self.clock.now());
+        self.recorder.tell(told);
+    }
+
+    /// Tells that from here on tries are refused unseen.
+    pub(in crate::auth) fn note_lock_out(
+        &self,
+        refusal: SignInRefusal,
+        attempt: &Attempt,
+        occasion: &Occasion,
+    ) {
+        let kind = EventKind::LockedOut;
+        let told = self.refusals.note(kind, refusal, attempt.user, occasion, self.clock.now());
+        self.recorder.tell(told);
     }
 }
 

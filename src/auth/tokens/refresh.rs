@@ -11,10 +11,12 @@ use crate::{
     domain::{
         app::AppName,
         clock::Timestamp,
-        ids::{SessionId, UserId},
+        event::{Event, EventKind},
+        ids::SessionId,
+        occasion::{Actor, Occasion},
         refresh_token::{Chain, RefreshToken},
         rotation::Reissue,
-        session::EndReason,
+        session::{Device, EndReason},
         user::UserStatus,
     },
     store::sessions::{Ending, Issue, Rotation},
@@ -23,8 +25,13 @@ use crate::{
 impl Auth {
     /// Trades a refresh token for the current one and a fresh access token. It is judged as of the moment at
     /// which the request arrived, however long it took since.
-    pub async fn refresh(&self, presented: &str, arrived_at: Timestamp) -> Result<TokenSet, AuthError> {
-        self.rotate(self.genuine(presented)?, arrived_at).await
+    pub async fn refresh(
+        &self,
+        presented: &str,
+        arrived_at: Timestamp,
+        occasion: &Occasion,
+    ) -> Result<TokenSet, AuthError> {
+        self.rotate(self.genuine(presented)?, arrived_at, occasion).await
     }
 
     /// The same for one app: another app's token is refused, and nothing becomes of it.
@@ -33,49 +40,87 @@ impl Auth {
         app: &AppName,
         presented: &str,
         arrived_at: Timestamp,
+        occasion: &Occasion,
     ) -> Result<TokenSet, AuthError> {
         let presented = self.genuine(presented)?;
         if self.may_use(app, &presented).await? {
-            self.rotate(presented, arrived_at).await
+            self.rotate(presented, arrived_at, occasion).await
         } else {
             Err(AuthError::RefreshInvalid)
         }
     }
 
-    async fn rotate(&self, presented: RefreshToken, arrived_at: Timestamp) -> Result<TokenSet, AuthError> {
+    async fn rotate(
+        &self,
+        presented: RefreshToken,
+        arrived_at: Timestamp,
+        occasion: &Occasion,
+    ) -> Result<TokenSet, AuthError> {
         let session = presented.session();
         let chain = Chain::of(presented, self.keys.refresh_secret());
-        let issue = match self.stores.sessions.rotate(&chain, &self.policy.reuse, arrived_at).await? {
+        // To its end: else a thief could end a session and leave before it is told of.
+        let (rotation, chain) = self.rotate_to_the_end(chain, arrived_at, occasion).await;
+        let issue = match rotation? {
             Rotation::Granted(issue) => issue,
-            Rotation::Reused => {
-                tracing::warn!(session.id = %session, "a replaced refresh token came back");
-                metrics::counter!("keyward_refresh_reused_total").increment(1);
-                return Err(AuthError::RefreshReused);
-            }
-            Rotation::Contested => {
-                contested(session, None);
-                return Err(AuthError::SessionEnded(EndReason::Contested));
-            }
-            Rotation::Ended(reason) => return Err(AuthError::SessionEnded(reason)),
-            Rotation::Expired => return Err(AuthError::RefreshExpired),
-            Rotation::Withdrawn => return Err(AuthError::RefreshInvalid),
-            Rotation::Forged => {
-                note_forgery(session);
-                return Err(AuthError::RefreshInvalid);
-            }
+            refused => return Err(self.refusal(refused, session, occasion).await),
         };
-        note_reissue(session, &issue);
+        self.note_reissue(session, &issue, occasion).await;
         // Were the accounts away here, the client's retry gets the same token.
         let account = self.stores.accounts.by_id(issue.session.facts.user).await?;
         match account {
             Some(account) if account.user.status == UserStatus::Active => {
                 let claims = claims(session, &account.user, &issue.session);
-                self.require_not_revoked(&claims, self.clock.now()).await?;
+                self.require_not_revoked(&claims, self.clock.now(), Some(occasion)).await?;
                 let token = chain.presented.of_generation(issue.generation, self.keys.refresh_secret());
                 self.issue(&account.user, &issue, token).await
             }
-            _ => self.end_as_disabled(session, self.clock.now()).await,
+            _ => self.end_as_disabled(session, occasion).await,
         }
+    }
+
+    /// Why nothing was granted.
+    async fn refusal(&self, rotation: Rotation, session: SessionId, occasion: &Occasion) -> AuthError {
+        match rotation {
+            Rotation::Reused => {
+                metrics::counter!("keyward_refresh_reused_total").increment(1);
+                AuthError::RefreshReused
+            }
+            Rotation::Contested => {
+                metrics::counter!("keyward_refresh_contested_total").increment(1);
+                AuthError::SessionEnded(EndReason::Contested)
+            }
+            Rotation::Ended(reason) => AuthError::SessionEnded(reason),
+            Rotation::Expired => {
+                self.tell_of_expiry(session, occasion).await;
+                AuthError::RefreshExpired
+            }
+            Rotation::Forged => {
+                note_forgery(session);
+                AuthError::RefreshInvalid
+            }
+            Rotation::Withdrawn | Rotation::Granted(_) => AuthError::RefreshInvalid,
+        }
+    }
+
+    /// Tells of tokens that were issued again late: to a client whose answer was lost, or to a second one. Three
+    /// generations in a row are no chance (docs/refresh-tokens.md).
+    async fn note_reissue(&self, session: SessionId, issue: &Issue, occasion: &Occasion) {
+        let kind = match issue.reissue {
+            None | Some(Reissue::Usual) => return,
+            Some(Reissue::Late) => {
+                metrics::counter!("keyward_refresh_reissued_late_total").increment(1);
+                EventKind::RefreshReissued
+            }
+            Some(Reissue::Contested) => {
+                metrics::counter!("keyward_refresh_contested_total").increment(1);
+                EventKind::RefreshContested
+            }
+        };
+        let facts = &issue.session.facts;
+        let event = self.event(kind, &occasion.clone().by(Actor::Server));
+        let event = event.of_session(session).of_user(facts.user).at_app(facts.app.clone());
+        let compared = compared_with_sign_in(&event, &facts.device);
+        self.tell(event.because(compared)).await;
     }
 
     /// The app that a refresh token's session was opened for; `None` where the session is over.
@@ -112,29 +157,21 @@ impl Auth {
     pub(in crate::auth) async fn end_as_disabled<T>(
         &self,
         session: SessionId,
-        now: Timestamp,
+        occasion: &Occasion,
     ) -> Result<T, AuthError> {
         let reason = EndReason::AccountDisabled;
-        self.stores.sessions.end(&Ending { session, owner: None, token: None, reason }, now).await?;
+        let occasion = occasion.clone().by(Actor::Server);
+        self.end(Ending { session, owner: None, token: None, reason }, &occasion).await?;
         Err(AuthError::SessionEnded(reason))
     }
 }
 
-/// Tells the operator of tokens that were issued again late: to a client whose answer was lost, or to a
-/// second one. Three generations in a row are no chance (docs/refresh-tokens.md).
-fn note_reissue(session: SessionId, issue: &Issue) {
-    match issue.reissue {
-        None | Some(Reissue::Usual) => {}
-        Some(Reissue::Late) => {
-            tracing::info!(session.id = %session, user.id = %issue.session.facts.user, "a refresh token was issued again late");
-            metrics::counter!("keyward_refresh_reissued_late_total").increment(1);
-        }
-        Some(Reissue::Contested) => contested(session, Some(issue.session.facts.user)),
+/// Whether a client looks like the one that signed in.
+fn compared_with_sign_in(event: &Event, device: &Device) -> &'static str {
+    match (event.address == device.ip, event.agent == device.user_agent) {
+        (true, true) => "same_client",
+        (false, true) => "other_address",
+        (true, false) => "other_agent",
+        (false, false) => "other_address_and_agent",
     }
-}
-
-fn contested(session: SessionId, user: Option<UserId>) {
-    let (is_ended, user) = (user.is_none(), user.map(tracing::field::display));
-    tracing::warn!(session.id = %session, user.id = user, session.ended = is_ended, "two clients seem to hold a refresh token");
-    metrics::counter!("keyward_refresh_contested_total").increment(1);
 }

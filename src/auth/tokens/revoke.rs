@@ -4,7 +4,12 @@
 use crate::{
     auth::{Auth, check::user_of, error::AuthError},
     domain::{
-        app::AppName, claims::AccessClaims, clock::Timestamp, ids::SessionId, refresh_token::RefreshToken,
+        app::AppName,
+        claims::AccessClaims,
+        clock::Timestamp,
+        ids::SessionId,
+        occasion::{Actor, Occasion},
+        refresh_token::RefreshToken,
         session::EndReason,
     },
     keys::error::TokenError,
@@ -19,9 +24,14 @@ const REVOKED_BY_NAME: u64 = 60;
 impl Auth {
     /// Refuses a token of that app from now on, whichever kind it is. What is no token, over already, or
     /// another app's is let be, and the answer does not tell (RFC 7009 section 2.2).
-    pub async fn revoke_token(&self, app: &AppName, token: &str) -> Result<(), AuthError> {
+    pub async fn revoke_token(
+        &self,
+        app: &AppName,
+        token: &str,
+        occasion: &Occasion,
+    ) -> Result<(), AuthError> {
         if let Ok(token) = RefreshToken::parse(token, self.keys.refresh_secret()) {
-            return self.revoke_refresh_token(app, &token).await;
+            return self.revoke_refresh_token(app, &token, occasion).await;
         }
         let now = self.clock.now();
         match self.keys.verify(token, now) {
@@ -33,13 +43,18 @@ impl Auth {
         }
     }
 
-    async fn revoke_refresh_token(&self, app: &AppName, token: &RefreshToken) -> Result<(), AuthError> {
+    async fn revoke_refresh_token(
+        &self,
+        app: &AppName,
+        token: &RefreshToken,
+        occasion: &Occasion,
+    ) -> Result<(), AuthError> {
         if !self.may_use(app, token).await? {
             return Ok(());
         }
         // Also where it was over: so a retry completes what a crash cut short.
         let ending = Ending { session: token.session(), owner: None, token: None, reason: EndReason::Logout };
-        self.stores.sessions.end(&ending, self.clock.now()).await?;
+        self.end(ending, &occasion.clone().by(Actor::App(app.clone()))).await?;
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use self::pages::Pages;
 use super::{
     Context,
     error::CliError,
+    operator,
     output::{self, Format, Listing, Row, relative},
     user,
 };
@@ -107,7 +108,7 @@ fn ended_in(ended: usize, format: Format, sentence: &str) -> Result<(), CliError
 async fn revoke(auth: &Auth, id: &str, format: Format) -> Result<(), CliError> {
     let session: SessionId =
         id.parse().map_err(|_| CliError::Refused(format!("there is no session {id:?}")))?;
-    if auth.revoke_session(session).await? {
+    if auth.revoke_session(session, &operator::occasion()).await? {
         ended_in(1, format, &format!("{id} is ended."))
     } else {
         ended_in(0, format, &format!("{id} was over already; its tokens are refused all the same."))
@@ -124,7 +125,7 @@ async fn id_of(auth: &Auth, user: Option<&Username>) -> Result<Option<UserId>, C
 async fn revoke_all(auth: &Auth, whose: &Whose) -> Result<usize, CliError> {
     let progress = output::progress();
     let tell = |ended| progress.set_position(u64::try_from(ended).unwrap_or(u64::MAX));
-    let ended = auth.revoke_all(whose, tell).await?;
+    let ended = auth.revoke_all(whose, tell, &operator::occasion()).await?;
     progress.finish_and_clear();
     Ok(ended)
 }
@@ -136,7 +137,7 @@ struct Named {
 }
 
 async fn with_names(auth: &Auth, sessions: Vec<Session>) -> Result<Vec<Named>, CliError> {
-    let names = auth.usernames(&sessions).await?;
+    let names = auth.usernames(sessions.iter().map(|session| session.facts.user)).await?;
     let name = |user| names.get(&user).cloned();
     Ok(sessions.into_iter().map(|session| Named { username: name(session.facts.user), session }).collect())
 }

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::{
     Context,
     error::CliError,
+    operator,
     output::{self, Format, Row},
     password,
 };
@@ -122,19 +123,20 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
         Command::List { search, json } => output::listing(&listing::all(auth, search).await?, json),
         Command::Role(wanted) => role(auth, wanted).await,
         Command::Email { name: Name { name, format }, address, verified } => {
-            auth.set_email(find(auth, &name).await?.id, Some(&address), verified).await?;
+            let (user, occasion) = (find(auth, &name).await?, operator::occasion());
+            auth.set_email(user.id, Some(&address), verified, &occasion).await?;
             tell(auth, &name, format, &format!("{name} can be reached at {}.", address.as_str())).await
         }
         Command::Unlock(Name { name, format }) => {
-            auth.unlock(&find(auth, &name).await?.username).await?;
+            auth.unlock(&find(auth, &name).await?.username, &operator::occasion()).await?;
             tell(auth, &name, format, &format!("{name} can sign in again.")).await
         }
         Command::Disable(Name { name, format }) => {
-            auth.disable(find(auth, &name).await?.id).await?;
+            auth.disable(find(auth, &name).await?.id, &operator::occasion()).await?;
             tell(auth, &name, format, &format!("{name} is disabled; all of its sessions are ended.")).await
         }
         Command::Enable(Name { name, format }) => {
-            auth.enable(find(auth, &name).await?.id).await?;
+            auth.enable(find(auth, &name).await?.id, &operator::occasion()).await?;
             tell(auth, &name, format, &format!("{name} is enabled.")).await
         }
         Command::SetPassword { name, password } => set_password(auth, &name, &password).await,
@@ -145,7 +147,8 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
 async fn set_password(auth: &Auth, wanted: &Name, password: &PasswordArgs) -> Result<(), CliError> {
     let Name { name, format } = wanted;
     let user = find(auth, name).await?;
-    auth.set_password(&user, &password::ask(name.shown(), password.password_stdin)?).await?;
+    let new = password::ask(name.shown(), password.password_stdin)?;
+    auth.set_password(&user, &new, &operator::occasion()).await?;
     let sentence = format!("The password of {name} is set; all of its sessions are ended.");
     tell(auth, name, *format, &sentence).await
 }
@@ -153,7 +156,7 @@ async fn set_password(auth: &Auth, wanted: &Name, password: &PasswordArgs) -> Re
 async fn delete(auth: &Auth, wanted: &Name) -> Result<(), CliError> {
     let Name { name, format } = wanted;
     let user = find(auth, name).await?;
-    auth.delete(user.id).await?;
+    auth.delete(user.id, &operator::occasion()).await?;
     let sentence = format!("{name} is deleted; all of its sessions are ended.");
     format.say(&DeletedUser::from(&user), &sentence)
 }
@@ -168,7 +171,7 @@ async fn add(auth: &Auth, wanted: Add) -> Result<(), CliError> {
     let Add { name: username, roles, email, password, format } = wanted;
     let password = password::ask(username.shown(), password.password_stdin)?;
     let new = NewAccount { username, password, email, roles: roles.clone() };
-    let user = auth.add_account(new).await.map_err(|error| match error {
+    let user = auth.add_account(new, &operator::occasion()).await.map_err(|error| match error {
         AuthError::UsernameTaken if !roles.is_empty() => {
             CliError::Refused(format!("{error}: `keyward user role` gives roles to an account that is there"))
         }
@@ -180,7 +183,8 @@ async fn add(auth: &Auth, wanted: Add) -> Result<(), CliError> {
 async fn role(auth: &Auth, wanted: Roles) -> Result<(), CliError> {
     let Roles { name: Name { name, format }, add, remove } = wanted;
     let user = find(auth, &name).await?;
-    let user = auth.change_roles(user.id, &RoleChange { add, remove, is_whole: false }).await?;
+    let change = RoleChange { add, remove, is_whole: false };
+    let user = auth.change_roles(user.id, &change, &operator::occasion()).await?;
     let roles: Vec<&str> = user.roles.iter().map(Role::as_str).collect();
     let roles =
         if roles.is_empty() { "no role".to_owned() } else { format!("the roles {}", roles.join(",")) };

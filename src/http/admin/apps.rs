@@ -70,12 +70,12 @@ pub struct NewAppBody {
 
 pub async fn create(
     State(http): State<Shared>,
-    _: MayManage,
+    MayManage(occasion): MayManage,
     Json(body): Json<NewAppBody>,
 ) -> Result<(StatusCode, Json<AppWithSecret>), Problem> {
     let name = member("name", AppName::parse(&body.name))?;
     let new = NewApp { name, confidential: body.confidential, origins: origins(&body.origins)? };
-    let added = http.auth.add_app(new).await?;
+    let added = http.auth.add_app(new, &occasion).await?;
     Ok((StatusCode::CREATED, Json(AppWithSecret::from(&added))))
 }
 
@@ -127,29 +127,29 @@ fn edit<T, U>(
 
 pub async fn change(
     State(http): State<Shared>,
-    _: MayManage,
+    MayManage(occasion): MayManage,
     name: Name,
     Json(patch): Json<AppPatch>,
 ) -> Result<Json<AppWithSecret>, Problem> {
-    let changed = http.auth.update_app(&parsed(name)?, patch.parse()?).await?;
+    let changed = http.auth.update_app(&parsed(name)?, patch.parse()?, &occasion).await?;
     Ok(Json(AppWithSecret::from(&changed)))
 }
 
 pub async fn renew_secret(
     State(http): State<Shared>,
-    _: MayManage,
+    MayManage(occasion): MayManage,
     name: Name,
 ) -> Result<Json<AppWithSecret>, Problem> {
-    Ok(Json(AppWithSecret::from(&http.auth.renew_app_secret(&parsed(name)?).await?)))
+    Ok(Json(AppWithSecret::from(&http.auth.renew_app_secret(&parsed(name)?, &occasion).await?)))
 }
 
 pub async fn remove(
     State(http): State<Shared>,
-    _: MayManage,
+    MayManage(occasion): MayManage,
     name: Name,
 ) -> Result<Json<RemovedApp>, Problem> {
     let name = parsed(name)?;
-    let ended = http.auth.remove_app(&name).await?;
+    let ended = http.auth.remove_app(&name, &occasion).await?;
     Ok(Json(RemovedApp { name: name.as_str().to_owned(), ended }))
 }
 

@@ -24,8 +24,11 @@ pub async fn list(State(http): State<Shared>, _: MayRead) -> Json<Keys> {
     Json(Keys { keys, next_cursor: None })
 }
 
-pub async fn rotate(State(http): State<Shared>, _: MayManage) -> Result<(StatusCode, Json<Key>), Problem> {
-    Ok((StatusCode::CREATED, Json(Key::from(&http.auth.rotate_keys().await?))))
+pub async fn rotate(
+    State(http): State<Shared>,
+    MayManage(occasion): MayManage,
+) -> Result<(StatusCode, Json<Key>), Problem> {
+    Ok((StatusCode::CREATED, Json(Key::from(&http.auth.rotate_key(&occasion).await?))))
 }
 
 #[derive(Deserialize)]
@@ -37,12 +40,12 @@ pub struct RetireQuery {
 
 pub async fn retire(
     State(http): State<Shared>,
-    _: MayManage,
+    MayManage(occasion): MayManage,
     kid: Result<Path<String>, PathRejection>,
     StrictQuery(RetireQuery { compromised }): StrictQuery<RetireQuery>,
 ) -> Result<Json<RetiredKey>, Problem> {
     let kid = page::named(kid, |text| Some(text.to_owned()))?;
     let how = if compromised { Retirement::Compromised } else { Retirement::Orderly };
-    http.auth.retire_key(kid.clone(), how).await?;
+    http.auth.retire_key(&kid, how, &occasion).await?;
     Ok(Json(RetiredKey { kid, compromised }))
 }

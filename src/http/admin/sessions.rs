@@ -73,24 +73,28 @@ pub async fn show(
 /// Ends one. Of one that is over, nothing is found, and its tokens are refused all the same.
 pub async fn end(
     State(http): State<Shared>,
-    _: MaySupport,
+    MaySupport(occasion): MaySupport,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Ended>, Problem> {
     let id = page::named(id, |text| text.parse::<SessionId>().ok())?;
-    if http.auth.revoke_session(id).await? { Ok(Json(Ended::of(1))) } else { Err(Problem::not_found()) }
+    if http.auth.revoke_session(id, &occasion).await? {
+        Ok(Json(Ended::of(1)))
+    } else {
+        Err(Problem::not_found())
+    }
 }
 
 pub async fn end_all(
     State(http): State<Shared>,
-    _: MaySupport,
+    MaySupport(occasion): MaySupport,
     StrictQuery(asked): StrictQuery<WhoseQuery>,
 ) -> Result<Json<Ended>, Problem> {
     let whose = whose(asked.user.as_deref(), asked.app.as_deref())?;
-    Ok(Json(Ended::of(http.auth.revoke_all(&whose, |_| ()).await?)))
+    Ok(Json(Ended::of(http.auth.revoke_all(&whose, |_| (), &occasion).await?)))
 }
 
 async fn records(http: &Shared, sessions: Vec<Session>) -> Result<Vec<SessionRecord>, Problem> {
-    let names = http.auth.usernames(&sessions).await?;
+    let names = http.auth.usernames(sessions.iter().map(|session| session.facts.user)).await?;
     let record = |session: &Session| SessionRecord::new(session, names.get(&session.facts.user).cloned());
     Ok(sessions.iter().map(record).collect())
 }

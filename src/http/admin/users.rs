@@ -96,12 +96,13 @@ pub struct NewUserBody {
 
 pub async fn create(
     State(http): State<Shared>,
-    _: MayManage,
+    MayManage(occasion): MayManage,
     Json(body): Json<NewUserBody>,
 ) -> Result<(StatusCode, Json<UserRecord>), Problem> {
     let username = member("username", Username::parse(&body.username))?;
     let email = member("email", body.email.as_deref().map(Email::parse).transpose())?;
-    let user = http.auth.add_account_without_password(username, email, roles(&body.roles)?).await?;
+    let roles = roles(&body.roles)?;
+    let user = http.auth.add_account_without_password(username, email, roles, &occasion).await?;
     Ok((StatusCode::CREATED, Json(UserRecord::from(&user))))
 }
 
@@ -121,7 +122,7 @@ pub struct UserPatch {
 
 pub async fn change(
     State(http): State<Shared>,
-    _: MayManage,
+    MayManage(occasion): MayManage,
     id: Id,
     Json(patch): Json<UserPatch>,
 ) -> Result<Json<UserRecord>, Problem> {
@@ -131,38 +132,54 @@ pub async fn change(
     let user = find(&http, id).await?;
     // First what may be refused: of a patch that is, nothing is done.
     if let Some(wanted) = wanted {
-        http.auth.change_roles(user.id, &RoleChange::to(wanted)).await?;
+        http.auth.change_roles(user.id, &RoleChange::to(wanted), &occasion).await?;
     }
     if email.is_some() || patch.email_verified.is_some() {
         // Another address is not known to be theirs because the last one was.
         let verified = patch.email_verified.unwrap_or(false);
         let email = email.unwrap_or(user.email);
-        http.auth.set_email(user.id, email.as_ref(), verified).await?;
+        http.auth.set_email(user.id, email.as_ref(), verified, &occasion).await?;
     }
     as_it_is(&http, user.id).await
 }
 
-pub async fn remove(State(http): State<Shared>, _: MayManage, id: Id) -> Result<Json<DeletedUser>, Problem> {
+pub async fn remove(
+    State(http): State<Shared>,
+    MayManage(occasion): MayManage,
+    id: Id,
+) -> Result<Json<DeletedUser>, Problem> {
     let user = find(&http, id).await?;
-    http.auth.delete(user.id).await?;
+    http.auth.delete(user.id, &occasion).await?;
     Ok(Json(DeletedUser::from(&user)))
 }
 
-pub async fn disable(State(http): State<Shared>, _: MayManage, id: Id) -> Result<Json<UserRecord>, Problem> {
+pub async fn disable(
+    State(http): State<Shared>,
+    MayManage(occasion): MayManage,
+    id: Id,
+) -> Result<Json<UserRecord>, Problem> {
     let user = find(&http, id).await?;
-    http.auth.disable(user.id).await?;
+    http.auth.disable(user.id, &occasion).await?;
     as_it_is(&http, user.id).await
 }
 
-pub async fn enable(State(http): State<Shared>, _: MayManage, id: Id) -> Result<Json<UserRecord>, Problem> {
+pub async fn enable(
+    State(http): State<Shared>,
+    MayManage(occasion): MayManage,
+    id: Id,
+) -> Result<Json<UserRecord>, Problem> {
     let user = find(&http, id).await?;
-    http.auth.enable(user.id).await?;
+    http.auth.enable(user.id, &occasion).await?;
     as_it_is(&http, user.id).await
 }
 
-pub async fn unlock(State(http): State<Shared>, _: MaySupport, id: Id) -> Result<Json<UserRecord>, Problem> {
+pub async fn unlock(
+    State(http): State<Shared>,
+    MaySupport(occasion): MaySupport,
+    id: Id,
+) -> Result<Json<UserRecord>, Problem> {
     let user = find(&http, id).await?;
-    http.auth.unlock(&user.username).await?;
+    http.auth.unlock(&user.username, &occasion).await?;
     as_it_is(&http, user.id).await
 }
 

@@ -14,7 +14,8 @@ use crate::{
         Shared,
         wire::{
             body::{Json, member},
-            caller::{ClientAddress, SignedIn},
+            caller::SignedIn,
+            occasion::CameBy,
             problem::Problem,
         },
     },
@@ -29,7 +30,7 @@ pub struct SignupBody {
 
 pub async fn signup(
     State(http): State<Shared>,
-    ClientAddress(address): ClientAddress,
+    CameBy(occasion): CameBy,
     Json(body): Json<SignupBody>,
 ) -> Result<(StatusCode, Json<User>), Problem> {
     let new = NewAccount {
@@ -38,7 +39,7 @@ pub async fn signup(
         email: member("email", body.email.as_deref().map(Email::parse).transpose())?,
         roles: Vec::new(),
     };
-    let user = http.auth.signup(new, address).await?;
+    let user = http.auth.signup(new, &occasion).await?;
     Ok((StatusCode::CREATED, Json(User::from(&user))))
 }
 
@@ -56,11 +57,11 @@ pub struct PasswordBody {
 pub async fn change_password(
     State(http): State<Shared>,
     SignedIn(caller): SignedIn,
-    ClientAddress(address): ClientAddress,
+    CameBy(occasion): CameBy,
     Json(body): Json<PasswordBody>,
 ) -> Result<StatusCode, Problem> {
     let current = member("current", Password::parse(&body.current))?;
     let new = member("new", Password::parse(&body.new))?;
-    http.auth.change_password(&caller, &current, &new, address).await?;
+    http.auth.change_password(&caller, &current, &new, &occasion).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -15,6 +15,7 @@ use crate::{
         wire::{
             body::{Json, OptionalJson},
             caller::{Credential, SignedIn},
+            occasion::CameBy,
             own_cookies::Browser,
             problem::Problem,
         },
@@ -30,6 +31,7 @@ pub struct LogoutBody {
 /// browser forgets what is over, and what was never good.
 pub async fn logout(
     State(http): State<Shared>,
+    CameBy(occasion): CameBy,
     headers: HeaderMap,
     OptionalJson(body): OptionalJson<LogoutBody>,
 ) -> Result<Response, Problem> {
@@ -43,7 +45,7 @@ pub async fn logout(
     }
     let spent = [(&browser.refresh, &http.cookies.refresh), (&browser.session, &http.cookies.session)];
     let cleared = spent.map(|(own, cookie)| own.is_spent().then(|| cookie.clear()));
-    let mut response = match http.auth.logout(&shown).await {
+    let mut response = match http.auth.logout(&shown, &occasion).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error @ (AuthError::Store(_) | AuthError::Key(_))) => return Err(error.into()),
         Err(error) => refusal(error, credential, browser).into_response(),
@@ -77,9 +79,10 @@ pub enum Keep {
 pub async fn logout_all(
     State(http): State<Shared>,
     SignedIn(caller): SignedIn,
+    CameBy(occasion): CameBy,
     query: Result<Query<LogoutAllQuery>, QueryRejection>,
 ) -> Result<Json<Ended>, Problem> {
     let Query(query) = query.map_err(|_| Problem::invalid_request("keep takes only the value current"))?;
-    let ended = http.auth.logout_all(&caller, query.keep.is_some()).await?;
+    let ended = http.auth.logout_all(&caller, query.keep.is_some(), &occasion).await?;
     Ok(Json(Ended::of(ended)))
 }

@@ -1,6 +1,7 @@
 //! The API that clients, apps and probes call: one file a concern.
 
 pub(super) mod account;
+pub(super) mod activity;
 pub mod bodies;
 pub(super) mod health;
 pub(super) mod keys;

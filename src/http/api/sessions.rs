@@ -14,7 +14,7 @@ use crate::{
     domain::{cursor::Cursor, ids::SessionId},
     http::{
         Shared,
-        wire::{body::Json, caller::SignedIn, problem::Problem},
+        wire::{body::Json, caller::SignedIn, occasion::CameBy, problem::Problem},
     },
 };
 
@@ -49,10 +49,11 @@ pub struct ListQuery {
 pub async fn end(
     State(http): State<Shared>,
     SignedIn(caller): SignedIn,
+    CameBy(occasion): CameBy,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
     // A text that is no session id is the id of no session.
     let id = id.ok().and_then(|Path(id)| id.parse::<SessionId>().ok()).ok_or_else(Problem::not_found)?;
-    http.auth.end_own_session(&caller, id).await?;
+    http.auth.end_own_session(&caller, id, &occasion).await?;
     Ok(StatusCode::NO_CONTENT)
 }

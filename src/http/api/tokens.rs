@@ -18,14 +18,17 @@ use crate::{
         sign_in::login::{Login, LoginOutcome},
         tokens::issue::TokenSet,
     },
-    domain::{app::AppName, ids::UserId, secret::Password, session::Device, user::Username},
+    domain::{
+        app::AppName, ids::UserId, occasion::Occasion, secret::Password, session::Device, user::Username,
+    },
     http::{
         Shared,
         wire::{
             app_caller,
             body::{Json, OptionalJson, member},
-            caller::{ArrivedAt, ClientAddress},
+            caller::ArrivedAt,
             cause::Cause,
+            occasion::CameBy,
             origin,
             own_cookies::{self, Browser},
             problem::Problem,
@@ -86,7 +89,7 @@ impl Visitor<'_> for Word {
 
 pub async fn login(
     State(http): State<Shared>,
-    ClientAddress(address): ClientAddress,
+    CameBy(occasion): CameBy,
     sent: HeaderMap,
     Json(body): Json<LoginBody>,
 ) -> Result<(HeaderMap, Json<SignedIn>), Problem> {
@@ -97,17 +100,16 @@ pub async fn login(
         origin::require_own_page(&http, &sent, &app).await?;
     }
     app_caller::require_secret(&http, &sent, &app).await?;
-    let user_agent = sent.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let login = Login {
         username: member("username", Username::known(&body.username))?,
         password: member("password", Password::parse(&body.password))?,
         app: Some(app),
-        device: Device::new(body.device.as_deref(), address, user_agent),
+        device: Device::new(body.device.as_deref(), occasion.address, occasion.agent.as_deref()),
         kept: http.cookies.kept(&sent),
     };
-    let (user, mut headers, answer) = sign_in(&http, login, body.transport).await?;
+    let (user, mut headers, answer) = sign_in(&http, login, body.transport, &occasion).await?;
     if body.transport != Transport::Body {
-        if let Some(cleared) = replace(&http, &sent, body.transport).await {
+        if let Some(cleared) = replace(&http, &sent, body.transport, &occasion).await {
             headers.append(header::SET_COOKIE, cleared);
         }
         if let Some(device) = http.auth.device_token(user, &http.cookies.kept(&sent)) {
@@ -123,14 +125,15 @@ async fn sign_in(
     http: &Shared,
     login: Login,
     transport: Transport,
+    occasion: &Occasion,
 ) -> Result<(UserId, HeaderMap, SignedIn), Problem> {
     if transport == Transport::Session {
-        let granted = signed_in(http.auth.login_to_session(login).await?)?;
+        let granted = signed_in(http.auth.login_to_session(login, occasion).await?)?;
         let cookie = http.cookies.session.keep(granted.token.expose(), granted.expires_in);
         let headers = HeaderMap::from_iter([(header::SET_COOKIE, cookie)]);
         Ok((granted.user, headers, SignedIn::Session((&granted).into())))
     } else {
-        let issued = signed_in(http.auth.login(login).await?)?;
+        let issued = signed_in(http.auth.login(login, occasion).await?)?;
         let user = issued.user;
         let (headers, Json(tokens)) = tokens(http, issued, transport);
         Ok((user, headers, SignedIn::Tokens(tokens)))
@@ -147,7 +150,12 @@ fn signed_in<T>(outcome: LoginOutcome<T>) -> Result<T, Problem> {
 /// Ends what the browser was signed in to before, now that it has something else to keep; returns what
 /// has it forget that. Where the end fails the sign-in stands all the same: an error would leave the
 /// browser with its old session, and open one more at each try.
-async fn replace(http: &Shared, sent: &HeaderMap, transport: Transport) -> Option<HeaderValue> {
+async fn replace(
+    http: &Shared,
+    sent: &HeaderMap,
+    transport: Transport,
+    occasion: &Occasion,
+) -> Option<HeaderValue> {
     let browser = match Browser::of(http, sent).await {
         Ok(browser) => browser,
         Err(problem) => {
@@ -157,7 +165,7 @@ async fn replace(http: &Shared, sent: &HeaderMap, transport: Transport) -> Optio
         }
     };
     for shown in browser.living() {
-        if let Err(error) = http.auth.replace(shown).await {
+        if let Err(error) = http.auth.replace(shown, occasion).await {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "the session before a sign-in could not be ended");
         }
@@ -180,6 +188,7 @@ pub struct RefreshBody {
 pub async fn refresh(
     State(http): State<Shared>,
     ArrivedAt(arrived_at): ArrivedAt,
+    CameBy(occasion): CameBy,
     headers: HeaderMap,
     OptionalJson(body): OptionalJson<RefreshBody>,
 ) -> Result<(HeaderMap, Json<Tokens>), Problem> {
@@ -201,7 +210,7 @@ pub async fn refresh(
     if let Some(app) = app {
         app_caller::require_secret(&http, &headers, &app).await?;
     }
-    Ok(tokens(&http, http.auth.refresh(&token, arrived_at).await?, transport))
+    Ok(tokens(&http, http.auth.refresh(&token, arrived_at, &occasion).await?, transport))
 }
 
 /// The tokens, and the cookie that holds one of them.

@@ -11,13 +11,14 @@ use crate::{
     answers::Tokens,
     http::{
         Shared,
-        wire::{body::Json, caller::ArrivedAt},
+        wire::{body::Json, caller::ArrivedAt, occasion::CameBy},
     },
 };
 
 pub async fn token(
     State(http): State<Shared>,
     ArrivedAt(arrived_at): ArrivedAt,
+    CameBy(occasion): CameBy,
     form: Form,
 ) -> Result<([(HeaderName, &'static str); 1], Json<Tokens>), OAuthError> {
     let params = form.params()?;
@@ -30,6 +31,6 @@ pub async fn token(
     if params.get("scope").is_some() {
         return Err(OAuthError::invalid_scope());
     }
-    let issued = http.auth.refresh_of(&app, refresh_token, arrived_at).await?;
+    let issued = http.auth.refresh_of(&app, refresh_token, arrived_at, &occasion).await?;
     Ok(([(header::PRAGMA, "no-cache")], Json(Tokens::whole(issued))))
 }

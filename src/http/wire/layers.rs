@@ -15,7 +15,7 @@ use tower::ServiceBuilder;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 use uuid::Uuid;
 
-use super::{cause::Cause, problem::Problem};
+use super::{cause::Cause, occasion::RequestId, problem::Problem};
 use crate::{domain::random, http::Shared};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -48,8 +48,9 @@ pub fn common(routes: Router<Shared>) -> Router<Shared> {
 }
 
 /// Every answer carries the request's id.
-async fn identify(request: Request, next: Next) -> Response {
+async fn identify(mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).await;
     finish(&mut response, id);
     response

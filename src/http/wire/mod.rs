@@ -7,6 +7,7 @@ pub(super) mod cause;
 pub(super) mod cookies;
 pub mod forwarded;
 pub(super) mod layers;
+pub(super) mod occasion;
 pub(super) mod origin;
 pub(super) mod own_cookies;
 pub mod problem;

@@ -5,6 +5,7 @@ mod accounts;
 mod advice;
 mod apps;
 mod engine;
+mod events;
 mod installation;
 mod leases;
 mod user_list;

@@ -29,6 +29,7 @@ mod app_sessions;
 mod apps;
 mod cleaner;
 mod engine;
+mod events;
 mod installation;
 mod leases;
 mod revocations;

@@ -2,6 +2,7 @@
 //! what its users do, through the verbs.
 
 use std::{
+    net::IpAddr,
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
     sync::Arc,
@@ -23,6 +24,7 @@ use keyward::{
     domain::{
         algorithm::Algorithm,
         clock::{Clock, Timestamp},
+        occasion::Occasion,
         rotation::ReusePolicy,
         secret::Password,
         session::Device,
@@ -83,12 +85,15 @@ impl Server {
         let cut = Arc::new(Cut::default());
         let auth = verbs(&back_end, &folder, options, back_end.node(), &cut);
         let user = auth
-            .add_account(NewAccount {
-                username: name(USER),
-                password: password(PASSWORD),
-                email: None,
-                roles: vec![Role::parse("reader").expect("a role")],
-            })
+            .add_account(
+                NewAccount {
+                    username: name(USER),
+                    password: password(PASSWORD),
+                    email: None,
+                    roles: vec![Role::parse("reader").expect("a role")],
+                },
+                &occasion(),
+            )
             .await
             .expect("an account");
         Self { auth, back_end, user, cut, folder }
@@ -131,11 +136,11 @@ impl Server {
             device,
             kept: Vec::new(),
         };
-        self.auth.login(login).await.map(signed_in)
+        self.auth.login(login, &occasion_from(ip)).await.map(signed_in)
     }
 
     pub async fn refresh(&self, token: &str) -> Result<TokenSet, AuthError> {
-        self.auth.refresh(token, self.now()).await
+        self.auth.refresh(token, self.now(), &occasion()).await
     }
 
     /// The same token from several callers at once.
@@ -153,12 +158,12 @@ impl Server {
 
     pub async fn logout(&self, access: Option<&str>, refresh: Option<&str>) {
         let shown = access.map(Shown::Access).into_iter().chain(refresh.map(Shown::Refresh));
-        self.auth.logout(&shown.collect::<Vec<_>>()).await.expect("signed out");
+        self.auth.logout(&shown.collect::<Vec<_>>(), &occasion()).await.expect("signed out");
     }
 
     pub async fn logout_all(&self, token: &str) -> Result<usize, AuthError> {
         let caller = self.auth.identify(token).await?;
-        self.auth.logout_all(&caller, false).await
+        self.auth.logout_all(&caller, false, &occasion()).await
     }
 }
 
@@ -166,13 +171,23 @@ impl Server {
 pub async fn at_once(auth: &Arc<Auth>, token: &str, callers: usize) -> Vec<Result<TokenSet, AuthError>> {
     let calls = (0..callers).map(|_| {
         let (auth, token) = (Arc::clone(auth), token.to_owned());
-        tokio::spawn(async move { auth.refresh(&token, auth.now()).await })
+        tokio::spawn(async move { auth.refresh(&token, auth.now(), &occasion()).await })
     });
     let mut answers = Vec::new();
     for call in calls.collect::<Vec<_>>() {
         answers.push(call.await.expect("no caller panics"));
     }
     answers
+}
+
+/// Nobody in particular asks.
+pub fn occasion() -> Occasion {
+    occasion_from(None)
+}
+
+/// Somebody asks from there.
+pub fn occasion_from(address: Option<IpAddr>) -> Occasion {
+    Occasion::of_client(address, Some("test/1.0"), None)
 }
 
 /// What a sign-in opened that needed no second factor.
@@ -206,7 +221,9 @@ fn verbs(back_end: &BackEnd, folder: &TempDir, options: Options, node: Node, cut
     let accounts = Arc::new(accounts.expect("a database"));
     let stores = Stores {
         accounts: Arc::new(Faulty { accounts: accounts.clone(), cut: Arc::clone(cut) }),
-        apps: accounts,
+        apps: accounts.clone(),
+        events: accounts.clone(),
+        leases: accounts,
         sessions: node.sessions,
         app_sessions: node.app_sessions,
         revocations: node.revocations,

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::support::{
-    actor::{Options, PASSWORD, Server, USER, name, password, signed_in},
+    actor::{Options, PASSWORD, Server, USER, name, occasion, occasion_from, password, signed_in},
     backends::{BackEnd, SessionsOn, session_back_ends},
 };
 use keyward::{
@@ -58,7 +58,11 @@ async fn a_role_that_is_taken_away_passes_no_more_and_the_session_goes_on(on: Se
     server.auth.check(&tokens.access_token, &role).await.expect("the role is there");
     other.check(&tokens.access_token, &role).await.expect("there too");
 
-    server.auth.change_roles(server.user.id, &change(&["editor"], &["reader"])).await.expect("changed");
+    server
+        .auth
+        .change_roles(server.user.id, &change(&["editor"], &["reader"]), &occasion())
+        .await
+        .expect("changed");
     assert_eq!(code(server.check(&tokens.access_token).await), Some("token_outdated"));
     assert!(server.auth.introspect(&tokens.access_token).await.expect("an answer").is_none());
     let deadline = tokio::time::Instant::now() + SECOND * 10;
@@ -91,7 +95,7 @@ async fn a_token_of_a_node_whose_clock_is_ahead_is_outdated_all_the_same() {
         server.auth.keys().sign(&claims).expect("signed")
     });
     server.check(&ahead).await.expect("a clock may be ahead");
-    server.auth.change_roles(server.user.id, &change(&[], &["reader"])).await.expect("changed");
+    server.auth.change_roles(server.user.id, &change(&[], &["reader"]), &occasion()).await.expect("changed");
     assert_eq!(code(server.check(&ahead).await), Some("token_outdated"));
     // As where the accounts were restored from a copy of before the change: nobody is locked out for long.
     server.elapse(SECOND * 61).await;
@@ -106,13 +110,20 @@ async fn a_change_of_roles_that_was_cut_short_is_completed_by_the_next_try(on: S
     let tokens = server.login().await;
     let wanted = change(&[], &["reader"]);
     server.cut.next();
-    assert_eq!(code(server.auth.change_roles(server.user.id, &wanted).await), Some("store_unavailable"));
+    assert_eq!(
+        code(server.auth.change_roles(server.user.id, &wanted, &occasion()).await),
+        Some("store_unavailable")
+    );
     server.check(&tokens.access_token).await.expect("nobody was told of it");
-    let user = server.auth.change_roles(server.user.id, &wanted).await.expect("the roles are so already");
+    let user = server
+        .auth
+        .change_roles(server.user.id, &wanted, &occasion())
+        .await
+        .expect("the roles are so already");
     assert_eq!(code(server.check(&tokens.access_token).await), Some("token_outdated"));
 
     let renewed = server.refresh(tokens.refresh_token.expose()).await.expect("the session goes on");
-    let same = server.auth.change_roles(server.user.id, &wanted).await.expect("so already");
+    let same = server.auth.change_roles(server.user.id, &wanted, &occasion()).await.expect("so already");
     assert_eq!(same.roles_at, user.roles_at);
     server.check(&renewed.access_token).await.expect("nothing has changed");
 }
@@ -121,10 +132,10 @@ async fn a_change_of_roles_that_was_cut_short_is_completed_by_the_next_try(on: S
 async fn changes_in_one_second_outdate_what_was_issued_between_them() {
     let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let tokens = server.login().await;
-    server.auth.change_roles(server.user.id, &change(&["a"], &[])).await.expect("changed");
+    server.auth.change_roles(server.user.id, &change(&["a"], &[]), &occasion()).await.expect("changed");
     let between = server.refresh(tokens.refresh_token.expose()).await.expect("granted");
     server.check(&between.access_token).await.expect("passes");
-    server.auth.change_roles(server.user.id, &change(&["b"], &[])).await.expect("changed");
+    server.auth.change_roles(server.user.id, &change(&["b"], &[]), &occasion()).await.expect("changed");
     assert_eq!(code(server.check(&between.access_token).await), Some("token_outdated"));
     let after = server.refresh(between.refresh_token.expose()).await.expect("granted");
     server.auth.check(&after.access_token, &["a", "b"]).await.expect("both");
@@ -133,8 +144,13 @@ async fn changes_in_one_second_outdate_what_was_issued_between_them() {
 #[tokio::test]
 async fn a_session_cookie_has_the_roles_of_now_and_is_never_outdated() {
     let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
-    let granted = signed_in(server.auth.login_to_session(login_to(None)).await.expect("an answer"));
-    server.auth.change_roles(server.user.id, &change(&["editor"], &["reader"])).await.expect("changed");
+    let granted =
+        signed_in(server.auth.login_to_session(login_to(None), &occasion()).await.expect("an answer"));
+    server
+        .auth
+        .change_roles(server.user.id, &change(&["editor"], &["reader"]), &occasion())
+        .await
+        .expect("changed");
     let caller = server.auth.identify_session(granted.token.expose()).await.expect("alive");
     assert_eq!(caller.claims().roles, change(&["editor"], &[]).add);
 }
@@ -150,17 +166,17 @@ async fn a_password_change_that_was_cut_short_leaves_no_thief_in(
     server.check(&thief.access_token).await.expect("in");
     server.cut.next();
     let cut = if by_operator {
-        server.auth.set_password(&server.user, &password(OTHER)).await
+        server.auth.set_password(&server.user, &password(OTHER), &occasion()).await
     } else {
         let caller = server.auth.identify(&mine.access_token).await.expect("signed in");
-        server.auth.change_password(&caller, &password(PASSWORD), &password(OTHER), None).await
+        server.auth.change_password(&caller, &password(PASSWORD), &password(OTHER), &occasion()).await
     };
     assert_eq!(code(cut), Some("store_unavailable"));
     assert_eq!(code(server.check(&thief.access_token).await), Some("token_revoked"));
     assert_eq!(code(server.refresh(thief.refresh_token.expose()).await), Some("session_ended"));
     assert_eq!(server.check(&mine.access_token).await.is_ok(), !by_operator, "one's own stays");
     if by_operator {
-        server.auth.set_password(&server.user, &password(OTHER)).await.expect("the next try");
+        server.auth.set_password(&server.user, &password(OTHER), &occasion()).await.expect("the next try");
     }
     server.try_login(USER, OTHER, None).await.expect("the new one");
     assert_eq!(code(server.try_login(USER, PASSWORD, None).await), Some("invalid_credentials"));
@@ -173,14 +189,14 @@ async fn a_disabling_that_was_cut_short_revives_nothing(on: SessionsOn, #[values
     let old = server.login().await;
     server.check(&old.access_token).await.expect("in");
     server.cut.next();
-    assert_eq!(code(server.auth.disable(server.user.id).await), Some("store_unavailable"));
+    assert_eq!(code(server.auth.disable(server.user.id, &occasion()).await), Some("store_unavailable"));
     assert_eq!(code(server.check(&old.access_token).await), Some("token_revoked"), "already");
     if again {
-        server.auth.disable(server.user.id).await.expect("the next try");
+        server.auth.disable(server.user.id, &occasion()).await.expect("the next try");
     }
     server.cut.next();
-    assert_eq!(code(server.auth.enable(server.user.id).await), Some("store_unavailable"));
-    server.auth.enable(server.user.id).await.expect("the next try");
+    assert_eq!(code(server.auth.enable(server.user.id, &occasion()).await), Some("store_unavailable"));
+    server.auth.enable(server.user.id, &occasion()).await.expect("the next try");
     assert_eq!(code(server.check(&old.access_token).await), Some("token_revoked"));
     assert_eq!(code(server.refresh(old.refresh_token.expose()).await), Some("session_ended"));
     let fresh = server.login().await;
@@ -198,7 +214,7 @@ fn restore_as_active(server: &Server) {
 async fn who_is_active_as_the_accounts_have_it_signs_in_and_is_let_in(on: SessionsOn) {
     let server = Server::on(BackEnd::on(on).await).await;
     let old = server.login().await;
-    server.auth.disable(server.user.id).await.expect("disabled");
+    server.auth.disable(server.user.id, &occasion()).await.expect("disabled");
     restore_as_active(&server);
     let fresh = server.login().await;
     server.check(&fresh.access_token).await.expect("let in");
@@ -222,11 +238,16 @@ async fn a_wrong_current_password_is_no_dead_token_and_counts_once() {
     let caller = server.auth.identify(&mine.access_token).await.expect("signed in");
     let address = "192.0.2.9".parse().ok();
     for _ in 0..10 {
-        let refused =
-            server.auth.change_password(&caller, &password("wrong"), &password(OTHER), address).await;
+        let refused = server
+            .auth
+            .change_password(&caller, &password("wrong"), &password(OTHER), &occasion_from(address))
+            .await;
         assert_eq!(code(refused), Some("wrong_password"));
     }
-    let refused = server.auth.change_password(&caller, &password(PASSWORD), &password(OTHER), address).await;
+    let refused = server
+        .auth
+        .change_password(&caller, &password(PASSWORD), &password(OTHER), &occasion_from(address))
+        .await;
     assert_eq!(code(refused), Some("too_many_attempts"), "ten, and not five");
     server.check(&mine.access_token).await.expect("the session goes on");
 }
@@ -235,7 +256,7 @@ async fn app(server: &Server, text: &str, confidential: bool) -> AppName {
     let name = AppName::parse(text).expect("a name");
     server
         .auth
-        .add_app(NewApp { name: name.clone(), confidential, origins: Vec::new() })
+        .add_app(NewApp { name: name.clone(), confidential, origins: Vec::new() }, &occasion())
         .await
         .expect("added");
     name
@@ -251,11 +272,11 @@ async fn a_removed_app_leaves_nobody_in_who_signed_in_beside_it(
         let shop = app(&server, "shop", false).await;
         let sign_ins = (0..4).map(|_| {
             let (auth, login) = (Arc::clone(&server.auth), login_to(Some(&shop)));
-            tokio::spawn(async move { auth.login(login).await })
+            tokio::spawn(async move { auth.login(login, &occasion()).await })
         });
         let sign_ins: Vec<_> = sign_ins.collect();
         tokio::time::sleep(Duration::from_millis(round * 5)).await;
-        server.auth.remove_app(&shop).await.expect("removed");
+        server.auth.remove_app(&shop, &occasion()).await.expect("removed");
         for sign_in in sign_ins {
             if let Ok(LoginOutcome::SignedIn(TokenSet { access_token, .. })) =
                 sign_in.await.expect("no caller panics")
@@ -272,21 +293,28 @@ async fn a_removed_app_leaves_nobody_in_who_signed_in_beside_it(
 async fn an_app_is_changed_and_no_session_ends_by_it() {
     let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let shop = app(&server, "shop", false).await;
-    let tokens = signed_in(server.auth.login(login_to(Some(&shop))).await.expect("an answer"));
+    let tokens = signed_in(server.auth.login(login_to(Some(&shop)), &occasion()).await.expect("an answer"));
     let to = |confidential| AppUpdate { confidential: Some(confidential), ..AppUpdate::default() };
-    let secret = server.auth.update_app(&shop, to(true)).await.expect("changed").secret.expect("its first");
-    assert!(server.auth.update_app(&shop, to(true)).await.expect("so already").secret.is_none());
+    let secret = server
+        .auth
+        .update_app(&shop, to(true), &occasion())
+        .await
+        .expect("changed")
+        .secret
+        .expect("its first");
+    assert!(server.auth.update_app(&shop, to(true), &occasion()).await.expect("so already").secret.is_none());
     server.auth.authenticate_app("shop", secret.expose()).await.expect("good");
-    let second = server.auth.renew_app_secret(&shop).await.expect("renewed").secret.expect("another");
+    let second =
+        server.auth.renew_app_secret(&shop, &occasion()).await.expect("renewed").secret.expect("another");
     assert_eq!(
         code(server.auth.authenticate_app("shop", secret.expose()).await),
         Some("invalid_credentials")
     );
     server.auth.authenticate_app("shop", second.expose()).await.expect("good");
-    let public = server.auth.update_app(&shop, to(false)).await.expect("changed");
+    let public = server.auth.update_app(&shop, to(false), &occasion()).await.expect("changed");
     assert_eq!(public.app.kind, AppKind::Public);
-    assert_eq!(code(server.auth.renew_app_secret(&shop).await), Some("conflict"));
-    let default = server.auth.update_app(&AppName::default_app(), to(true)).await;
+    assert_eq!(code(server.auth.renew_app_secret(&shop, &occasion()).await), Some("conflict"));
+    let default = server.auth.update_app(&AppName::default_app(), to(true), &occasion()).await;
     assert_eq!(code(default), Some("conflict"));
     server.check(&tokens.access_token).await.expect("its session goes on");
 }

@@ -19,7 +19,7 @@ use keyward::{
 };
 
 use crate::support::{
-    actor::{Options, PASSWORD, Server, USER, name, password, signed_in},
+    actor::{Options, PASSWORD, Server, USER, name, occasion, password, signed_in},
     backends::{BackEnd, LIFETIMES, SessionsOn},
 };
 
@@ -29,7 +29,7 @@ async fn server() -> (Server, AppName) {
     let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let shop = AppName::parse("shop").expect("a name");
     let new = NewApp { name: shop.clone(), confidential: false, origins: Vec::new() };
-    server.auth.add_app(new).await.expect("added");
+    server.auth.add_app(new, &occasion()).await.expect("added");
     (server, shop)
 }
 
@@ -44,7 +44,11 @@ fn login_to(app: &AppName) -> Login {
 }
 
 async fn decide(server: &Server, app: &AppName, policy: PolicyChange) {
-    server.auth.update_app(app, AppUpdate { policy, ..AppUpdate::default() }).await.expect("changed");
+    server
+        .auth
+        .update_app(app, AppUpdate { policy, ..AppUpdate::default() }, &occasion())
+        .await
+        .expect("changed");
 }
 
 fn life(of: Duration) -> PolicyChange {
@@ -58,7 +62,7 @@ async fn claims(server: &Server, token: &str) -> AccessClaims {
 #[tokio::test]
 async fn the_tokens_of_an_app_live_as_long_as_it_says_and_never_longer_than_the_settings_do() {
     let (server, shop) = server().await;
-    let before = signed_in(server.auth.login(login_to(&shop)).await.expect("an answer"));
+    let before = signed_in(server.auth.login(login_to(&shop), &occasion()).await.expect("an answer"));
     assert_eq!(before.expires_in, LIFETIMES.access);
     for (decided, lived) in [
         (life(MINUTE), MINUTE),
@@ -67,7 +71,7 @@ async fn the_tokens_of_an_app_live_as_long_as_it_says_and_never_longer_than_the_
         (PolicyChange { access_ttl: PolicyEdit::Drop, ..PolicyChange::default() }, LIFETIMES.access),
     ] {
         decide(&server, &shop, decided.clone()).await;
-        let tokens = signed_in(server.auth.login(login_to(&shop)).await.expect("an answer"));
+        let tokens = signed_in(server.auth.login(login_to(&shop), &occasion()).await.expect("an answer"));
         assert_eq!(tokens.expires_in, lived, "{decided:?}");
         let renewed = server.refresh(tokens.refresh_token.expose()).await.expect("refreshed");
         assert_eq!(renewed.expires_in, lived, "{decided:?}");
@@ -83,7 +87,7 @@ async fn the_tokens_of_an_app_live_as_long_as_it_says_and_never_longer_than_the_
 async fn a_short_token_is_over_at_its_own_end() {
     let (server, shop) = server().await;
     decide(&server, &shop, life(MINUTE)).await;
-    let tokens = signed_in(server.auth.login(login_to(&shop)).await.expect("an answer"));
+    let tokens = signed_in(server.auth.login(login_to(&shop), &occasion()).await.expect("an answer"));
     server.elapse(MINUTE).await;
     let refused = server.check(&tokens.access_token).await.expect_err("over");
     assert_eq!(refused.code(), "token_expired");
@@ -96,7 +100,7 @@ async fn an_apps_audience_stands_beside_the_servers_own() {
     let api = Audience::parse("https://api.example.com").expect("an audience");
     let audience = PolicyEdit::Take(api.clone());
     decide(&server, &shop, PolicyChange { audience, ..PolicyChange::default() }).await;
-    let tokens = signed_in(server.auth.login(login_to(&shop)).await.expect("an answer"));
+    let tokens = signed_in(server.auth.login(login_to(&shop), &occasion()).await.expect("an answer"));
     assert_eq!(claims(&server, &tokens.access_token).await.audience, Some(api));
     assert!(server.auth.introspect(&tokens.access_token).await.expect("an answer").is_some());
     let ours = server.login().await;
@@ -107,7 +111,8 @@ async fn an_apps_audience_stands_beside_the_servers_own() {
 async fn another_node_goes_by_what_was_decided_within_a_second() {
     let (server, shop) = server().await;
     let other = server.second_node(Options::default()).await;
-    let life_there = async || signed_in(other.login(login_to(&shop)).await.expect("an answer")).expires_in;
+    let life_there =
+        async || signed_in(other.login(login_to(&shop), &occasion()).await.expect("an answer")).expires_in;
     assert_eq!(life_there().await, LIFETIMES.access);
     decide(&server, &shop, life(MINUTE)).await;
     server.elapse(Duration::from_secs(1)).await;
@@ -117,7 +122,7 @@ async fn another_node_goes_by_what_was_decided_within_a_second() {
 #[tokio::test]
 async fn a_token_of_an_app_itself_is_let_in_nowhere() {
     let (server, shop) = server().await;
-    let user = signed_in(server.auth.login(login_to(&shop)).await.expect("an answer"));
+    let user = signed_in(server.auth.login(login_to(&shop), &occasion()).await.expect("an answer"));
     let of_user = claims(&server, &user.access_token).await;
     let of_app = AccessClaims { principal: Principal::App(shop.clone()), username: String::new(), ..of_user };
     let token = server.auth.keys().sign(&of_app).expect("a token");
@@ -125,8 +130,8 @@ async fn a_token_of_an_app_itself_is_let_in_nowhere() {
 
     assert!(matches!(server.check(&token).await, Err(AuthError::TokenInvalid)));
     assert!(server.auth.introspect(&token).await.expect("an answer").is_none());
-    let signed_out = server.auth.logout(&[Shown::Access(&token)]).await;
+    let signed_out = server.auth.logout(&[Shown::Access(&token)], &occasion()).await;
     assert!(matches!(signed_out, Err(AuthError::TokenInvalid)), "{signed_out:?}");
-    server.auth.revoke_token(&shop, &token).await.expect("it does not tell");
+    server.auth.revoke_token(&shop, &token, &occasion()).await.expect("it does not tell");
     server.check(&user.access_token).await.expect("the session that it names is nobody's to end by it");
 }

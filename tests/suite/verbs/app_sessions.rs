@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     support::app_sessions::{MINUTE, app, user},
     support::{
-        actor::{Options, Server},
+        actor::{Options, Server, occasion},
         backends::{BackEnd, SessionsOn},
     },
 };
@@ -25,7 +25,7 @@ use keyward::{
 /// Registers an app; its secret, if it is confidential.
 async fn register(server: &Server, name: &str, confidential: bool) -> Option<String> {
     let new = NewApp { name: app(name), confidential, origins: Vec::new() };
-    let added = server.auth.add_app(new).await.expect("registered");
+    let added = server.auth.add_app(new, &occasion()).await.expect("registered");
     added.secret.map(|secret| secret.expose().to_owned())
 }
 
@@ -70,7 +70,7 @@ async fn an_app_that_is_removed_elsewhere_is_let_in_for_less_than_a_second_more(
     for auth in [&server.auth, &other] {
         auth.authenticate_app("shop", &secret).await.expect("let in");
     }
-    server.auth.remove_app(&app("shop")).await.expect("removed");
+    server.auth.remove_app(&app("shop"), &occasion()).await.expect("removed");
     let is_refused = async |auth: &Auth, secret: &str| {
         matches!(auth.authenticate_app("shop", secret).await, Err(AuthError::InvalidCredentials))
     };
@@ -85,7 +85,7 @@ async fn an_app_that_is_removed_elsewhere_is_let_in_for_less_than_a_second_more(
     assert_eq!(server.auth.app_session(&shop, late).await.expect("an answer"), None, "of the former app");
     other.authenticate_app("shop", &first).await.expect("let in");
     assert!(is_refused(&other, &secret).await, "another secret is not the one remembered");
-    server.auth.remove_app(&app("shop")).await.expect("removed");
+    server.auth.remove_app(&app("shop"), &occasion()).await.expect("removed");
     let second = register(&server, "shop", true).await.expect("a secret");
     other.authenticate_app("shop", &second).await.expect("a new secret counts at once");
     assert!(is_refused(&other, &first).await);
@@ -108,7 +108,7 @@ async fn an_app_finds_its_sessions_by_token_and_loses_them_when_it_is_removed() 
         assert_eq!(page.sessions.len(), 2);
 
         // Before its time: nobody can name the app's sessions any more.
-        assert_eq!(server.auth.remove_app(&shop).await.expect("removed"), 2);
+        assert_eq!(server.auth.remove_app(&shop, &occasion()).await.expect("removed"), 2);
         assert_eq!(server.auth.app_session(&shop, id).await.expect("an answer"), None);
         let page =
             server.auth.app_sessions(&shop, &Selection::ActiveWithin(MINUTE), None, 9).await.expect("a page");

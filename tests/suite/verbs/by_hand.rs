@@ -1,7 +1,7 @@
 //! What an operator writes into Redis by hand: a `blacklist:` key refuses all that leads to a session.
 
 use crate::support::{
-    actor::{PASSWORD, Server, USER, name, password, signed_in},
+    actor::{PASSWORD, Server, USER, name, occasion, password, signed_in},
     backends::{BackEnd, SessionsOn, eventually},
 };
 use keyward::{
@@ -20,7 +20,7 @@ async fn cookie(server: &Server) -> SessionToken {
     let device = Device::new(None, None, None);
     let login =
         Login { username: name(USER), password: password(PASSWORD), app: None, device, kept: Vec::new() };
-    signed_in(server.auth.login_to_session(login).await.expect("an answer")).token
+    signed_in(server.auth.login_to_session(login, &occasion()).await.expect("an answer")).token
 }
 
 /// Writes the key, and waits until the node has heard of it.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::support::{
-    actor::{Options, PASSWORD, Server, USER, name, password},
+    actor::{Options, PASSWORD, Server, USER, name, occasion, occasion_from, password},
     backends::{BackEnd, SessionsOn, session_back_ends},
 };
 use futures_util::future::join_all;
@@ -28,7 +28,7 @@ fn code<T>(answer: Result<T, AuthError>) -> &'static str {
 async fn sign_in(auth: &Auth, user: &str, from: &str) -> &'static str {
     let device = Device::new(None, from.parse().ok(), None);
     let (username, password) = (name(user), password(PASSWORD));
-    code(auth.login(Login { username, password, app: None, device, kept: Vec::new() }).await)
+    code(auth.login(Login { username, password, app: None, device, kept: Vec::new() }, &occasion()).await)
 }
 
 fn new(user: &str) -> NewAccount {
@@ -64,7 +64,7 @@ async fn others_sign_in_beside<F: Future<Output = &'static str> + Send + 'static
     ask: impl Fn(usize) -> F + Clone + Send + Sync + 'static,
 ) {
     for user in 0..23 {
-        server.auth.add_account(new(&format!("user{user}"))).await.expect("an account");
+        server.auth.add_account(new(&format!("user{user}")), &occasion()).await.expect("an account");
     }
     let stop = Arc::new(AtomicBool::new(false));
     let flood = flood(ask, &stop);
@@ -120,7 +120,7 @@ async fn a_flood_of_sign_ups_keeps_nobody_from_signing_in() {
     let ask = move |number| {
         let auth = Arc::clone(&auth);
         let new = new(&format!("bot{number}"));
-        async move { code(auth.signup(new, Some(address("192.0.2.66"))).await) }
+        async move { code(auth.signup(new, &occasion_from(Some(address("192.0.2.66")))).await) }
     };
     others_sign_in_beside(&server, |number| format!("198.51.100.{number}"), ask).await;
 }
@@ -143,27 +143,37 @@ async fn one_address_makes_only_so_many_accounts_in_a_window(on: SessionsOn) {
     let options = Options { signup_open: true, ..Options::default() };
     let server = Server::with(BackEnd::on(on).await, options).await;
     for taken in 0..25 {
-        let refused = server.auth.signup(new(USER), Some(address("2001:db8::1"))).await;
+        let refused = server.auth.signup(new(USER), &occasion_from(Some(address("2001:db8::1")))).await;
         assert_eq!(code(refused), "username_taken", "{taken}: what is not made does not count");
     }
     let sign_up = |number: usize| {
         let auth = Arc::clone(&server.auth);
         let from = Some(address(&format!("2001:db8::{number}")));
-        tokio::spawn(async move { code(auth.signup(new(&format!("bot{number}")), from).await) })
+        tokio::spawn(
+            async move { code(auth.signup(new(&format!("bot{number}")), &occasion_from(from)).await) },
+        )
     };
     let answers = join_all((0..40).map(sign_up)).await;
     let made = answers.into_iter().filter(|answer| *answer.as_ref().expect("no panic") == "granted").count();
     assert_eq!(made, 20);
-    let refused = server.auth.signup(new("late"), Some(address("2001:db8::1"))).await;
+    let refused = server.auth.signup(new("late"), &occasion_from(Some(address("2001:db8::1")))).await;
     match refused {
         Err(AuthError::TooManyAttempts { retry_after }) => {
             assert!(retry_after > Duration::ZERO && retry_after <= Duration::from_hours(1));
         }
         other => panic!("{other:?}"),
     }
-    server.auth.signup(new("neighbour"), Some(address("2001:db8:0:1::1"))).await.expect("another address");
+    server
+        .auth
+        .signup(new("neighbour"), &occasion_from(Some(address("2001:db8:0:1::1"))))
+        .await
+        .expect("another address");
     server.elapse(Duration::from_hours(1)).await;
-    server.auth.signup(new("late"), Some(address("2001:db8::1"))).await.expect("another window");
+    server
+        .auth
+        .signup(new("late"), &occasion_from(Some(address("2001:db8::1"))))
+        .await
+        .expect("another window");
 }
 
 #[tokio::test]
@@ -171,9 +181,10 @@ async fn a_refused_sign_up_costs_no_hash() {
     let options = Options { signup_open: true, hash_threads: 1, hash_queue: 0, ..Options::default() };
     let server = Server::with(BackEnd::on(SessionsOn::Sqlite).await, options).await;
     for number in 0..20 {
-        server.auth.signup(new(&format!("bot{number}")), None).await.expect("made");
+        server.auth.signup(new(&format!("bot{number}")), &occasion()).await.expect("made");
     }
-    let refused = join_all((0..50).map(|number| server.auth.signup(new(&format!("late{number}")), None)));
+    let late = async |number| server.auth.signup(new(&format!("late{number}")), &occasion()).await;
+    let refused = join_all((0..50).map(late));
     for answer in refused.await {
         assert_eq!(code(answer), "too_many_attempts", "and none is overloaded: nobody came to the queue");
     }
@@ -188,7 +199,7 @@ async fn one_session_leaves_only_so_many_revoked_tokens_for_everybody_to_keep(on
     let mut refused = 0;
     let mut others = Vec::new();
     for _ in 0..100 {
-        match server.auth.revoke_token(&app, &tokens.access_token).await {
+        match server.auth.revoke_token(&app, &tokens.access_token, &occasion()).await {
             Ok(()) => assert!(server.check(&tokens.access_token).await.is_err()),
             Err(AuthError::TooManyAttempts { retry_after }) => {
                 assert!(retry_after > Duration::ZERO && retry_after <= Duration::from_mins(15));
@@ -201,7 +212,7 @@ async fn one_session_leaves_only_so_many_revoked_tokens_for_everybody_to_keep(on
     }
     assert_eq!(refused, 40);
     for access in &others {
-        server.auth.logout(&[Shown::Access(access)]).await.expect("signed out");
+        server.auth.logout(&[Shown::Access(access)], &occasion()).await.expect("signed out");
         assert!(server.check(access).await.is_err());
     }
     assert!(server.check(&tokens.access_token).await.is_err(), "a sign-out is never refused");

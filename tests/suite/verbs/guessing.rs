@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::support::{
-    actor::{Options, PASSWORD, Server, USER, name, password, signed_in},
+    actor::{Options, PASSWORD, Server, USER, name, occasion, occasion_from, password, signed_in},
     backends::{BackEnd, SessionsOn, session_back_ends},
 };
 use keyward::{
@@ -31,7 +31,7 @@ fn login(user: &str, typed: &str, from: &str, kept: &[&str]) -> Login {
 }
 
 async fn try_with(server: &Server, typed: &str, from: &str, kept: &[&str]) -> Result<TokenSet, AuthError> {
-    server.auth.login(login(USER, typed, from, kept)).await.map(signed_in)
+    server.auth.login(login(USER, typed, from, kept), &occasion()).await.map(signed_in)
 }
 
 fn code<T>(answer: Result<T, AuthError>) -> &'static str {
@@ -61,7 +61,7 @@ async fn no_more_passwords_are_compared_than_may_fail_on_however_many_threads_an
     };
     let guess = |number: usize| {
         let (auth, login) = (Arc::clone(&nodes[number % 2]), login(USER, "wrong", HOME, &[]));
-        tokio::spawn(async move { code(auth.login(login).await) })
+        tokio::spawn(async move { code(auth.login(login, &occasion()).await) })
     };
     let guesses: Vec<_> = (0..60).map(guess).collect();
     let mut compared = 0;
@@ -82,7 +82,7 @@ async fn right_passwords_of_one_user_at_once_are_no_failures_of_each_other(on: S
     for round in 0..3 {
         let sign_in = |_| {
             let (auth, login) = (Arc::clone(&server.auth), login(USER, PASSWORD, HOME, &[]));
-            tokio::spawn(async move { code(auth.login(login).await) })
+            tokio::spawn(async move { code(auth.login(login, &occasion()).await) })
         };
         for answer in (0..40).map(sign_in).collect::<Vec<_>>() {
             assert_eq!(answer.await.expect("no caller panics"), "granted", "round {round}");
@@ -118,7 +118,7 @@ async fn an_address_is_known_for_a_month_and_to_one_account() {
     server.elapse(Duration::from_hours(24 * 31)).await;
     lock(&server).await;
     assert_eq!(code(try_with(&server, PASSWORD, HOME, &[]).await), "too_many_attempts");
-    let wrong = server.auth.login(login("nobody", "wrong", HOME, &[])).await;
+    let wrong = server.auth.login(login("nobody", "wrong", HOME, &[]), &occasion()).await;
     assert_eq!(code(wrong), "invalid_credentials");
 }
 
@@ -161,8 +161,9 @@ async fn a_stolen_device_token_opens_no_more_than_a_few_guesses(on: SessionsOn) 
 async fn a_living_session_of_the_account_speaks_for_its_browser(on: SessionsOn) {
     let server = Server::on(BackEnd::on(on).await).await;
     let tokens = try_with(&server, PASSWORD, HOME, &[]).await.expect("signed in");
-    let SessionGrant { token, .. } =
-        signed_in(server.auth.login_to_session(login(USER, PASSWORD, HOME, &[])).await.expect("an answer"));
+    let SessionGrant { token, .. } = signed_in(
+        server.auth.login_to_session(login(USER, PASSWORD, HOME, &[]), &occasion()).await.expect("an answer"),
+    );
     lock(&server).await;
     for kept in [tokens.refresh_token.expose(), token.expose()] {
         try_with(&server, PASSWORD, ELSEWHERE, &[kept]).await.expect("a browser of theirs");
@@ -182,15 +183,26 @@ async fn a_password_is_changed_in_a_session_while_strangers_fail_at_the_account(
     let (old, new) = (password(PASSWORD), password("another passphrase of seven odd words"));
     for _ in 0..10 {
         let from = ELSEWHERE.parse().ok();
-        assert!(server.auth.change_password(&caller, &password("wrong"), &new, from).await.is_err());
+        assert!(
+            server
+                .auth
+                .change_password(&caller, &password("wrong"), &new, &occasion_from(from))
+                .await
+                .is_err()
+        );
     }
-    let stopped = server.auth.change_password(&caller, &old, &new, ELSEWHERE.parse().ok()).await;
+    let stopped =
+        server.auth.change_password(&caller, &old, &new, &occasion_from(ELSEWHERE.parse().ok())).await;
     assert_eq!(code(stopped), "too_many_attempts", "a stolen token opens no more than a few guesses");
     server.elapse(Duration::from_mins(15)).await;
     let tokens = server.refresh(tokens.refresh_token.expose()).await.expect("granted");
     lock(&server).await;
     let caller = server.auth.identify(&tokens.access_token).await.expect("signed in");
-    server.auth.change_password(&caller, &old, &new, ELSEWHERE.parse().ok()).await.expect("changed");
+    server
+        .auth
+        .change_password(&caller, &old, &new, &occasion_from(ELSEWHERE.parse().ok()))
+        .await
+        .expect("changed");
 }
 
 /// What an operator does in a process of their own.
@@ -221,8 +233,8 @@ async fn forgiven(on: SessionsOn, forgive: impl AsyncFn(&Auth, &Server)) {
 #[tokio::test]
 async fn unlocking_an_account_forgives_its_failures_wherever_they_were(on: SessionsOn) {
     forgiven(on, async |operator, server| {
-        operator.unlock(&server.user.username).await.expect("unlocked");
-        assert_eq!(code(operator.unlock(&name("nobody")).await), "not_found");
+        operator.unlock(&server.user.username, &occasion()).await.expect("unlocked");
+        assert_eq!(code(operator.unlock(&name("nobody"), &occasion()).await), "not_found");
     })
     .await;
 }
@@ -232,7 +244,7 @@ async fn unlocking_an_account_forgives_its_failures_wherever_they_were(on: Sessi
 async fn a_password_that_an_operator_sets_forgives_the_failures_at_the_old_one(on: SessionsOn) {
     forgiven(on, async |operator, server| {
         let new = password("another passphrase of seven odd words");
-        operator.set_password(&server.user, &new).await.expect("set");
+        operator.set_password(&server.user, &new, &occasion()).await.expect("set");
     })
     .await;
 }

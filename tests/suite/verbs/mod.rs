@@ -12,7 +12,7 @@ mod watching;
 use std::{sync::Arc, time::Duration};
 
 use crate::support::{
-    actor::{Options, PASSWORD, Server, USER, at_once, name, password},
+    actor::{Options, PASSWORD, Server, USER, at_once, name, occasion, password},
     backends::{BackEnd, SessionsOn, session_back_ends},
 };
 use keyward::{
@@ -105,7 +105,7 @@ async fn attempts_that_wait_together_cannot_all_pass_on_one_count() {
             device,
             kept: Vec::new(),
         };
-        tokio::spawn(async move { auth.login(login).await.err().map(|error| error.code()) })
+        tokio::spawn(async move { auth.login(login, &occasion()).await.err().map(|error| error.code()) })
     });
     let mut hashed = 0;
     for call in calls.collect::<Vec<_>>() {
@@ -147,7 +147,11 @@ async fn a_password_change_ends_every_other_session(on: SessionsOn) {
     let server = Server::on(BackEnd::on(on).await).await;
     let (mine, other) = (server.login().await, server.login().await);
     let caller = server.auth.identify(&mine.access_token).await.expect("signed in");
-    server.auth.change_password(&caller, &password(PASSWORD), &password(OTHER), None).await.expect("changed");
+    server
+        .auth
+        .change_password(&caller, &password(PASSWORD), &password(OTHER), &occasion())
+        .await
+        .expect("changed");
     server.check(&mine.access_token).await.expect("this one stays");
     let refused = server.check(&other.access_token).await.expect_err("ended");
     assert_eq!((refused.code(), refused.reason()), ("token_revoked", Some(EndReason::PasswordChanged)));
@@ -163,14 +167,14 @@ async fn a_disabled_account_is_out_at_once_and_an_enabled_one_signs_in_anew(on: 
     let server = Server::on(BackEnd::on(on).await).await;
     let tokens = server.login().await;
     server.check(&tokens.access_token).await.expect("passes");
-    server.auth.disable(server.user.id).await.expect("disabled");
+    server.auth.disable(server.user.id, &occasion()).await.expect("disabled");
     let refused = server.check(&tokens.access_token).await.expect_err("out");
     assert_eq!((refused.code(), refused.reason()), ("token_revoked", Some(EndReason::AccountDisabled)));
     let wrong = server.try_login(USER, "wrong", None).await.err().expect("refused");
     assert_eq!(wrong.code(), "invalid_credentials", "only the right password is told");
     let right = server.try_login(USER, PASSWORD, None).await.err().expect("refused");
     assert_eq!(right.code(), "account_disabled");
-    server.auth.enable(server.user.id).await.expect("enabled");
+    server.auth.enable(server.user.id, &occasion()).await.expect("enabled");
     assert!(server.refresh(tokens.refresh_token.expose()).await.is_err(), "nothing revoked comes back");
     assert!(server.check(&tokens.access_token).await.is_err(), "nothing revoked comes back");
     let fresh = server.login().await;
@@ -187,7 +191,11 @@ async fn a_sign_in_beside_a_password_change_does_not_survive_it() {
         tokio::spawn(async move { server.try_login(USER, PASSWORD, None).await })
     });
     let sign_ins: Vec<_> = sign_ins.collect();
-    server.auth.change_password(&caller, &password(PASSWORD), &password(OTHER), None).await.expect("changed");
+    server
+        .auth
+        .change_password(&caller, &password(PASSWORD), &password(OTHER), &occasion())
+        .await
+        .expect("changed");
     for sign_in in sign_ins {
         if let Ok(tokens) = sign_in.await.expect("no caller panics") {
             assert!(
@@ -204,7 +212,7 @@ async fn a_sign_in_beside_a_password_change_does_not_survive_it() {
 async fn a_deleted_account_leaves_no_token_that_passes() {
     let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let tokens = server.login().await;
-    server.auth.delete(server.user.id).await.expect("deleted");
+    server.auth.delete(server.user.id, &occasion()).await.expect("deleted");
     assert!(server.check(&tokens.access_token).await.is_err());
     assert_eq!(
         server.try_login(USER, PASSWORD, None).await.err().map(|error| error.code()),
@@ -222,7 +230,10 @@ async fn the_first_account_is_made_once() {
 async fn names_differ_by_more_than_case() {
     let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
     let new = NewAccount { username: name("aDA"), password: password(OTHER), email: None, roles: Vec::new() };
-    assert_eq!(server.auth.add_account(new).await.err().map(|error| error.code()), Some("username_taken"));
+    assert_eq!(
+        server.auth.add_account(new, &occasion()).await.err().map(|error| error.code()),
+        Some("username_taken")
+    );
 }
 
 #[apply(session_back_ends)]

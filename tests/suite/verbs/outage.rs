@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    actor::{Options, PASSWORD, Server, USER},
+    actor::{Options, PASSWORD, Server, USER, occasion},
     backends::{BackEnd, eventually, retried},
     keyspace::Keyspace,
     servers::redis,
@@ -30,7 +30,7 @@ async fn assert_all_else_is_unavailable(server: &Server, tokens: &TokenSet) {
     let access = [Shown::Access(&tokens.access_token)];
     assert_eq!(code(server.try_login(USER, PASSWORD, None).await), away);
     assert_eq!(code(server.refresh(tokens.refresh_token.expose()).await), away);
-    assert_eq!(code(server.auth.logout(&access).await), away);
+    assert_eq!(code(server.auth.logout(&access, &occasion()).await), away);
     assert_eq!(code(server.logout_all(&tokens.access_token).await), away);
 }
 

@@ -9,7 +9,8 @@ use crate::{
         app::{App, AppKind, AppName, Origin},
         app_policy::AppPolicy,
         clock::Timestamp,
-        ids::UserId,
+        event::{Event, EventId},
+        ids::{SessionId, UserId},
         secret::PasswordHash,
         user::{Account, Email, Role, User, UserStatus, Username},
     },
@@ -32,6 +33,16 @@ impl NamedRow<'_> {
     /// A text read into its type.
     fn parsed<T>(&self, place: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
         parse(self.value(place)?).ok_or_else(|| self.corrupt(place))
+    }
+
+    /// A text that may be missing.
+    fn optional<T>(
+        &self,
+        place: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let text: Option<&str> = self.value(place)?;
+        text.map(|text| parse(text).ok_or_else(|| self.corrupt(place))).transpose()
     }
 
     /// A list of texts, each read into its type.
@@ -89,6 +100,31 @@ pub(in crate::store::postgres) fn app(row: &Row) -> Result<App, StoreError> {
         origins: record.list("apps.origins", |text| Origin::parse(text).ok())?,
         policy: record.parsed("apps.policy", AppPolicy::read)?,
         created_at: Timestamp::from_millis(record.value("apps.created_at")?),
+    })
+}
+
+/// A row of `events`.
+pub(in crate::store::postgres) fn event(row: &Row) -> Result<Event, StoreError> {
+    let unnamed = NamedRow { row, id: "a row".to_owned() };
+    let id = EventId::from_uuid(unnamed.value("events.id")?);
+    let record = NamedRow { row, id: id.to_string() };
+    let session: Option<&[u8]> = record.value("events.session_id")?;
+    let session = session.map(|bytes| bytes.try_into().map_err(|_| record.corrupt("events.session_id")));
+    let count: i64 = record.value("events.count")?;
+    Ok(Event {
+        id,
+        at: Timestamp::from_millis(record.value("events.at")?),
+        kind: record.parsed("events.kind", |text| text.parse().ok())?,
+        user: record.value::<Option<Uuid>>("events.user_id")?.map(UserId::from_uuid),
+        session: session.transpose()?.map(SessionId::from_bytes),
+        app: record.optional("events.app", |text| AppName::parse(text).ok())?,
+        address: record.optional("events.address", |text| text.parse().ok())?,
+        agent: record.value("events.agent")?,
+        by: record.parsed("events.by_whom", |text| text.parse().ok())?,
+        reason: record.value("events.reason")?,
+        detail: record.value("events.detail")?,
+        request: record.value("events.request_id")?,
+        count: u32::try_from(count).map_err(|_| record.corrupt("events.count"))?,
     })
 }
 

@@ -48,7 +48,11 @@ const SURPLUS_LOOKS: usize = 4;
 impl SessionStore for RedisStore {
     /// Indexes first: a session that is not in them would be missed by a sign-out everywhere, while
     /// an entry without a session is only pruned. The hash last: until it is there, nothing lives.
-    async fn open(&self, session: &NewSession, most: Option<NonZeroU32>) -> Result<(), StoreError> {
+    async fn open(
+        &self,
+        session: &NewSession,
+        most: Option<NonZeroU32>,
+    ) -> Result<Vec<SessionId>, StoreError> {
         let SessionFacts { user, app, created_at: created, .. } = &session.facts;
         let created = *created;
         let lifetimes = &self.keeping.lifetimes;
@@ -79,7 +83,7 @@ impl SessionStore for RedisStore {
         }
         match most {
             Some(most) => self.end_surplus(session, most).await,
-            None => Ok(()),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -111,6 +115,10 @@ impl SessionStore for RedisStore {
 
     async fn find(&self, session: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
         self.read_hash(session).await?.session(now)
+    }
+
+    async fn owner(&self, session: SessionId) -> Result<Option<(UserId, AppName)>, StoreError> {
+        self.read_hash(session).await?.owner()
     }
 
     async fn of_user(
@@ -216,7 +224,7 @@ impl RedisStore {
 
     /// Ends those of a user's sessions that are more than they may be, the one unused for longest first, but
     /// not the one that was just opened; of very many some at each sign-in.
-    async fn end_surplus(&self, opened: &NewSession, most: NonZeroU32) -> Result<(), StoreError> {
+    async fn end_surplus(&self, opened: &NewSession, most: NonZeroU32) -> Result<Vec<SessionId>, StoreError> {
         let (user, now) = (opened.facts.user, opened.facts.created_at);
         let index = self.keys.sign_ins_of_user(user);
         for _ in 0..SURPLUS_LOOKS {
@@ -232,11 +240,10 @@ impl RedisStore {
             let living = self.read_listed(&index, &ids, now).await?;
             // Those that are over have left the index now: it is counted again.
             if living.len() == ids.len() {
-                self.end_each(user, &ids, EndReason::TooManySessions, now).await?;
-                break;
+                return self.end_each(user, &ids, EndReason::TooManySessions, now).await;
             }
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
     /// The key of a session's first token, where it is not written with the hash.

@@ -158,6 +158,14 @@ impl HashFields {
         Ok(Living { facts: self.facts()?, expires_at: self.time(EXPIRES_AT)? })
     }
 
+    /// Whose it is or was, if it is there.
+    pub fn owner(&self) -> Result<Option<(UserId, AppName)>, StoreError> {
+        if self.value(USER).is_none() {
+            return Ok(None);
+        }
+        Ok(Some((self.user()?, self.app()?)))
+    }
+
     /// One of which a script has said that it has ended.
     pub fn remains(&self) -> Result<Remains, StoreError> {
         Ok(Remains {

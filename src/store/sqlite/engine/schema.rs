@@ -23,6 +23,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../../../migrations/sqlite/V8__app_policies_and_leases.sql"),
     ),
     ("V9__nonce_hashes", include_str!("../../../../migrations/sqlite/V9__nonce_hashes.sql")),
+    ("V10__events", include_str!("../../../../migrations/sqlite/V10__events.sql")),
     ("V11__user_lists", include_str!("../../../../migrations/sqlite/V11__user_lists.sql")),
 ];
 

@@ -74,17 +74,17 @@ pub(in crate::store::sqlite) fn end_of_user(
 }
 
 /// Ends those of a user's sessions that are more than they may be, the one unused for longest first; of very
-/// many some at each sign-in.
+/// many some at each sign-in. Returns which.
 pub(in crate::store::sqlite) fn end_surplus(
     step: &mut Step<'_>,
     opened: &NewSession,
     most: NonZeroU32,
-) -> Result<(), StoreError> {
+) -> Result<Vec<SessionId>, StoreError> {
     let (user, now) = (opened.facts.user.uuid(), opened.facts.created_at);
     let others = most.get() - 1;
     let surplus = params![user, now.millis(), opened.id.as_bytes(), TOGETHER, others];
     let surplus = select(step, SURPLUS, surplus)?;
-    end_all(step, surplus, EndReason::TooManySessions, now).map(drop)
+    end_all(step, surplus, EndReason::TooManySessions, now)
 }
 
 fn end_all(

@@ -38,6 +38,13 @@ pub(in crate::store::sqlite) fn find(
     Ok(found.map(Record::into_session))
 }
 
+pub(in crate::store::sqlite) fn owner(
+    db: &Connection,
+    session: SessionId,
+) -> Result<Option<(UserId, AppName)>, StoreError> {
+    Ok(Record::find(db, session)?.map(|record| (record.facts.user, record.facts.app)))
+}
+
 pub(in crate::store::sqlite) fn of_user(
     db: &Connection,
     user: UserId,

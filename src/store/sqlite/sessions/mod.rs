@@ -30,7 +30,11 @@ use crate::{
 
 #[async_trait]
 impl SessionStore for SqliteStore {
-    async fn open(&self, session: &NewSession, most: Option<NonZeroU32>) -> Result<(), StoreError> {
+    async fn open(
+        &self,
+        session: &NewSession,
+        most: Option<NonZeroU32>,
+    ) -> Result<Vec<SessionId>, StoreError> {
         let session = session.clone();
         let created_at = session.facts.created_at;
         let expires_at = self.lifetimes.session_expiry(created_at, created_at);
@@ -43,7 +47,7 @@ impl SessionStore for SqliteStore {
         self.writer
             .write(move |step| {
                 record::insert(step.db, &session, expires_at, tokens_until)?;
-                most.map_or(Ok(()), |most| endings::end_surplus(step, &session, most))
+                most.map_or(Ok(Vec::new()), |most| endings::end_surplus(step, &session, most))
             })
             .await
     }
@@ -86,6 +90,10 @@ impl SessionStore for SqliteStore {
 
     async fn find(&self, session: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
         self.readers.look_up(move |db| listing::find(db, session, now)).await
+    }
+
+    async fn owner(&self, session: SessionId) -> Result<Option<(UserId, AppName)>, StoreError> {
+        self.readers.look_up(move |db| listing::owner(db, session)).await
     }
 
     async fn of_user(

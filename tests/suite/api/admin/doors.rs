@@ -180,14 +180,28 @@ async fn requests_count_towards_the_rate_of_the_session() {
 }
 
 #[tokio::test]
-async fn every_change_names_in_the_log_who_asked_for_it_and_no_look_does() {
+async fn every_change_is_told_of_with_who_asked_for_it_and_no_look_is() {
     let stage = Stage::new().await;
     let root = stage.admin("root").await;
-    let id = id_of(&root, "root").await;
-    good(&root, "POST", "/admin/v1/keys/rotate", None).await;
+    let (own, alice) = (id_of(&root, "root").await, id_of(&root, "alice").await);
+    let request = root.authorized("POST", "/admin/v1/keys/rotate").header("x-request-id", "rotation-7");
+    assert_eq!(send(request).await.status, 201);
+    good(&root, "POST", &format!("/admin/v1/users/{alice}/disable"), None).await;
+    let events = good(&root, "GET", "/admin/v1/audit?kind=key_rotated", None).await;
+    let rotated = &events["events"][0];
+    assert_eq!(
+        (&rotated["by"], &rotated["request_id"]),
+        (&json!(format!("user:{own}")), &json!("rotation-7"))
+    );
+    let events =
+        good(&root, "GET", &format!("/admin/v1/audit?user={alice}&kind=user_changed&limit=1"), None).await;
+    let disabled = &events["events"][0];
+    assert_eq!((&disabled["reason"], &disabled["username"]), (&json!("disabled"), &json!("alice")));
+    assert_eq!(disabled["by"], json!(format!("user:{own}")));
+    for wrong in ["?kind=x", "?user=x", "?session=x", "?since=2d", "?cursor=x", "?limit=0", "?who=x"] {
+        ask(&root, "GET", &format!("/admin/v1/audit{wrong}"), None).await.problem(400, "invalid_request");
+    }
     let log = stage.server.stderr();
-    let lines: Vec<&str> = log.lines().filter(|line| line.contains("an admin's request")).collect();
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].contains(&id) && lines[0].contains("/admin/v1/keys/rotate"), "{lines:?}");
+    assert_eq!(log.lines().filter(|line| line.contains("an admin's request")).count(), 2, "{log}");
     assert!(!log.contains(&root.access), "a token is in the log");
 }

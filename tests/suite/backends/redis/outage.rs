@@ -37,7 +37,7 @@ const WINDOW: Duration = Duration::from_mins(1);
 impl BackEnd {
     pub(super) async fn try_sign_in(&self) -> Result<RefreshToken, StoreError> {
         let (new, token) = with_tokens(facts_of(UserId::new(self.now()), self.now()), &self.secret);
-        self.sessions.open(&new, None).await.map(|()| token)
+        self.sessions.open(&new, None).await.map(|_| token)
     }
 
     pub(super) async fn try_refresh(&self, token: &RefreshToken) -> Result<Rotation, StoreError> {

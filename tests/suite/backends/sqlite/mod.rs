@@ -58,7 +58,7 @@ async fn try_sign_in(store: &SqliteStore) -> Result<RefreshToken, StoreError> {
     let device = Device::new(Some("a phone"), None, None);
     let facts = SessionFacts { device, ..facts_of(UserId::new(START), START) };
     let (session, token) = with_tokens(facts, &secret());
-    store.open(&session, None).await.map(|()| token)
+    store.open(&session, None).await.map(|_| token)
 }
 
 fn account(name: &str) -> Account {

@@ -1,0 +1,123 @@
+//! Events: as operators see them, and as users see those about themselves.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::domain::{app::AppName, event, ids::UserId, occasion::Actor};
+
+/// What happened.
+#[derive(Debug, Serialize)]
+pub struct Event {
+    pub id: String,
+    pub time: String,
+    pub kind: &'static str,
+    /// Whom it is about.
+    pub user: Option<String>,
+    /// `null` also where the account is gone.
+    pub username: Option<String>,
+    pub session: Option<String>,
+    pub app: Option<String>,
+    pub address: Option<IpAddr>,
+    pub agent: Option<String>,
+    /// `client`, `user:<id>`, `app:<name>`, `shell:<operating system user>` or `server`.
+    pub by: String,
+    pub reason: Option<String>,
+    pub detail: Option<String>,
+    pub request_id: Option<String>,
+    /// How many of the same kind it stands for.
+    pub count: u32,
+}
+
+/// A part of the events, newest first; without `next_cursor` it is the last.
+#[derive(Debug, Serialize)]
+pub struct Events {
+    pub events: Vec<Event>,
+    pub next_cursor: Option<String>,
+}
+
+/// What happened to who asks.
+#[derive(Debug, Serialize)]
+pub struct OwnEvent {
+    pub id: String,
+    pub time: String,
+    pub kind: &'static str,
+    pub session: Option<String>,
+    pub app: Option<String>,
+    pub address: Option<IpAddr>,
+    pub agent: Option<String>,
+    pub by: Who,
+    pub reason: Option<String>,
+    pub detail: Option<String>,
+    pub count: u32,
+}
+
+/// A part of one's own events, newest first; without `next_cursor` it is the last.
+#[derive(Debug, Serialize)]
+pub struct OwnEvents {
+    pub events: Vec<OwnEvent>,
+    pub next_cursor: Option<String>,
+}
+
+/// Who did something, as far as it is a user's to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    You,
+    /// Whoever runs this server.
+    Operator,
+    App,
+    Server,
+    /// Somebody who has not shown who they are.
+    Client,
+}
+
+impl Event {
+    #[must_use]
+    pub fn new(event: &event::Event, username: Option<String>) -> Self {
+        Self {
+            id: event.id.to_string(),
+            time: event.at.rfc3339(),
+            kind: event.kind.as_str(),
+            user: event.user.map(|user| user.to_string()),
+            username,
+            session: event.session.map(|session| session.to_string()),
+            app: event.app.as_ref().map(AppName::as_str).map(str::to_owned),
+            address: event.address,
+            agent: event.agent.clone(),
+            by: event.by.to_string(),
+            reason: event.reason.clone(),
+            detail: event.detail.clone(),
+            request_id: event.request.clone(),
+            count: event.count,
+        }
+    }
+}
+
+impl OwnEvent {
+    #[must_use]
+    pub fn new(event: &event::Event, owner: UserId) -> Self {
+        let by = match &event.by {
+            Actor::User(user) if *user == owner => Who::You,
+            Actor::User(_) | Actor::Shell(_) => Who::Operator,
+            Actor::App(_) => Who::App,
+            Actor::Server => Who::Server,
+            Actor::Client => Who::Client,
+        };
+        // From where an operator works is not the user's to know.
+        let is_theirs = by != Who::Operator;
+        Self {
+            id: event.id.to_string(),
+            time: event.at.rfc3339(),
+            kind: event.kind.as_str(),
+            session: event.session.map(|session| session.to_string()),
+            app: event.app.as_ref().map(AppName::as_str).map(str::to_owned),
+            address: event.address.filter(|_| is_theirs),
+            agent: event.agent.clone().filter(|_| is_theirs),
+            by,
+            reason: event.reason.clone(),
+            detail: event.detail.clone(),
+            count: event.count,
+        }
+    }
+}

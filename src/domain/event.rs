@@ -1,0 +1,264 @@
+//! What happened, for who wants to know it later: who signed in from where, why a session ended, which operator
+//! changed what. An event holds no secret, and nothing that was typed.
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use uuid::Uuid;
+
+use super::{
+    app::AppName,
+    clock::Timestamp,
+    ids::{InvalidId, SessionId, UserId},
+    occasion::{Actor, Occasion},
+    random,
+};
+
+/// Names an event, in the order of time: its moment, and chance for those of one moment. A version 7 UUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventId(Uuid);
+
+impl EventId {
+    #[must_use]
+    pub fn new(at: Timestamp) -> Self {
+        let millis = u64::try_from(at.millis()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random::bytes::<10>()).into_uuid())
+    }
+
+    /// The first that an event of that moment can have.
+    #[must_use]
+    pub fn first_at(at: Timestamp) -> Self {
+        let millis = u64::try_from(at.millis()).unwrap_or(0).min((1 << 48) - 1);
+        Self(Uuid::from_u128(u128::from(millis) << 80))
+    }
+
+    /// One that is later than all.
+    #[must_use]
+    pub const fn last() -> Self {
+        Self(Uuid::max())
+    }
+
+    /// From the UUID a database holds.
+    #[must_use]
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    #[must_use]
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl FromStr for EventId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let uuid = Uuid::try_parse(text).map_err(|_| InvalidId("event id"))?;
+        // One text for one id: only the lower-case hyphenated form.
+        if uuid.hyphenated().to_string() == text { Ok(Self(uuid)) } else { Err(InvalidId("event id")) }
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+/// What kind of thing happened (contract 6.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    SignedIn,
+    SignInFailed,
+    /// From here on tries are refused unseen, for a while.
+    LockedOut,
+    /// A session ended, for whatever reason.
+    SignedOut,
+    RefreshReused,
+    RefreshReissued,
+    RefreshContested,
+    PasswordChanged,
+    PasswordReset,
+    EmailChanged,
+    FactorAdded,
+    FactorRemoved,
+    UserCreated,
+    /// Roles, status, and whatever else is no kind of its own.
+    UserChanged,
+    AppChanged,
+    KeyRotated,
+    KeyRetired,
+    AdminAction,
+    /// So many events could not be kept.
+    EventsLost,
+}
+
+impl EventKind {
+    pub const ALL: [Self; 19] = [
+        Self::SignedIn,
+        Self::SignInFailed,
+        Self::LockedOut,
+        Self::SignedOut,
+        Self::RefreshReused,
+        Self::RefreshReissued,
+        Self::RefreshContested,
+        Self::PasswordChanged,
+        Self::PasswordReset,
+        Self::EmailChanged,
+        Self::FactorAdded,
+        Self::FactorRemoved,
+        Self::UserCreated,
+        Self::UserChanged,
+        Self::AppChanged,
+        Self::KeyRotated,
+        Self::KeyRetired,
+        Self::AdminAction,
+        Self::EventsLost,
+    ];
+
+    /// What strangers can cause as much of as they like. Where there is no more room, these go first.
+    pub const BY_STRANGERS: [Self; 2] = [Self::SignInFailed, Self::LockedOut];
+
+    /// The contract's word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SignedIn => "signed_in",
+            Self::SignInFailed => "sign_in_failed",
+            Self::LockedOut => "locked_out",
+            Self::SignedOut => "signed_out",
+            Self::RefreshReused => "refresh_reused",
+            Self::RefreshReissued => "refresh_reissued",
+            Self::RefreshContested => "refresh_contested",
+            Self::PasswordChanged => "password_changed",
+            Self::PasswordReset => "password_reset",
+            Self::EmailChanged => "email_changed",
+            Self::FactorAdded => "factor_added",
+            Self::FactorRemoved => "factor_removed",
+            Self::UserCreated => "user_created",
+            Self::UserChanged => "user_changed",
+            Self::AppChanged => "app_changed",
+            Self::KeyRotated => "key_rotated",
+            Self::KeyRetired => "key_retired",
+            Self::AdminAction => "admin_action",
+            Self::EventsLost => "events_lost",
+        }
+    }
+}
+
+impl FromStr for EventKind {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(InvalidId("kind of event"))
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub id: EventId,
+    pub at: Timestamp,
+    pub kind: EventKind,
+    /// Whom it is about.
+    pub user: Option<UserId>,
+    pub session: Option<SessionId>,
+    pub app: Option<AppName>,
+    pub address: Option<IpAddr>,
+    /// The client's `User-Agent`.
+    pub agent: Option<String>,
+    pub by: Actor,
+    /// Why, or what of it: a stable word.
+    pub reason: Option<String>,
+    /// What exactly was changed, in few words: roles, a key's name.
+    pub detail: Option<String>,
+    /// The id of the request in which it happened.
+    pub request: Option<String>,
+    /// How many of the same kind it stands for.
+    pub count: u32,
+}
+
+impl Event {
+    #[must_use]
+    pub fn new(kind: EventKind, occasion: &Occasion, at: Timestamp) -> Self {
+        let Occasion { address, agent, request, by } = occasion.clone();
+        Self {
+            id: EventId::new(at),
+            at,
+            kind,
+            user: None,
+            session: None,
+            app: None,
+            address,
+            agent,
+            by,
+            reason: None,
+            detail: None,
+            request,
+            count: 1,
+        }
+    }
+
+    #[must_use]
+    pub fn of_user(self, user: UserId) -> Self {
+        Self { user: Some(user), ..self }
+    }
+
+    #[must_use]
+    pub fn of_session(self, session: SessionId) -> Self {
+        Self { session: Some(session), ..self }
+    }
+
+    #[must_use]
+    pub fn at_app(self, app: AppName) -> Self {
+        Self { app: Some(app), ..self }
+    }
+
+    #[must_use]
+    pub fn because(self, reason: &str) -> Self {
+        Self { reason: Some(reason.to_owned()), ..self }
+    }
+
+    #[must_use]
+    pub fn in_detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+
+    /// Whoever asked has proved to be this user, unless it is known already who asked.
+    #[must_use]
+    pub fn by_owner(self, owner: UserId) -> Self {
+        let by = if self.by == Actor::Client { Actor::User(owner) } else { self.by };
+        Self { by, ..self }
+    }
+}
+
+/// Which events are asked for: those that are of all that is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventFilter {
+    pub user: Option<UserId>,
+    pub session: Option<SessionId>,
+    pub kind: Option<EventKind>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_in_the_order_of_time() {
+        let at = Timestamp::from_millis;
+        let (earlier, later) = (EventId::new(at(1_000)), EventId::new(at(1_001)));
+        assert!(EventId::first_at(at(1_000)) < earlier && earlier < EventId::first_at(at(1_001)));
+        assert!(EventId::first_at(at(1_001)) < later && later < EventId::last());
+        assert_eq!(earlier.to_string().parse(), Ok(earlier));
+    }
+
+    #[test]
+    fn every_kind_has_one_word() {
+        for kind in EventKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+    }
+}
