@@ -92,5 +92,8 @@ pub(in crate::store::postgres) fn tables() -> Vec<String> {
 fn known() -> Vec<SchemaStep> {
     let runner = migrations::runner();
     let step = |step: &refinery::Migration| SchemaStep { version: step.version(), name: step.to_string() };
-    runner.get_migrations().iter().map(step).collect()
+    let mut steps: Vec<SchemaStep> = runner.get_migrations().iter().map(step).collect();
+    // They come in the order of their files' names, where the tenth is before the first.
+    steps.sort_by_key(|step| step.version);
+    steps
 }

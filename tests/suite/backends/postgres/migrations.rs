@@ -1,6 +1,9 @@
 //! Upgrades, on tables that hold data.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{account, postgres_store, whole};
 use crate::support::servers::postgres;
@@ -37,9 +40,14 @@ fn folder(database: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(database)
 }
 
-fn steps(database: &str) -> BTreeSet<String> {
+/// By their numbers: in the order of names the tenth would be before the second.
+fn steps(database: &str) -> Vec<String> {
     let files = fs::read_dir(folder(database)).expect("a folder").map(|file| file.expect("a file").path());
-    files.map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned()).collect()
+    let name = |path: PathBuf| path.file_stem().expect("a name").to_string_lossy().into_owned();
+    let mut steps: Vec<String> = files.map(name).collect();
+    let number = |step: &str| step[1..].split('_').next().and_then(|number| number.parse::<u32>().ok());
+    steps.sort_by_key(|step| number(step).expect("a number"));
+    steps
 }
 
 #[test]
@@ -78,7 +86,7 @@ async fn nodes_that_start_at_once_take_each_step_once() {
     for node in nodes.collect::<Vec<_>>() {
         taken.extend(node.await.expect("no panic").expect("migrated"));
     }
-    assert_eq!(taken, Vec::from_iter(steps("postgres")), "in order, and each once");
+    assert_eq!(taken, steps("postgres"), "in order, and each once");
 }
 
 #[tokio::test]
