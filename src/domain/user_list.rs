@@ -11,8 +11,8 @@ use super::{
     user::{EMAIL_MAX_CHARS, InvalidName, Role, User, UserStatus},
 };
 
-/// How many users a page looks at where not all of them are what is asked for.
-const LOOKS: u32 = 1000;
+/// How many users a page looks at, at least, where few of them may be what is asked for.
+const LOOKS: u32 = 500;
 /// Sorts after whatever begins with the text before it.
 const LAST: char = '\u{10ffff}';
 
@@ -98,9 +98,13 @@ impl UserQuery {
     /// How many users a page of so many looks at.
     #[must_use]
     pub fn looks(&self, limit: u32) -> u32 {
-        let is_exact = self.search.is_none() && (self.role.is_none() || self.status.is_none());
         let one_more = limit.saturating_add(1);
-        if is_exact { one_more } else { one_more.max(LOOKS) }
+        match (&self.search, &self.role, self.status) {
+            (None, None, _) | (None, _, None) => one_more,
+            // Each may be found twice.
+            (Some(_), None, None) => one_more.saturating_add(limit),
+            _ => one_more.max(LOOKS),
+        }
     }
 
     /// Whether a list of this kind can go on there.

