@@ -117,6 +117,18 @@ impl PolicyChange {
 }
 
 impl<T> PolicyEdit<T> {
+    /// The same with the value read into its type.
+    ///
+    /// # Errors
+    /// What `parse` says of it.
+    pub fn parse<U, E>(self, parse: impl FnOnce(T) -> Result<U, E>) -> Result<PolicyEdit<U>, E> {
+        Ok(match self {
+            Self::Keep => PolicyEdit::Keep,
+            Self::Drop => PolicyEdit::Drop,
+            Self::Take(value) => PolicyEdit::Take(parse(value)?),
+        })
+    }
+
     fn map<U>(self, map: impl FnOnce(T) -> U) -> PolicyEdit<U> {
         match self {
             Self::Keep => PolicyEdit::Keep,

@@ -87,11 +87,11 @@ pub struct AppPatch {
     confidential: Option<bool>,
     /// In seconds.
     #[serde(default, deserialize_with = "patched")]
-    access_ttl: Option<Option<u64>>,
+    access_ttl: PolicyEdit<u64>,
     #[serde(default, deserialize_with = "patched")]
-    audience: Option<Option<String>>,
+    audience: PolicyEdit<String>,
     #[serde(default, deserialize_with = "patched")]
-    role: Option<Option<String>>,
+    role: PolicyEdit<String>,
 }
 
 impl AppPatch {
@@ -105,24 +105,12 @@ impl AppPatch {
             origins: self.origins.map(|list| origins(&list)).transpose()?,
             confidential: self.confidential,
             policy: PolicyChange {
-                access_ttl: edit("access_ttl", self.access_ttl, ttl)?,
-                audience: edit("audience", self.audience, |text| Audience::parse(&text))?,
-                role: edit("role", self.role, role)?,
+                access_ttl: member("access_ttl", self.access_ttl.parse(ttl))?,
+                audience: member("audience", self.audience.parse(|text| Audience::parse(&text)))?,
+                role: member("role", self.role.parse(role))?,
             },
         })
     }
-}
-
-fn edit<T, U>(
-    name: &str,
-    patch: Option<Option<T>>,
-    parse: impl FnOnce(T) -> Result<U, InvalidName>,
-) -> Result<PolicyEdit<U>, Problem> {
-    Ok(match patch {
-        None => PolicyEdit::Keep,
-        Some(None) => PolicyEdit::Drop,
-        Some(Some(value)) => PolicyEdit::Take(member(name, parse(value))?),
-    })
 }
 
 pub async fn change(

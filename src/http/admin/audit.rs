@@ -54,9 +54,9 @@ pub async fn list(
     let before = page::cursor::<EventId>(asked.cursor.as_deref())?;
     let page = http.auth.events(&filter, before, limit).await?;
     let names = http.auth.usernames(page.events.iter().filter_map(|event| event.user)).await?;
-    let named = page.events.iter().map(|event| {
+    let events = page.events.iter().map(|event| {
         let name = event.user.and_then(|user| names.get(&user).cloned());
         Event::new(event, name)
     });
-    Ok(Json(Events { events: named.collect(), next_cursor: page.next.map(|next| next.to_string()) }))
+    Ok(Json(Events { events: events.collect(), next_cursor: page.next.map(|next| next.to_string()) }))
 }

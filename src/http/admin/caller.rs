@@ -60,7 +60,7 @@ async fn operator(http: &Shared, parts: &mut Parts, needed: AdminRole) -> Result
     let by = prove(http, &parts.headers, needed).await?;
     if needed.changes_something() {
         let (method, path) = (&parts.method, parts.uri.path());
-        tracing::info!(admin.by = %by, request.method = %method, request.path = path, "an admin's request");
+        tracing::info!(request.by = %by, request.method = %method, request.path = path, "an admin's request");
     }
     // Nobody is refused for it.
     let Ok(CameBy(occasion)) = CameBy::from_request_parts(parts, http).await;

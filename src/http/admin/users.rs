@@ -14,6 +14,7 @@ use crate::{
     answers::{DeletedUser, UserRecord, Users},
     auth::error::{AuthError, Missing},
     domain::{
+        app_policy::PolicyEdit,
         ids::UserId,
         user::{Email, InvalidName, Role, RoleChange, User, UserStatus, Username},
         user_list::{SearchPrefix, UserPlace, UserQuery},
@@ -115,7 +116,7 @@ pub async fn show(State(http): State<Shared>, _: MayRead, id: Id) -> Result<Json
 #[serde(deny_unknown_fields)]
 pub struct UserPatch {
     #[serde(default, deserialize_with = "patched")]
-    email: Option<Option<String>>,
+    email: PolicyEdit<String>,
     email_verified: Option<bool>,
     roles: Option<Vec<String>>,
 }
@@ -126,18 +127,21 @@ pub async fn change(
     id: Id,
     Json(patch): Json<UserPatch>,
 ) -> Result<Json<UserRecord>, Problem> {
-    let email = patch.email.map(|email| email.as_deref().map(Email::parse).transpose()).transpose();
-    let email = member("email", email)?;
+    let email = member("email", patch.email.parse(|text| Email::parse(&text)))?;
     let wanted = patch.roles.map(|names| roles(&names)).transpose()?;
     let user = find(&http, id).await?;
     // First what may be refused: of a patch that is, nothing is done.
     if let Some(wanted) = wanted {
         http.auth.change_roles(user.id, &RoleChange::to(wanted), &occasion).await?;
     }
-    if email.is_some() || patch.email_verified.is_some() {
+    if email != PolicyEdit::Keep || patch.email_verified.is_some() {
         // Another address is not known to be theirs because the last one was.
         let verified = patch.email_verified.unwrap_or(false);
-        let email = email.unwrap_or(user.email);
+        let email = match email {
+            PolicyEdit::Keep => user.email,
+            PolicyEdit::Drop => None,
+            PolicyEdit::Take(email) => Some(email),
+        };
         http.auth.set_email(user.id, email.as_ref(), verified, &occasion).await?;
     }
     as_it_is(&http, user.id).await

@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::problem::Problem;
+use crate::domain::app_policy::PolicyEdit;
 
 /// The largest body, in bytes.
 pub const LIMIT: usize = 64 * 1024;
@@ -80,14 +81,12 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// A member of a patch that may be `null`: not there, `null`, or a value.
+/// A member of a patch that may be `null`. One that is not there stays as it is, by `serde(default)`.
 ///
 /// # Errors
 /// When it is of another type.
-pub fn patched<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    value: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(value).map(Some)
+pub fn patched<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<PolicyEdit<T>, D::Error> {
+    Ok(Option::deserialize(value)?.map_or(PolicyEdit::Drop, PolicyEdit::Take))
 }
 
 /// A member's value, as the type it is to be.

@@ -90,21 +90,21 @@ async fn measure(stage: &Stage) {
         let path = format!("/admin/v1/{path}");
         let (median, slower, page) = takes(stage, &path).await;
         let shown = page["users"].as_array().or(page["sessions"].as_array()).map_or(0, Vec::len);
-        println!("{median:>7.2} ms, three quarters in {slower:>7.2} ms, {shown:>4} shown: {path}");
+        eprintln!("{median:>7.2} ms, three quarters in {slower:>7.2} ms, {shown:>4} shown: {path}");
         slow.extend((median > GOAL).then_some(path.clone()));
         if let Some(cursor) = page["next_cursor"].as_str() {
             let sign = if path.contains('?') { '&' } else { '?' };
             if !path.contains("cursor=") {
                 let (median, slower, _) = takes(stage, &format!("{path}{sign}cursor={cursor}")).await;
-                println!("{median:>7.2} ms, three quarters in {slower:>7.2} ms, its second page");
+                eprintln!("{median:>7.2} ms, three quarters in {slower:>7.2} ms, its second page");
             }
         }
     }
     let begun = Instant::now();
     let stats = send(stage.tools("GET", "/admin/v1/stats")).await.json();
-    println!("{:>7.2} ms: /admin/v1/stats {stats}", begun.elapsed().as_secs_f64() * 1000.0);
+    eprintln!("{:>7.2} ms: /admin/v1/stats {stats}", begun.elapsed().as_secs_f64() * 1000.0);
     assert!(stats["users"]["active"].as_u64() > Some(MILLION as u64 - 100), "{stats}");
-    println!("over {GOAL} ms: {slow:?}");
+    eprintln!("over {GOAL} ms: {slow:?}");
     assert!(cfg!(debug_assertions) || slow.is_empty(), "over {GOAL} ms: {slow:?}");
 }
 
