@@ -15,7 +15,7 @@ use crate::{
 impl Auth {
     /// Makes a new signing key, see [`KeyRing::rotate`](crate::keys::ring::KeyRing::rotate).
     pub async fn rotate_key(&self, occasion: &Occasion) -> Result<KeyInfo, AuthError> {
-        let made = self.on_keys(|keys| keys.rotate()).await?;
+        let made = self.on_keys(KeyRing::rotate).await?;
         self.note_key_rotated(&made.kid, occasion).await;
         Ok(made)
     }

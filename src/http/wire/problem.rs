@@ -35,8 +35,8 @@ pub enum Challenge {
     Invalid,
     /// The sign-in was too weak or is too long ago (RFC 9470 section 3).
     SignIn,
-    /// It is longer ago than that.
-    SignInWithin(Duration),
+    /// It is longer ago than so many seconds.
+    SignInWithin(u32),
     /// An app must show its secret (RFC 7617).
     App,
 }
@@ -262,14 +262,16 @@ fn status(error: &AuthError) -> StatusCode {
     }
 }
 
-const fn challenge(error: &AuthError) -> Option<Challenge> {
+fn challenge(error: &AuthError) -> Option<Challenge> {
     match error {
         AuthError::TokenMissing => Some(Challenge::Missing),
         AuthError::TokenInvalid
         | AuthError::TokenExpired
         | AuthError::TokenRevoked(_)
         | AuthError::TokenOutdated => Some(Challenge::Invalid),
-        AuthError::SignInTooOld { max_age } => Some(Challenge::SignInWithin(*max_age)),
+        AuthError::SignInTooOld { max_age } => {
+            Some(Challenge::SignInWithin(u32::try_from(max_age.as_secs()).unwrap_or(u32::MAX)))
+        }
         _ => None,
     }
 }
@@ -343,7 +345,7 @@ impl Challenge {
             }
             Self::SignIn => SIGN_IN,
             Self::SignInWithin(max_age) => {
-                let text = format!(r#"{SIGN_IN}, max_age="{}""#, max_age.as_secs());
+                let text = format!(r#"{SIGN_IN}, max_age="{max_age}""#);
                 return HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(SIGN_IN));
             }
             Self::Invalid => {
