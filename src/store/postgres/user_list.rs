@@ -47,10 +47,7 @@ pub(super) async fn page(
     let looks = i64::from(query.looks(limit));
     let found = match &query.search {
         Some(search) => found(pool, search, after, looks).await?,
-        None => {
-            let walked = walk(pool, query, after, looks).await?;
-            walked.iter().map(|row| Ok((None, rows::user(row)?))).collect::<Result<_, StoreError>>()?
-        }
+        None => walk(pool, query, after, looks).await?.into_iter().map(|user| (None, user)).collect(),
     };
     Ok(query.page(found, limit))
 }
@@ -76,7 +73,7 @@ async fn walk(
     query: &UserQuery,
     after: Option<&UserPlace>,
     looks: i64,
-) -> Result<Vec<Row>, StoreError> {
+) -> Result<Vec<User>, StoreError> {
     let after = match after {
         Some(UserPlace::Id(id)) => id.uuid(),
         _ if query.newest_first => Uuid::max(),
@@ -86,7 +83,7 @@ async fn walk(
     let all = |table: &str, filter: &str, id: &str| {
         format!("SELECT {COLUMNS} FROM {table} WHERE {filter} {id} {than} $1 ORDER BY {id} {order} LIMIT $2")
     };
-    match (&query.role, query.status) {
+    let walked = match (&query.role, query.status) {
         (Some(role), _) => {
             let sql = all("user_roles JOIN users ON id = user_id", "role = $3 AND", "user_id");
             pool.query(&sql, &[&after, &looks, &Role::as_str(role)]).await
@@ -96,7 +93,8 @@ async fn walk(
             pool.query(&sql, &[&after, &looks, &rows::status_text(status)]).await
         }
         (None, None) => pool.query(&all("users", "", "id"), &[&after, &looks]).await,
-    }
+    };
+    walked?.iter().map(rows::user).collect()
 }
 
 pub(super) async fn by_ids(pool: &Pool, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
