@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::domain::{
     locale::Locale,
     user::{self, Email, Role, UserStatus},
+    user_list::UserPage,
 };
 
 /// A user as they see themselves.
@@ -25,6 +26,13 @@ pub struct UserRecord {
     pub email_verified: bool,
     pub status: AccountStatus,
     pub locale: Option<String>,
+}
+
+/// A part of the users; without `next_cursor` it is the last.
+#[derive(Debug, Serialize)]
+pub struct Users {
+    pub users: Vec<UserRecord>,
+    pub next_cursor: Option<String>,
 }
 
 /// A user who is no more.
@@ -61,6 +69,15 @@ impl From<&user::User> for UserRecord {
             email_verified: user.email_verified,
             status: user.status.into(),
             locale: user.locale.as_ref().map(Locale::as_str).map(str::to_owned),
+        }
+    }
+}
+
+impl From<UserPage> for Users {
+    fn from(page: UserPage) -> Self {
+        Self {
+            users: page.users.iter().map(UserRecord::from).collect(),
+            next_cursor: page.next.map(|next| next.to_string()),
         }
     }
 }

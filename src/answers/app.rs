@@ -4,7 +4,10 @@ use serde::Serialize;
 
 use crate::{
     auth::apps::AddedApp,
-    domain::app::{self, Origin},
+    domain::{
+        admin::AdminRole,
+        app::{self, Origin},
+    },
 };
 
 /// An app. A secret that it has is not told again.
@@ -16,6 +19,8 @@ pub struct App {
     /// In seconds; none = as the settings say.
     pub access_ttl: Option<u64>,
     pub audience: Option<String>,
+    /// What it may do at the admin API.
+    pub role: Option<&'static str>,
     pub created_at: String,
 }
 
@@ -25,6 +30,13 @@ pub struct App {
 pub enum AppKind {
     Public,
     Confidential,
+}
+
+/// A part of the apps; without `next_cursor` it is the last.
+#[derive(Debug, Serialize)]
+pub struct Apps {
+    pub apps: Vec<App>,
+    pub next_cursor: Option<String>,
 }
 
 /// An app that was registered or changed, with its secret where that is new.
@@ -51,6 +63,7 @@ impl From<&app::App> for App {
             origins: app.origins.iter().map(Origin::as_str).map(str::to_owned).collect(),
             access_ttl: app.policy.access_ttl.map(|ttl| ttl.as_secs()),
             audience: app.policy.audience.as_ref().map(|audience| audience.as_str().to_owned()),
+            role: app.policy.role.map(AdminRole::as_str),
             created_at: app.created_at.rfc3339(),
         }
     }

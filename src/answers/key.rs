@@ -21,6 +21,14 @@ pub struct Key {
     pub ends_at: Option<String>,
 }
 
+/// All signing keys.
+#[derive(Debug, Serialize)]
+pub struct Keys {
+    pub keys: Vec<Key>,
+    /// Always `null`: they are few.
+    pub next_cursor: Option<String>,
+}
+
 /// A key that seals data at rest.
 #[derive(Debug, Serialize)]
 pub struct SealingKey {

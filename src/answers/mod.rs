@@ -13,20 +13,22 @@ mod readiness;
 mod rest_session;
 mod revocation;
 mod session;
+mod stats;
 mod tokens;
 
 pub use self::{
-    account::{AccountStatus, DeletedUser, User, UserRecord},
-    app::{App, AppKind, AppWithSecret, RemovedApp},
+    account::{AccountStatus, DeletedUser, User, UserRecord, Users},
+    app::{App, AppKind, AppWithSecret, Apps, RemovedApp},
     app_session::{ActiveUsers, AppSession, AppSessions, CreatedAppSession},
     apply::{Applied, AppliedChange, ChangeKind},
     event::{Event, Events, OwnEvent, OwnEvents, Who},
-    key::{BackedUp, Key, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
+    key::{BackedUp, Key, Keys, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
     oauth::{ActiveToken, Introspection, Metadata, OAuthProblem},
     problem::Problem,
     readiness::{Condition, Readiness, ReadinessParts},
     rest_session::{FoundRestSession, KilledRestSessions, RestActivity, RestRefusal, RestSession, RestToken},
     revocation::{FeedStatus, Revocation, RevocationSnapshot},
-    session::{Ended, OwnSession, OwnSessions, Session, SessionRecord},
+    session::{Ended, OwnSession, OwnSessions, Session, SessionRecord, Sessions},
+    stats::{Stats, UserTotals},
     tokens::{OpenedSession, SignedIn, Tokens},
 };

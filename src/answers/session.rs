@@ -47,6 +47,13 @@ pub struct SessionRecord {
     pub generation: u32,
 }
 
+/// A part of the sessions; without `next_cursor` it is the last.
+#[derive(Debug, Serialize)]
+pub struct Sessions {
+    pub sessions: Vec<SessionRecord>,
+    pub next_cursor: Option<String>,
+}
+
 /// How many sessions were alive and are over; asking again does no harm.
 #[derive(Debug, Serialize)]
 pub struct Ended {

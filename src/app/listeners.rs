@@ -23,6 +23,7 @@ pub struct Listeners {
     management: TcpListener,
     check: Option<TcpListener>,
     ext_authz: Option<TcpListener>,
+    admin: Option<TcpListener>,
 }
 
 impl Listeners {
@@ -41,6 +42,7 @@ impl Listeners {
             management: bind("server.management_listen", settings.management_listen)?,
             check: bind_if_set("server.check_listen", settings.check_listen)?,
             ext_authz: bind_if_set("server.ext_authz_listen", settings.ext_authz_listen)?,
+            admin: bind_if_set("server.admin_listen", settings.admin_listen)?,
         })
     }
 
@@ -62,7 +64,7 @@ impl Listeners {
 
     /// Each with what it serves, and as many connections as `descriptors` give.
     pub(super) fn with_routes(self, http: &Arc<Http>, descriptors: u64) -> Vec<Listener> {
-        let shares = Shares::of(descriptors, 1 + self.gateways());
+        let shares = Shares::of(descriptors, 1 + self.optional());
         shares.warn(descriptors);
         let all =
             |listener, total| Room { listener, total, of_peer: None, proxies: TrustedProxies::default() };
@@ -85,11 +87,14 @@ impl Listeners {
         listeners.extend(self.ext_authz.map(|socket| {
             listener(socket, http::ext_authz(http), Speaks::Http1And2, all("ext_authz", shares.others))
         }));
+        listeners.extend(self.admin.map(|socket| {
+            listener(socket, http::admin(http), Speaks::Http1, fair("admin", shares.others))
+        }));
         listeners
     }
 
-    fn gateways(&self) -> usize {
-        usize::from(self.check.is_some()) + usize::from(self.ext_authz.is_some())
+    fn optional(&self) -> usize {
+        [&self.check, &self.ext_authz, &self.admin].into_iter().flatten().count()
     }
 }
 

@@ -38,7 +38,7 @@ use crate::{
     auth::{Auth, Limit, Policy},
     config::{PublicUrl, RunningSettings, Settings, Signup},
     domain::clock::Clock,
-    http::{self, CheckMeter, Cookies, Http, TrustedProxies},
+    http::{self, AdminHosts, CheckMeter, Cookies, Http, TrustedProxies},
     keys::{ring::KeyRing, settings::KeySettings},
     telemetry::{self, LogLevel, Metrics},
 };
@@ -172,6 +172,11 @@ impl Keyward {
             trusted_proxies: TrustedProxies::of(self.settings.server.trusted_proxies.clone()),
             cookies: Cookies::of(&self.public_url),
             own_origin: self.public_url.origin().to_owned(),
+            admin_hosts: AdminHosts::of(
+                self.settings.server.admin_listen,
+                &self.public_url,
+                &self.settings.admin.hosts,
+            ),
             metrics: Box::new(move || {
                 gauges.read();
                 metrics.render()
@@ -229,6 +234,7 @@ fn policy(settings: &Settings) -> Policy {
         login_limit: Limit { count: limits.login_failures.into(), window: limits.login_window },
         signup_limit: Limit { count: limits.signups.into(), window: limits.signup_window },
         outage: settings.outage.check,
+        admin_max_age: settings.admin.max_age,
         signup_open: settings.accounts.signup == Signup::Open,
         password_min_length: settings.accounts.password_min_length,
         hash_threads: NonZeroUsize::new(settings.login.concurrency).unwrap_or(NonZeroUsize::MIN),

@@ -34,6 +34,12 @@ pub enum Invalid {
     ContradictoryRoles,
     #[error("a user has at most {ROLES_MAX} roles")]
     TooManyRoles,
+    #[error("user, app: at least one of them says whose sessions")]
+    NobodysSessions,
+    #[error("email_verified: the user has no e-mail address")]
+    NothingVerified,
+    #[error("role: takes an app that has a secret")]
+    RoleOfPublicApp,
     /// Together with what is kept already, where it is a change.
     #[error(transparent)]
     Data(#[from] InvalidData),
@@ -48,6 +54,8 @@ pub enum Invalid {
 pub enum Missing {
     #[error("there is no such app")]
     App,
+    #[error("there is no such key")]
+    Key,
     /// Or it is another user's, who must not be told apart from nobody.
     #[error("there is no such session")]
     Session,
@@ -66,6 +74,8 @@ pub enum Conflict {
     DefaultAppIsPublic,
     #[error("the app default is always there")]
     DefaultAppStays,
+    #[error("nobody else is enabled and has the role admin: give it to another user first")]
+    LastAdmin,
 }
 
 /// Why a password is not good enough.
@@ -124,6 +134,12 @@ pub enum AuthError {
     /// Accounts are made by the operator here.
     #[error("sign-up is closed")]
     SignupClosed,
+    /// Of somebody who is about to change what is not theirs.
+    #[error("a more recent sign-in is needed")]
+    SignInTooOld {
+        /// How long ago it may be.
+        max_age: Duration,
+    },
     /// The token lacks a role that was asked for.
     #[error("a role is missing")]
     InsufficientRole,
@@ -184,6 +200,7 @@ impl AuthError {
             Self::AccountDisabled => "account_disabled",
             Self::SecondFactorRequired => "mfa_required",
             Self::SignupClosed => "signup_closed",
+            Self::SignInTooOld { .. } => "insufficient_user_authentication",
             Self::InsufficientRole => "insufficient_role",
             Self::NotFound(_) => "not_found",
             Self::UsernameTaken => "username_taken",

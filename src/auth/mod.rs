@@ -8,11 +8,13 @@ pub mod check;
 pub mod error;
 pub mod events;
 pub mod health;
+mod operators;
 mod outcome;
 pub mod revocations;
 pub mod sessions;
 pub mod sign_in;
 mod signing_keys;
+pub mod stats;
 mod to_the_end;
 pub mod tokens;
 
@@ -38,6 +40,7 @@ use self::{
         queue::QueueLoad,
         refusals::Refusals,
     },
+    stats::LastCount,
 };
 use crate::{
     domain::{
@@ -97,6 +100,8 @@ pub struct Policy {
     pub signup_limit: Limit,
     /// How long checks go on without the store of revocations.
     pub outage: Duration,
+    /// How long after their sign-in an admin may change something.
+    pub admin_max_age: Duration,
     /// Whether anybody may make an account.
     pub signup_open: bool,
     /// The shortest password, in characters.
@@ -139,6 +144,7 @@ pub struct Auth {
     recorder: Recorder,
     refusals: Refusals,
     watches: Watches,
+    last_count: LastCount,
 }
 
 impl Auth {
@@ -165,6 +171,7 @@ impl Auth {
             recorder,
             refusals: Refusals::default(),
             watches: Watches::new(),
+            last_count: LastCount::default(),
         })
     }
 

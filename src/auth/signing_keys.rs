@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use super::{Auth, error::AuthError};
+use super::{
+    Auth,
+    error::{AuthError, Missing},
+};
 use crate::{
     domain::{event::EventKind, occasion::Occasion},
     keys::{error::KeyError, operate::KeyInfo, ring::KeyRing, schedule::Retirement},
@@ -46,6 +49,9 @@ impl Auth {
     ) -> Result<T, AuthError> {
         let keys = Arc::clone(&self.keys);
         let changed = tokio::task::spawn_blocking(move || change(&keys)).await;
-        Ok(changed.map_err(|panic| AuthError::Hasher(Box::new(panic)))??)
+        changed.map_err(|panic| AuthError::Hasher(Box::new(panic)))?.map_err(|error| match error {
+            KeyError::NoSuchKey { .. } => AuthError::NotFound(Missing::Key),
+            error => error.into(),
+        })
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     auth::apps::{AddedApp, AppUpdate, NewApp},
     config,
     domain::{
+        admin::AdminRole,
         app::{App, AppName, Origin},
         app_policy::{self, Audience, PolicyChange, PolicyEdit},
         clock::Timestamp,
@@ -91,6 +92,12 @@ pub(super) struct Changes {
     /// They are for `tokens.audience` alone
     #[arg(long, conflicts_with = "audience")]
     no_audience: bool,
+    /// What it may do at the admin API, by its secret: admin, admin.support or admin.read
+    #[arg(long, value_name = "ROLE", value_parser = admin_role)]
+    role: Option<AdminRole>,
+    /// It may do nothing there
+    #[arg(long, conflicts_with = "role")]
+    no_role: bool,
 }
 
 #[derive(Debug, Args)]
@@ -140,6 +147,7 @@ impl Changes {
             policy: PolicyChange {
                 access_ttl: edit(self.access_ttl, self.no_access_ttl),
                 audience: edit(self.audience, self.no_audience),
+                role: edit(self.role, self.no_role),
             },
         }
     }
@@ -151,6 +159,10 @@ fn edit<T>(taken: Option<T>, is_dropped: bool) -> PolicyEdit<T> {
         None if is_dropped => PolicyEdit::Drop,
         None => PolicyEdit::Keep,
     }
+}
+
+fn admin_role(text: &str) -> Result<AdminRole, &'static str> {
+    AdminRole::parse(text).ok_or("an app's role is admin, admin.support or admin.read")
 }
 
 fn access_ttl(text: &str) -> Result<Duration, &'static str> {

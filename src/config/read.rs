@@ -15,7 +15,7 @@ use super::{
     layers::Layers,
     public_url::PublicUrl,
     settings::{
-        Accounts, Audit, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode,
+        Accounts, Admin, Audit, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode,
         RefreshKeys, Server, Settings, Signup, Storage, Telemetry, Tokens,
     },
     values,
@@ -34,6 +34,7 @@ impl Settings {
     pub(super) fn read(layers: &Layers) -> Read<Self> {
         Ok(Self {
             server: server(layers)?,
+            admin: admin(layers)?,
             storage: storage(layers)?,
             tokens: tokens(layers)?,
             rate_limit: rate_limit(layers)?,
@@ -55,6 +56,7 @@ fn server(layers: &Layers) -> Read<Server> {
         management_listen: layers.parsed("server.management_listen", ADDRESS, address)?,
         check_listen: layers.optional("server.check_listen", ADDRESS, address)?,
         ext_authz_listen: layers.optional("server.ext_authz_listen", ADDRESS, address)?,
+        admin_listen: layers.optional("server.admin_listen", ADDRESS, address)?,
         public_url_set: layers.optional(
             "server.public_url",
             "http:// or https:// and a host in lower case, without default port, query or slash at the end",
@@ -67,6 +69,16 @@ fn server(layers: &Layers) -> Read<Server> {
         )?,
         drain_delay: layers.duration("server.drain_delay", ..=Duration::from_mins(5), ", 0s to 5m")?,
         shutdown_grace: layers.duration("server.shutdown_grace", .., ", or 0")?,
+    })
+}
+
+fn admin(layers: &Layers) -> Read<Admin> {
+    Ok(Admin {
+        max_age: layers.seconds("admin.max_age")?,
+        hosts: layers.list("admin.hosts", "host names such as admin.example.com, without port", |text| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+            (!text.is_empty() && text.chars().all(fits)).then(|| text.to_owned())
+        })?,
     })
 }
 

@@ -15,6 +15,8 @@ use crate::domain::{algorithm::Algorithm, limits::Lifetimes, rotation::ReusePoli
 pub struct Settings {
     /// Listeners and what is in front of them.
     pub server: Server,
+    /// The admin API.
+    pub admin: Admin,
     /// Where things are kept.
     pub storage: Storage,
     /// What tokens are and how long they live.
@@ -42,6 +44,8 @@ pub struct Server {
     pub check_listen: Option<SocketAddr>,
     /// The check by gRPC.
     pub ext_authz_listen: Option<SocketAddr>,
+    /// The admin API.
+    pub admin_listen: Option<SocketAddr>,
     /// As it is set; [`Server::public_url`] is what is in force.
     pub public_url_set: Option<PublicUrl>,
     /// Whose forwarding headers are believed.
@@ -59,6 +63,15 @@ impl Server {
     pub fn public_url(&self, bound: SocketAddr) -> PublicUrl {
         self.public_url_set.clone().unwrap_or_else(|| PublicUrl::of_listener(bound))
     }
+}
+
+/// `[admin]`
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// How long after their sign-in a user may change something.
+    pub max_age: Duration,
+    /// Names of the listener, besides those it has by itself.
+    pub hosts: Vec<String>,
 }
 
 /// `[storage]`

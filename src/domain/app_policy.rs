@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
-use super::{limits::ACCESS_TTL_MAX, user::InvalidName};
+use super::{admin::AdminRole, limits::ACCESS_TTL_MAX, user::InvalidName};
 
 /// Of the form that is read and written here. A higher one holds what must not be passed over.
 const VERSION: u64 = 1;
@@ -38,6 +38,8 @@ pub struct AppPolicy {
     /// How long its access tokens live, where `tokens.access_ttl` is not shorter. In whole seconds.
     pub access_ttl: Option<Duration>,
     pub audience: Option<Audience>,
+    /// How far it may operate the server; of a public one, which proves itself by nothing, it opens nothing.
+    pub role: Option<AdminRole>,
 }
 
 /// What becomes of one thing that was decided, or was not.
@@ -55,6 +57,7 @@ pub enum PolicyEdit<T> {
 pub struct PolicyChange {
     pub access_ttl: PolicyEdit<Duration>,
     pub audience: PolicyEdit<Audience>,
+    pub role: PolicyEdit<AdminRole>,
 }
 
 impl AppPolicy {
@@ -67,6 +70,9 @@ impl AppPolicy {
         }
         if let Some(audience) = &self.audience {
             members.insert("audience".to_owned(), audience.as_str().into());
+        }
+        if let Some(role) = self.role {
+            members.insert("role".to_owned(), role.as_str().into());
         }
         Value::Object(members).to_string()
     }
@@ -83,9 +89,11 @@ impl AppPolicy {
         let ttl = |value: &Value| value.as_u64().map(Duration::from_secs).and_then(access_ttl).ok_or(());
         let audience =
             |value: &Value| value.as_str().ok_or(()).and_then(|text| Audience::parse(text).map_err(drop));
+        let role = |value: &Value| value.as_str().and_then(AdminRole::parse).ok_or(());
         Some(Self {
             access_ttl: members.get("access_ttl").map(ttl).transpose().ok()?,
             audience: members.get("audience").map(audience).transpose().ok()?,
+            role: members.get("role").map(role).transpose().ok()?,
         })
     }
 }
@@ -103,11 +111,24 @@ impl PolicyChange {
         };
         put("access_ttl", self.access_ttl.map(|ttl| ttl.as_secs().into()));
         put("audience", self.audience.clone().map(|audience| audience.as_str().into()));
+        put("role", self.role.map(|role| role.as_str().into()));
         Value::Object(members).to_string()
     }
 }
 
 impl<T> PolicyEdit<T> {
+    /// The same with the value read into its type.
+    ///
+    /// # Errors
+    /// What `parse` says of it.
+    pub fn parse<U, E>(self, parse: impl FnOnce(T) -> Result<U, E>) -> Result<PolicyEdit<U>, E> {
+        Ok(match self {
+            Self::Keep => PolicyEdit::Keep,
+            Self::Drop => PolicyEdit::Drop,
+            Self::Take(value) => PolicyEdit::Take(parse(value)?),
+        })
+    }
+
     fn map<U>(self, map: impl FnOnce(T) -> U) -> PolicyEdit<U> {
         match self {
             Self::Keep => PolicyEdit::Keep,
@@ -132,6 +153,7 @@ mod tests {
         AppPolicy {
             access_ttl: Some(Duration::from_secs(secs)),
             audience: Some(Audience::parse(audience).expect("an audience")),
+            role: Some(AdminRole::Support),
         }
     }
 
@@ -145,7 +167,7 @@ mod tests {
     #[test]
     fn what_a_later_server_added_is_passed_over_and_what_it_forbids_to_is_not() {
         let known = r#"{"v":1,"access_ttl":60,"locale":{"of":["mails"]}}"#;
-        let expected = AppPolicy { access_ttl: Some(Duration::from_mins(1)), audience: None };
+        let expected = AppPolicy { access_ttl: Some(Duration::from_mins(1)), ..AppPolicy::default() };
         assert_eq!(AppPolicy::read(known), Some(expected));
         assert_eq!(AppPolicy::read(r#"{"v":2,"mfa":"required"}"#), None);
     }
@@ -165,6 +187,8 @@ mod tests {
             r#"{"v":1,"audience":""}"#,
             r#"{"v":1,"audience":["a"]}"#,
             r#"{"v":1,"audience":"a b"}"#,
+            r#"{"v":1,"role":"root"}"#,
+            r#"{"v":1,"role":1}"#,
         ] {
             assert_eq!(AppPolicy::read(text), None, "{text}");
         }
@@ -173,8 +197,11 @@ mod tests {
     #[test]
     fn a_change_names_what_it_changes_alone() {
         assert_eq!(PolicyChange::default().patch(), "{}");
-        let change =
-            PolicyChange { access_ttl: PolicyEdit::Take(Duration::from_mins(1)), audience: PolicyEdit::Drop };
-        assert_eq!(change.patch(), r#"{"access_ttl":60,"audience":null}"#);
+        let change = PolicyChange {
+            access_ttl: PolicyEdit::Take(Duration::from_mins(1)),
+            audience: PolicyEdit::Drop,
+            role: PolicyEdit::Take(AdminRole::Read),
+        };
+        assert_eq!(change.patch(), r#"{"access_ttl":60,"audience":null,"role":"admin.read"}"#);
     }
 }

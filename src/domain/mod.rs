@@ -1,6 +1,7 @@
 //! What things are: ids, users, apps, sessions, tokens, time. No I/O and no async: every rule
 //! here is a function of its arguments, so that each back end and each test can share it.
 
+pub mod admin;
 pub mod algorithm;
 pub mod app;
 pub mod app_policy;
@@ -26,3 +27,4 @@ pub mod session_token;
 pub mod sign_in;
 pub mod trace_context;
 pub mod user;
+pub mod user_list;

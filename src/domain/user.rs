@@ -116,7 +116,7 @@ fn is_unprintable(c: char) -> bool {
 pub struct Role(String);
 
 impl Role {
-    /// The role Keyward itself knows.
+    /// May everything: see [`AdminRole`](super::admin::AdminRole).
     pub const ADMIN: &str = "admin";
 
     /// Reads a role name.
@@ -144,13 +144,21 @@ pub struct RoleChange {
     pub add: Vec<Role>,
     /// Those the user no longer has.
     pub remove: Vec<Role>,
+    /// Whether all others are taken too.
+    pub is_whole: bool,
 }
 
 impl RoleChange {
+    /// Has a user have these, and no others.
+    #[must_use]
+    pub const fn to(roles: Vec<Role>) -> Self {
+        Self { add: roles, remove: Vec::new(), is_whole: true }
+    }
+
     /// The roles after it: sorted, each once.
     #[must_use]
     pub fn apply(&self, roles: &[Role]) -> Vec<Role> {
-        let kept = roles.iter().filter(|role| !self.remove.contains(role));
+        let kept = roles.iter().filter(|role| !self.is_whole && !self.remove.contains(role));
         let mut roles: Vec<Role> = kept.chain(&self.add).cloned().collect();
         roles.sort();
         roles.dedup();
@@ -249,6 +257,12 @@ impl Account {
 }
 
 impl User {
+    /// Whether they may operate the server, everything included.
+    #[must_use]
+    pub fn is_enabled_admin(&self) -> bool {
+        self.status == UserStatus::Active && self.roles.iter().any(|role| role.as_str() == Role::ADMIN)
+    }
+
     /// The same after a change of roles; `None` = they are so already. It counts from `since` on, or from
     /// the second after the last one where that is not over yet: no two have one date.
     #[must_use]

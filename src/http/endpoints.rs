@@ -5,11 +5,13 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::{
     Shared,
+    admin::{apps, audit, keys as signing_keys, sessions as all_sessions, stats, users},
     api::{account, activity, health, keys, logout, revocations, sessions, tokens},
     app_sessions::{native, rest},
     check::{self, ext_authz},
     oauth::{self, metadata},
 };
+use crate::domain::admin::AdminRole;
 
 /// A method at a path.
 pub struct Endpoint {
@@ -51,6 +53,9 @@ pub enum MayCall {
     App,
     /// Nothing of its own: a gateway asks about what its client shows.
     Gateway,
+    /// An access token or a session cookie of a user with this role or one that goes further; or, as a
+    /// confidential app with it, its name and secret by HTTP Basic.
+    Admin(AdminRole),
 }
 
 /// What belongs together: the listener, the form of errors, and which browsers' pages may read answers.
@@ -66,6 +71,8 @@ pub enum Surface {
     Probe,
     /// The management listener alone; problems.
     Management,
+    /// `server.admin_listen` alone; problems; no page of another origin.
+    Admin,
     /// The public listener; problems; pages of registered origins, without cookies. Also where the path
     /// of the issuer is before or behind.
     Metadata,
@@ -75,11 +82,12 @@ pub enum Surface {
     OAuthOfServers,
 }
 
+use AdminRole::{Full, Read, Support};
 use HttpMethod::{Any, Delete, Get, Patch, Post, Put};
-use MayCall::{Anyone, App, Client, Gateway, Holder, Owner};
+use MayCall::{Admin, Anyone, App, Client, Gateway, Holder, Owner};
 
 /// All of them, each on one line.
-pub static ENDPOINTS: [Endpoint; 42] = [
+pub static ENDPOINTS: [Endpoint; 65] = [
     before_routing(Any, check::http::PATH, Gateway, Surface::Check),
     before_routing(Any, check::http::BELOW, Gateway, Surface::Check),
     of(Surface::ExtAuthz, Post, ext_authz::PATH, Gateway, |method| on(method, ext_authz::check)),
@@ -128,10 +136,38 @@ pub static ENDPOINTS: [Endpoint; 42] = [
     of(Surface::Probe, Get, "/healthz", Anyone, |method| on(method, health::alive)),
     of(Surface::Probe, Get, "/readyz", Anyone, |method| on(method, health::ready)),
     of(Surface::Management, Get, "/metrics", Anyone, |method| on(method, health::metrics)),
+    // The same without a shell.
+    admin(Get, "/admin/v1/users", Read, |method| on(method, users::list)),
+    admin(Post, "/admin/v1/users", Full, |method| on(method, users::create)),
+    admin(Get, "/admin/v1/users/{id}", Read, |method| on(method, users::show)),
+    admin(Patch, "/admin/v1/users/{id}", Full, |method| on(method, users::change)),
+    admin(Delete, "/admin/v1/users/{id}", Full, |method| on(method, users::remove)),
+    admin(Post, "/admin/v1/users/{id}/disable", Full, |method| on(method, users::disable)),
+    admin(Post, "/admin/v1/users/{id}/enable", Full, |method| on(method, users::enable)),
+    admin(Post, "/admin/v1/users/{id}/unlock", Support, |method| on(method, users::unlock)),
+    admin(Get, "/admin/v1/sessions", Read, |method| on(method, all_sessions::list)),
+    admin(Delete, "/admin/v1/sessions", Support, |method| on(method, all_sessions::end_all)),
+    admin(Get, "/admin/v1/sessions/{id}", Read, |method| on(method, all_sessions::show)),
+    admin(Delete, "/admin/v1/sessions/{id}", Support, |method| on(method, all_sessions::end)),
+    admin(Get, "/admin/v1/apps", Read, |method| on(method, apps::list)),
+    admin(Post, "/admin/v1/apps", Full, |method| on(method, apps::create)),
+    admin(Get, "/admin/v1/apps/{name}", Read, |method| on(method, apps::show)),
+    admin(Patch, "/admin/v1/apps/{name}", Full, |method| on(method, apps::change)),
+    admin(Delete, "/admin/v1/apps/{name}", Full, |method| on(method, apps::remove)),
+    admin(Post, "/admin/v1/apps/{name}/secret", Full, |method| on(method, apps::renew_secret)),
+    admin(Get, "/admin/v1/keys", Read, |method| on(method, signing_keys::list)),
+    admin(Post, "/admin/v1/keys/rotate", Full, |method| on(method, signing_keys::rotate)),
+    admin(Delete, "/admin/v1/keys/{kid}", Full, |method| on(method, signing_keys::retire)),
+    admin(Get, "/admin/v1/audit", Read, |method| on(method, audit::list)),
+    admin(Get, "/admin/v1/stats", Read, |method| on(method, stats::show)),
 ];
 
 const fn api(method: HttpMethod, path: &'static str, caller: MayCall, handler: Handler) -> Endpoint {
     of(Surface::Api, method, path, caller, handler)
+}
+
+const fn admin(method: HttpMethod, path: &'static str, needed: AdminRole, handler: Handler) -> Endpoint {
+    of(Surface::Admin, method, path, Admin(needed), handler)
 }
 
 const fn of(

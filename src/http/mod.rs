@@ -2,6 +2,7 @@
 //! listener makes of it, layer by layer. A handler extracts, calls one verb of `auth/`, and answers with a
 //! type of `answers/`.
 
+mod admin;
 pub mod api;
 mod app_sessions;
 mod check;
@@ -15,12 +16,14 @@ use std::sync::{Arc, atomic::AtomicBool};
 use axum::{Extension, Router, middleware::from_fn_with_state};
 
 use self::{
+    admin::host,
     check::ext_authz,
     endpoints::Surface,
     oauth::metadata::{self, Prepared},
     wire::{layers, origin},
 };
 pub use self::{
+    admin::host::AdminHosts,
     check::{front::ListenerService, meter::CheckMeter},
     server::seats::Room,
     wire::{cookies::Cookies, proxies::TrustedProxies, span::JoinTrace},
@@ -35,6 +38,8 @@ pub struct Http {
     pub cookies: Cookies,
     /// The origin of the server itself.
     pub own_origin: String,
+    /// What the admin listener may be called.
+    pub admin_hosts: AdminHosts,
     /// Renders the metrics in Prometheus text format.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
     /// What checks are counted by.
@@ -69,6 +74,14 @@ pub fn management(http: &Shared) -> ListenerService {
         http,
         layers::common(http, endpoints::known, layers::problems(routes)).with_state(Arc::clone(http)),
     )
+}
+
+/// The admin listener: the admin API, for no page of another origin, and nothing else.
+#[must_use]
+pub fn admin(http: &Shared) -> ListenerService {
+    let routes = layers::problems(routed(Surface::Admin));
+    let routes = routes.layer(from_fn_with_state(Arc::clone(http), host::guard));
+    ListenerService::without_check(http, layers::common(routes).with_state(Arc::clone(http)))
 }
 
 /// The check listener. Whatever the path, the answer is the check's: a gateway that is told the

@@ -9,6 +9,7 @@ use crate::domain::{
     ids::UserId,
     secret::PasswordHash,
     user::{Account, Email, RoleChange, User, UserStatus, Username},
+    user_list::{UserPage, UserPlace, UserQuery},
 };
 
 /// What became of a change of roles.
@@ -18,7 +19,25 @@ pub enum RolesChanged {
     To(User),
     /// It would be more than a user may have.
     TooMany,
+    /// It would take the role `admin` from the last enabled user who has it.
+    LastAdmin,
     NotFound,
+}
+
+/// What became of a change that the last enabled user with the role `admin` is kept from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guarded {
+    Done,
+    /// Nothing was changed. Of several at once that would leave no such user, one at least comes to this.
+    LastAdmin,
+    NotFound,
+}
+
+/// How many users there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserCounts {
+    pub active: u64,
+    pub disabled: u64,
 }
 
 /// What became of a new account.
@@ -80,6 +99,23 @@ pub trait AccountStore: Send + Sync {
     /// The same with what proves them.
     async fn list_accounts(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Account>, StoreError>;
 
+    /// Users as they are asked for, up to `limit`, after a place of the same list.
+    async fn page(
+        &self,
+        query: &UserQuery,
+        after: Option<&UserPlace>,
+        limit: u32,
+    ) -> Result<UserPage, StoreError>;
+
+    /// Those of these users who are there, in no order.
+    async fn by_ids(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError>;
+
+    async fn count(&self) -> Result<UserCounts, StoreError>;
+
+    /// Whether that is the last enabled user with the role `admin`, a moment ago: to be told before anything is
+    /// done. What decides is [`Guarded`].
+    async fn is_last_admin(&self, id: UserId) -> Result<bool, StoreError>;
+
     /// Replaces the password hash; with `expected`, only where that is the present one (so that a
     /// renewed hash never undoes a password change). `false` = nothing was replaced.
     async fn set_password(
@@ -93,8 +129,7 @@ pub trait AccountStore: Send + Sync {
     /// account.
     async fn pardon(&self, id: UserId) -> Result<bool, StoreError>;
 
-    /// Enables or disables; `false` = no such account.
-    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<bool, StoreError>;
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Guarded, StoreError>;
 
     /// Gives and takes roles, from `since` on: see [`User::with_roles`].
     async fn change_roles(
@@ -104,12 +139,12 @@ pub trait AccountStore: Send + Sync {
         since: Timestamp,
     ) -> Result<RolesChanged, StoreError>;
 
-    /// Sets where the user can be reached, and whether that is known to be theirs; `false` = no such
-    /// account.
-    async fn set_email(&self, id: UserId, email: &Email, verified: bool) -> Result<bool, StoreError>;
+    /// Sets where the user can be reached, if anywhere, and whether that is known to be theirs; `false` = no
+    /// such account.
+    async fn set_email(&self, id: UserId, email: Option<&Email>, verified: bool) -> Result<bool, StoreError>;
 
-    /// Removes an account; `false` = no such account.
-    async fn delete(&self, id: UserId) -> Result<bool, StoreError>;
+    /// Removes an account.
+    async fn delete(&self, id: UserId) -> Result<Guarded, StoreError>;
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;

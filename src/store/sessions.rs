@@ -185,6 +185,10 @@ pub trait SessionStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Page, StoreError>;
 
+    /// How many sessions of an app the index has: those that are alive, and some that are over and were not
+    /// cleared away yet.
+    async fn count_at(&self, app: &AppName) -> Result<u64, StoreError>;
+
     /// Ends a session and refuses its tokens. Where it was over or is unknown, and no owner was
     /// asked for, the tokens are refused all the same: so a retry completes what a crash cut short.
     async fn end(&self, ending: &Ending, now: Timestamp) -> Result<Ended, StoreError>;

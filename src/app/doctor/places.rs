@@ -30,6 +30,7 @@ pub(super) fn of_listeners(server: &Server) -> Vec<Finding> {
         ("server.management_listen", Some(server.management_listen)),
         ("server.check_listen", server.check_listen),
         ("server.ext_authz_listen", server.ext_authz_listen),
+        ("server.admin_listen", server.admin_listen),
     ];
     let all: Vec<_> = all.into_iter().filter_map(|(setting, address)| Some((setting, address?))).collect();
     let ours = [server.listen, server.management_listen];

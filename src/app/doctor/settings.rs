@@ -46,6 +46,12 @@ fn exposure(server: &Server) -> Vec<Finding> {
     if !server.management_listen.ip().is_loopback() {
         findings.push(note(format!("metrics are open to whoever reaches {}", server.management_listen)));
     }
+    if let Some(admin) = server.admin_listen.filter(|admin| !admin.ip().is_loopback()) {
+        findings.push(note(format!(
+            "the admin API is open to whoever reaches {admin}, and its tokens cross the network in the clear: let \
+             a proxy with TLS stand in front of a loopback address"
+        )));
+    }
     findings
 }
 

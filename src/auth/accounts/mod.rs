@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{
     Auth,
     check::Caller,
-    error::{AuthError, Invalid, Missing},
+    error::{AuthError, Conflict, Invalid, Missing},
     sign_in::hasher::Party,
 };
 use crate::{
@@ -22,8 +22,12 @@ use crate::{
         secret::Password,
         session::EndReason,
         user::{Account, Email, ROLES_MAX, Role, User, UserStatus, Username},
+        user_list::{UserPage, UserPlace, UserQuery},
     },
-    store::{accounts::Created, error::StoreError},
+    store::{
+        accounts::{Created, Guarded},
+        error::StoreError,
+    },
 };
 
 const NO_SUCH_USER: AuthError = AuthError::NotFound(Missing::User);
@@ -50,6 +54,18 @@ impl Auth {
     /// Makes an account with a password that is good enough.
     pub async fn add_account(&self, new: NewAccount, occasion: &Occasion) -> Result<User, AuthError> {
         self.make_account(new, Party::default(), occasion).await
+    }
+
+    /// Makes an account that nobody can sign in to until it is given a password: it has one that nobody knows.
+    pub async fn add_account_without_password(
+        &self,
+        username: Username,
+        email: Option<Email>,
+        roles: Vec<Role>,
+        occasion: &Occasion,
+    ) -> Result<User, AuthError> {
+        let new = NewAccount { username, password: Password::random(), email, roles };
+        self.add_account(new, occasion).await
     }
 
     /// The same on somebody's behalf.
@@ -105,6 +121,16 @@ impl Auth {
         Ok(self.stores.accounts.list(after, limit).await?)
     }
 
+    /// Users as they are asked for, up to `limit`, after a place of the same list.
+    pub async fn find_users(
+        &self,
+        query: &UserQuery,
+        after: Option<&UserPlace>,
+        limit: u32,
+    ) -> Result<UserPage, AuthError> {
+        Ok(self.stores.accounts.page(query, after, limit).await?)
+    }
+
     /// The user of that name.
     pub async fn user(&self, username: &Username) -> Result<User, AuthError> {
         let account = self.stores.accounts.by_name(username).await?;
@@ -148,13 +174,15 @@ impl Auth {
 
     /// Disables an account: no sign-in, and no token passes from now on.
     pub async fn disable(&self, user: UserId, occasion: &Occasion) -> Result<(), AuthError> {
+        // Asked before anybody is signed out for nothing; what decides is the change of the record.
+        if self.stores.accounts.is_last_admin(user).await? {
+            return Err(AuthError::Conflict(Conflict::LastAdmin));
+        }
         // Wherever this is cut short, nobody who was signed in goes on.
         self.end_sessions(user, EndReason::AccountDisabled, occasion).await?;
         // The record first: from then on nothing new is issued, so what the next steps end is all
         // there is. The user's entry before the sessions': it refuses them all at one stroke.
-        if !self.set_status(user, UserStatus::Disabled, occasion).await? {
-            return Err(NO_SUCH_USER);
-        }
+        done(self.set_status(user, UserStatus::Disabled, occasion).await?)?;
         let now = self.clock.now();
         self.stores.revocations.refuse_user(user, EndReason::AccountDisabled, now).await?;
         self.end_sessions(user, EndReason::AccountDisabled, occasion).await
@@ -166,7 +194,7 @@ impl Auth {
         self.end_sessions(user, EndReason::AccountDisabled, occasion).await?;
         // The record last: of a disabling beside this, either both steps stand or none does.
         self.stores.revocations.admit_user(user).await?;
-        if self.set_status(user, UserStatus::Active, occasion).await? { Ok(()) } else { Err(NO_SUCH_USER) }
+        done(self.set_status(user, UserStatus::Active, occasion).await?)
     }
 
     /// Lets in a user whom the accounts call active, and who is refused as disabled all the same: the
@@ -190,18 +218,25 @@ impl Auth {
         Err(AuthError::AccountDisabled)
     }
 
-    /// Sets where a user can be reached, and whether that is known to be theirs.
+    /// Sets where a user can be reached, if anywhere, and whether that is known to be theirs.
     pub async fn set_email(
         &self,
         user: UserId,
-        email: &Email,
+        email: Option<&Email>,
         verified: bool,
         occasion: &Occasion,
     ) -> Result<(), AuthError> {
-        let (accounts, email) = (Arc::clone(&self.stores.accounts), email.clone());
+        if verified && email.is_none() {
+            return Err(AuthError::Invalid(Invalid::NothingVerified));
+        }
         let event = self.event(EventKind::EmailChanged, occasion).of_user(user);
-        let event = event.because(if verified { "verified" } else { "unverified" });
-        let setting = async move { accounts.set_email(user, &email, verified).await };
+        let event = event.because(match email {
+            None => "removed",
+            Some(_) if verified => "verified",
+            Some(_) => "unverified",
+        });
+        let (accounts, email) = (Arc::clone(&self.stores.accounts), email.cloned());
+        let setting = async move { accounts.set_email(user, email.as_ref(), verified).await };
         let is_set = self.change(setting, |is_set| *is_set, event).await?;
         if is_set { Ok(()) } else { Err(NO_SUCH_USER) }
     }
@@ -213,8 +248,12 @@ impl Auth {
         let accounts = Arc::clone(&self.stores.accounts);
         // From here on nothing else says who that was.
         let event = self.changed(user, "deleted", occasion).in_detail(name.unwrap_or_default());
-        self.change(async move { accounts.delete(user).await }, |is_gone| *is_gone, event).await?;
-        Ok(())
+        let deleting = async move { accounts.delete(user).await };
+        match self.change(deleting, |became| *became == Guarded::Done, event).await? {
+            // By somebody else, in this moment.
+            Guarded::NotFound => Ok(()),
+            became => done(became),
+        }
     }
 
     async fn end_sessions(
@@ -231,13 +270,14 @@ impl Auth {
         user: UserId,
         status: UserStatus,
         occasion: &Occasion,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Guarded, StoreError> {
         let word = match status {
             UserStatus::Active => "enabled",
             UserStatus::Disabled => "disabled",
         };
         let (accounts, event) = (Arc::clone(&self.stores.accounts), self.changed(user, word, occasion));
-        self.change(async move { accounts.set_status(user, status).await }, |is_set| *is_set, event).await
+        let setting = async move { accounts.set_status(user, status).await };
+        self.change(setting, |became| *became == Guarded::Done, event).await
     }
 
     fn created(&self, user: &User, occasion: &Occasion) -> Event {
@@ -265,5 +305,13 @@ impl Auth {
             locale: None,
             created_at: now,
         }
+    }
+}
+
+fn done(became: Guarded) -> Result<(), AuthError> {
+    match became {
+        Guarded::Done => Ok(()),
+        Guarded::LastAdmin => Err(AuthError::Conflict(Conflict::LastAdmin)),
+        Guarded::NotFound => Err(NO_SUCH_USER),
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     auth::{
         Auth,
-        error::{AuthError, Invalid, Missing},
+        error::{AuthError, Conflict, Invalid, Missing},
     },
     domain::{
         clock::Timestamp,
@@ -42,6 +42,7 @@ impl Auth {
         let is_made = |changed: &RolesChanged| matches!(changed, RolesChanged::To(_));
         let user = match self.change(changing, is_made, event).await? {
             RolesChanged::To(user) => user,
+            RolesChanged::LastAdmin => return Err(AuthError::Conflict(Conflict::LastAdmin)),
             RolesChanged::TooMany => return Err(AuthError::Invalid(Invalid::TooManyRoles)),
             RolesChanged::NotFound => return Err(AuthError::NotFound(Missing::User)),
         };
@@ -55,9 +56,10 @@ impl Auth {
     }
 }
 
-/// What is given and what is taken: `+admin -staff`.
+/// What is given and what is taken: `+admin -staff`; `only +staff` where all others are taken.
 fn in_words(change: &RoleChange) -> String {
     let given = change.add.iter().map(|role| format!("+{}", role.as_str()));
     let taken = change.remove.iter().map(|role| format!("-{}", role.as_str()));
-    given.chain(taken).collect::<Vec<_>>().join(" ")
+    let only = change.is_whole.then(|| "only".to_owned());
+    only.into_iter().chain(given).chain(taken).collect::<Vec<_>>().join(" ")
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{
     Auth,
-    error::{AuthError, Conflict, Missing},
+    error::{AuthError, Conflict, Invalid, Missing},
 };
 use crate::{
     domain::{
@@ -96,6 +96,7 @@ impl Auth {
         if *name == AppName::default_app() && update.confidential == Some(true) {
             return Err(AuthError::Conflict(Conflict::DefaultAppIsPublic));
         }
+        self.require_bearer_of_role(name, &update).await?;
         let secret = AppSecret::random();
         let change = match update.confidential {
             None => SecretChange::Keep,
@@ -110,6 +111,29 @@ impl Auth {
         self.app_policies.forget(name);
         let is_new = app.kind == AppKind::Confidential { secret_sha256: secret.sha256() };
         Ok(AddedApp { app, secret: is_new.then_some(secret) })
+    }
+
+    /// A role is for who can show a secret. Of one that becomes public meanwhile it opens nothing.
+    async fn require_bearer_of_role(&self, name: &AppName, update: &AppUpdate) -> Result<(), AuthError> {
+        let PolicyEdit::Take(_) = update.policy.role else { return Ok(()) };
+        let is_confidential = match update.confidential {
+            Some(wanted) => wanted,
+            None => self.app(name).await?.is_none_or(|app| app.kind != AppKind::Public),
+        };
+        if is_confidential { Ok(()) } else { Err(AuthError::Invalid(Invalid::RoleOfPublicApp)) }
+    }
+
+    /// Up to `limit` apps after that one, by name; and whether there are more.
+    pub async fn apps_after(
+        &self,
+        after: Option<&AppName>,
+        limit: u32,
+    ) -> Result<(Vec<App>, bool), AuthError> {
+        let mut apps = self.apps().await?;
+        apps.retain(|app| after.is_none_or(|after| app.name > *after));
+        let more = apps.len() > limit as usize;
+        apps.truncate(limit as usize);
+        Ok((apps, more))
     }
 
     /// Gives a confidential app another secret; the old one is good for a second more, elsewhere.
@@ -209,6 +233,7 @@ fn in_words(change: &AppChange) -> String {
         secret,
         (policy.access_ttl != PolicyEdit::Keep).then_some("access_ttl"),
         (policy.audience != PolicyEdit::Keep).then_some("audience"),
+        (policy.role != PolicyEdit::Keep).then_some("role"),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

@@ -149,7 +149,7 @@ impl Auth {
 
     /// Counts one. A session that is known to have spent its window is refused without asking: a
     /// client that hammers on costs the back end of counters nothing.
-    async fn count(&self, caller: &Caller) -> Result<RateState, AuthError> {
+    pub(in crate::auth) async fn count(&self, caller: &Caller) -> Result<RateState, AuthError> {
         let Limit { count: limit, window } = self.policy().session_limit;
         let now = self.clock.now();
         let spent = |resets_in| AuthError::RateLimited(RateState { limit, window, remaining: 0, resets_in });

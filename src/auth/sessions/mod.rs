@@ -1,9 +1,10 @@
-//! A user's own sessions: see them, end one. And the operator's: see any, end any.
+//! A user's own sessions: see them, end one.
 
 pub(super) mod cookie;
 pub(super) mod ending;
 pub(super) mod forgery;
 pub mod logout;
+pub mod of_others;
 
 use super::{
     Auth,
@@ -12,13 +13,7 @@ use super::{
     events::by_caller,
 };
 use crate::{
-    domain::{
-        app::AppName,
-        cursor::Cursor,
-        ids::{SessionId, UserId},
-        occasion::Occasion,
-        session::{EndReason, Session},
-    },
+    domain::{cursor::Cursor, ids::SessionId, occasion::Occasion, session::EndReason},
     store::sessions::{Ended, Ending, Page},
 };
 
@@ -30,7 +25,7 @@ impl Auth {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page, AuthError> {
-        self.sessions_of_user(caller.user(), after, limit).await
+        Ok(self.stores.sessions.of_user(caller.user(), after, limit, self.clock.now()).await?)
     }
 
     /// Ends one of the caller's sessions.
@@ -45,42 +40,5 @@ impl Auth {
             Ended::Now | Ended::Before => Ok(()),
             Ended::NotFound => Err(AuthError::NotFound(Missing::Session)),
         }
-    }
-
-    /// A user's living sessions, for the operator, a page at a time.
-    pub async fn sessions_of_user(
-        &self,
-        user: UserId,
-        after: Option<&Cursor>,
-        limit: u32,
-    ) -> Result<Page, AuthError> {
-        Ok(self.stores.sessions.of_user(user, after, limit, self.clock.now()).await?)
-    }
-
-    /// A session that is alive, for the operator.
-    pub async fn session(&self, session: SessionId) -> Result<Option<Session>, AuthError> {
-        Ok(self.stores.sessions.find(session, self.clock.now()).await?)
-    }
-
-    /// The living sessions of those who are signed in at an app, for the operator, a page at a time. Not those
-    /// that an app server keeps here: these are the app sessions.
-    pub async fn sign_ins_at_app(
-        &self,
-        app: &AppName,
-        after: Option<&Cursor>,
-        limit: u32,
-    ) -> Result<Page, AuthError> {
-        Ok(self.stores.sessions.of_app(app, after, limit, self.clock.now()).await?)
-    }
-
-    /// Ends a session, for the operator; `false` = it is not alive. Its tokens are refused anyway.
-    pub async fn revoke_session(&self, session: SessionId, occasion: &Occasion) -> Result<bool, AuthError> {
-        let ending = Ending { session, owner: None, token: None, reason: EndReason::Admin };
-        Ok(self.end(ending, occasion).await? == Ended::Now)
-    }
-
-    /// Ends every session of a user, for the operator; returns how many.
-    pub async fn revoke_user(&self, user: UserId, occasion: &Occasion) -> Result<usize, AuthError> {
-        self.end_of_user(user, None, EndReason::Admin, occasion).await
     }
 }

@@ -44,7 +44,7 @@ impl Auth {
         refresh_token: RefreshToken,
     ) -> Result<TokenSet, AuthError> {
         let Issue { session: living, tokens_until, .. } = issue;
-        let AppPolicy { access_ttl, audience } = self.policy_of(&living.facts.app).await?;
+        let AppPolicy { access_ttl, audience, .. } = self.policy_of(&living.facts.app).await?;
         let issued_at = self.date_of_issue(user, issue.issued_at).await;
         let ends = [Some(*tokens_until), Some(living.expires_at), access_ttl.map(|ttl| issued_at + ttl)];
         let claims = AccessClaims {

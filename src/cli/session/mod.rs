@@ -2,10 +2,7 @@
 
 mod pages;
 
-use std::collections::{BTreeMap, btree_map::Entry};
-
 use clap::{Args, Subcommand};
-use futures_util::future::try_join_all;
 use serde::Serialize;
 
 use self::pages::Pages;
@@ -19,7 +16,7 @@ use super::{
 use crate::{
     answers::{Ended, SessionRecord},
     app::{self, StartError},
-    auth::Auth,
+    auth::{Auth, sessions::of_others::Whose},
     domain::{
         app::AppName,
         clock::Timestamp,
@@ -29,9 +26,6 @@ use crate::{
     },
     keys::error::KeyError,
 };
-
-/// How many are ended at once.
-const AT_ONCE: usize = 64;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -104,11 +98,13 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
             ended_in(ended, format, &format!("{ended} sessions are ended; {keys}, or at once on SIGHUP."))
         }
         Command::Revoke(Which { user, app: Some(app), format, .. }) => {
-            let ended = revoke_all(auth, user.as_ref(), &app).await?;
+            let whose = Whose { user: id_of(auth, user.as_ref()).await?, app: Some(app.clone()) };
+            let ended = revoke_all(auth, &whose).await?;
             ended_in(ended, format, &format!("{ended} sessions of the app {} are ended.", app.as_str()))
         }
         Command::Revoke(Which { user: Some(name), format, .. }) => {
-            let ended = auth.revoke_user(user::find(auth, &name).await?.id, &operator::occasion()).await?;
+            let whose = Whose { user: id_of(auth, Some(&name)).await?, app: None };
+            let ended = revoke_all(auth, &whose).await?;
             ended_in(ended, format, &format!("{ended} sessions of {name} are ended."))
         }
         Command::Revoke(Which { id, format, .. }) => revoke(auth, &id.unwrap_or_default(), format).await,
@@ -129,27 +125,19 @@ async fn revoke(auth: &Auth, id: &str, format: Format) -> Result<(), CliError> {
     }
 }
 
-/// Ends the sessions of an app, some at once; returns how many were alive. One that is refreshed meanwhile
-/// moves to where the walk has been, so there is another walk until one finds none of those of before.
-async fn revoke_all(auth: &Auth, user: Option<&Username>, app: &AppName) -> Result<usize, CliError> {
-    let (begun, progress, occasion) = (auth.now(), output::progress(), operator::occasion());
-    let mut ended = 0;
-    loop {
-        let before = ended;
-        let mut pages = Pages::of(auth, user, Some(app.clone())).await?;
-        while let Some(mut page) = pages.next(auth).await? {
-            page.retain(|session| session.facts.created_at <= begun);
-            for sessions in page.chunks(AT_ONCE) {
-                let revoked = sessions.iter().map(|session| auth.revoke_session(session.id, &occasion));
-                ended += try_join_all(revoked).await?.into_iter().filter(|was_alive| *was_alive).count();
-                progress.set_position(u64::try_from(ended).unwrap_or(u64::MAX));
-            }
-        }
-        if ended == before {
-            progress.finish_and_clear();
-            return Ok(ended);
-        }
+async fn id_of(auth: &Auth, user: Option<&Username>) -> Result<Option<UserId>, CliError> {
+    match user {
+        Some(name) => Ok(Some(user::find(auth, name).await?.id)),
+        None => Ok(None),
     }
+}
+
+async fn revoke_all(auth: &Auth, whose: &Whose) -> Result<usize, CliError> {
+    let progress = output::progress();
+    let tell = |ended| progress.set_position(u64::try_from(ended).unwrap_or(u64::MAX));
+    let ended = auth.revoke_all(whose, tell, &operator::occasion()).await?;
+    progress.finish_and_clear();
+    Ok(ended)
 }
 
 /// Ends the sessions of all apps, those included that app servers keep here, and replaces the signing keys: the
@@ -157,7 +145,8 @@ async fn revoke_all(auth: &Auth, user: Option<&Username>, app: &AppName) -> Resu
 async fn revoke_everything(context: &Context, auth: &Auth) -> Result<usize, CliError> {
     let mut ended = 0;
     for app in auth.apps().await? {
-        ended += revoke_all(auth, None, &app.name).await?;
+        let whose = Whose { user: None, app: Some(app.name.clone()) };
+        ended += revoke_all(auth, &whose).await?;
         let kept = auth.end_app_sessions(&app.name, None).await?;
         ended += usize::try_from(kept).unwrap_or(usize::MAX);
     }
@@ -178,14 +167,8 @@ struct Named {
 }
 
 async fn with_names(auth: &Auth, sessions: Vec<Session>) -> Result<Vec<Named>, CliError> {
-    let mut names: BTreeMap<UserId, Option<String>> = BTreeMap::new();
-    for session in &sessions {
-        if let Entry::Vacant(unknown) = names.entry(session.facts.user) {
-            let user = auth.user_by_id(session.facts.user).await?;
-            unknown.insert(user.map(|user| user.username.to_string()));
-        }
-    }
-    let name = |user| names.get(&user).cloned().flatten();
+    let names = auth.usernames(sessions.iter().map(|session| session.facts.user)).await?;
+    let name = |user| names.get(&user).cloned();
     Ok(sessions.into_iter().map(|session| Named { username: name(session.facts.user), session }).collect())
 }
 

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         clock::Timestamp,
         user::{Role, User},
+        user_list::{SearchPrefix, UserQuery},
     },
 };
 
@@ -19,20 +20,17 @@ use crate::{
 const PAGE: u32 = 1000;
 
 /// Everybody, or those whom a search finds.
-pub(super) async fn all(auth: &Auth, search: Option<&str>) -> Result<Vec<User>, CliError> {
-    let search = search.map(str::to_lowercase);
+pub(super) async fn all(auth: &Auth, search: Option<SearchPrefix>) -> Result<Vec<User>, CliError> {
+    let query = UserQuery { search, ..UserQuery::default() };
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = auth.users(after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(found) };
-        after = Some(last.id);
-        found.extend(page.into_iter().filter(|user| search.as_ref().is_none_or(|text| holds(user, text))));
+        let page = auth.find_users(&query, after.as_ref(), PAGE).await?;
+        found.extend(page.users);
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
+        }
     }
-}
-
-fn holds(user: &User, text: &str) -> bool {
-    let email = user.email.as_ref().map(|email| email.as_str().to_lowercase());
-    user.username.key().contains(text) || email.is_some_and(|email| email.contains(text))
 }
 
 impl Row for User {

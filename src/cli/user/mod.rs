@@ -20,7 +20,10 @@ use crate::{
         accounts::NewAccount,
         error::{AuthError, Missing},
     },
-    domain::user::{Email, Role, RoleChange, User, Username},
+    domain::{
+        user::{Email, Role, RoleChange, User, Username},
+        user_list::SearchPrefix,
+    },
 };
 
 #[derive(Debug, Subcommand)]
@@ -31,9 +34,9 @@ pub(super) enum Command {
     Show(Name),
     /// Show all accounts
     List {
-        /// Only those whose name or e-mail address holds this, whatever its case
-        #[arg(long, value_name = "TEXT")]
-        search: Option<String>,
+        /// Only those whose name or e-mail address begins with this, whatever its case
+        #[arg(long, value_name = "TEXT", value_parser = SearchPrefix::parse)]
+        search: Option<SearchPrefix>,
         /// Print an array of objects
         #[arg(long)]
         json: bool,
@@ -77,7 +80,7 @@ pub(super) struct Add {
     /// The name to sign in with; compared without case
     #[arg(value_parser = Username::parse)]
     name: Username,
-    /// A role of the user; `admin` is the one Keyward itself knows. May be repeated
+    /// A role of the user; Keyward itself knows `admin`, `admin.support` and `admin.read`. May be repeated
     #[arg(long = "role", value_name = "ROLE", value_parser = Role::parse)]
     roles: Vec<Role>,
     /// Where the user can be reached
@@ -123,12 +126,11 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
     match command {
         Command::Add(wanted) => add(auth, wanted).await,
         Command::Show(Name { name, format }) => format.show(&find(auth, &name).await?.answer()),
-        Command::List { search, json } => {
-            output::listing(&listing::all(auth, search.as_deref()).await?, json)
-        }
+        Command::List { search, json } => output::listing(&listing::all(auth, search).await?, json),
         Command::Role(wanted) => role(auth, wanted).await,
         Command::Email { name: Name { name, format }, address, verified } => {
-            auth.set_email(find(auth, &name).await?.id, &address, verified, &operator::occasion()).await?;
+            let (user, occasion) = (find(auth, &name).await?, operator::occasion());
+            auth.set_email(user.id, Some(&address), verified, &occasion).await?;
             tell(auth, &name, format, &format!("{name} can be reached at {}.", address.as_str())).await
         }
         Command::Unlock(Name { name, format }) => {
@@ -189,7 +191,8 @@ async fn add(auth: &Auth, wanted: Add) -> Result<(), CliError> {
 async fn role(auth: &Auth, wanted: Roles) -> Result<(), CliError> {
     let Roles { name: Name { name, format }, add, remove } = wanted;
     let user = find(auth, &name).await?;
-    let user = auth.change_roles(user.id, &RoleChange { add, remove }, &operator::occasion()).await?;
+    let change = RoleChange { add, remove, is_whole: false };
+    let user = auth.change_roles(user.id, &change, &operator::occasion()).await?;
     let roles: Vec<&str> = user.roles.iter().map(Role::as_str).collect();
     let roles =
         if roles.is_empty() { "no role".to_owned() } else { format!("the roles {}", roles.join(",")) };

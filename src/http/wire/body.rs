@@ -10,9 +10,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http_body_util::BodyExt;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::problem::Problem;
+use crate::domain::app_policy::PolicyEdit;
 
 /// The largest body, in bytes.
 pub const LIMIT: usize = 64 * 1024;
@@ -78,6 +79,14 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         .map_err(|error| refusal(&error.path().to_string(), error.inner()))?;
     text.end().map_err(|error| refusal("", &error))?;
     Ok(value)
+}
+
+/// A member of a patch that may be `null`. One that is not there stays as it is, by `serde(default)`.
+///
+/// # Errors
+/// When it is of another type.
+pub fn patched<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<PolicyEdit<T>, D::Error> {
+    Ok(Option::deserialize(value)?.map_or(PolicyEdit::Drop, PolicyEdit::Take))
 }
 
 /// A member's value, as the type it is to be.
@@ -161,8 +170,6 @@ fn is_too_long(error: &axum::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, Deserialize)]

@@ -12,5 +12,6 @@ pub(super) mod origin;
 pub(super) mod own_cookies;
 pub mod problem;
 pub(super) mod proxies;
+pub(super) mod query;
 pub(super) mod rate;
 pub(super) mod span;

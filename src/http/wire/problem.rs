@@ -21,6 +21,8 @@ use crate::{
 /// When a client may come back after a 503.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 const INTERNAL: &str = "something went wrong here";
+/// RFC 9470 section 3.
+const SIGN_IN: &str = r#"Bearer realm="keyward", error="insufficient_user_authentication", error_description="a stronger or more recent sign-in is needed""#;
 
 /// What a 401 challenges for (RFC 6750 section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub enum Challenge {
     Invalid,
     /// The sign-in was too weak or is too long ago (RFC 9470 section 3).
     SignIn,
+    /// It is longer ago than so many seconds.
+    SignInWithin(u32),
     /// An app must show its secret (RFC 7617).
     App,
 }
@@ -99,6 +103,13 @@ impl Problem {
     #[must_use]
     pub fn cross_site() -> Self {
         let detail = "a request that uses a cookie must come from this server or an origin of the app";
+        Self::new(StatusCode::FORBIDDEN, "cross_site", detail)
+    }
+
+    /// 403: for another host than the listener is.
+    #[must_use]
+    pub fn foreign_host() -> Self {
+        let detail = "Host names none of this listener: admin.hosts takes more names";
         Self::new(StatusCode::FORBIDDEN, "cross_site", detail)
     }
 
@@ -234,6 +245,7 @@ fn status(error: &AuthError) -> StatusCode {
         | AuthError::RefreshInvalid
         | AuthError::RefreshExpired
         | AuthError::RefreshReused
+        | AuthError::SignInTooOld { .. }
         | AuthError::SessionEnded(_) => StatusCode::UNAUTHORIZED,
         AuthError::AccountDisabled
         | AuthError::SecondFactorRequired
@@ -250,13 +262,16 @@ fn status(error: &AuthError) -> StatusCode {
     }
 }
 
-const fn challenge(error: &AuthError) -> Option<Challenge> {
+fn challenge(error: &AuthError) -> Option<Challenge> {
     match error {
         AuthError::TokenMissing => Some(Challenge::Missing),
         AuthError::TokenInvalid
         | AuthError::TokenExpired
         | AuthError::TokenRevoked(_)
         | AuthError::TokenOutdated => Some(Challenge::Invalid),
+        AuthError::SignInTooOld { max_age } => {
+            Some(Challenge::SignInWithin(u32::try_from(max_age.as_secs()).unwrap_or(u32::MAX)))
+        }
         _ => None,
     }
 }
@@ -321,15 +336,17 @@ impl IntoResponse for Problem {
 impl Challenge {
     /// One header with one challenge: nginx passes on only the first.
     #[must_use]
-    pub const fn header(self) -> HeaderValue {
+    pub fn header(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::App => r#"Basic realm="keyward""#,
             Self::Missing => r#"Bearer realm="keyward""#,
             Self::Malformed => {
                 r#"Bearer realm="keyward", error="invalid_request", error_description="one bearer token is expected""#
             }
-            Self::SignIn => {
-                r#"Bearer realm="keyward", error="insufficient_user_authentication", error_description="a stronger or more recent sign-in is needed""#
+            Self::SignIn => SIGN_IN,
+            Self::SignInWithin(max_age) => {
+                let text = format!(r#"{SIGN_IN}, max_age="{max_age}""#);
+                return HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(SIGN_IN));
             }
             Self::Invalid => {
                 r#"Bearer realm="keyward", error="invalid_token", error_description="the token is not valid now""#

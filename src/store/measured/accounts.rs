@@ -11,15 +11,16 @@ use crate::{
         ids::UserId,
         secret::PasswordHash,
         user::{Account, Email, RoleChange, User, UserStatus, Username},
+        user_list::{UserPage, UserPlace, UserQuery},
     },
     store::{
-        accounts::{AccountStore, Created, Imported, RolesChanged},
+        accounts::{AccountStore, Created, Guarded, Imported, RolesChanged, UserCounts},
         error::StoreError,
     },
 };
 
 /// What is timed, the most frequent first.
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 18] = [
     "accounts.create",
     "accounts.create_first",
     "accounts.import",
@@ -27,6 +28,10 @@ const VERBS: [&str; 14] = [
     "accounts.by_id",
     "accounts.list",
     "accounts.list_accounts",
+    "accounts.page",
+    "accounts.by_ids",
+    "accounts.count",
+    "accounts.is_last_admin",
     "accounts.set_password",
     "accounts.pardon",
     "accounts.set_status",
@@ -73,6 +78,27 @@ impl AccountStore for Measured<dyn AccountStore> {
         self.timed("accounts.list_accounts", self.inner.list_accounts(after, limit)).await
     }
 
+    async fn page(
+        &self,
+        query: &UserQuery,
+        after: Option<&UserPlace>,
+        limit: u32,
+    ) -> Result<UserPage, StoreError> {
+        self.timed("accounts.page", self.inner.page(query, after, limit)).await
+    }
+
+    async fn by_ids(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        self.timed("accounts.by_ids", self.inner.by_ids(ids)).await
+    }
+
+    async fn count(&self) -> Result<UserCounts, StoreError> {
+        self.timed("accounts.count", self.inner.count()).await
+    }
+
+    async fn is_last_admin(&self, id: UserId) -> Result<bool, StoreError> {
+        self.timed("accounts.is_last_admin", self.inner.is_last_admin(id)).await
+    }
+
     async fn set_password(
         &self,
         id: UserId,
@@ -86,7 +112,7 @@ impl AccountStore for Measured<dyn AccountStore> {
         self.timed("accounts.pardon", self.inner.pardon(id)).await
     }
 
-    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<bool, StoreError> {
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Guarded, StoreError> {
         self.timed("accounts.set_status", self.inner.set_status(id, status)).await
     }
 
@@ -99,11 +125,11 @@ impl AccountStore for Measured<dyn AccountStore> {
         self.timed("accounts.change_roles", self.inner.change_roles(id, change, since)).await
     }
 
-    async fn set_email(&self, id: UserId, email: &Email, verified: bool) -> Result<bool, StoreError> {
+    async fn set_email(&self, id: UserId, email: Option<&Email>, verified: bool) -> Result<bool, StoreError> {
         self.timed("accounts.set_email", self.inner.set_email(id, email, verified)).await
     }
 
-    async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
+    async fn delete(&self, id: UserId) -> Result<Guarded, StoreError> {
         self.timed("accounts.delete", self.inner.delete(id)).await
     }
 

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What is timed, the most frequent first.
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 13] = [
     "sessions.open",
     "sessions.renew",
     "sessions.rotate",
@@ -33,6 +33,7 @@ const VERBS: [&str; 12] = [
     "sessions.owner",
     "sessions.of_user",
     "sessions.of_app",
+    "sessions.count_at",
     "sessions.end",
     "sessions.end_of_user",
     "sessions.ping",
@@ -107,6 +108,10 @@ impl SessionStore for Measured<dyn SessionStore> {
         now: Timestamp,
     ) -> Result<Page, StoreError> {
         self.timed("sessions.of_app", self.inner.of_app(app, after, limit, now)).await
+    }
+
+    async fn count_at(&self, app: &AppName) -> Result<u64, StoreError> {
+        self.timed("sessions.count_at", self.inner.count_at(app)).await
     }
 
     async fn end(&self, ending: &Ending, now: Timestamp) -> Result<Ended, StoreError> {

@@ -1,4 +1,4 @@
-//! [`AccountStore`] in PostgreSQL: one statement a verb, but for the first account.
+//! [`AccountStore`] in PostgreSQL: one statement a verb, but for the first account and the last admin.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     PostgresStore, StoreError,
     engine::{errors, rows},
+    user_list,
 };
 use crate::{
     domain::{
@@ -17,8 +18,9 @@ use crate::{
         locale::Locale,
         secret::PasswordHash,
         user::{Account, Email, ROLES_MAX, Role, RoleChange, User, UserStatus, Username},
+        user_list::{UserPage, UserPlace, UserQuery},
     },
-    store::accounts::{AccountStore, Created, Imported, RolesChanged},
+    store::accounts::{AccountStore, Created, Guarded, Imported, RolesChanged, UserCounts},
 };
 
 const CREATE: &str = "\
@@ -57,7 +59,7 @@ const BY_ID: &str = "\
 
 const LIST: &str = "\
     SELECT id, username, email, email_verified, roles, roles_at, status, locale, created_at \
-    FROM users WHERE id > $1 OR $1 IS NULL ORDER BY id LIMIT $2";
+    FROM users WHERE id > $1 ORDER BY id LIMIT $2";
 
 const LIST_ACCOUNTS: &str = "\
     SELECT id, username, email, email_verified, roles, roles_at, status, password_hash, pardons, locale, \
@@ -68,7 +70,25 @@ const SET_PASSWORD: &str = "\
 
 const PARDON: &str = "UPDATE users SET pardons = pardons + 1 WHERE id = $1";
 
-const SET_STATUS: &str = "UPDATE users SET status = $2 WHERE id = $1";
+const ENABLE: &str = "UPDATE users SET status = 'active' WHERE id = $1";
+
+/// Whoever may be about to take away the last admin waits here for those before, until they are done: else two at
+/// once would each count on the other's. "admin" in ASCII.
+const LOCK_ADMINS: &str = "SELECT pg_advisory_xact_lock(418296719726)";
+
+/// Whether that is the last enabled user with the role.
+const IS_LAST_ADMIN: &str = "\
+    SELECT EXISTS (SELECT FROM user_roles JOIN users ON id = user_id \
+                   WHERE role = 'admin' AND user_id = $1 AND status = 'active') \
+       AND NOT EXISTS (SELECT FROM user_roles JOIN users ON id = user_id \
+                       WHERE role = 'admin' AND user_id <> $1 AND status = 'active') AS is_last";
+
+const DISABLE: &str = "UPDATE users SET status = 'disabled' WHERE id = $1";
+
+/// What a change asks besides that may take away the last admin.
+const IF_ANOTHER_IS_LEFT: &str = "\
+    AND (status <> 'active' OR NOT roles @> '{admin}' OR EXISTS (SELECT FROM user_roles JOIN users AS other \
+         ON other.id = user_id WHERE role = 'admin' AND user_id <> $1 AND other.status = 'active'))";
 
 /// Only where nobody else has changed them meanwhile: each change has a date of its own.
 const SET_ROLES: &str = "\
@@ -108,7 +128,7 @@ impl AccountStore for PostgresStore {
     }
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
-        let after = after.map(UserId::uuid);
+        let after = after.map_or(Uuid::nil(), UserId::uuid);
         let found = self.pool.query(LIST, &[&after, &i64::from(limit)]).await?;
         found.iter().map(rows::user).collect()
     }
@@ -117,6 +137,28 @@ impl AccountStore for PostgresStore {
         let after = after.map(UserId::uuid);
         let found = self.pool.query(LIST_ACCOUNTS, &[&after, &i64::from(limit)]).await?;
         found.iter().map(rows::account).collect()
+    }
+
+    async fn page(
+        &self,
+        query: &UserQuery,
+        after: Option<&UserPlace>,
+        limit: u32,
+    ) -> Result<UserPage, StoreError> {
+        user_list::page(&self.pool, query, after, limit).await
+    }
+
+    async fn by_ids(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        user_list::by_ids(&self.pool, ids).await
+    }
+
+    async fn count(&self) -> Result<UserCounts, StoreError> {
+        user_list::count(&self.pool).await
+    }
+
+    async fn is_last_admin(&self, id: UserId) -> Result<bool, StoreError> {
+        let rows = self.pool.query(IS_LAST_ADMIN, &[&id.uuid()]).await?;
+        rows.first().map_or(Ok(false), |row| row.try_get("is_last")).map_err(errors::of_statement)
     }
 
     async fn set_password(
@@ -133,8 +175,12 @@ impl AccountStore for PostgresStore {
         Ok(self.pool.execute(PARDON, &[&id.uuid()]).await? == 1)
     }
 
-    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<bool, StoreError> {
-        Ok(self.pool.execute(SET_STATUS, &[&id.uuid(), &rows::status_text(status)]).await? == 1)
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Guarded, StoreError> {
+        match status {
+            UserStatus::Active if self.pool.execute(ENABLE, &[&id.uuid()]).await? == 1 => Ok(Guarded::Done),
+            UserStatus::Active => Ok(Guarded::NotFound),
+            UserStatus::Disabled => self.change_guarded(DISABLE, id).await,
+        }
     }
 
     async fn change_roles(
@@ -151,22 +197,47 @@ impl AccountStore for PostgresStore {
             }
             let [before, after] = [&user, &changed].map(role_names);
             let [from, to] = [&user, &changed].map(|user| user.roles_at.secs());
-            if self.pool.execute(SET_ROLES, &[&id.uuid(), &from, &after, &to, &before]).await? == 1 {
+            let values: [&(dyn ToSql + Sync); 5] = [&id.uuid(), &from, &after, &to, &before];
+            let is_lesser = user.is_enabled_admin() && !changed.is_enabled_admin();
+            let made = if is_lesser {
+                let guarded = format!("{SET_ROLES} {IF_ANOTHER_IS_LEFT}");
+                self.pool.execute_alone(LOCK_ADMINS, &guarded, &values).await?
+            } else {
+                self.pool.execute(SET_ROLES, &values).await?
+            };
+            if made == 1 {
                 return Ok(RolesChanged::To(changed));
+            }
+            if is_lesser && self.is_last_admin(id).await? {
+                return Ok(RolesChanged::LastAdmin);
             }
         }
     }
 
-    async fn set_email(&self, id: UserId, email: &Email, verified: bool) -> Result<bool, StoreError> {
-        Ok(self.pool.execute(SET_EMAIL, &[&id.uuid(), &email.as_str(), &verified]).await? == 1)
+    async fn set_email(&self, id: UserId, email: Option<&Email>, verified: bool) -> Result<bool, StoreError> {
+        let email = email.map(Email::as_str);
+        Ok(self.pool.execute(SET_EMAIL, &[&id.uuid(), &email, &verified]).await? == 1)
     }
 
-    async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
-        Ok(self.pool.execute(DELETE, &[&id.uuid()]).await? == 1)
+    async fn delete(&self, id: UserId) -> Result<Guarded, StoreError> {
+        self.change_guarded(DELETE, id).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.pool.query("SELECT 1", &[]).await.map(drop)
+    }
+}
+
+impl PostgresStore {
+    /// A change that the last admin is kept from.
+    async fn change_guarded(&self, change: &str, id: UserId) -> Result<Guarded, StoreError> {
+        let guarded = format!("{change} {IF_ANOTHER_IS_LEFT}");
+        if self.pool.execute_alone(LOCK_ADMINS, &guarded, &[&id.uuid()]).await? == 1 {
+            return Ok(Guarded::Done);
+        }
+        // Nothing else keeps anybody from it who is there.
+        let is_there = self.by_id(id).await?.is_some();
+        Ok(if is_there { Guarded::LastAdmin } else { Guarded::NotFound })
     }
 }
 

@@ -8,6 +8,7 @@ mod engine;
 mod events;
 mod installation;
 mod leases;
+mod user_list;
 
 use std::path::Path;
 

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use super::{
     SqliteStore,
     engine::{rows, writer::Step},
+    user_list,
 };
 use crate::{
     domain::{
@@ -14,9 +15,10 @@ use crate::{
         locale::Locale,
         secret::PasswordHash,
         user::{Account, Email, ROLES_MAX, Role, RoleChange, User, UserStatus, Username},
+        user_list::{UserPage, UserPlace, UserQuery},
     },
     store::{
-        accounts::{AccountStore, Created, Imported, RolesChanged},
+        accounts::{AccountStore, Created, Guarded, Imported, RolesChanged, UserCounts},
         error::StoreError,
     },
 };
@@ -66,6 +68,29 @@ impl AccountStore for SqliteStore {
         self.readers.read(move |db| list(db, LIST_ACCOUNTS, after, limit, account)).await
     }
 
+    async fn page(
+        &self,
+        query: &UserQuery,
+        after: Option<&UserPlace>,
+        limit: u32,
+    ) -> Result<UserPage, StoreError> {
+        let (query, after) = (query.clone(), after.cloned());
+        self.readers.read(move |db| user_list::page(db, &query, after.as_ref(), limit)).await
+    }
+
+    async fn by_ids(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let ids = ids.to_vec();
+        self.readers.read(move |db| user_list::by_ids(db, &ids)).await
+    }
+
+    async fn count(&self) -> Result<UserCounts, StoreError> {
+        self.readers.read(user_list::count).await
+    }
+
+    async fn is_last_admin(&self, id: UserId) -> Result<bool, StoreError> {
+        self.readers.look_up(move |db| is_last_admin(db, id)).await
+    }
+
     async fn set_password(
         &self,
         id: UserId,
@@ -83,9 +108,16 @@ impl AccountStore for SqliteStore {
         self.writer.write(move |step| change(step, SQL, [id.uuid()])).await
     }
 
-    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<bool, StoreError> {
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Guarded, StoreError> {
         const SQL: &str = "UPDATE users SET status = ?2 WHERE id = ?1";
-        self.writer.write(move |step| change(step, SQL, params![id.uuid(), status_word(status)])).await
+        self.writer
+            .write(move |step| {
+                if status == UserStatus::Disabled && is_last_admin(step.db, id)? {
+                    return Ok(Guarded::LastAdmin);
+                }
+                guarded(change(step, SQL, params![id.uuid(), status_word(status)]))
+            })
+            .await
     }
 
     async fn change_roles(
@@ -98,14 +130,21 @@ impl AccountStore for SqliteStore {
         self.writer.write(move |step| change_roles(step, id, &roles, since)).await
     }
 
-    async fn set_email(&self, id: UserId, email: &Email, verified: bool) -> Result<bool, StoreError> {
+    async fn set_email(&self, id: UserId, email: Option<&Email>, verified: bool) -> Result<bool, StoreError> {
         const SQL: &str = "UPDATE users SET email = ?2, email_verified = ?3 WHERE id = ?1";
-        let email = email.as_str().to_owned();
+        let email = email.map(|email| email.as_str().to_owned());
         self.writer.write(move |step| change(step, SQL, params![id.uuid(), email, verified])).await
     }
 
-    async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
-        self.writer.write(move |step| change(step, "DELETE FROM users WHERE id = ?1", [id.uuid()])).await
+    async fn delete(&self, id: UserId) -> Result<Guarded, StoreError> {
+        self.writer
+            .write(move |step| {
+                if is_last_admin(step.db, id)? {
+                    return Ok(Guarded::LastAdmin);
+                }
+                guarded(change(step, "DELETE FROM users WHERE id = ?1", [id.uuid()]))
+            })
+            .await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -161,6 +200,19 @@ fn bring(step: &mut Step<'_>, account: &Account) -> Result<Imported, StoreError>
     Ok(taken.query_row(params![user.id.uuid(), user.username.key()], beside)?)
 }
 
+/// In the writer's step no other write comes between this and the change that it decides.
+fn is_last_admin(db: &Connection, id: UserId) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM user_roles JOIN users ON id = user_id
+            WHERE role = 'admin' AND user_id = ?1 AND status = 'active')
+        AND NOT EXISTS (SELECT 1 FROM user_roles JOIN users ON id = user_id
+            WHERE role = 'admin' AND user_id <> ?1 AND status = 'active')";
+    Ok(db.prepare_cached(SQL)?.query_row([id.uuid()], |row| row.get(0))?)
+}
+
+fn guarded(changed: Result<bool, StoreError>) -> Result<Guarded, StoreError> {
+    Ok(if changed? { Guarded::Done } else { Guarded::NotFound })
+}
+
 /// Whether a row was changed.
 fn change(step: &mut Step<'_>, sql: &str, params: impl Params) -> Result<bool, StoreError> {
     Ok(step.db.prepare_cached(sql)?.execute(params)? > 0)
@@ -173,12 +225,15 @@ fn change_roles(
     change: &RoleChange,
     since: Timestamp,
 ) -> Result<RolesChanged, StoreError> {
-    let Some(Account { user, .. }) = find(step.db, BY_ID, [id.uuid()])? else {
+    let Some(Account { user: before, .. }) = find(step.db, BY_ID, [id.uuid()])? else {
         return Ok(RolesChanged::NotFound);
     };
-    let Some(user) = user.with_roles(change, since) else { return Ok(RolesChanged::To(user)) };
+    let Some(user) = before.with_roles(change, since) else { return Ok(RolesChanged::To(before)) };
     if user.roles.len() > ROLES_MAX {
         return Ok(RolesChanged::TooMany);
+    }
+    if !user.is_enabled_admin() && is_last_admin(step.db, id)? {
+        return Ok(RolesChanged::LastAdmin);
     }
     let roles = rows::join(&user.roles, Role::as_str);
     step.db.prepare_cached("UPDATE users SET roles = ?2, roles_at = ?3 WHERE id = ?1")?.execute(params![
@@ -215,7 +270,7 @@ fn account(row: &Row<'_>) -> Result<Account, StoreError> {
     Ok(Account { user: user(row)?, password_hash, pardons: rows::value(row, "users.pardons")? })
 }
 
-fn user(row: &Row<'_>) -> Result<User, StoreError> {
+pub(super) fn user(row: &Row<'_>) -> Result<User, StoreError> {
     Ok(User {
         id: rows::user_id(row, "users.id")?,
         username: rows::parsed_by(row, "users.username", |text| Username::known(text).ok())?,
@@ -229,7 +284,7 @@ fn user(row: &Row<'_>) -> Result<User, StoreError> {
     })
 }
 
-const fn status_word(status: UserStatus) -> &'static str {
+pub(super) const fn status_word(status: UserStatus) -> &'static str {
     match status {
         UserStatus::Active => "active",
         UserStatus::Disabled => "disabled",

@@ -35,6 +35,7 @@ mod installation;
 mod leases;
 mod revocations;
 mod sessions;
+mod user_list;
 
 /// The database file, open. Where sessions live elsewhere, it is simply not used for them.
 ///

@@ -1,6 +1,7 @@
 //! The server seen from outside: the real binary, its settings, what it prints and what it answers.
 //! The tests follow the contract chapter by chapter and know nothing of the code.
 
+mod admin;
 mod app_sessions;
 mod apps_at_once;
 mod audit;

@@ -117,12 +117,13 @@ async fn a_key_file_that_holds_no_key() {
 
 #[test]
 fn a_port_that_is_taken() {
-    let install = Install::new();
+    let install = Install::new().with_admin();
     for (address, setting) in [
         (install.listen, "server.listen"),
         (install.management, "server.management_listen"),
         (install.check, "server.check_listen"),
         (install.ext_authz, "server.ext_authz_listen"),
+        (install.admin, "server.admin_listen"),
     ] {
         let _taken = TcpListener::bind(address).expect("the port");
         fails(&install, &[setting, &address.to_string()]);

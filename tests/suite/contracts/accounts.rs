@@ -9,7 +9,7 @@ use keyward::{
         secret::PasswordHash,
         user::{Account, Email, ROLES_MAX, Role, RoleChange, User, UserStatus, Username},
     },
-    store::accounts::{Created, RolesChanged},
+    store::accounts::{Created, Guarded, RolesChanged},
 };
 use rstest_reuse::apply;
 
@@ -70,8 +70,11 @@ async fn nobody_is_found_who_was_not_made(on: AccountsOn) {
     assert!(back_end.accounts.by_id(nobody).await.unwrap().is_none());
     assert!(back_end.accounts.by_name(&name("nobody")).await.unwrap().is_none());
     assert!(!back_end.accounts.set_password(nobody, None, &hash("new")).await.unwrap());
-    assert!(!back_end.accounts.set_status(nobody, UserStatus::Disabled).await.unwrap());
-    assert!(!back_end.accounts.delete(nobody).await.unwrap());
+    for status in [UserStatus::Active, UserStatus::Disabled] {
+        assert_eq!(back_end.accounts.set_status(nobody, status).await.unwrap(), Guarded::NotFound);
+    }
+    assert_eq!(back_end.accounts.delete(nobody).await.unwrap(), Guarded::NotFound);
+    assert!(!back_end.accounts.is_last_admin(nobody).await.unwrap());
     assert!(back_end.accounts.list(None, 10).await.unwrap().is_empty());
 }
 
@@ -144,8 +147,9 @@ async fn an_account_is_disabled_and_enabled(on: AccountsOn) {
     let back_end = AccountBackEnd::on(on).await;
     let account = account("alice");
     back_end.accounts.create(&account).await.unwrap();
+    back_end.accounts.create(&self::account("another admin")).await.unwrap();
     for status in [UserStatus::Disabled, UserStatus::Disabled, UserStatus::Active] {
-        assert!(back_end.accounts.set_status(account.user.id, status).await.unwrap());
+        assert_eq!(back_end.accounts.set_status(account.user.id, status).await.unwrap(), Guarded::Done);
         let read = back_end.accounts.by_id(account.user.id).await.unwrap().expect("an account");
         assert_eq!(read.user, User { status, ..account.user.clone() }, "and nothing else is changed");
     }
@@ -157,8 +161,9 @@ async fn a_deleted_account_is_gone_and_its_name_is_free(on: AccountsOn) {
     let back_end = AccountBackEnd::on(on).await;
     let first = account("alice");
     back_end.accounts.create(&first).await.unwrap();
-    assert!(back_end.accounts.delete(first.user.id).await.unwrap());
-    assert!(!back_end.accounts.delete(first.user.id).await.unwrap());
+    back_end.accounts.create(&account("another admin")).await.unwrap();
+    assert_eq!(back_end.accounts.delete(first.user.id).await.unwrap(), Guarded::Done);
+    assert_eq!(back_end.accounts.delete(first.user.id).await.unwrap(), Guarded::NotFound);
     assert!(back_end.accounts.by_id(first.user.id).await.unwrap().is_none());
 
     let mut second = account("ALICE");
@@ -224,7 +229,7 @@ fn roles(names: &[&str]) -> Vec<Role> {
 }
 
 fn change(add: &[&str], remove: &[&str]) -> RoleChange {
-    RoleChange { add: roles(add), remove: roles(remove) }
+    RoleChange { add: roles(add), remove: roles(remove), is_whole: false }
 }
 
 #[apply(account_back_ends)]
@@ -233,6 +238,7 @@ async fn a_change_of_roles_has_a_date_of_its_own_and_none_where_nothing_changes(
     let back_end = AccountBackEnd::on(on).await;
     let made = account("alice");
     back_end.accounts.create(&made).await.unwrap();
+    back_end.accounts.create(&account("another admin")).await.unwrap();
     let (id, second) = (made.user.id, std::time::Duration::from_secs(1));
     for (wanted, since, expected, at) in [
         (change(&["b", "a", "a"], &["admin", "none"]), START, &["a", "b", "ops:eu/read"][..], START),
@@ -284,9 +290,11 @@ async fn an_address_is_set_with_whether_it_is_verified(on: AccountsOn) {
     back_end.accounts.create(&made).await.unwrap();
     let email = Email::parse("alice@example.com").expect("an address");
     for verified in [true, false] {
-        assert!(back_end.accounts.set_email(made.user.id, &email, verified).await.unwrap());
-        let user = back_end.accounts.by_id(made.user.id).await.unwrap().expect("an account").user;
-        assert_eq!((user.email.as_ref(), user.email_verified), (Some(&email), verified));
+        for email in [Some(&email), None] {
+            assert!(back_end.accounts.set_email(made.user.id, email, verified).await.unwrap());
+            let user = back_end.accounts.by_id(made.user.id).await.unwrap().expect("an account").user;
+            assert_eq!((user.email.as_ref(), user.email_verified), (email, verified));
+        }
     }
-    assert!(!back_end.accounts.set_email(UserId::new(START), &email, true).await.unwrap());
+    assert!(!back_end.accounts.set_email(UserId::new(START), Some(&email), true).await.unwrap());
 }

@@ -18,3 +18,4 @@ mod revocations;
 mod rotation;
 mod session_races;
 mod sessions;
+mod user_lists;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use keyward::{
     domain::{
+        admin::AdminRole,
         app::{App, AppChange, AppKind, AppName, Origin},
         app_policy::{AppPolicy, Audience, PolicyChange, PolicyEdit},
     },
@@ -28,6 +29,10 @@ fn shop() -> AppName {
 
 fn audience(text: &str) -> Audience {
     Audience::parse(text).expect("an audience")
+}
+
+fn role(role: PolicyEdit<AdminRole>) -> PolicyChange {
+    PolicyChange { role, ..PolicyChange::default() }
 }
 
 fn ttl(secs: u64) -> PolicyChange {
@@ -55,6 +60,7 @@ async fn a_policy_is_read_back_as_it_was_written(on: AccountsOn) {
     let policy = AppPolicy {
         access_ttl: Some(Duration::from_mins(5)),
         audience: Some(audience(r#"it's "odd" \ {}"#.replace(' ', "_").as_str())),
+        role: Some(AdminRole::Support),
     };
     let made = registered(node.as_ref(), policy).await;
     assert_eq!(node.find(&shop()).await.unwrap(), Some(made));
@@ -67,18 +73,20 @@ async fn a_policy_is_changed_in_what_was_asked_for_alone(on: AccountsOn) {
     let node = database.node().await;
     let made = registered(node.as_ref(), AppPolicy::default()).await;
     let (five, other) = (Some(Duration::from_mins(5)), Some(audience("other")));
-    let drops = PolicyChange { access_ttl: PolicyEdit::Drop, audience: PolicyEdit::Keep };
+    let drops = PolicyChange { access_ttl: PolicyEdit::Drop, ..PolicyChange::default() };
     let takes = PolicyChange { audience: PolicyEdit::Take(audience("other")), ..PolicyChange::default() };
-    for (change, access_ttl, audience) in [
-        (ttl(300), five, None),
-        (PolicyChange::default(), five, None),
-        (takes, five, other.clone()),
+    for (change, access_ttl, audience, role) in [
+        (ttl(300), five, None, None),
+        (PolicyChange::default(), five, None, None),
+        (role(PolicyEdit::Take(AdminRole::Full)), five, None, Some(AdminRole::Full)),
+        (takes, five, other.clone(), Some(AdminRole::Full)),
+        (role(PolicyEdit::Drop), five, other.clone(), None),
         // Again, as after an answer that was lost.
-        (drops.clone(), None, other.clone()),
-        (drops, None, other),
+        (drops.clone(), None, other.clone(), None),
+        (drops, None, other, None),
     ] {
         let changed = node.change(&shop(), &to(change)).await.unwrap();
-        let expected = App { policy: AppPolicy { access_ttl, audience }, ..made.clone() };
+        let expected = App { policy: AppPolicy { access_ttl, audience, role }, ..made.clone() };
         assert_eq!(changed, Some(expected));
         assert_eq!(node.find(&shop()).await.unwrap(), changed);
     }
@@ -100,8 +108,11 @@ async fn of_changes_at_once_on_several_nodes_none_undoes_another(on: AccountsOn)
         let (one, other) = tokio::join!(nodes[0].change(&shop, &one), nodes[1].change(&shop, &other));
         assert!(one.unwrap().is_some() && other.unwrap().is_some());
         let policy = nodes[1].find(&shop).await.unwrap().expect("an app").policy;
-        let expected =
-            AppPolicy { access_ttl: Some(Duration::from_secs(round)), audience: Some(audience(&name)) };
+        let expected = AppPolicy {
+            access_ttl: Some(Duration::from_secs(round)),
+            audience: Some(audience(&name)),
+            role: None,
+        };
         assert_eq!(policy, expected);
     }
 }

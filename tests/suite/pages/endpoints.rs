@@ -24,7 +24,11 @@ fn is_oauth(endpoint: &Endpoint) -> bool {
 }
 
 fn client(server: &Server, surface: Surface) -> Actor {
-    let url = if surface == Surface::Management { &server.management_url } else { &server.url };
+    let url = match surface {
+        Surface::Management => &server.management_url,
+        Surface::Admin => &server.admin_url,
+        _ => &server.url,
+    };
     server.client().at(url)
 }
 
@@ -46,7 +50,7 @@ fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
 
 #[tokio::test]
 async fn each_asks_for_what_the_table_says() {
-    let install = Install::new();
+    let install = Install::new().with_admin();
     let server = install.start().await;
     for endpoint in endpoints() {
         let answer = asked(&server, endpoint).await;
@@ -56,7 +60,9 @@ async fn each_asks_for_what_the_table_says() {
                 assert!(![401, 404, 405].contains(&answer.status) && answer.status < 500, "{listed}");
             }
             MayCall::Gateway => answer.refused(401, "token_missing"),
-            MayCall::Owner | MayCall::Holder => drop(answer.problem(401, "token_missing")),
+            MayCall::Owner | MayCall::Holder | MayCall::Admin(_) => {
+                drop(answer.problem(401, "token_missing"))
+            }
             MayCall::Client | MayCall::App if is_oauth(endpoint) => {
                 assert_eq!(
                     (answer.status, &answer.json()["error"]),
@@ -74,7 +80,7 @@ async fn each_asks_for_what_the_table_says() {
 
 #[tokio::test]
 async fn another_method_is_refused() {
-    let install = Install::new();
+    let install = Install::new().with_admin();
     let server = install.start().await;
     for endpoint in endpoints().filter(|endpoint| endpoint.method != HttpMethod::Any) {
         let path = filled(endpoint.path);
@@ -100,6 +106,7 @@ async fn the_management_listener_answers_only_what_is_its_own() {
         let should_be = match endpoint.surface {
             Surface::Management => [false, true],
             Surface::Probe => [true, true],
+            Surface::Admin => [false, false],
             _ => [true, false],
         };
         assert_eq!(is_there, should_be, "{path}");
@@ -128,6 +135,7 @@ fn listed() -> BTreeSet<String> {
     let sessions = page("docs/sessions.md");
     let below = "/v1/apps/{app}/sessions";
     let rows = sessions.split(&format!("| below `{below}`")).nth(1).expect("the table");
+    listed.extend(first_cells(&page("docs/admin.md")).into_iter().filter(|cell| cell.contains(" /")));
     listed.extend(first_cells(rows).iter().map(|text| match text.split_once(' ') {
         Some((method, rest)) => format!("{method} {below}{rest}"),
         None => format!("{text} {below}"),

@@ -21,6 +21,8 @@ use crate::support::{
 
 /// Where the pages say the server listens.
 const ADDRESS: &str = "127.0.0.1:8080";
+/// And the admin API.
+const ADMIN: &str = "127.0.0.1:8082";
 /// Parts what one command printed from what the next one did.
 const MARK: &str = "\n@@@@\n";
 
@@ -90,17 +92,23 @@ async fn what_is_typed_for_oauth_prints_what_the_page_says() {
 }
 
 #[tokio::test]
+async fn what_is_typed_for_the_admin_api_prints_what_the_page_says() {
+    is_as_it_says("admin.md").await;
+}
+
+#[tokio::test]
 async fn what_is_typed_for_verifiers_prints_what_the_page_says() {
     is_as_it_says("verifiers.md").await;
 }
 
 async fn is_as_it_says(name: &str) {
-    let install = Install::new();
+    let install = Install::new().with_admin();
     let server = install.start().await;
     let dialogue = dialogue(&blocks(&page(name), "console"));
     assert!(dialogue.len() > 2, "too few commands to be the page's");
     let address = server.url.trim_start_matches("http://");
-    let typed = dialogue.iter().map(|(typed, _)| typed.replace(ADDRESS, address));
+    let admin = server.admin_url.trim_start_matches("http://");
+    let typed = dialogue.iter().map(|(typed, _)| typed.replace(ADDRESS, address).replace(ADMIN, admin));
     let mark = "\nprintf '\\n@@@@\\n'\n";
     let script: String = typed.map(|typed| typed + mark).collect();
     let binaries = Path::new(env!("CARGO_BIN_EXE_keyward")).parent().expect("a folder");

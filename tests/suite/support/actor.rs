@@ -261,6 +261,7 @@ fn verbs(
         login_limit: Limit { count: 10, window: Duration::from_mins(15) },
         signup_limit: Limit { count: 20, window: Duration::from_hours(1) },
         outage: options.outage,
+        admin_max_age: Duration::from_mins(15),
         signup_open: options.signup_open,
         password_min_length: 8,
         hash_threads: NonZeroUsize::new(options.hash_threads).expect("some"),

@@ -14,9 +14,10 @@ use keyward::{
         ids::UserId,
         secret::PasswordHash,
         user::{Account, Email, RoleChange, User, UserStatus, Username},
+        user_list::{UserPage, UserPlace, UserQuery},
     },
     store::{
-        accounts::{AccountStore, Created, Imported, RolesChanged},
+        accounts::{AccountStore, Created, Guarded, Imported, RolesChanged, UserCounts},
         error::StoreError,
         events::{EventStore, Retention, WrittenEvent},
     },
@@ -125,6 +126,27 @@ impl AccountStore for Faulty {
         self.accounts.list_accounts(after, limit).await
     }
 
+    async fn page(
+        &self,
+        query: &UserQuery,
+        after: Option<&UserPlace>,
+        limit: u32,
+    ) -> Result<UserPage, StoreError> {
+        self.accounts.page(query, after, limit).await
+    }
+
+    async fn by_ids(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        self.accounts.by_ids(ids).await
+    }
+
+    async fn count(&self) -> Result<UserCounts, StoreError> {
+        self.accounts.count().await
+    }
+
+    async fn is_last_admin(&self, id: UserId) -> Result<bool, StoreError> {
+        self.accounts.is_last_admin(id).await
+    }
+
     async fn set_password(
         &self,
         id: UserId,
@@ -134,7 +156,7 @@ impl AccountStore for Faulty {
         self.cut.answer(self.accounts.set_password(id, expected, hash).await)
     }
 
-    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<bool, StoreError> {
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Guarded, StoreError> {
         self.cut.answer(self.accounts.set_status(id, status).await)
     }
 
@@ -147,7 +169,7 @@ impl AccountStore for Faulty {
         self.cut.answer(self.accounts.change_roles(id, change, since).await)
     }
 
-    async fn set_email(&self, id: UserId, email: &Email, verified: bool) -> Result<bool, StoreError> {
+    async fn set_email(&self, id: UserId, email: Option<&Email>, verified: bool) -> Result<bool, StoreError> {
         self.accounts.set_email(id, email, verified).await
     }
 
@@ -155,7 +177,7 @@ impl AccountStore for Faulty {
         self.accounts.pardon(id).await
     }
 
-    async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
+    async fn delete(&self, id: UserId) -> Result<Guarded, StoreError> {
         self.accounts.delete(id).await
     }
 

@@ -11,6 +11,7 @@ use keyward::{
     auth::{
         apps::{AppUpdate, NewApp},
         error::AuthError,
+        sessions::of_others::Whose,
         sign_in::login::{Login, LoginOutcome},
         tokens::issue::TokenSet,
     },
@@ -28,9 +29,13 @@ use rusqlite::Connection;
 const OTHER: &str = "another passphrase of seven odd words";
 const SECOND: Duration = Duration::from_secs(1);
 
+fn at(app: &AppName) -> Whose {
+    Whose { user: None, app: Some(app.clone()) }
+}
+
 fn change(add: &[&str], remove: &[&str]) -> RoleChange {
     let roles = |names: &[&str]| names.iter().map(|name| Role::parse(name).expect("a role")).collect();
-    RoleChange { add: roles(add), remove: roles(remove) }
+    RoleChange { add: roles(add), remove: roles(remove), is_whole: false }
 }
 
 fn code<T>(answer: Result<T, AuthError>) -> Option<&'static str> {
@@ -279,7 +284,7 @@ async fn a_removed_app_leaves_nobody_in_who_signed_in_beside_it(
                 assert_eq!(code(server.check(&access_token).await), Some("token_revoked"), "{round}");
             }
         }
-        let left = server.auth.sign_ins_at_app(&shop, None, 10).await.expect("listed");
+        let left = server.auth.sessions_of(&at(&shop), None, 10).await.expect("listed");
         assert!(left.sessions.is_empty(), "{round}: {left:?}");
     }
 }

@@ -9,9 +9,7 @@ use axum::{
 };
 use serde_json::{Map, Value};
 
-use self::params::{
-    ActivityQuery, AppSessionsQuery, CreateBody, EndQuery, Presented, StrictQuery, expected_version,
-};
+use self::params::{ActivityQuery, AppSessionsQuery, CreateBody, EndQuery, Presented, expected_version};
 use crate::{
     answers::{ActiveUsers, AppSession, AppSessions, CreatedAppSession, Ended},
     domain::{
@@ -22,7 +20,7 @@ use crate::{
     },
     http::{
         Shared,
-        wire::{app_caller::OwnApp, body::Json, problem::Problem},
+        wire::{app_caller::OwnApp, body::Json, problem::Problem, query::StrictQuery},
     },
 };
 

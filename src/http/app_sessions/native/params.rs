@@ -1,13 +1,12 @@
-//! What is asked of an app's sessions, parsed once. An unknown parameter is refused: where a wrong
-//! name were ignored, "end those of a user" would end everybody's.
+//! What is asked of an app's sessions, parsed once.
 
 use std::{net::IpAddr, time::Duration};
 
 use axum::{
-    extract::{FromRequestParts, Query},
+    extract::FromRequestParts,
     http::{HeaderMap, HeaderName, header, request::Parts},
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -42,18 +41,6 @@ impl FromRequestParts<Shared> for Presented {
         // no session, and one case for the app to handle.
         let token = line.to_str().ok().and_then(|text| AppToken::parse(text).ok());
         token.map(Self).ok_or_else(Problem::not_found)
-    }
-}
-
-pub struct StrictQuery<T>(pub T);
-
-impl<T: DeserializeOwned> FromRequestParts<Shared> for StrictQuery<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, http: &Shared) -> Result<Self, Problem> {
-        let query = Query::from_request_parts(parts, http).await;
-        let told = "a query parameter is unknown, missing, given twice or of the wrong form";
-        query.map(|Query(query)| Self(query)).map_err(|_| Problem::invalid_request(told))
     }
 }
 

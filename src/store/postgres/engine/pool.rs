@@ -51,7 +51,7 @@ impl Pool {
     /// The rows a statement returns.
     pub(in crate::store::postgres) async fn query(
         &self,
-        sql: &'static str,
+        sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
         let client = self.client().await?;
@@ -72,11 +72,11 @@ impl Pool {
         keep_if_good(client, outcome)
     }
 
-    /// How many rows a statement changed that ran while nobody else could change the table `locked`.
+    /// How many rows a statement changed that ran once `lock` was granted, and until then held.
     pub(in crate::store::postgres) async fn execute_alone(
         &self,
         lock: &'static str,
-        sql: &'static str,
+        sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, StoreError> {
         let mut client = self.client().await?;

@@ -141,6 +141,10 @@ impl SessionStore for RedisStore {
         self.page_of_sessions(&self.keys.sign_ins_at_app(app), after, limit, now).await
     }
 
+    async fn count_at(&self, app: &AppName) -> Result<u64, StoreError> {
+        self.link.run(redis::cmd("ZCARD").arg(self.keys.sign_ins_at_app(app))).await
+    }
+
     async fn end(&self, ending: &Ending, now: Timestamp) -> Result<Ended, StoreError> {
         self.end_session(ending, now).await
     }

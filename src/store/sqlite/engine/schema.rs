@@ -25,6 +25,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V9__nonce_hashes", include_str!("../../../../migrations/sqlite/V9__nonce_hashes.sql")),
     ("V10__locales", include_str!("../../../../migrations/sqlite/V10__locales.sql")),
     ("V11__events", include_str!("../../../../migrations/sqlite/V11__events.sql")),
+    ("V12__user_lists", include_str!("../../../../migrations/sqlite/V12__user_lists.sql")),
 ];
 
 const IS_MIGRATED: &str =

@@ -26,6 +26,9 @@ const OF_APP: &str = "SELECT * FROM sessions WHERE app = :app AND end_reason IS 
         AND last_seen_at <= :seen AND (last_seen_at < :seen OR id > :id)
     ORDER BY last_seen_at DESC, id LIMIT :limit";
 
+/// From the index alone: to look at each session's end would take the table.
+const COUNT_AT: &str = "SELECT count(*) FROM sessions WHERE app = ?1 AND end_reason IS NULL";
+
 pub(in crate::store::sqlite) fn find(
     db: &Connection,
     session: SessionId,
@@ -68,6 +71,12 @@ pub(in crate::store::sqlite) fn of_app(
         ":app": app.as_str(), ":now": now.millis(), ":seen": seen, ":id": id, ":limit": i64::from(limit) + 1,
     };
     Ok(page(Record::select(db, OF_APP, found)?, limit))
+}
+
+pub(in crate::store::sqlite) fn count_at(db: &Connection, app: &AppName) -> Result<u64, StoreError> {
+    let mut statement = db.prepare_cached(COUNT_AT)?;
+    let count: i64 = statement.query_row([app.as_str()], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// One more than asked for tells whether there is a next page.

@@ -118,6 +118,11 @@ impl SessionStore for SqliteStore {
         self.readers.read(move |db| listing::of_app(db, &app, after.as_ref(), limit, now)).await
     }
 
+    async fn count_at(&self, app: &AppName) -> Result<u64, StoreError> {
+        let app = app.clone();
+        self.readers.read(move |db| listing::count_at(db, &app)).await
+    }
+
     async fn end(&self, ending: &Ending, now: Timestamp) -> Result<Ended, StoreError> {
         let ending = *ending;
         self.writer.write(move |step| endings::end(step, &ending, now)).await

@@ -40,6 +40,7 @@ pub struct Install {
     pub management: SocketAddr,
     pub check: SocketAddr,
     pub ext_authz: SocketAddr,
+    pub admin: SocketAddr,
 }
 
 /// What a command that ended by itself said.
@@ -57,6 +58,7 @@ pub struct Server {
     pub management_url: String,
     pub check_url: String,
     pub ext_authz_url: String,
+    pub admin_url: String,
     stdout: PathBuf,
     stderr: PathBuf,
     pid: u32,
@@ -65,7 +67,7 @@ pub struct Server {
 
 impl Install {
     pub fn new() -> Self {
-        let [listen, management, check, ext_authz] = free_addresses();
+        let [listen, management, check, ext_authz, admin] = free_addresses();
         let install = Self {
             folder: Arc::new(tempfile::tempdir().expect("a folder")),
             settings: Vec::new(),
@@ -74,6 +76,7 @@ impl Install {
             management,
             check,
             ext_authz,
+            admin,
         };
         install
             .with("KEYWARD_SERVER_LISTEN", listen)
@@ -90,6 +93,12 @@ impl Install {
             has_database: OnceLock::new(),
             ..*other
         }
+    }
+
+    /// The same with the admin listener, which few tests need.
+    pub fn with_admin(self) -> Self {
+        let admin = self.admin;
+        self.with("KEYWARD_SERVER_ADMIN_LISTEN", admin)
     }
 
     /// The same with a setting more.
@@ -186,6 +195,7 @@ impl Install {
             management_url: format!("http://{}", self.management),
             check_url: format!("http://{}", self.check),
             ext_authz_url: format!("http://{}", self.ext_authz),
+            admin_url: format!("http://{}", self.admin),
             stdout,
             stderr,
             pid,
