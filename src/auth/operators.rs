@@ -18,7 +18,7 @@ impl Auth {
         let account = account.ok_or(AuthError::TokenRevoked(EndReason::AccountDisabled))?;
         require(AdminRole::of(&account.roles), needed)?;
         let signed_in_at = self.signed_in_at(caller.claims().session, now).await?;
-        let max_age = self.policy.admin_max_age;
+        let max_age = self.policy().admin_max_age;
         if needed.changes_something() && signed_in_at + max_age < now {
             return Err(AuthError::SignInTooOld { max_age });
         }

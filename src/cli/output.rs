@@ -121,11 +121,6 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// As a part of something longer.
-pub(super) fn object(answer: &impl Serialize) -> String {
-    value(answer).to_string()
-}
-
 /// A text as it stands.
 pub(super) fn text(text: &str) -> Result<(), CliError> {
     Ok(write!(io::stdout().lock(), "{text}")?)

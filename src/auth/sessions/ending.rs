@@ -70,7 +70,7 @@ impl Auth {
         arrived_at: Timestamp,
         occasion: &Occasion,
     ) -> (Result<Rotation, StoreError>, Chain) {
-        let (desk, policy) = (self.ender(&occasion.clone().by(Actor::Server)), self.policy.reuse);
+        let (desk, policy) = (self.ender(&occasion.clone().by(Actor::Server)), self.policy().reuse);
         to_the_end(async move {
             let rotation = desk.sessions.rotate(&chain, &policy, arrived_at).await;
             let ended = match &rotation {

@@ -97,7 +97,7 @@ impl Auth {
         kind: SessionKind,
         occasion: &Occasion,
     ) -> Result<LoginOutcome<(User, Living)>, AuthError> {
-        let outcome = self.prove_and_open(login, id, kind).await;
+        let outcome = self.prove_and_open(login, id, kind, occasion).await;
         SIGN_INS.count(&[match &outcome {
             Ok(LoginOutcome::SignedIn(_)) => GRANTED,
             Ok(LoginOutcome::Needs(_)) => AuthError::SecondFactorRequired.code(),
@@ -111,6 +111,7 @@ impl Auth {
         login: Login,
         id: SessionId,
         kind: SessionKind,
+        occasion: &Occasion,
     ) -> Result<LoginOutcome<(User, Living)>, AuthError> {
         let name = login.app.clone().unwrap_or_else(AppName::default_app);
         let app = self.stores.apps.find(&name).await?.ok_or(UNREGISTERED_APP)?;

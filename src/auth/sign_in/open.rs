@@ -65,7 +65,7 @@ impl Auth {
     /// The session as it is to be, and the ends of those that are too many then.
     async fn write_session(&self, session: NewSession, occasion: &Occasion) -> Result<(), AuthError> {
         let (sessions, recorder) = (Arc::clone(&self.stores.sessions), self.recorder.clone());
-        let most = self.policy.sessions_per_user;
+        let most = self.policy().sessions_per_user;
         let (occasion, now) = (occasion.clone().by(Actor::Server), self.clock.now());
         to_the_end(async move {
             let surplus = sessions.open(&session, most).await?;

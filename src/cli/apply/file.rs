@@ -9,6 +9,7 @@ use crate::{
     cli::error::CliError,
     config,
     domain::{
+        admin::AdminRole,
         app::{AppName, Origin},
         app_policy::{self, Audience, PolicyEdit},
         user::{ROLES_MAX, Role, Username},
@@ -16,7 +17,7 @@ use crate::{
 };
 
 const SECTIONS: [&str; 2] = ["apps", "users"];
-const OF_APP: [&str; 5] = ["kind", "origins", "access_ttl", "audience", "removed"];
+const OF_APP: [&str; 6] = ["kind", "origins", "access_ttl", "audience", "role", "removed"];
 const OF_USER: [&str; 1] = ["roles"];
 
 /// What is to be.
@@ -40,6 +41,8 @@ pub(super) struct AppDecisions {
     pub origins: Option<Vec<Origin>>,
     pub access_ttl: PolicyEdit<Duration>,
     pub audience: PolicyEdit<Audience>,
+    /// What it may do over the admin API.
+    pub role: PolicyEdit<AdminRole>,
 }
 
 /// A user, and which roles they have: these and no others.
@@ -102,6 +105,7 @@ fn app(place: &str, table: &Table) -> Read<DesiredApp> {
         Some("confidential") => Some(true),
         Some(_) => return Err(format!("{place}.kind wants \"public\" or \"confidential\"")),
     };
+    let role = |text: &str| AdminRole::parse(text).ok_or("wants admin, admin.support or admin.read");
     let access_ttl =
         |text: &str| config::duration(text).and_then(app_policy::access_ttl).ok_or("wants 1s to 24h");
     Ok(DesiredApp::There(AppDecisions {
@@ -109,6 +113,7 @@ fn app(place: &str, table: &Table) -> Read<DesiredApp> {
         origins: list(place, table, "origins", Origin::parse)?.map(in_order),
         access_ttl: decision(place, table, "access_ttl", access_ttl)?,
         audience: decision(place, table, "audience", Audience::parse)?,
+        role: decision(place, table, "role", role)?,
     }))
 }
 

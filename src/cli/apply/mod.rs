@@ -17,6 +17,7 @@ use self::{
 use super::{
     Context,
     error::CliError,
+    operator,
     output::{self, Format},
 };
 use crate::{
@@ -30,7 +31,7 @@ use crate::{
 
 /// Make apps, roles and policies as a file says, after showing what that changes
 ///
-/// The file is TOML: `[apps.NAME]` with `kind`, `origins`, `access_ttl`, `audience`, or `removed = true`; and
+/// The file is TOML: `[apps.NAME]` with `kind`, `origins`, `access_ttl`, `audience`, `role`, or `removed = true`; and
 /// `[users.NAME]` with `roles`, which are then all that the user has. What is not said of an app stays as it is.
 /// Without --yes it asks, and where there is no terminal it changes nothing and ends in exit code 1 if there is
 /// anything to change. What a run that was cut short has left, the next one does.
@@ -134,11 +135,12 @@ async fn do_all(
 
 /// Takes a step; returns a secret that was made by it.
 async fn take(auth: &Auth, step: Step) -> Result<Option<AppSecret>, CliError> {
+    let occasion = operator::occasion();
     match step {
-        Step::Add(new) => Ok(auth.add_app(new).await?.secret),
-        Step::Update(name, update) => Ok(auth.update_app(&name, update).await?.secret),
-        Step::Roles(user, change) => Ok(auth.change_roles(user, &change).await.map(|_| None)?),
-        Step::Remove(name) => match auth.remove_app(&name).await {
+        Step::Add(new) => Ok(auth.add_app(new, &occasion).await?.secret),
+        Step::Update(name, update) => Ok(auth.update_app(&name, update, &occasion).await?.secret),
+        Step::Roles(user, change) => Ok(auth.change_roles(user, &change, &occasion).await.map(|_| None)?),
+        Step::Remove(name) => match auth.remove_app(&name, &occasion).await {
             // Somebody was faster.
             Ok(_) | Err(AuthError::NotFound(Missing::App)) => Ok(None),
             Err(error) => Err(error.into()),

@@ -91,7 +91,9 @@ fn of_policy(there: Option<&AppPolicy>, wanted: &AppDecisions, details: &mut Vec
     details.extend(of_edit("access_ttl", there.access_ttl.as_ref(), &access_ttl, seconds));
     let named = |audience: &Audience| audience.as_str().to_owned();
     details.extend(of_edit("audience", there.audience.as_ref(), &audience, named));
-    PolicyChange { access_ttl, audience }
+    let role = edit(there.role.as_ref(), &wanted.role);
+    details.extend(of_edit("role", there.role.as_ref(), &role, |role| role.as_str().to_owned()));
+    PolicyChange { access_ttl, audience, role }
 }
 
 /// Nothing, where it is so already.
@@ -120,8 +122,11 @@ fn of_edit<T>(
 fn of_user(wanted: &DesiredUser, user: &User) -> Option<Planned> {
     let missing =
         |from: &[Role], of: &[Role]| of.iter().filter(|role| !from.contains(role)).cloned().collect();
-    let change =
-        RoleChange { add: missing(&user.roles, &wanted.roles), remove: missing(&wanted.roles, &user.roles) };
+    let change = RoleChange {
+        add: missing(&user.roles, &wanted.roles),
+        remove: missing(&wanted.roles, &user.roles),
+        is_whole: false,
+    };
     (!change.add.is_empty() || !change.remove.is_empty()).then(|| {
         let details = vec![of_list("roles", &user.roles, &wanted.roles, Role::as_str)];
         let said = AppliedChange::of_user(user.username.shown(), details);
