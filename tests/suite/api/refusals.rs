@@ -61,8 +61,8 @@ async fn the_log_says_who_was_refused_from_where_and_why_and_no_name_that_was_ty
         ("account_locked_out", "192.0.2.4", true),
         ("address_locked_out", "192.0.2.2", false),
     ] {
-        let line =
-            lines(&server, kind).into_iter().next().unwrap_or_else(|| panic!("{kind}: {}", server.stderr()));
+        let line = wait_for(|| lines(&server, kind).into_iter().next());
+        let line = line.unwrap_or_else(|| panic!("{kind}: {}", server.stderr()));
         assert_eq!((&line["level"], &line["client.address"]), (&json!("INFO"), &json!(from)), "{line}");
         assert_eq!(line["user.id"].is_string(), has_user, "{line}");
     }
@@ -99,7 +99,8 @@ async fn a_stored_hash_of_an_unknown_kind_is_a_wrong_password_and_a_line_in_the_
     let refused = login(&server, "192.0.2.1", "alice", PASSWORD).await;
     refused.problem(401, "invalid_credentials");
     assert_eq!(refused.text, unknown.text);
-    let log = server.stderr();
+    let is_told = |log: &String| log.contains("a stored password hash");
+    let log = wait_for(|| Some(server.stderr()).filter(is_told)).expect("a line in the log");
     let told: Vec<_> = log.lines().filter(|line| line.contains("a stored password hash")).collect();
     assert_eq!(told.len(), 1, "{log}");
     assert!(told[0].contains(r#""user.id":"#) && told[0].contains(r#""level":"ERROR""#), "{told:?}");

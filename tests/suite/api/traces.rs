@@ -20,7 +20,7 @@ use tokio::task::AbortHandle;
 
 use super::{
     actor::{Actor, send},
-    install::{Install, PATIENCE, Server},
+    install::{Install, PATIENCE, Server, wait_for},
     secrets,
 };
 
@@ -197,8 +197,9 @@ async fn a_receiver_that_is_away_or_hangs_costs_spans_and_nothing_else() {
             assert_eq!(alice.check().await.status, 200);
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        let told = server.stderr().matches("traces are not taken").count();
-        assert_eq!(told, 1, "{}", server.stderr());
+        let told = || server.stderr().matches("traces are not taken").count();
+        wait_for(|| (told() > 0).then_some(())).expect("a line in the log");
+        assert_eq!(told(), 1, "{}", server.stderr());
         server.terminate();
     }
 }

@@ -161,7 +161,8 @@ async fn an_outage_is_a_gauge_a_count_and_one_line_with_its_cause() {
         alice.refreshes().await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert!(server.stderr().contains("a store is back"), "{}", server.stderr());
+    let is_back = || server.stderr().contains("a store is back").then_some(());
+    wait_for(is_back).unwrap_or_else(|| panic!("{}", server.stderr()));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{FORM, Stage, is_error, with_form};
 use crate::support::outside::{
     actor::{Answer, send},
-    install::Install,
+    install::{Install, wait_for},
 };
 
 const TOKEN: &str = "/oauth/token";
@@ -197,8 +197,8 @@ async fn grt_02_a_refresh_token_is_its_clients_alone() {
     is_error(&stage.refresh_as("default", &user.refresh).await, 400, "invalid_grant");
     let grant = [("grant_type", "refresh_token"), ("refresh_token", user.refresh.as_str())];
     is_error(&stage.form_of_shop(TOKEN, &grant).await, 400, "invalid_grant");
-    let shown = stage.server.printed();
-    assert!(shown.contains("another's refresh token") && shown.contains(&user.session), "{shown}");
+    let is_told = |text: &String| text.contains("another's refresh token") && text.contains(&user.session);
+    let shown = wait_for(|| Some(stage.server.printed()).filter(is_told)).expect("a line in the log");
     assert!(!shown.contains(&user.refresh), "no token in the log");
     assert_eq!(user.check().await.status, 200, "nothing became of it");
     assert_eq!(stage.refresh_as("phone", &user.refresh).await.status, 200);
