@@ -107,8 +107,8 @@ impl Auth {
         Ok(Caller(token))
     }
 
-    /// Memory's answer while it is up to date; else the back end's; else, for a while, memory's again, which has kept what the back end answered. An answer about one token does not say that
-    /// all is known: only the feed says that.
+    /// Memory's answer while it is up to date; else the back end's; else, for a while, memory's again, which has kept
+    /// what the back end answered. An answer about one token does not say that all is known: only the feed says that.
     pub(super) async fn revoked(
         &self,
         claims: &AccessClaims,
