@@ -87,9 +87,11 @@ impl Listeners {
         listeners.extend(self.ext_authz.map(|socket| {
             listener(socket, http::ext_authz(http), Speaks::Http1And2, all("ext_authz", shares.others))
         }));
-        listeners.extend(self.admin.map(|socket| {
-            listener(socket, http::admin(http), Speaks::Http1, fair("admin", shares.others))
-        }));
+        listeners.extend(
+            self.admin.map(|socket| {
+                listener(socket, http::admin(http), Speaks::Http1, fair("admin", shares.others))
+            }),
+        );
         listeners
     }
 

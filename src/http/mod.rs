@@ -81,7 +81,10 @@ pub fn management(http: &Shared) -> ListenerService {
 pub fn admin(http: &Shared) -> ListenerService {
     let routes = layers::problems(routed(Surface::Admin));
     let routes = routes.layer(from_fn_with_state(Arc::clone(http), host::guard));
-    ListenerService::without_check(http, layers::common(http, endpoints::known, routes).with_state(Arc::clone(http)))
+    ListenerService::without_check(
+        http,
+        layers::common(http, endpoints::known, routes).with_state(Arc::clone(http)),
+    )
 }
 
 /// The check listener. Whatever the path, the answer is the check's: a gateway that is told the

@@ -25,8 +25,10 @@ pub(super) const STORE: LabelName =
     LabelName { name: "store", values: Values::Of(&["postgres", "redis", "sqlite"]) };
 pub(super) const VERB: LabelName =
     LabelName { name: "verb", values: Values::Fixed("what it was asked, such as `sessions.rotate`") };
-pub(super) const LISTENER: LabelName =
-    LabelName { name: "listener", values: Values::Of(&["public", "management", "check", "ext_authz", "admin"]) };
+pub(super) const LISTENER: LabelName = LabelName {
+    name: "listener",
+    values: Values::Of(&["public", "management", "check", "ext_authz", "admin"]),
+};
 
 pub(super) const REFUSALS: LabelName = LabelName { name: "kind", values: Values::Of(REFUSAL_KINDS) };
 pub(super) const ERROR: LabelName =

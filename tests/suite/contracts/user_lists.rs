@@ -30,6 +30,7 @@ fn account(number: u64, username: &str, email: Option<&str>, names: &[&str]) -> 
         roles: roles(names),
         roles_at: Timestamp::from_secs(0),
         status: UserStatus::Active,
+        locale: None,
         created_at,
     };
     Account { user, password_hash: PasswordHash::from_phc("$argon2id$x".to_owned()), pardons: 0 }

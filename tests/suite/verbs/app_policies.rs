@@ -142,10 +142,11 @@ async fn another_node_takes_a_secret_that_was_replaced_for_less_than_a_second() 
     let other = server.second_node(Options::default()).await;
     let new =
         NewApp { name: AppName::parse("api").expect("a name"), confidential: true, origins: Vec::new() };
-    let added = server.auth.add_app(new).await.expect("added");
+    let added = server.auth.add_app(new, &occasion()).await.expect("added");
     let (name, old) = (added.app.name, added.secret.expect("a secret"));
     other.authenticate_app(name.as_str(), old.expose()).await.expect("its secret");
-    let new = server.auth.renew_app_secret(&name).await.expect("changed").secret.expect("a secret");
+    let new =
+        server.auth.renew_app_secret(&name, &occasion()).await.expect("changed").secret.expect("a secret");
     other.authenticate_app(name.as_str(), new.expose()).await.expect("the new one, at once");
     server.elapse(Duration::from_secs(1)).await;
     let refused = other.authenticate_app(name.as_str(), old.expose()).await;
@@ -154,13 +155,13 @@ async fn another_node_takes_a_secret_that_was_replaced_for_less_than_a_second() 
     // And whether it has one is asked each time.
     server
         .auth
-        .update_app(&name, AppUpdate { confidential: Some(false), ..AppUpdate::default() })
+        .update_app(&name, AppUpdate { confidential: Some(false), ..AppUpdate::default() }, &occasion())
         .await
         .expect("public");
     other.require_app_secret(&name, None).await.expect("anybody may");
     server
         .auth
-        .update_app(&name, AppUpdate { confidential: Some(true), ..AppUpdate::default() })
+        .update_app(&name, AppUpdate { confidential: Some(true), ..AppUpdate::default() }, &occasion())
         .await
         .expect("confidential");
     let refused = other.require_app_secret(&name, None).await;

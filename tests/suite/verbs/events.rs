@@ -231,12 +231,13 @@ async fn what_an_operator_does_with_accounts_is_told_with_who_they_are() {
     let change = RoleChange {
         add: vec![Role::parse("admin").expect("a role")],
         remove: vec![Role::parse("reader").expect("a role")],
+        is_whole: false,
     };
     auth.change_roles(user, &change, &shell()).await.expect("changed");
     auth.disable(user, &shell()).await.expect("disabled");
     auth.enable(user, &shell()).await.expect("enabled");
     auth.unlock(&name(USER), &shell()).await.expect("unlocked");
-    auth.set_email(user, &Email::parse("ada@example.org").expect("an address"), true, &shell())
+    auth.set_email(user, Some(&Email::parse("ada@example.org").expect("an address")), true, &shell())
         .await
         .expect("set");
     auth.delete(user, &shell()).await.expect("deleted");
