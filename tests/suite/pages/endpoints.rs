@@ -61,7 +61,7 @@ async fn each_asks_for_what_the_table_says() {
             }
             MayCall::Gateway => answer.refused(401, "token_missing"),
             MayCall::Owner | MayCall::Holder | MayCall::Admin(_) => {
-                drop(answer.problem(401, "token_missing"))
+                drop(answer.problem(401, "token_missing"));
             }
             MayCall::Client | MayCall::App if is_oauth(endpoint) => {
                 assert_eq!(

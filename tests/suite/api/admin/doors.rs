@@ -62,12 +62,10 @@ async fn there_is_no_such_listener_where_none_is_set() {
 
 /// A request with these lines after the token, as it stands.
 fn raw(stage: &Stage, token: &str, target: &str, lines: &[(&str, &str)]) -> Answer {
-    let mut text = format!("GET {target} HTTP/1.1\r\nAuthorization: Bearer {token}\r\n");
-    for (name, value) in lines {
-        text += &format!("{name}: {value}\r\n");
-    }
+    let head = format!("GET {target} HTTP/1.1\r\nAuthorization: Bearer {token}\r\n");
+    let lines: Vec<_> = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let mut connection = crate::support::outside::raw::Raw::connect(&stage.server.admin_url);
-    connection.send(text + "\r\n").answer()
+    connection.send(head + &lines.concat() + "\r\n").answer()
 }
 
 #[tokio::test]
