@@ -9,6 +9,7 @@ pub mod domain;
 pub mod gateway;
 pub mod http;
 pub mod keys;
+pub mod mail;
 pub mod measures;
 pub mod store;
 pub mod telemetry;

@@ -15,7 +15,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use keyward::{
-    auth::{Auth, Limit, Policy, Stores, accounts::NewAccount, apps::NewApp},
+    auth::{Auth, EmailPolicy, Limit, Policy, Stores, accounts::NewAccount, apps::NewApp},
     config::PublicUrl,
     domain::{
         algorithm::Algorithm,
@@ -212,7 +212,9 @@ fn stores(folder: &TempDir, clock: &Arc<dyn Clock>) -> Stores {
     let counters = Arc::new(MemoryCounters::default());
     Stores {
         accounts: sqlite.clone(),
+        addresses: sqlite.clone(),
         apps: sqlite.clone(),
+        outbox: sqlite.clone(),
         sessions: sqlite.clone(),
         app_sessions: sqlite.clone(),
         revocations: sqlite.clone(),
@@ -245,6 +247,9 @@ fn policy() -> Policy {
         session_limit: limit,
         login_limit: limit,
         signup_limit: limit,
+        mail_limit: limit,
+        email: EmailPolicy::Optional,
+        recent_sign_in: DAY,
         outage: grace,
         admin_max_age: DAY,
         signup_open: false,

@@ -21,6 +21,10 @@ pub struct App {
     pub audience: Option<String>,
     /// What it may do at the admin API.
     pub role: Option<&'static str>,
+    /// Its page that confirms e-mail addresses.
+    pub confirm_url: Option<String>,
+    /// Its page that sets a new password.
+    pub reset_url: Option<String>,
     pub created_at: String,
 }
 
@@ -64,6 +68,8 @@ impl From<&app::App> for App {
             access_ttl: app.policy.access_ttl.map(|ttl| ttl.as_secs()),
             audience: app.policy.audience.as_ref().map(|audience| audience.as_str().to_owned()),
             role: app.policy.role.map(AdminRole::as_str),
+            confirm_url: app.policy.confirm_url.as_ref().map(|url| url.as_str().to_owned()),
+            reset_url: app.policy.reset_url.as_ref().map(|url| url.as_str().to_owned()),
             created_at: app.created_at.rfc3339(),
         }
     }

@@ -7,6 +7,7 @@ mod app_session;
 mod apply;
 mod event;
 mod key;
+mod mail;
 mod oauth;
 mod problem;
 mod readiness;
@@ -23,6 +24,7 @@ pub use self::{
     apply::{Applied, AppliedChange, ChangeKind},
     event::{Event, Events, OwnEvent, OwnEvents, Who},
     key::{BackedUp, Key, Keys, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
+    mail::{Mail, MailState},
     oauth::{ActiveToken, Introspection, Metadata, OAuthProblem},
     problem::Problem,
     readiness::{Condition, Readiness, ReadinessParts},

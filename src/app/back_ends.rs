@@ -12,12 +12,14 @@ use crate::{
     domain::{clock::Clock, limits::Lifetimes},
     store::{
         accounts::AccountStore,
+        addresses::AddressStore,
         apps::AppStore,
         error::StoreError,
         events::EventStore,
         leases::LeaseStore,
         measured::{Measured, watch::StoreWatch},
         memory::MemoryCounters,
+        outbox::OutboxStore,
         postgres::PostgresStore,
         redis::{
             Keeping, RedisStore, Times,
@@ -129,7 +131,9 @@ impl BackEnds {
         let watch = Arc::new(StoreWatch::new("sqlite"));
         let stores = Stores {
             accounts: Measured::accounts(sqlite.clone(), &watch),
+            addresses: Measured::addresses(sqlite.clone(), &watch),
             apps: Measured::apps(sqlite.clone(), &watch),
+            outbox: Measured::outbox(sqlite.clone(), &watch),
             sessions: Measured::sessions(sqlite.clone(), &watch),
             app_sessions: Measured::app_sessions(sqlite.clone(), &watch),
             revocations: Measured::revocations(sqlite.clone(), &watch),
@@ -142,19 +146,24 @@ impl BackEnds {
         Self { stores, redis: None, installation, watches: vec![watch] }
     }
 
-    async fn distributed<A: AccountStore + AppStore + EventStore + LeaseStore + 'static>(
+    async fn distributed<A>(
         accounts: Arc<A>,
         of_accounts: StoreWatch,
         settings: &config::Redis,
         lifetimes: Lifetimes,
         clock: &Arc<dyn Clock>,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, StartError>
+    where
+        A: AccountStore + AddressStore + AppStore + EventStore + LeaseStore + OutboxStore + 'static,
+    {
         let revoked = Arc::new(RevocationSet::default());
         let redis = Arc::new(open_redis(settings, lifetimes, &revoked, clock).await?);
         let (of_accounts, watch) = (Arc::new(of_accounts), Arc::new(StoreWatch::new("redis")));
         let stores = Stores {
             accounts: Measured::accounts(accounts.clone(), &of_accounts),
+            addresses: Measured::addresses(accounts.clone(), &of_accounts),
             apps: Measured::apps(accounts.clone(), &of_accounts),
+            outbox: Measured::outbox(accounts.clone(), &of_accounts),
             events: Measured::events(accounts.clone(), &of_accounts),
             leases: accounts,
             sessions: Measured::sessions(redis.clone(), &watch),

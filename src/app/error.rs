@@ -1,12 +1,13 @@
 //! Why a start failed: one line that says what and where.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{error::Error, io, net::SocketAddr, path::PathBuf};
 
 use crate::{
     auth::error::AuthError,
     config::{Database, Redis},
-    domain::ids::SealingKeyId,
+    domain::{ids::SealingKeyId, user::InvalidName},
     keys::error::KeyError,
+    mail::{CatalogueError, SmtpError},
     store::{error::StoreError, redis::connection::target::InvalidTarget},
     telemetry::TelemetryError,
 };
@@ -61,6 +62,13 @@ pub enum StartError {
     /// Nothing is set that sessions could be kept in.
     #[error("storage.database_url: accounts in PostgreSQL need sessions in Redis; set storage.redis_url")]
     PostgresAlone,
+    /// Mail cannot be made or sent.
+    #[error(transparent)]
+    Texts(#[from] CatalogueError),
+    #[error("mail.smtp_tls_ca: {0}: {source}", source = .0.source().map(ToString::to_string).unwrap_or_default())]
+    MailServer(#[from] SmtpError),
+    #[error("mail.from: {0}")]
+    MailSender(#[from] InvalidName),
     /// The Redis settings do not fit together; the text holds no part of a URL.
     #[error("storage.redis_url: {0}")]
     RedisTarget(#[from] InvalidTarget),

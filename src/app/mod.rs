@@ -11,6 +11,7 @@ mod installation;
 mod listeners;
 mod migrate;
 mod new_secret;
+mod post;
 mod process;
 mod reload;
 mod sealing_keys;
@@ -35,8 +36,8 @@ pub use self::{
 };
 use self::{gauges::Gauges, migrate::expect_database, reload::Reload};
 use crate::{
-    auth::{Auth, Limit, Policy},
-    config::{PublicUrl, RunningSettings, Settings, Signup},
+    auth::{Auth, EmailPolicy, Limit, Policy},
+    config::{AccountEmail, PublicUrl, RunningSettings, Settings, Signup},
     domain::clock::Clock,
     http::{self, AdminHosts, CheckMeter, Cookies, Http, TrustedProxies},
     keys::{ring::KeyRing, settings::KeySettings},
@@ -140,7 +141,7 @@ impl Keyward {
         let mut tasks = JoinSet::new();
         let reload = Arc::new(Reload::of(running, &self.auth, &http.trusted_proxies, log_level));
         tasks.spawn(upkeep::read_again(Arc::clone(self.auth.keys()), hangup, Arc::clone(&reload)));
-        upkeep::start(&mut tasks, &self, metrics);
+        upkeep::start(&mut tasks, &self, metrics)?;
         let handle = axum_server::Handle::new();
         let mut servers = JoinSet::new();
         for listener in listeners.with_routes(&http, descriptors::raise()) {
@@ -233,6 +234,12 @@ fn policy(settings: &Settings) -> Policy {
         session_limit: Limit { count: limits.session_requests.into(), window: limits.session_window },
         login_limit: Limit { count: limits.login_failures.into(), window: limits.login_window },
         signup_limit: Limit { count: limits.signups.into(), window: limits.signup_window },
+        mail_limit: Limit { count: limits.mails.into(), window: limits.mail_window },
+        email: match settings.accounts.email {
+            AccountEmail::Optional => EmailPolicy::Optional,
+            AccountEmail::Off => EmailPolicy::Off,
+        },
+        recent_sign_in: settings.accounts.recent_sign_in,
         outage: settings.outage.check,
         admin_max_age: settings.admin.max_age,
         signup_open: settings.accounts.signup == Signup::Open,

@@ -7,15 +7,16 @@ use std::{error::Error, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::Signal,
     task::JoinSet,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use super::{Keyward, back_ends::BackEnds, reload::Reload};
+use super::{Keyward, StartError, back_ends::BackEnds, post, reload::Reload};
 use crate::{
-    auth::Auth,
+    auth::{Auth, mails::delivery::Round},
     config::Audit,
     domain::clock::Clock,
     keys::ring::KeyRing,
+    mail::Post,
     measures::table::KEYS_UNREAD,
     store::{
         installation::Claim,
@@ -38,8 +39,16 @@ const SUM_UP: Duration = Duration::from_secs(5);
 /// How often events are looked for that need not be kept any longer.
 const FORGET: Duration = Duration::from_mins(2);
 
-/// Starts it all; it ends with the set.
-pub(super) fn start(tasks: &mut JoinSet<()>, app: &Keyward, metrics: Metrics) {
+/// How often the outbox is looked into, and how long a mail server that is away is left alone.
+const MAILS_EVERY: Duration = Duration::from_secs(1);
+const MAILS_PAUSE: Duration = Duration::from_secs(10);
+/// How often its mails are counted.
+const TIDY: Duration = Duration::from_secs(30);
+
+/// Starts it all; it ends with the set. Fails where mail cannot be made or sent as it is set.
+pub(super) fn start(tasks: &mut JoinSet<()>, app: &Keyward, metrics: Metrics) -> Result<(), StartError> {
+    let post = post::of(&app.settings, &app.public_url)?;
+    tasks.spawn(send_mails(Arc::clone(&app.auth), post));
     tasks.spawn(async move {
         let mut ticks = interval(METRICS_UPKEEP);
         loop {
@@ -67,6 +76,7 @@ pub(super) fn start(tasks: &mut JoinSet<()>, app: &Keyward, metrics: Metrics) {
             revoked.purge(clock.now());
         }
     });
+    Ok(())
 }
 
 /// Says that the process runs. Beats that were missed are told by the next one, and not made up for.
@@ -88,6 +98,32 @@ async fn forget_events(auth: Arc<Auth>, kept: Audit) {
         if let Err(error) = auth.forget_events(&holder, kept.retention, kept.max_events).await {
             tracing::warn!(error = &error as &dyn Error, "old events could not be cleared away");
         }
+    }
+}
+
+/// Sends what waits, for as long as the node runs.
+async fn send_mails(auth: Arc<Auth>, post: Post) {
+    let holder = Holder::random();
+    let mut tidied: Option<Instant> = None;
+    loop {
+        if tidied.is_none_or(|at| at.elapsed() >= TIDY) {
+            tidied = Some(Instant::now());
+            if let Err(error) = auth.tidy_mails().await {
+                tracing::debug!(error = &error as &dyn Error, "the outbox could not be looked at");
+            }
+        }
+        let pause = match auth.deliver_mails(&holder, &post).await {
+            Ok(Round::Busy) => continue,
+            Ok(Round::Idle) => MAILS_EVERY,
+            Ok(Round::Away) => MAILS_PAUSE,
+            Err(error) => {
+                // What was sent all the same goes out once more, as the same mail.
+                tracing::warn!(error = &error as &dyn Error, "mail could not be sent");
+                MAILS_PAUSE
+            }
+        };
+        post.rest().await;
+        sleep(pause).await;
     }
 }
 

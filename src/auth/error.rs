@@ -38,6 +38,8 @@ pub enum Invalid {
     NobodysSessions,
     #[error("email_verified: the user has no e-mail address")]
     NothingVerified,
+    #[error("email: accounts have no address here")]
+    NoAddresses,
     #[error("role: takes an app that has a secret")]
     RoleOfPublicApp,
     /// Together with what is kept already, where it is a change.
@@ -56,6 +58,8 @@ pub enum Missing {
     App,
     #[error("there is no such key")]
     Key,
+    #[error("there is no such mail")]
+    Mail,
     /// Or it is another user's, who must not be told apart from nobody.
     #[error("there is no such session")]
     Session,
@@ -150,6 +154,15 @@ pub enum AuthError {
     /// Somebody has that name.
     #[error("the user name is taken")]
     UsernameTaken,
+    /// Somebody has that address, verified.
+    #[error("the e-mail address is another account's")]
+    EmailTaken,
+    /// A link that was used before or replaced, whose time is over, or that was never one.
+    #[error("the link is not good any more")]
+    LinkSpent,
+    /// A code that was typed.
+    #[error("the code is wrong")]
+    WrongCode,
     /// A save that expected another version of what it was to change.
     #[error("it has changed since, and is of version {version} now")]
     VersionMismatch {
@@ -204,6 +217,9 @@ impl AuthError {
             Self::InsufficientRole => "insufficient_role",
             Self::NotFound(_) => "not_found",
             Self::UsernameTaken => "username_taken",
+            Self::EmailTaken => "email_taken",
+            Self::LinkSpent => "link_spent",
+            Self::WrongCode => "wrong_code",
             Self::Conflict(_) => "conflict",
             Self::VersionMismatch { .. } => "version_mismatch",
             Self::WeakPassword(_) => "weak_password",

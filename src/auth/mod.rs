@@ -8,6 +8,7 @@ pub mod check;
 pub mod error;
 pub mod events;
 pub mod health;
+pub mod mails;
 mod operators;
 mod outcome;
 pub mod revocations;
@@ -50,9 +51,9 @@ use crate::{
     },
     keys::ring::KeyRing,
     store::{
-        accounts::AccountStore, app_sessions::AppSessionStore, apps::AppStore, counters::CounterStore,
-        events::EventStore, leases::LeaseStore, revocations::RevocationStore, revoked::set::RevocationSet,
-        sessions::SessionStore,
+        accounts::AccountStore, addresses::AddressStore, app_sessions::AppSessionStore, apps::AppStore,
+        counters::CounterStore, events::EventStore, leases::LeaseStore, outbox::OutboxStore,
+        revocations::RevocationStore, revoked::set::RevocationSet, sessions::SessionStore,
     },
 };
 
@@ -64,6 +65,8 @@ const AT_ONCE: usize = 4;
 #[derive(Clone)]
 pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
+    /// Where users can be reached.
+    pub addresses: Arc<dyn AddressStore>,
     /// Which apps use this server.
     pub apps: Arc<dyn AppStore>,
     /// Who is signed in.
@@ -77,6 +80,8 @@ pub struct Stores {
     pub counters: Arc<dyn CounterStore>,
     /// What happened.
     pub events: Arc<dyn EventStore>,
+    /// What is to go out by mail.
+    pub outbox: Arc<dyn OutboxStore>,
     /// Whose turn background work is.
     pub leases: Arc<dyn LeaseStore>,
     /// Counters of this node alone, for while `counters` is away.
@@ -98,6 +103,12 @@ pub struct Policy {
     pub login_limit: Limit,
     /// New accounts from one address in a window.
     pub signup_limit: Limit,
+    /// Mails of one account, or asked for under one name, in a window.
+    pub mail_limit: Limit,
+    /// Whether accounts have addresses.
+    pub email: EmailPolicy,
+    /// How long after their sign-in users may change what they are known by.
+    pub recent_sign_in: Duration,
     /// How long checks go on without the store of revocations.
     pub outage: Duration,
     /// How long after their sign-in an admin may change something.
@@ -120,6 +131,13 @@ impl Policy {
             per_account: usize::try_from(self.login_limit.count).unwrap_or(usize::MAX).min(AT_ONCE),
         }
     }
+}
+
+/// Whether accounts have e-mail addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailPolicy {
+    Optional,
+    Off,
 }
 
 /// So many in a window.

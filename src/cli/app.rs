@@ -20,6 +20,7 @@ use crate::{
         app::{App, AppName, Origin},
         app_policy::{self, Audience, PolicyChange, PolicyEdit},
         clock::Timestamp,
+        page_url::PageUrl,
     },
 };
 
@@ -98,6 +99,18 @@ pub(super) struct Changes {
     /// It may do nothing there
     #[arg(long, conflicts_with = "role")]
     no_role: bool,
+    /// Its page that confirms e-mail addresses; `{token}` in it, or a parameter `token`, is the link's
+    #[arg(long, value_name = "URL", value_parser = PageUrl::parse)]
+    confirm_url: Option<PageUrl>,
+    /// It has no such page: mails hold the token alone
+    #[arg(long, conflicts_with = "confirm_url")]
+    no_confirm_url: bool,
+    /// Its page that sets a new password
+    #[arg(long, value_name = "URL", value_parser = PageUrl::parse)]
+    reset_url: Option<PageUrl>,
+    /// It has no such page: mails hold the token alone
+    #[arg(long, conflicts_with = "reset_url")]
+    no_reset_url: bool,
 }
 
 #[derive(Debug, Args)]
@@ -148,6 +161,8 @@ impl Changes {
                 access_ttl: edit(self.access_ttl, self.no_access_ttl),
                 audience: edit(self.audience, self.no_audience),
                 role: edit(self.role, self.no_role),
+                confirm_url: edit(self.confirm_url, self.no_confirm_url),
+                reset_url: edit(self.reset_url, self.no_reset_url),
             },
         }
     }

@@ -12,6 +12,7 @@ mod error;
 mod gateway;
 mod health;
 mod key;
+mod mail;
 mod man;
 mod migrate;
 mod operator;
@@ -74,6 +75,9 @@ enum Command {
     Session(session::Command),
     /// Show what happened: who signed in, why a session ended, who changed what
     Audit(audit::Wanted),
+    /// Show mail that waits or was given up, and have it tried again
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Show, replace and retire signing keys
     #[command(subcommand)]
     Key(key::Command),
@@ -82,7 +86,7 @@ enum Command {
     Gateway(gateway::Command),
     /// Print the settings in force, secrets masked, and where each came from
     Config(config::Args),
-    /// Check settings, database, Redis, keys and clock, and say what to mend
+    /// Check settings, database, Redis, keys, mail and clock, and say what to mend
     Doctor(doctor::Args),
     /// Ask whether the server of these settings lives; exit 1 if it does not say so
     Health(health::Args),
@@ -133,6 +137,7 @@ async fn carry_out(context: &Context, command: Command) -> Result<(), CliError> 
         Command::Apply(args) => apply::run(context, &args).await,
         Command::Session(command) => session::run(context, command).await,
         Command::Audit(wanted) => audit::run(context, &wanted).await,
+        Command::Mail(command) => mail::run(context, command).await,
         Command::Key(command) => key::run(context, command).await,
         Command::Gateway(command) => gateway::run(context, command).await,
         Command::Config(args) => config::run(context, &args),

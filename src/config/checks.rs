@@ -15,6 +15,9 @@ pub(super) fn together(settings: &Settings, layers: &Layers) -> Result<(), Confi
     };
     let text = |name| layers.find(name).and_then(|entry| entry.value.as_str()).unwrap_or_default();
     let mode = text("storage.redis_mode");
+    if let Some((setting, what)) = of_mail(settings, layers) {
+        return conflict(setting, what);
+    }
 
     match (&settings.storage.database, &settings.storage.redis) {
         (Database::Postgres { .. }, None) => conflict(
@@ -37,4 +40,19 @@ pub(super) fn together(settings: &Settings, layers: &Layers) -> Result<(), Confi
         ),
         _ => Ok(()),
     }
+}
+
+/// Which setting of mail is in the way, and why.
+fn of_mail(settings: &Settings, layers: &Layers) -> Option<(&'static str, &'static str)> {
+    let smtp = settings.mail.smtp.as_ref()?;
+    let allows_plain = layers.find("mail.allow_plain").and_then(|entry| entry.value.as_bool());
+    if allows_plain == Some(true) && !smtp.stays_here() {
+        return Some((
+            "mail.allow_plain",
+            "mail.allow_plain is for a mail server on this machine, but mail.smtp_url leads elsewhere: links that \
+             set passwords must not cross a network in the clear",
+        ));
+    }
+    let what = "mail.smtp_url is set, but mail.from does not say as whom mail is sent";
+    settings.mail.from.is_none().then_some(("mail.smtp_url", what))
 }

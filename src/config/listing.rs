@@ -94,10 +94,13 @@ impl SettingsInForce {
     }
 }
 
+/// Settings that may hold a password.
+const SECRET: [&str; 3] = ["storage.database_url", "storage.redis_url", "mail.smtp_url"];
+
 /// A value fit to be shown.
 pub(super) fn shown(name: &str, value: &Value) -> Value {
     match value.as_str() {
-        Some(text) if !text.is_empty() && matches!(name, "storage.database_url" | "storage.redis_url") => {
+        Some(text) if !text.is_empty() && SECRET.contains(&name) => {
             Value::String(split_urls(text).iter().map(|url| mask_url(url)).collect::<Vec<_>>().join(","))
         }
         _ => value.clone(),
@@ -128,6 +131,12 @@ fn came_to(name: &str, value: &Value, settings: &Settings) -> Option<Value> {
         }
         ("storage.redis_tls_ca", Value::String(text)) if !text.is_empty() => {
             shown_path(settings.storage.redis.as_ref().and_then(|redis| redis.tls_ca.as_deref()))
+        }
+        ("mail.smtp_tls_ca", Value::String(text)) if !text.is_empty() => {
+            shown_path(settings.mail.smtp.as_ref().and_then(|smtp| smtp.tls_ca.as_deref()))
+        }
+        ("mail.templates", Value::String(text)) if !text.is_empty() => {
+            shown_path(settings.mail.templates.as_deref())
         }
         ("login.concurrency", Value::Integer(0)) => {
             i64::try_from(settings.login.concurrency).ok().map(Value::Integer)

@@ -4,7 +4,7 @@ use toml::Value;
 
 /// Settings that hold as soon as they are read anew. What listeners, stores and keys were opened with is not
 /// among them, nor what is written into each session: that holds after a restart.
-pub const LIVE: [&str; 18] = [
+pub const LIVE: [&str; 22] = [
     "server.trusted_proxies",
     "server.drain_delay",
     "server.shutdown_grace",
@@ -17,10 +17,14 @@ pub const LIVE: [&str; 18] = [
     "rate_limit.login_window",
     "rate_limit.signups",
     "rate_limit.signup_window",
+    "rate_limit.mails",
+    "rate_limit.mail_window",
     "login.queue",
     "accounts.signup",
     "accounts.sessions_per_user",
     "accounts.password_min_length",
+    "accounts.email",
+    "accounts.recent_sign_in",
     "outage.check",
     "log.level",
 ];

@@ -7,6 +7,7 @@ mod error;
 mod layers;
 mod listing;
 mod live;
+mod mail;
 mod origin;
 mod public_url;
 mod read;
@@ -23,12 +24,13 @@ pub use error::ConfigError;
 pub use layers::EXAMPLE;
 pub use listing::{SettingInForce, SettingsInForce};
 pub use live::{ChangedSetting, LIVE};
+pub use mail::{Mailing, Smtp, SmtpSecurity};
 pub use origin::SettingOrigin;
 pub use public_url::PublicUrl;
 pub use running::RunningSettings;
 pub use settings::{
-    Accounts, Audit, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode, RefreshKeys,
-    Server, Settings, Signup, Storage, Telemetry, Tokens,
+    AccountEmail, Accounts, Audit, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis,
+    RedisMode, RefreshKeys, Server, Settings, Signup, Storage, Telemetry, Tokens,
 };
 pub use values::duration;
 

@@ -42,6 +42,14 @@ impl PublicUrl {
         &self.0[..end]
     }
 
+    /// The host alone; an IPv6 address in its brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let authority = self.origin().split_once("://").map_or("", |(_, authority)| authority);
+        let has_port = !authority.ends_with(']');
+        authority.rsplit_once(':').filter(|_| has_port).map_or(authority, |(host, _)| host)
+    }
+
     /// Whether nobody on the way can listen: it is encrypted, or does not leave the machine.
     #[must_use]
     pub fn is_private(&self) -> bool {

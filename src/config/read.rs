@@ -13,10 +13,11 @@ use secrecy::SecretString;
 use super::{
     error::ConfigError,
     layers::Layers,
+    mail,
     public_url::PublicUrl,
     settings::{
-        Accounts, Admin, Audit, Database, Keys, Log, LogFormat, Login, Outage, RateLimit, Redis, RedisMode,
-        RefreshKeys, Server, Settings, Signup, Storage, Telemetry, Tokens,
+        AccountEmail, Accounts, Admin, Audit, Database, Keys, Log, LogFormat, Login, Outage, RateLimit,
+        Redis, RedisMode, RefreshKeys, Server, Settings, Signup, Storage, Telemetry, Tokens,
     },
     values,
 };
@@ -45,6 +46,7 @@ impl Settings {
             log: log(layers)?,
             telemetry: telemetry(layers)?,
             audit: audit(layers)?,
+            mail: mail::read(layers)?,
         })
     }
 }
@@ -175,6 +177,8 @@ fn rate_limit(layers: &Layers) -> Read<RateLimit> {
         login_window: layers.seconds("rate_limit.login_window")?,
         signups: layers.number("rate_limit.signups", 1..=1_000_000)?,
         signup_window: layers.seconds("rate_limit.signup_window")?,
+        mails: layers.number("rate_limit.mails", 1..=1_000_000)?,
+        mail_window: layers.seconds("rate_limit.mail_window")?,
     })
 }
 
@@ -188,11 +192,14 @@ fn login(layers: &Layers) -> Read<Login> {
 
 fn accounts(layers: &Layers) -> Read<Accounts> {
     let signup = [("closed", Signup::Closed), ("open", Signup::Open)];
+    let email = [("optional", AccountEmail::Optional), ("off", AccountEmail::Off)];
     let length = layers.number("accounts.password_min_length", 1..=PASSWORD_MAX_CHARS)?;
     Ok(Accounts {
         signup: layers.word("accounts.signup", &signup)?,
         sessions_per_user: NonZeroU32::new(layers.number("accounts.sessions_per_user", 0..=1_000_000)?),
         password_min_length: length,
+        email: layers.word("accounts.email", &email)?,
+        recent_sign_in: layers.seconds("accounts.recent_sign_in")?,
     })
 }
 

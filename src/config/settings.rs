@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
+    mail::Mailing,
     public_url::{PublicUrl, stays_here},
     values::mask_url,
 };
@@ -34,6 +35,8 @@ pub struct Settings {
     pub telemetry: Telemetry,
     /// What is kept of what happened.
     pub audit: Audit,
+    /// How mail goes out.
+    pub mail: Mailing,
 }
 
 /// `[server]`
@@ -215,6 +218,9 @@ pub struct RateLimit {
     /// New accounts from one client address in one window.
     pub signups: u32,
     pub signup_window: Duration,
+    /// Mails of one account, or asked for under one name, in one window.
+    pub mails: u32,
+    pub mail_window: Duration,
 }
 
 /// `[login]`
@@ -241,6 +247,17 @@ pub struct Accounts {
     pub sessions_per_user: Option<NonZeroU32>,
     /// In characters.
     pub password_min_length: usize,
+    /// Whether accounts have e-mail addresses.
+    pub email: AccountEmail,
+    /// How long after their sign-in users may change what they are known by.
+    pub recent_sign_in: Duration,
+}
+
+/// Whether accounts have e-mail addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountEmail {
+    Optional,
+    Off,
 }
 
 /// Who may make an account over HTTP.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
-use super::{admin::AdminRole, limits::ACCESS_TTL_MAX, user::InvalidName};
+use super::{admin::AdminRole, limits::ACCESS_TTL_MAX, page_url::PageUrl, user::InvalidName};
 
 /// Of the form that is read and written here. A higher one holds what must not be passed over.
 const VERSION: u64 = 1;
@@ -40,6 +40,10 @@ pub struct AppPolicy {
     pub audience: Option<Audience>,
     /// How far it may operate the server; of a public one, which proves itself by nothing, it opens nothing.
     pub role: Option<AdminRole>,
+    /// The page that confirms addresses, and undoes changes of them.
+    pub confirm_url: Option<PageUrl>,
+    /// The page that sets a new password.
+    pub reset_url: Option<PageUrl>,
 }
 
 /// What becomes of one thing that was decided, or was not.
@@ -58,6 +62,8 @@ pub struct PolicyChange {
     pub access_ttl: PolicyEdit<Duration>,
     pub audience: PolicyEdit<Audience>,
     pub role: PolicyEdit<AdminRole>,
+    pub confirm_url: PolicyEdit<PageUrl>,
+    pub reset_url: PolicyEdit<PageUrl>,
 }
 
 impl AppPolicy {
@@ -73,6 +79,11 @@ impl AppPolicy {
         }
         if let Some(role) = self.role {
             members.insert("role".to_owned(), role.as_str().into());
+        }
+        for (name, url) in [("confirm_url", &self.confirm_url), ("reset_url", &self.reset_url)] {
+            if let Some(url) = url {
+                members.insert(name.to_owned(), url.as_str().into());
+            }
         }
         Value::Object(members).to_string()
     }
@@ -90,10 +101,14 @@ impl AppPolicy {
         let audience =
             |value: &Value| value.as_str().ok_or(()).and_then(|text| Audience::parse(text).map_err(drop));
         let role = |value: &Value| value.as_str().and_then(AdminRole::parse).ok_or(());
+        let url =
+            |value: &Value| value.as_str().ok_or(()).and_then(|text| PageUrl::parse(text).map_err(drop));
         Some(Self {
             access_ttl: members.get("access_ttl").map(ttl).transpose().ok()?,
             audience: members.get("audience").map(audience).transpose().ok()?,
             role: members.get("role").map(role).transpose().ok()?,
+            confirm_url: members.get("confirm_url").map(url).transpose().ok()?,
+            reset_url: members.get("reset_url").map(url).transpose().ok()?,
         })
     }
 }
@@ -112,6 +127,8 @@ impl PolicyChange {
         put("access_ttl", self.access_ttl.map(|ttl| ttl.as_secs().into()));
         put("audience", self.audience.clone().map(|audience| audience.as_str().into()));
         put("role", self.role.map(|role| role.as_str().into()));
+        put("confirm_url", self.confirm_url.clone().map(|url| url.as_str().into()));
+        put("reset_url", self.reset_url.clone().map(|url| url.as_str().into()));
         Value::Object(members).to_string()
     }
 }
@@ -154,6 +171,8 @@ mod tests {
             access_ttl: Some(Duration::from_secs(secs)),
             audience: Some(Audience::parse(audience).expect("an audience")),
             role: Some(AdminRole::Support),
+            confirm_url: Some(PageUrl::parse("https://a.example.com/confirm").expect("a URL")),
+            reset_url: Some(PageUrl::parse("https://a.example.com/#reset={token}").expect("a URL")),
         }
     }
 
@@ -189,6 +208,8 @@ mod tests {
             r#"{"v":1,"audience":"a b"}"#,
             r#"{"v":1,"role":"root"}"#,
             r#"{"v":1,"role":1}"#,
+            r#"{"v":1,"reset_url":"javascript:alert(1)"}"#,
+            r#"{"v":1,"confirm_url":null}"#,
         ] {
             assert_eq!(AppPolicy::read(text), None, "{text}");
         }
@@ -201,7 +222,10 @@ mod tests {
             access_ttl: PolicyEdit::Take(Duration::from_mins(1)),
             audience: PolicyEdit::Drop,
             role: PolicyEdit::Take(AdminRole::Read),
+            confirm_url: PolicyEdit::Take(PageUrl::parse("https://a.example.com/c").expect("a URL")),
+            reset_url: PolicyEdit::Drop,
         };
-        assert_eq!(change.patch(), r#"{"access_ttl":60,"audience":null,"role":"admin.read"}"#);
+        let patch = r#"{"access_ttl":60,"audience":null,"confirm_url":"https://a.example.com/c","reset_url":null,"role":"admin.read"}"#;
+        assert_eq!(change.patch(), patch);
     }
 }

@@ -21,6 +21,8 @@ pub const ROLE_MAX_CHARS: usize = 48;
 pub const ROLES_MAX: usize = 16;
 /// The longest e-mail address (RFC 5321 section 4.5.3.1.3, less the angle brackets).
 pub const EMAIL_MAX_CHARS: usize = 254;
+/// The longest part before the `@` (RFC 5321 section 4.5.3.1.1).
+const EMAIL_LOCAL_MAX_BYTES: usize = 64;
 
 /// Input that cannot be a name, role or address; the text says what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -166,21 +168,36 @@ impl RoleChange {
     }
 }
 
-/// An e-mail address: something, `@`, something; whether mail arrives is not known.
+/// An e-mail address: something, `@`, something; whether mail arrives is not known. Compared without case, as far as that
+/// is ASCII: no letter that only looks like another one is taken for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email(String);
 
 impl Email {
-    /// Reads an address that an account is to have.
+    /// Reads an address that an account is to have: the local part is a dot-string (RFC 5321 section 4.1.2, RFC 6531
+    /// section 3.3) in NFC, the domain as the DNS has it, of which one name has one form (RFC 5890, A-labels).
     ///
     /// # Errors
-    /// When it has no local part or domain, is too long, or holds white space, control or invisible
-    /// characters.
+    /// When it has no local part or domain, is too long, or holds what has no place in one: quotes, brackets, white
+    /// space, control or invisible characters.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
-        if text.chars().any(is_invisible) {
-            return Err(InvalidName("not an e-mail address"));
+        let invalid = InvalidName("not an e-mail address");
+        // Bounded before it is normalised.
+        if text.chars().count() > EMAIL_MAX_CHARS || text.chars().any(is_invisible) {
+            return Err(invalid);
         }
-        Self::known(text)
+        let (local, domain) = text.rsplit_once('@').ok_or_else(|| invalid.clone())?;
+        let local: String = local.nfc().collect();
+        let domain = idna::domain_to_ascii(domain).map_err(|_| invalid.clone())?;
+        let is_host = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        let is_whole = |part: &str| part.split('.').all(|label| !label.is_empty());
+        if local.len() > EMAIL_LOCAL_MAX_BYTES || !local.chars().all(is_of_local_part) || !is_whole(&local) {
+            return Err(invalid);
+        }
+        if !domain.chars().all(is_host) || !is_whole(&domain) {
+            return Err(invalid);
+        }
+        Self::known(&format!("{local}@{domain}"))
     }
 
     /// Reads an address that an account may have already, from when some invisible characters were let in.
@@ -204,6 +221,11 @@ impl Email {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// `atext` of RFC 5322 section 3.2.3 and the dot between atoms, or beyond ASCII.
+fn is_of_local_part(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c) || !c.is_ascii()
 }
 
 /// Whether a user may sign in.
@@ -287,6 +309,46 @@ mod tests {
     }
 
     #[test]
+    fn an_address_has_one_form() {
+        for (typed, kept) in [
+            ("Ada@Example.COM", "Ada@example.com"),
+            ("ada+x@xn--bcher-kva.example", "ada+x@xn--bcher-kva.example"),
+            ("ada@b\u{fc}cher.example", "ada@xn--bcher-kva.example"),
+            ("ada@bu\u{308}cher.example", "ada@xn--bcher-kva.example"),
+            ("jose\u{301}@example.com", "jos\u{e9}@example.com"),
+        ] {
+            assert_eq!(Email::parse(typed).expect(typed).as_str(), kept);
+        }
+        // A letter that looks like another is another.
+        assert_ne!(Email::parse("\u{131}ra@example.com"), Email::parse("ira@example.com"));
+    }
+
+    #[test]
+    fn what_could_be_more_than_one_address_is_none() {
+        for text in [
+            "a@b@c, x@y",
+            "a b@example.com",
+            "\"a b\"@example.com",
+            "a@example.com>",
+            "<a@example.com",
+            "a@example.com\r\nBcc: b@example.com",
+            "a\u{0}@example.com",
+            "a,b@example.com",
+            ".a@example.com",
+            "a..b@example.com",
+            "a@example..com",
+            "a@[127.0.0.1]",
+            "a@exa mple.com",
+            "@example.com",
+            "a@",
+            &format!("{}@example.com", "a".repeat(65)),
+            &format!("a@{}.com", "b".repeat(250)),
+        ] {
+            assert!(Email::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
     fn names_no_person_has_are_refused() {
         for text in ["", " a", "a ", "a\0b", "a\nb", "a\u{200b}b", "a\u{202e}b", &"a".repeat(129)] {
             assert!(Username::parse(text).is_err(), "{text:?}");
@@ -302,6 +364,7 @@ mod tests {
             assert!(Username::parse(&name).is_err() && Email::parse(&address).is_err(), "{c:?}");
             assert!(Username::known(&name).is_ok() && Email::known(&address).is_ok(), "{c:?}");
         }
+        assert!(Email::parse("ad\u{61c}a@example.com").is_err(), "a mark of direction");
         assert!(Username::known("a\u{200b}b").is_err(), "never let in");
         assert!(Username::parse("Zoë 田中 ☂").is_ok());
     }

@@ -6,7 +6,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use super::{
     Shared,
     admin::{apps, audit, keys as signing_keys, sessions as all_sessions, stats, users},
-    api::{account, activity, health, keys, logout, revocations, sessions, tokens},
+    api::{account, activity, email, health, keys, logout, reset, revocations, sessions, tokens},
     app_sessions::{native, rest},
     check::{self, ext_authz},
     oauth::{self, metadata},
@@ -87,7 +87,7 @@ use HttpMethod::{Any, Delete, Get, Patch, Post, Put};
 use MayCall::{Admin, Anyone, App, Client, Gateway, Holder, Owner};
 
 /// All of them, each on one line.
-pub static ENDPOINTS: [Endpoint; 65] = [
+pub static ENDPOINTS: [Endpoint; 71] = [
     before_routing(Any, check::http::PATH, Gateway, Surface::Check),
     before_routing(Any, check::http::BELOW, Gateway, Surface::Check),
     of(Surface::ExtAuthz, Post, ext_authz::PATH, Gateway, |method| on(method, ext_authz::check)),
@@ -98,8 +98,13 @@ pub static ENDPOINTS: [Endpoint; 65] = [
     api(Post, "/v1/logout/all", Owner, |method| on(method, logout::logout_all)),
     api(Post, "/v1/signup", Anyone, |method| on(method, account::signup)),
     api(Get, "/v1/me", Owner, |method| on(method, account::me)),
+    api(Patch, "/v1/me", Owner, |method| on(method, email::change)),
+    api(Delete, "/v1/me", Owner, |method| on(method, account::leave)),
     api(Get, "/v1/me/activity", Owner, |method| on(method, activity::list)),
     api(Post, "/v1/password", Owner, |method| on(method, account::change_password)),
+    api(Post, "/v1/password/forgot", Anyone, |method| on(method, reset::forgot)),
+    api(Post, "/v1/password/reset", Anyone, |method| on(method, reset::reset)),
+    api(Post, "/v1/email/confirm", Anyone, |method| on(method, email::confirm)),
     api(Get, "/v1/sessions", Owner, |method| on(method, sessions::list)),
     api(Delete, "/v1/sessions/{id}", Owner, |method| on(method, sessions::end)),
     // For who verifies tokens by themselves.
@@ -145,6 +150,7 @@ pub static ENDPOINTS: [Endpoint; 65] = [
     admin(Post, "/admin/v1/users/{id}/disable", Full, |method| on(method, users::disable)),
     admin(Post, "/admin/v1/users/{id}/enable", Full, |method| on(method, users::enable)),
     admin(Post, "/admin/v1/users/{id}/unlock", Support, |method| on(method, users::unlock)),
+    admin(Post, "/admin/v1/users/{id}/reset-password", Support, |method| on(method, users::send_reset)),
     admin(Get, "/admin/v1/sessions", Read, |method| on(method, all_sessions::list)),
     admin(Delete, "/admin/v1/sessions", Support, |method| on(method, all_sessions::end_all)),
     admin(Get, "/admin/v1/sessions/{id}", Read, |method| on(method, all_sessions::show)),

@@ -4,8 +4,8 @@ use super::{LabelName, OTHER, Values};
 
 /// What is answered over HTTP.
 pub const STATUSES: &[&str] = &[
-    "200", "201", "204", "304", "400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "429",
-    "500", "503", OTHER,
+    "200", "201", "202", "204", "304", "400", "401", "403", "404", "405", "409", "410", "412", "413", "415",
+    "422", "429", "500", "503", OTHER,
 ];
 /// Those of `refusal.kind` in the log.
 const REFUSAL_KINDS: &[&str] = &[
@@ -38,6 +38,10 @@ pub(super) const STATE: LabelName =
     LabelName { name: "state", values: Values::Of(&["published", "signing", "verifying", "gone"]) };
 pub(super) const DROP_REASON: LabelName =
     LabelName { name: "reason", values: Values::Of(&["queue_full", "not_taken"]) };
+pub(super) const MAIL_OUTCOMES: LabelName =
+    LabelName { name: "outcome", values: Values::Of(&["sent", "deferred", "dead", "dropped", "refused"]) };
+pub(super) const MAIL_STATE: LabelName =
+    LabelName { name: "state", values: Values::Of(&["waiting", "dead"]) };
 pub(super) const STATUS: LabelName = LabelName { name: "status", values: Values::Of(STATUSES) };
 pub(super) const VERSION: LabelName =
     LabelName { name: "version", values: Values::Fixed("that of the process") };

@@ -4,8 +4,8 @@
 use super::{
     Kind, Measure,
     labels::{
-        CHECK_OUTCOMES, DROP_REASON, ERROR, LISTENER, REFRESH_OUTCOMES, REFUSALS, ROUTE, SIGN_IN_OUTCOMES,
-        SIGN_OUT_OUTCOMES, STATE, STATUS, STORE, USE, VERB, VERSION,
+        CHECK_OUTCOMES, DROP_REASON, ERROR, LISTENER, MAIL_OUTCOMES, MAIL_STATE, REFRESH_OUTCOMES, REFUSALS,
+        ROUTE, SIGN_IN_OUTCOMES, SIGN_OUT_OUTCOMES, STATE, STATUS, STORE, USE, VERB, VERSION,
     },
 };
 
@@ -225,6 +225,19 @@ pub static EVENTS_LOST: Measure = Measure {
     help: "Events that could not be kept: the database was away for too long.",
     labels: &[],
 };
+pub static MAILS: Measure = Measure {
+    name: "keyward_mails_total",
+    kind: Kind::Counter,
+    help: "Mails, by what became of a try: sent, deferred, or dead; dropped since nobody is to have them; or refused \
+           since too many wait.",
+    labels: &[MAIL_OUTCOMES],
+};
+pub static MAILS_KEPT: Measure = Measure {
+    name: "keyward_mails_kept",
+    kind: Kind::Gauge,
+    help: "Mails in the outbox: those that wait, and those that are given up until an operator says otherwise.",
+    labels: &[MAIL_STATE],
+};
 pub static LOG_LINES_LOST: Measure = Measure {
     name: "keyward_log_lines_lost_total",
     kind: Kind::Counter,
@@ -275,7 +288,7 @@ pub static THREADS: Measure =
     Measure { name: "process_threads", kind: Kind::Gauge, help: "Threads of the process.", labels: &[] };
 
 /// In the order in which they are documented.
-pub static ALL: [&Measure; 45] = [
+pub static ALL: [&Measure; 47] = [
     &HTTP_REQUESTS,
     &HTTP_DURATION,
     &CHECKS,
@@ -311,6 +324,8 @@ pub static ALL: [&Measure; 45] = [
     &KEYS,
     &KEYS_UNREAD,
     &EVENTS_LOST,
+    &MAILS,
+    &MAILS_KEPT,
     &LOG_LINES_LOST,
     &SPANS_DROPPED,
     &BUILD_INFO,

@@ -7,8 +7,9 @@ use super::error::StoreError;
 use crate::domain::{
     clock::Timestamp,
     ids::UserId,
+    mail::Mail,
     secret::PasswordHash,
-    user::{Account, Email, RoleChange, User, UserStatus, Username},
+    user::{Account, RoleChange, User, UserStatus, Username},
     user_list::{UserPage, UserPlace, UserQuery},
 };
 
@@ -59,6 +60,8 @@ pub enum Imported {
     NameTaken,
     /// Somebody of another name has that id.
     IdTaken,
+    /// Another user has that address, verified.
+    EmailTaken,
 }
 
 impl Imported {
@@ -117,12 +120,14 @@ pub trait AccountStore: Send + Sync {
     async fn is_last_admin(&self, id: UserId) -> Result<bool, StoreError>;
 
     /// Replaces the password hash; with `expected`, only where that is the present one (so that a
-    /// renewed hash never undoes a password change). `false` = nothing was replaced.
+    /// renewed hash never undoes a password change). `false` = nothing was replaced; else `notice` waits in the outbox
+    /// from the same step on.
     async fn set_password(
         &self,
         id: UserId,
         expected: Option<&PasswordHash>,
         hash: &PasswordHash,
+        notice: Option<&Mail>,
     ) -> Result<bool, StoreError>;
 
     /// Forgives the failed sign-ins of before: [`Account::pardons`] is one more. `false` = no such
@@ -138,10 +143,6 @@ pub trait AccountStore: Send + Sync {
         change: &RoleChange,
         since: Timestamp,
     ) -> Result<RolesChanged, StoreError>;
-
-    /// Sets where the user can be reached, if anywhere, and whether that is known to be theirs; `false` = no
-    /// such account.
-    async fn set_email(&self, id: UserId, email: Option<&Email>, verified: bool) -> Result<bool, StoreError>;
 
     /// Removes an account.
     async fn delete(&self, id: UserId) -> Result<Guarded, StoreError>;

@@ -22,6 +22,8 @@ pub enum Counter {
     LoginKnown(String),
     /// New accounts from one address.
     Signup(String),
+    /// Mails: of one user, asked for under one name, or from one address; or codes that were wrong.
+    Mail(String),
     /// Access tokens of one session that were revoked by name.
     Revoked(SessionId),
 }

@@ -5,6 +5,7 @@
 //! space. A back end never uses a sibling; `tests/suite/contracts/` holds all of them to one text.
 
 pub mod accounts;
+pub mod addresses;
 pub mod app_sessions;
 pub mod apps;
 pub mod counters;
@@ -14,6 +15,7 @@ pub mod installation;
 pub mod leases;
 pub mod measured;
 pub mod memory;
+pub mod outbox;
 pub mod postgres;
 pub mod redis;
 pub mod revocations;

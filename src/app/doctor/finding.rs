@@ -27,7 +27,7 @@ impl PartHealth {
 /// What was found out about a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// `settings`, `clock`, `machine`, `listen`, `data`, `keys`, `database` or `redis`.
+    /// `settings`, `clock`, `machine`, `listen`, `data`, `keys`, `database`, `redis` or `mail`.
     pub part: &'static str,
     pub health: PartHealth,
     /// What was found, and what to do about it.

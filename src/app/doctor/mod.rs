@@ -11,9 +11,9 @@ use std::{path::Path, sync::Arc};
 
 use self::finding::with_causes;
 pub use self::finding::{Finding, PartHealth};
-use super::back_ends::open_redis;
+use super::{back_ends::open_redis, post};
 use crate::{
-    config::{Database, Settings, SettingsInForce},
+    config::{Database, Settings, SettingsInForce, Smtp},
     domain::clock::Clock,
     store::{
         error::StoreError,
@@ -38,12 +38,14 @@ pub async fn examine(
     findings.extend(places::of_data(settings));
     findings.extend(places::of_first_password(settings));
     // Each of them may have to wait for a store that is away.
-    let (keys, database, redis) = tokio::join!(
+    let (keys, database, redis, mail) = tokio::join!(
         keys::examine(settings, clock),
         of_database(&settings.storage.database, clock),
-        of_redis(settings, clock)
+        of_redis(settings, clock),
+        of_mail(settings)
     );
     findings.extend(keys.into_iter().chain(database).chain(redis));
+    findings.push(mail);
     findings
 }
 
@@ -79,6 +81,23 @@ async fn of_redis(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
         Ok(advice) if advice.is_empty() => of_answer("redis", &redis.place(), Vec::new(), &[]),
         Ok(advice) => advice.into_iter().map(|advice| of_advice(&redis.place(), &advice)).collect(),
         Err(error) => vec![Finding::wrong("redis", error)],
+    }
+}
+
+/// Whether the mail server takes mail; none is sent.
+async fn of_mail(settings: &Settings) -> Finding {
+    let public_url = settings.server.public_url(settings.server.listen);
+    let place = settings.mail.smtp.as_ref().map(Smtp::place);
+    match (post::of(settings, &public_url), place) {
+        (Err(error), _) => Finding::wrong("mail", with_causes(&error)),
+        (Ok(_), None) => {
+            let folder = settings.storage.data_dir.join(post::FOLDER);
+            Finding::good("mail", format!("no server: mails are written into {}", folder.display()))
+        }
+        (Ok(post), Some(place)) => match post.probe().await {
+            Ok(()) => Finding::good("mail", format!("{place} takes mail")),
+            Err(error) => Finding::wrong("mail", format!("{place}: {error}")),
+        },
     }
 }
 

@@ -1,7 +1,10 @@
 //! Accounts: the owner's view of their own, and what an operator does with any.
 
+pub mod email;
 pub mod import;
+pub mod leave;
 pub mod password;
+pub mod reset;
 pub(super) mod roles;
 pub mod signup;
 
@@ -26,6 +29,7 @@ use crate::{
     },
     store::{
         accounts::{Created, Guarded},
+        addresses::EmailSet,
         error::StoreError,
     },
 };
@@ -155,7 +159,8 @@ impl Auth {
         self.end_sessions(user.id, EndReason::PasswordChanged, occasion).await?;
         let (accounts, id) = (Arc::clone(&self.stores.accounts), user.id);
         let event = self.event(EventKind::PasswordChanged, occasion).of_user(id);
-        let setting = async move { accounts.set_password(id, None, &hash).await };
+        let notice = self.notice_of_password(user);
+        let setting = async move { accounts.set_password(id, None, &hash, notice.as_ref()).await };
         if !self.change(setting, |is_set| *is_set, event).await? {
             return Err(NO_SUCH_USER);
         }
@@ -235,10 +240,13 @@ impl Auth {
             Some(_) if verified => "verified",
             Some(_) => "unverified",
         });
-        let (accounts, email) = (Arc::clone(&self.stores.accounts), email.cloned());
-        let setting = async move { accounts.set_email(user, email.as_ref(), verified).await };
-        let is_set = self.change(setting, |is_set| *is_set, event).await?;
-        if is_set { Ok(()) } else { Err(NO_SUCH_USER) }
+        let (addresses, email) = (Arc::clone(&self.stores.addresses), email.cloned());
+        let setting = async move { addresses.set_email(user, email.as_ref(), verified).await };
+        match self.change(setting, |became| *became == EmailSet::Yes, event).await? {
+            EmailSet::Yes => Ok(()),
+            EmailSet::Taken => Err(AuthError::EmailTaken),
+            EmailSet::NotFound => Err(NO_SUCH_USER),
+        }
     }
 
     /// Removes an account, after ending all that it had.

@@ -57,7 +57,9 @@ impl Auth {
         let (accounts, user, expected) =
             (Arc::clone(&self.stores.accounts), caller.user(), account.password_hash);
         let event = self.event(EventKind::PasswordChanged, occasion).of_user(user).of_session(claims.session);
-        let changing = async move { accounts.set_password(user, Some(&expected), &hash).await };
+        let notice = self.notice_of_password(&account.user);
+        let changing =
+            async move { accounts.set_password(user, Some(&expected), &hash, notice.as_ref()).await };
         if !self.change(changing, |is_set| *is_set, event).await? {
             // Somebody else changed it in this moment: what was typed is no longer the current one.
             return Err(AuthError::WrongPassword);

@@ -234,6 +234,8 @@ fn in_words(change: &AppChange) -> String {
         (policy.access_ttl != PolicyEdit::Keep).then_some("access_ttl"),
         (policy.audience != PolicyEdit::Keep).then_some("audience"),
         (policy.role != PolicyEdit::Keep).then_some("role"),
+        (policy.confirm_url != PolicyEdit::Keep).then_some("confirm_url"),
+        (policy.reset_url != PolicyEdit::Keep).then_some("reset_url"),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

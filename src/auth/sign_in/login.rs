@@ -132,14 +132,15 @@ impl Auth {
         app: &App,
         occasion: &Occasion,
     ) -> Result<LoginOutcome<Account>, AuthError> {
-        let account = self.stores.accounts.by_name(&login.username).await?;
+        let account = self.account_called(login.username.shown()).await?;
         let device = match &account {
             Some(account) => self.device_of(account, &login.kept).await?,
             None => None,
         };
-        let attempt = Attempt::new(&login.username, account.as_ref(), login.device.ip, device);
-        let proof =
-            self.prove_password(&login.username, account, &login.password, &attempt, occasion).await?;
+        // By name and by address it is one account, which is guessed at as often.
+        let name = account.as_ref().map_or(&login.username, |account| &account.user.username).clone();
+        let attempt = Attempt::new(&name, account.as_ref(), login.device.ip, device);
+        let proof = self.prove_password(&name, account, &login.password, &attempt, occasion).await?;
         let sign_in = SignInState::new(proof.account().methods(), app.second_factor());
         match sign_in.prove(Method::Password).map_err(|_| AuthError::InvalidCredentials)?.step() {
             NextStep::Done(_) => {

@@ -116,8 +116,11 @@ impl Auth {
         permit: Permit,
     ) -> Result<Account, AuthError> {
         let (hash, _permit) = permit.hash(password).await?;
-        let replaced =
-            self.stores.accounts.set_password(account.user.id, Some(&account.password_hash), &hash).await?;
+        let replaced = self
+            .stores
+            .accounts
+            .set_password(account.user.id, Some(&account.password_hash), &hash, None)
+            .await?;
         if replaced {
             account.password_hash = hash;
         }

@@ -273,7 +273,7 @@ pub(in crate::auth) fn network(address: Option<IpAddr>) -> String {
 }
 
 /// 128 bits of SHA-256 over the parts, NUL between them (no part holds one).
-fn hash(parts: &[&str]) -> String {
+pub(in crate::auth) fn hash(parts: &[&str]) -> String {
     let digest = digest::digest(&digest::SHA256, parts.join("\0").as_bytes());
     URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16])
 }

@@ -12,12 +12,14 @@ use crate::{
         admin::AdminRole,
         app::{AppName, Origin},
         app_policy::{self, Audience, PolicyEdit},
+        page_url::PageUrl,
         user::{ROLES_MAX, Role, Username},
     },
 };
 
 const SECTIONS: [&str; 2] = ["apps", "users"];
-const OF_APP: [&str; 6] = ["kind", "origins", "access_ttl", "audience", "role", "removed"];
+const OF_APP: [&str; 8] =
+    ["kind", "origins", "access_ttl", "audience", "role", "confirm_url", "reset_url", "removed"];
 const OF_USER: [&str; 1] = ["roles"];
 
 /// What is to be.
@@ -43,6 +45,9 @@ pub(super) struct AppDecisions {
     pub audience: PolicyEdit<Audience>,
     /// What it may do over the admin API.
     pub role: PolicyEdit<AdminRole>,
+    /// Its pages that links in mails lead to.
+    pub confirm_url: PolicyEdit<PageUrl>,
+    pub reset_url: PolicyEdit<PageUrl>,
 }
 
 /// A user, and which roles they have: these and no others.
@@ -114,6 +119,8 @@ fn app(place: &str, table: &Table) -> Read<DesiredApp> {
         access_ttl: decision(place, table, "access_ttl", access_ttl)?,
         audience: decision(place, table, "audience", Audience::parse)?,
         role: decision(place, table, "role", role)?,
+        confirm_url: decision(place, table, "confirm_url", PageUrl::parse)?,
+        reset_url: decision(place, table, "reset_url", PageUrl::parse)?,
     }))
 }
 

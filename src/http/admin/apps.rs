@@ -19,6 +19,7 @@ use crate::{
         admin::AdminRole,
         app::{AppName, Origin},
         app_policy::{self, Audience, PolicyChange, PolicyEdit},
+        page_url::PageUrl,
         user::InvalidName,
     },
     http::{
@@ -92,6 +93,10 @@ pub struct AppPatch {
     audience: PolicyEdit<String>,
     #[serde(default, deserialize_with = "patched")]
     role: PolicyEdit<String>,
+    #[serde(default, deserialize_with = "patched")]
+    confirm_url: PolicyEdit<String>,
+    #[serde(default, deserialize_with = "patched")]
+    reset_url: PolicyEdit<String>,
 }
 
 impl AppPatch {
@@ -108,6 +113,8 @@ impl AppPatch {
                 access_ttl: member("access_ttl", self.access_ttl.parse(ttl))?,
                 audience: member("audience", self.audience.parse(|text| Audience::parse(&text)))?,
                 role: member("role", self.role.parse(role))?,
+                confirm_url: member("confirm_url", self.confirm_url.parse(|text| PageUrl::parse(&text)))?,
+                reset_url: member("reset_url", self.reset_url.parse(|text| PageUrl::parse(&text)))?,
             },
         })
     }

@@ -187,6 +187,17 @@ pub async fn unlock(
     as_it_is(&http, user.id).await
 }
 
+/// Sends the user a link that sets a new password, where they have a verified address.
+pub async fn send_reset(
+    State(http): State<Shared>,
+    MaySupport(occasion): MaySupport,
+    id: Id,
+) -> Result<StatusCode, Problem> {
+    let user = find(&http, id).await?;
+    http.auth.send_reset(user.id, &occasion).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
 async fn find(http: &Shared, id: Id) -> Result<User, Problem> {
     let id = page::named(id, |text| text.parse::<UserId>().ok())?;
     user(http, id).await

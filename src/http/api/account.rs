@@ -1,4 +1,4 @@
-//! The account of one's own: make it, see it, change its password.
+//! The account of one's own: make it, see it, change its password, leave it.
 
 use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
@@ -46,6 +46,15 @@ pub async fn signup(
 pub async fn me(State(http): State<Shared>, SignedIn(caller): SignedIn) -> Result<Json<User>, Problem> {
     let user = http.auth.me(&caller).await?;
     Ok(Json(User::from(&user)))
+}
+
+pub async fn leave(
+    State(http): State<Shared>,
+    SignedIn(caller): SignedIn,
+    CameBy(occasion): CameBy,
+) -> Result<StatusCode, Problem> {
+    http.auth.delete_own_account(&caller, &occasion).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,9 @@ use serde::de::DeserializeOwned;
 
 use super::{
     account::{PasswordBody, SignupBody},
+    email::{ConfirmBody, OwnPatch},
     logout::LogoutBody,
+    reset::{ForgotBody, ResetBody},
     tokens::{LoginBody, RefreshBody},
 };
 use crate::http::wire::{body, problem::Problem};
@@ -19,6 +21,10 @@ pub fn refusals(bytes: &[u8]) -> Vec<Problem> {
         refusal::<LogoutBody>,
         refusal::<SignupBody>,
         refusal::<PasswordBody>,
+        refusal::<OwnPatch>,
+        refusal::<ConfirmBody>,
+        refusal::<ForgotBody>,
+        refusal::<ResetBody>,
     ];
     readers.into_iter().filter_map(|read| read(bytes)).collect()
 }

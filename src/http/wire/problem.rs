@@ -252,9 +252,12 @@ fn status(error: &AuthError) -> StatusCode {
         | AuthError::SignupClosed
         | AuthError::InsufficientRole => StatusCode::FORBIDDEN,
         AuthError::NotFound(_) => StatusCode::NOT_FOUND,
-        AuthError::UsernameTaken | AuthError::Conflict(_) => StatusCode::CONFLICT,
+        AuthError::UsernameTaken | AuthError::EmailTaken | AuthError::Conflict(_) => StatusCode::CONFLICT,
+        AuthError::LinkSpent => StatusCode::GONE,
         AuthError::VersionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
-        AuthError::WeakPassword(_) | AuthError::WrongPassword => StatusCode::UNPROCESSABLE_ENTITY,
+        AuthError::WeakPassword(_) | AuthError::WrongPassword | AuthError::WrongCode => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         AuthError::RateLimited(_) | AuthError::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         AuthError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         AuthError::Store(store) if store.is_away() => StatusCode::SERVICE_UNAVAILABLE,

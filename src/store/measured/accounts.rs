@@ -9,8 +9,9 @@ use crate::{
     domain::{
         clock::Timestamp,
         ids::UserId,
+        mail::Mail,
         secret::PasswordHash,
-        user::{Account, Email, RoleChange, User, UserStatus, Username},
+        user::{Account, RoleChange, User, UserStatus, Username},
         user_list::{UserPage, UserPlace, UserQuery},
     },
     store::{
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// What is timed, the most frequent first.
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 17] = [
     "accounts.create",
     "accounts.create_first",
     "accounts.import",
@@ -36,7 +37,6 @@ const VERBS: [&str; 18] = [
     "accounts.pardon",
     "accounts.set_status",
     "accounts.change_roles",
-    "accounts.set_email",
     "accounts.delete",
     "accounts.ping",
 ];
@@ -104,8 +104,9 @@ impl AccountStore for Measured<dyn AccountStore> {
         id: UserId,
         expected: Option<&PasswordHash>,
         hash: &PasswordHash,
+        notice: Option<&Mail>,
     ) -> Result<bool, StoreError> {
-        self.timed("accounts.set_password", self.inner.set_password(id, expected, hash)).await
+        self.timed("accounts.set_password", self.inner.set_password(id, expected, hash, notice)).await
     }
 
     async fn pardon(&self, id: UserId) -> Result<bool, StoreError> {
@@ -123,10 +124,6 @@ impl AccountStore for Measured<dyn AccountStore> {
         since: Timestamp,
     ) -> Result<RolesChanged, StoreError> {
         self.timed("accounts.change_roles", self.inner.change_roles(id, change, since)).await
-    }
-
-    async fn set_email(&self, id: UserId, email: Option<&Email>, verified: bool) -> Result<bool, StoreError> {
-        self.timed("accounts.set_email", self.inner.set_email(id, email, verified)).await
     }
 
     async fn delete(&self, id: UserId) -> Result<Guarded, StoreError> {

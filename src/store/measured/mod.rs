@@ -2,10 +2,12 @@
 //! the back end, so that none of them measures itself.
 
 mod accounts;
+mod addresses;
 mod app_sessions;
 mod apps;
 mod counters;
 mod events;
+mod outbox;
 mod revocations;
 mod sessions;
 pub mod watch;

@@ -16,6 +16,7 @@ use crate::{
         clock::Timestamp,
         ids::UserId,
         locale::Locale,
+        mail::{Mail, Recipient},
         secret::PasswordHash,
         user::{Account, Email, ROLES_MAX, Role, RoleChange, User, UserStatus, Username},
         user_list::{UserPage, UserPlace, UserQuery},
@@ -35,9 +36,10 @@ const CREATE_FIRST: &str = "\
     password_hash, locale, created_at) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 \
     WHERE NOT EXISTS (SELECT FROM users)";
 
-/// One import at a time: two could each wait for a name that the other has taken. Any number that no other lock has:
+/// One import at a time: two could each wait for a name that the other has taken. Who changes a verified address takes
+/// its turn among them, so that what it found free still is. Any number that no other lock has:
 /// "import" in ASCII.
-const LOCK_IMPORTS: &str = "SELECT pg_advisory_xact_lock(x'696d706f7274'::bigint)";
+pub(super) const LOCK_IMPORTS: &str = "SELECT pg_advisory_xact_lock(x'696d706f7274'::bigint)";
 /// All in one statement, a list a column. Roles hold no space.
 const IMPORT: &str = "\
     INSERT INTO users (id, username, username_key, email, email_verified, roles, roles_at, status, \
@@ -65,8 +67,13 @@ const LIST_ACCOUNTS: &str = "\
     SELECT id, username, email, email_verified, roles, roles_at, status, password_hash, pardons, locale, \
     created_at FROM users WHERE id > $1 OR $1 IS NULL ORDER BY id LIMIT $2";
 
+/// With the mail that tells of it, if there is to be one.
 const SET_PASSWORD: &str = "\
-    UPDATE users SET password_hash = $3 WHERE id = $1 AND (password_hash = $2 OR $2 IS NULL)";
+    WITH done AS (UPDATE users SET password_hash = $3 WHERE id = $1 AND (password_hash = $2 OR $2 IS NULL) \
+                  RETURNING id), \
+    told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
+             SELECT $4, $5, id, $6, 0, $7, $8, $9, $8, 0, false FROM done WHERE $4::uuid IS NOT NULL) \
+    SELECT FROM done";
 
 const PARDON: &str = "UPDATE users SET pardons = pardons + 1 WHERE id = $1";
 
@@ -93,8 +100,6 @@ const IF_ANOTHER_IS_LEFT: &str = "\
 /// Only where nobody else has changed them meanwhile: each change has a date of its own.
 const SET_ROLES: &str = "\
     UPDATE users SET roles = $3, roles_at = $4 WHERE id = $1 AND roles_at = $2 AND roles = $5";
-
-const SET_EMAIL: &str = "UPDATE users SET email = $2, email_verified = $3 WHERE id = $1";
 
 const DELETE: &str = "DELETE FROM users WHERE id = $1";
 
@@ -166,9 +171,31 @@ impl AccountStore for PostgresStore {
         id: UserId,
         expected: Option<&PasswordHash>,
         hash: &PasswordHash,
+        notice: Option<&Mail>,
     ) -> Result<bool, StoreError> {
         let expected = expected.map(PasswordHash::phc);
-        Ok(self.pool.execute(SET_PASSWORD, &[&id.uuid(), &expected, &hash.phc()]).await? == 1)
+        let address = notice.and_then(|mail| match &mail.recipient {
+            Recipient::At { address, .. } => Some(address.as_str()),
+            Recipient::Named(_) | Recipient::User(_) => None,
+        });
+        let done = self
+            .pool
+            .query(
+                SET_PASSWORD,
+                &[
+                    &id.uuid(),
+                    &expected,
+                    &hash.phc(),
+                    &notice.map(|mail| mail.id.uuid()),
+                    &notice.map(|mail| mail.kind.as_str()),
+                    &address,
+                    &notice.map(|mail| mail.app.as_str()),
+                    &notice.map(|mail| mail.created_at.millis()),
+                    &notice.map(|mail| mail.until.millis()),
+                ],
+            )
+            .await?;
+        Ok(!done.is_empty())
     }
 
     async fn pardon(&self, id: UserId) -> Result<bool, StoreError> {
@@ -214,11 +241,6 @@ impl AccountStore for PostgresStore {
         }
     }
 
-    async fn set_email(&self, id: UserId, email: Option<&Email>, verified: bool) -> Result<bool, StoreError> {
-        let email = email.map(Email::as_str);
-        Ok(self.pool.execute(SET_EMAIL, &[&id.uuid(), &email, &verified]).await? == 1)
-    }
-
     async fn delete(&self, id: UserId) -> Result<Guarded, StoreError> {
         self.change_guarded(DELETE, id).await
     }
@@ -245,7 +267,7 @@ fn role_names(user: &User) -> Vec<&str> {
     user.roles.iter().map(Role::as_str).collect()
 }
 
-fn one(rows: &[Row]) -> Result<Option<Account>, StoreError> {
+pub(super) fn one(rows: &[Row]) -> Result<Option<Account>, StoreError> {
     rows.first().map(rows::account).transpose()
 }
 
@@ -353,12 +375,15 @@ fn told_apart(accounts: &[Account], made: &[Row], there: &[Row]) -> Result<Vec<I
     let mut made: HashSet<Uuid> = made.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let names = there.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
     let names: HashMap<Uuid, &str> = names.collect::<Result<_, Error>>()?;
+    let taken: HashSet<&str> = names.values().copied().collect();
     let answer = |account: &Account| {
         let (id, key) = (account.user.id.uuid(), account.user.username.key());
         let same_user = names.get(&id) == Some(&key);
         // Of two with this id, the one that has the name was made; of two with both, the first.
         if same_user && made.remove(&id) {
             Imported::Made
+        } else if !names.contains_key(&id) && !taken.contains(key) {
+            Imported::EmailTaken
         } else {
             Imported::beside(same_user, names.contains_key(&id))
         }

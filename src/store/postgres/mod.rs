@@ -2,12 +2,14 @@
 //! in Redis then.
 
 mod accounts;
+mod addresses;
 mod advice;
 mod apps;
 mod engine;
 mod events;
 mod installation;
 mod leases;
+mod outbox;
 mod user_list;
 
 use std::path::Path;

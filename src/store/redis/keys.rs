@@ -104,6 +104,7 @@ impl Keys {
             Counter::LoginAddress(net) => self.name(format_args!("rate:login:ip:{net}")),
             Counter::LoginKnown(hash) => self.name(format_args!("rate:login:known:{hash}")),
             Counter::Signup(net) => self.name(format_args!("rate:signup:{net}")),
+            Counter::Mail(of) => self.name(format_args!("rate:mail:{of}")),
             Counter::Revoked(id) => self.name(format_args!("rate:revoked:{id}")),
         }
     }

@@ -6,13 +6,14 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use super::{
     SqliteStore,
     engine::{rows, writer::Step},
-    user_list,
+    outbox, user_list,
 };
 use crate::{
     domain::{
         clock::Timestamp,
         ids::UserId,
         locale::Locale,
+        mail::Mail,
         secret::PasswordHash,
         user::{Account, Email, ROLES_MAX, Role, RoleChange, User, UserStatus, Username},
         user_list::{UserPage, UserPlace, UserQuery},
@@ -27,6 +28,9 @@ const BY_ID: &str = "SELECT id, username, email, email_verified, roles, roles_at
     pardons, locale, created_at FROM users WHERE id = ?1";
 const BY_NAME: &str = "SELECT id, username, email, email_verified, roles, roles_at, status, password_hash,
     pardons, locale, created_at FROM users WHERE username_key = ?1";
+/// By the index of verified addresses.
+pub(super) const VERIFIED_BY_EMAIL: &str = "SELECT id, username, email, email_verified, roles, roles_at, status,
+    password_hash, pardons, locale, created_at FROM users WHERE lower(email) = lower(?1) AND email_verified = 1";
 const LIST: &str = "SELECT id, username, email, email_verified, roles, roles_at, status, locale, created_at
     FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
 const LIST_ACCOUNTS: &str =
@@ -96,11 +100,21 @@ impl AccountStore for SqliteStore {
         id: UserId,
         expected: Option<&PasswordHash>,
         hash: &PasswordHash,
+        notice: Option<&Mail>,
     ) -> Result<bool, StoreError> {
         const SQL: &str = "UPDATE users SET password_hash = ?2
             WHERE id = ?1 AND (?3 IS NULL OR password_hash = ?3)";
         let (expected, hash) = (expected.map(|hash| hash.phc().to_owned()), hash.phc().to_owned());
-        self.writer.write(move |step| change(step, SQL, params![id.uuid(), hash, expected])).await
+        let notice = notice.cloned();
+        self.writer
+            .write(move |step| {
+                let is_set = change(step, SQL, params![id.uuid(), hash, expected])?;
+                if let Some(mail) = notice.filter(|_| is_set) {
+                    outbox::post(step.db, &mail, u32::MAX)?;
+                }
+                Ok(is_set)
+            })
+            .await
     }
 
     async fn pardon(&self, id: UserId) -> Result<bool, StoreError> {
@@ -130,12 +144,6 @@ impl AccountStore for SqliteStore {
         self.writer.write(move |step| change_roles(step, id, &roles, since)).await
     }
 
-    async fn set_email(&self, id: UserId, email: Option<&Email>, verified: bool) -> Result<bool, StoreError> {
-        const SQL: &str = "UPDATE users SET email = ?2, email_verified = ?3 WHERE id = ?1";
-        let email = email.map(|email| email.as_str().to_owned());
-        self.writer.write(move |step| change(step, SQL, params![id.uuid(), email, verified])).await
-    }
-
     async fn delete(&self, id: UserId) -> Result<Guarded, StoreError> {
         self.writer
             .write(move |step| {
@@ -152,7 +160,7 @@ impl AccountStore for SqliteStore {
     }
 }
 
-/// Whose value may be somebody's already: the name, or the name and the id.
+/// Whose value may be somebody's already: the name, or that, the id and a verified address.
 const NAME: &str = "(username_key)";
 const ANY: &str = "";
 
@@ -187,7 +195,7 @@ fn insert(
     Ok(inserted > 0)
 }
 
-/// Makes an account, unless somebody has its name or its id.
+/// Makes an account, unless somebody has its name, its id or its verified address.
 fn bring(step: &mut Step<'_>, account: &Account) -> Result<Imported, StoreError> {
     const TAKEN: &str = "SELECT id = ?1, id = ?1 AND username_key = ?2 FROM users
         WHERE id = ?1 OR username_key = ?2 ORDER BY id = ?1 DESC LIMIT 1";
@@ -197,7 +205,8 @@ fn bring(step: &mut Step<'_>, account: &Account) -> Result<Imported, StoreError>
     let user = &account.user;
     let mut taken = step.db.prepare_cached(TAKEN)?;
     let beside = |row: &Row<'_>| Ok(Imported::beside(row.get(1)?, row.get(0)?));
-    Ok(taken.query_row(params![user.id.uuid(), user.username.key()], beside)?)
+    let beside = taken.query_row(params![user.id.uuid(), user.username.key()], beside).optional()?;
+    Ok(beside.unwrap_or(Imported::EmailTaken))
 }
 
 /// In the writer's step no other write comes between this and the change that it decides.
@@ -244,7 +253,7 @@ fn change_roles(
     Ok(RolesChanged::To(user))
 }
 
-fn find(db: &Connection, sql: &str, key: impl Params) -> Result<Option<Account>, StoreError> {
+pub(super) fn find(db: &Connection, sql: &str, key: impl Params) -> Result<Option<Account>, StoreError> {
     db.prepare_cached(sql)?.query_row(key, |row| Ok(account(row))).optional()?.transpose()
 }
 

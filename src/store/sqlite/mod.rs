@@ -24,6 +24,7 @@ use super::{
 use crate::domain::{clock::Clock, limits::Lifetimes};
 
 mod accounts;
+mod addresses;
 mod advice;
 mod app_sessions;
 mod apps;
@@ -33,6 +34,7 @@ mod engine;
 mod events;
 mod installation;
 mod leases;
+mod outbox;
 mod revocations;
 mod sessions;
 mod user_list;

@@ -18,6 +18,7 @@ mod headers;
 mod hung_nodes;
 mod local_verifiers;
 mod logs;
+mod mails;
 mod metrics;
 mod moving_in;
 mod oauth;

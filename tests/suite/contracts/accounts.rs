@@ -69,7 +69,7 @@ async fn nobody_is_found_who_was_not_made(on: AccountsOn) {
     let nobody = UserId::new(START);
     assert!(back_end.accounts.by_id(nobody).await.unwrap().is_none());
     assert!(back_end.accounts.by_name(&name("nobody")).await.unwrap().is_none());
-    assert!(!back_end.accounts.set_password(nobody, None, &hash("new")).await.unwrap());
+    assert!(!back_end.accounts.set_password(nobody, None, &hash("new"), None).await.unwrap());
     for status in [UserStatus::Active, UserStatus::Disabled] {
         assert_eq!(back_end.accounts.set_status(nobody, status).await.unwrap(), Guarded::NotFound);
     }
@@ -134,10 +134,10 @@ async fn a_password_is_replaced_only_where_it_is_the_expected_one(on: AccountsOn
     let (id, accounts) = (account.user.id, &back_end.accounts);
     accounts.create(&account).await.unwrap();
 
-    assert!(accounts.set_password(id, Some(&hash("first")), &hash("second")).await.unwrap());
-    assert!(!accounts.set_password(id, Some(&hash("first")), &hash("renewed")).await.unwrap());
+    assert!(accounts.set_password(id, Some(&hash("first")), &hash("second"), None).await.unwrap());
+    assert!(!accounts.set_password(id, Some(&hash("first")), &hash("renewed"), None).await.unwrap());
     assert!(hash_of(&back_end, id).await == hash("second"), "a stale renewal changes nothing");
-    assert!(accounts.set_password(id, None, &hash("third")).await.unwrap());
+    assert!(accounts.set_password(id, None, &hash("third"), None).await.unwrap());
     assert!(hash_of(&back_end, id).await == hash("third"));
 }
 
@@ -217,7 +217,7 @@ async fn pardons_are_counted_and_change_nothing_else(on: AccountsOn) {
         assert_eq!((read.pardons, &read.user), (pardons, &ada.user));
         assert!(read.password_hash == ada.password_hash);
     }
-    back_end.accounts.set_password(ada.user.id, None, &hash("second")).await.unwrap();
+    back_end.accounts.set_password(ada.user.id, None, &hash("second"), None).await.unwrap();
     let (accounts, _) = back_end.another_node().await;
     assert_eq!(accounts.by_id(ada.user.id).await.unwrap().expect("an account").pardons, 2);
     assert_eq!(accounts.by_id(bob.user.id).await.unwrap().expect("an account").pardons, 0);
@@ -280,21 +280,4 @@ async fn of_changes_of_roles_at_once_none_undoes_another(on: AccountsOn) {
     assert_eq!(dates.len(), 12, "each its own");
     let user = back_end.accounts.by_id(made.user.id).await.unwrap().expect("an account").user;
     assert_eq!((user.roles.len(), user.roles_at), (14, *dates.last().expect("a date")));
-}
-
-#[apply(account_back_ends)]
-#[tokio::test]
-async fn an_address_is_set_with_whether_it_is_verified(on: AccountsOn) {
-    let back_end = AccountBackEnd::on(on).await;
-    let made = account("alice");
-    back_end.accounts.create(&made).await.unwrap();
-    let email = Email::parse("alice@example.com").expect("an address");
-    for verified in [true, false] {
-        for email in [Some(&email), None] {
-            assert!(back_end.accounts.set_email(made.user.id, email, verified).await.unwrap());
-            let user = back_end.accounts.by_id(made.user.id).await.unwrap().expect("an account").user;
-            assert_eq!((user.email.as_ref(), user.email_verified), (email, verified));
-        }
-    }
-    assert!(!back_end.accounts.set_email(UserId::new(START), Some(&email), true).await.unwrap());
 }

@@ -73,7 +73,7 @@ async fn to_import_again_changes_nothing(on: AccountsOn) {
     assert_eq!(import(&back_end, &accounts[..400]).await, [Imported::Made; 400]);
     // Since then one of them has signed in, and been given a role.
     let (id, hash) = (accounts[7].user.id, PasswordHash::from_phc("$argon2id$new".to_owned()));
-    assert!(back_end.accounts.set_password(id, None, &hash).await.unwrap());
+    assert!(back_end.accounts.set_password(id, None, &hash, None).await.unwrap());
     let mut expected = vec![Imported::There; 400];
     expected.resize(700, Imported::Made);
     assert_eq!(import(&back_end, &accounts).await, expected);

@@ -1,6 +1,7 @@
 //! What every back end promises alike: one function a promise, named after it, run on each of them.
 
 mod accounts;
+mod addresses;
 mod app_session_model;
 mod app_session_races;
 pub mod app_sessions;
@@ -12,6 +13,7 @@ mod imports;
 mod installation;
 mod leases;
 mod model;
+mod outbox;
 mod policies;
 mod renewal;
 mod revocations;

@@ -7,6 +7,7 @@ use keyward::{
         admin::AdminRole,
         app::{App, AppChange, AppKind, AppName, Origin},
         app_policy::{AppPolicy, Audience, PolicyChange, PolicyEdit},
+        page_url::PageUrl,
     },
     store::{apps::Registered, error::StoreError},
 };
@@ -61,6 +62,8 @@ async fn a_policy_is_read_back_as_it_was_written(on: AccountsOn) {
         access_ttl: Some(Duration::from_mins(5)),
         audience: Some(audience(r#"it's "odd" \ {}"#.replace(' ', "_").as_str())),
         role: Some(AdminRole::Support),
+        confirm_url: Some(PageUrl::parse("https://shop.example.com/confirm?a=1&b='2'").expect("a page")),
+        reset_url: Some(PageUrl::parse("https://shop.example.com/#reset={token}").expect("a page")),
     };
     let made = registered(node.as_ref(), policy).await;
     assert_eq!(node.find(&shop()).await.unwrap(), Some(made));
@@ -86,7 +89,8 @@ async fn a_policy_is_changed_in_what_was_asked_for_alone(on: AccountsOn) {
         (drops, None, other, None),
     ] {
         let changed = node.change(&shop(), &to(change)).await.unwrap();
-        let expected = App { policy: AppPolicy { access_ttl, audience, role }, ..made.clone() };
+        let expected =
+            App { policy: AppPolicy { access_ttl, audience, role, ..AppPolicy::default() }, ..made.clone() };
         assert_eq!(changed, Some(expected));
         assert_eq!(node.find(&shop()).await.unwrap(), changed);
     }
@@ -111,7 +115,7 @@ async fn of_changes_at_once_on_several_nodes_none_undoes_another(on: AccountsOn)
         let expected = AppPolicy {
             access_ttl: Some(Duration::from_secs(round)),
             audience: Some(audience(&name)),
-            role: None,
+            ..AppPolicy::default()
         };
         assert_eq!(policy, expected);
     }

@@ -13,7 +13,7 @@ use super::backends::{BackEnd, FIRST_USE, Node};
 use crate::support::faults::{Cut, Faulty, FaultyEvents, Shut};
 use keyward::{
     auth::{
-        Auth, Limit, Policy, Stores,
+        Auth, EmailPolicy, Limit, Policy, Stores,
         accounts::NewAccount,
         check::Passed,
         error::AuthError,
@@ -235,7 +235,9 @@ fn verbs(
     let accounts = Arc::new(accounts.expect("a database"));
     let stores = Stores {
         accounts: Arc::new(Faulty { accounts: accounts.clone(), cut: Arc::clone(cut) }),
+        addresses: accounts.clone(),
         apps: accounts.clone(),
+        outbox: accounts.clone(),
         events: Arc::new(FaultyEvents { events: accounts.clone(), shut: Arc::clone(shut) }),
         leases: accounts,
         sessions: node.sessions,
@@ -253,6 +255,7 @@ fn verbs(
         audience: "keyward".to_owned(),
     };
     let keys = KeyRing::open(settings, Arc::clone(&clock)).expect("keys");
+    keys.sealer().begin().expect("a sealing key");
     let policy = Policy {
         lifetimes: back_end.lifetimes,
         reuse: options.reuse,
@@ -260,6 +263,9 @@ fn verbs(
         session_limit: Limit { count: options.session_limit, window: Duration::from_mins(1) },
         login_limit: Limit { count: 10, window: Duration::from_mins(15) },
         signup_limit: Limit { count: 20, window: Duration::from_hours(1) },
+        mail_limit: Limit { count: 5, window: Duration::from_hours(1) },
+        email: EmailPolicy::Optional,
+        recent_sign_in: Duration::from_mins(15),
         outage: options.outage,
         admin_max_age: Duration::from_mins(15),
         signup_open: options.signup_open,

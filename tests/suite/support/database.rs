@@ -4,7 +4,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use keyward::{
     domain::clock::ManualClock,
-    store::{apps::AppStore, events::EventStore, leases::LeaseStore, sqlite::SqliteStore},
+    store::{
+        accounts::AccountStore, addresses::AddressStore, apps::AppStore, events::EventStore,
+        leases::LeaseStore, outbox::OutboxStore, sqlite::SqliteStore,
+    },
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -15,9 +18,9 @@ use super::{
 };
 
 /// What one node can do with it.
-pub trait Node: AppStore + EventStore + LeaseStore {}
+pub trait Node: AccountStore + AddressStore + AppStore + EventStore + LeaseStore + OutboxStore {}
 
-impl<T: AppStore + EventStore + LeaseStore> Node for T {}
+impl<T: AccountStore + AddressStore + AppStore + EventStore + LeaseStore + OutboxStore> Node for T {}
 
 pub enum Database {
     Sqlite(TempDir),

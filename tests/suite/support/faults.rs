@@ -12,8 +12,9 @@ use keyward::{
         clock::Timestamp,
         event::{Event, EventFilter, EventId},
         ids::UserId,
+        mail::Mail,
         secret::PasswordHash,
-        user::{Account, Email, RoleChange, User, UserStatus, Username},
+        user::{Account, RoleChange, User, UserStatus, Username},
         user_list::{UserPage, UserPlace, UserQuery},
     },
     store::{
@@ -152,8 +153,9 @@ impl AccountStore for Faulty {
         id: UserId,
         expected: Option<&PasswordHash>,
         hash: &PasswordHash,
+        notice: Option<&Mail>,
     ) -> Result<bool, StoreError> {
-        self.cut.answer(self.accounts.set_password(id, expected, hash).await)
+        self.cut.answer(self.accounts.set_password(id, expected, hash, notice).await)
     }
 
     async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Guarded, StoreError> {
@@ -167,10 +169,6 @@ impl AccountStore for Faulty {
         since: Timestamp,
     ) -> Result<RolesChanged, StoreError> {
         self.cut.answer(self.accounts.change_roles(id, change, since).await)
-    }
-
-    async fn set_email(&self, id: UserId, email: Option<&Email>, verified: bool) -> Result<bool, StoreError> {
-        self.accounts.set_email(id, email, verified).await
     }
 
     async fn pardon(&self, id: UserId) -> Result<bool, StoreError> {

@@ -8,6 +8,7 @@ mod by_hand;
 mod events;
 mod floods;
 mod guessing;
+pub mod mails;
 mod outage;
 mod watching;
 use std::{sync::Arc, time::Duration};

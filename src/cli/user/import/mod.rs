@@ -165,6 +165,9 @@ async fn bring(
             Imported::IdTaken => {
                 report.refuse(line, &Refusal::of("id", "an account of another name has it"))?;
             }
+            Imported::EmailTaken => {
+                report.refuse(line, &Refusal::of("email", "another account has it, verified"))?;
+            }
         }
     }
     Ok(())

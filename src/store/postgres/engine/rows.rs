@@ -12,10 +12,15 @@ use crate::{
         event::{Event, EventId},
         ids::{SessionId, UserId},
         locale::Locale,
+        mail::{Mail, MailId, Recipient},
         secret::PasswordHash,
         user::{Account, Email, Role, User, UserStatus, Username},
     },
-    store::postgres::{STORE, StoreError},
+    store::{
+        addresses::PendingEmail,
+        outbox::KeptMail,
+        postgres::{STORE, StoreError},
+    },
 };
 
 /// A row, by the id it is named with in errors.
@@ -52,6 +57,12 @@ impl NamedRow<'_> {
         texts.into_iter().map(parse).collect::<Option<_>>().ok_or_else(|| self.corrupt(place))
     }
 
+    /// A number that is counted from 0.
+    fn number(&self, place: &'static str) -> Result<u32, StoreError> {
+        let number: i64 = self.value(place)?;
+        u32::try_from(number).map_err(|_| self.corrupt(place))
+    }
+
     fn corrupt(&self, place: &'static str) -> StoreError {
         StoreError::Corrupt { store: STORE, place, id: self.id.clone() }
     }
@@ -62,9 +73,7 @@ pub(in crate::store::postgres) fn account(row: &Row) -> Result<Account, StoreErr
     let user = user(row)?;
     let record = NamedRow { row, id: user.id.to_string() };
     let password_hash = PasswordHash::from_phc(record.value("users.password_hash")?);
-    let pardons: i64 = record.value("users.pardons")?;
-    let pardons = u32::try_from(pardons).map_err(|_| record.corrupt("users.pardons"))?;
-    Ok(Account { user, password_hash, pardons })
+    Ok(Account { user, password_hash, pardons: record.number("users.pardons")? })
 }
 
 /// A row of `users`.
@@ -114,7 +123,6 @@ pub(in crate::store::postgres) fn event(row: &Row) -> Result<Event, StoreError> 
     let record = NamedRow { row, id: id.to_string() };
     let session: Option<&[u8]> = record.value("events.session_id")?;
     let session = session.map(|bytes| bytes.try_into().map_err(|_| record.corrupt("events.session_id")));
-    let count: i64 = record.value("events.count")?;
     Ok(Event {
         id,
         at: Timestamp::from_millis(record.value("events.at")?),
@@ -128,8 +136,60 @@ pub(in crate::store::postgres) fn event(row: &Row) -> Result<Event, StoreError> 
         reason: record.value("events.reason")?,
         detail: record.value("events.detail")?,
         request: record.value("events.request_id")?,
-        count: u32::try_from(count).map_err(|_| record.corrupt("events.count"))?,
+        count: record.number("events.count")?,
     })
+}
+
+/// A row of `mails`.
+pub(in crate::store::postgres) fn mail(row: &Row) -> Result<KeptMail, StoreError> {
+    let unnamed = NamedRow { row, id: "a row".to_owned() };
+    let id = MailId::from_uuid(unnamed.value("mails.id")?);
+    let record = NamedRow { row, id: id.to_string() };
+    Ok(KeptMail {
+        mail: Mail {
+            id,
+            kind: record.parsed("mails.kind", |text| text.parse().ok())?,
+            recipient: recipient(&record)?,
+            app: record.parsed("mails.app", |text| AppName::parse(text).ok())?,
+            created_at: Timestamp::from_millis(record.value("mails.created_at")?),
+            until: Timestamp::from_millis(record.value("mails.until")?),
+            attempts: record.number("mails.attempts")?,
+        },
+        due_at: Timestamp::from_millis(record.value("mails.due_at")?),
+        is_dead: record.value("mails.is_dead")?,
+        failure: record.value("mails.failure")?,
+    })
+}
+
+fn recipient(record: &NamedRow<'_>) -> Result<Recipient, StoreError> {
+    let identifier: Option<String> = record.value("mails.identifier")?;
+    if let Some(identifier) = identifier {
+        return Ok(Recipient::Named(identifier));
+    }
+    let user = UserId::from_uuid(record.value("mails.user_id")?);
+    match record.optional("mails.address", |text| Email::known(text).ok())? {
+        None => Ok(Recipient::User(user)),
+        Some(address) => Ok(Recipient::At { user, address, version: record.number("mails.version")? }),
+    }
+}
+
+/// A row of `email_changes` with an address that is pending.
+pub(in crate::store::postgres) fn pending_email(row: &Row, user: UserId) -> Result<PendingEmail, StoreError> {
+    let record = NamedRow { row, id: user.to_string() };
+    Ok(PendingEmail {
+        address: record.parsed("email_changes.pending", |text| Email::known(text).ok())?,
+        version: record.number("email_changes.version")?,
+        until: Timestamp::from_millis(record.value("email_changes.pending_until")?),
+    })
+}
+
+/// A number of a user's row.
+pub(in crate::store::postgres) fn number(
+    row: &Row,
+    place: &'static str,
+    user: UserId,
+) -> Result<u32, StoreError> {
+    NamedRow { row, id: user.to_string() }.number(place)
 }
 
 /// How a status is written.

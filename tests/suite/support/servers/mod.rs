@@ -2,7 +2,9 @@
 
 pub mod certificates;
 pub mod envoy;
+pub mod exim;
 pub mod hung;
 pub mod postgres;
 pub mod redis;
 pub mod redis_sets;
+pub mod smtp;

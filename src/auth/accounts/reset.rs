@@ -1,0 +1,104 @@
+//! A forgotten password: whoever reads the mail of an account may set a new one. Nobody is signed in by that, and a
+//! second factor is asked for as at the sign-in.
+
+use std::sync::Arc;
+
+use crate::{
+    auth::{
+        Auth, EmailPolicy,
+        error::{AuthError, Missing},
+        sign_in::{hasher::Party, open::UNREGISTERED_APP, throttle::network},
+    },
+    domain::{
+        app::AppName,
+        email_link::{HashPrint, ResetLink},
+        event::EventKind,
+        ids::UserId,
+        mail::{Mail, MailKind, Recipient},
+        occasion::Occasion,
+        secret::Password,
+        session::EndReason,
+        sign_in::{Method, NextStep, SecondFactor, SignInState},
+        user::{Account, UserStatus},
+    },
+};
+
+impl Auth {
+    /// Has a link sent to whoever is called so, if anybody is. Nobody is looked up here: the answer is the same, in the
+    /// same time.
+    pub async fn forgot_password(
+        &self,
+        identifier: &str,
+        app: AppName,
+        occasion: &Occasion,
+    ) -> Result<(), AuthError> {
+        if self.stores.apps.find(&app).await?.is_none() {
+            return Err(UNREGISTERED_APP);
+        }
+        self.count_mail_from(occasion).await?;
+        let is_one_too_many = !self.may_ask_under(&identifier.to_lowercase()).await?;
+        if is_one_too_many || self.policy().email == EmailPolicy::Off {
+            return Ok(());
+        }
+        let recipient = Recipient::Named(identifier.to_owned());
+        self.post_mail(Mail::new(MailKind::ResetPassword, recipient, app, self.clock.now())).await
+    }
+
+    /// Has a link sent to a user, as an operator asks.
+    pub async fn send_reset(&self, user: UserId, occasion: &Occasion) -> Result<(), AuthError> {
+        if self.user_by_id(user).await?.is_none() {
+            return Err(AuthError::NotFound(Missing::User));
+        }
+        let (recipient, app) = (Recipient::User(user), AppName::default_app());
+        self.post_mail(Mail::new(MailKind::ResetPassword, recipient, app, self.clock.now())).await?;
+        self.note_admin_action("reset_sent", &user.to_string(), occasion).await;
+        Ok(())
+    }
+
+    /// Sets the password of the account that a link is of, and ends all of its sessions. The link is spent by that, for
+    /// it names the password that it replaces; a password that is refused spends nothing.
+    pub async fn reset_password(
+        &self,
+        token: &str,
+        new: &Password,
+        occasion: &Occasion,
+    ) -> Result<(), AuthError> {
+        let link = self.open_reset(token)?;
+        let account = self.account_of_link(&link).await?;
+        let user = account.user.clone();
+        let party = Party::of(user.username.key(), &network(occasion.address));
+        let hash = self.accept_password(&user, new, party).await?;
+        // Before, so that nobody goes on where this is cut short; and after, for who signed in meanwhile.
+        self.end_of_user(user.id, None, EndReason::PasswordReset, occasion).await?;
+        let (accounts, id, expected) =
+            (Arc::clone(&self.stores.accounts), user.id, account.password_hash.clone());
+        let event = self.event(EventKind::PasswordReset, occasion).of_user(id).by_owner(id);
+        let notice = self.notice_of_password(&user);
+        let changing =
+            async move { accounts.set_password(id, Some(&expected), &hash, notice.as_ref()).await };
+        if !self.change(changing, |is_set| *is_set, event).await? {
+            return Err(AuthError::LinkSpent);
+        }
+        self.end_of_user(user.id, None, EndReason::PasswordReset, occasion).await?;
+        // Whoever knew the former password may have asked for another address, or have locked its owner out.
+        self.stores.addresses.drop_pending(user.id).await?;
+        self.stores.accounts.pardon(user.id).await?;
+        Ok(())
+    }
+
+    async fn account_of_link(&self, link: &ResetLink) -> Result<Account, AuthError> {
+        let account = self.stores.accounts.by_id(link.user).await?.ok_or(AuthError::LinkSpent)?;
+        if HashPrint::of(&account.password_hash) != link.print {
+            return Err(AuthError::LinkSpent);
+        }
+        if account.user.status == UserStatus::Disabled {
+            return Err(AuthError::AccountDisabled);
+        }
+        // What is proved is what a password proves: a second factor is another thing.
+        let proved = SignInState::new(account.methods(), SecondFactor::Optional).prove(Method::Password);
+        match proved.map(SignInState::step) {
+            Ok(NextStep::Done(_)) => Ok(account),
+            Ok(NextStep::Needs(_)) | Err(_) => Err(AuthError::SecondFactorRequired),
+        }
+    }
+}

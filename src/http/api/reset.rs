@@ -1,0 +1,65 @@
+//! A forgotten password: ask for a link, and set a new one by it.
+
+use axum::{extract::State, http::StatusCode};
+use serde::Deserialize;
+
+use crate::{
+    domain::{
+        app::AppName,
+        secret::Password,
+        user::{EMAIL_MAX_CHARS, InvalidName},
+    },
+    http::{
+        Shared,
+        wire::{
+            body::{Json, member},
+            occasion::CameBy,
+            problem::Problem,
+        },
+    },
+};
+
+#[derive(Deserialize)]
+pub struct ForgotBody {
+    identifier: String,
+    app: Option<String>,
+}
+
+/// 202 whoever that is, and whether there is anybody.
+pub async fn forgot(
+    State(http): State<Shared>,
+    CameBy(occasion): CameBy,
+    Json(body): Json<ForgotBody>,
+) -> Result<StatusCode, Problem> {
+    let app = body.app.as_deref().map_or(Ok(AppName::default_app()), AppName::parse);
+    let app = member("app", app)?;
+    let identifier = member("identifier", identifier(&body.identifier))?;
+    http.auth.forgot_password(identifier, app, &occasion).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// A name or an address, as far as it could be one.
+fn identifier(typed: &str) -> Result<&str, InvalidName> {
+    let typed = typed.trim();
+    if typed.is_empty() || typed.chars().nth(EMAIL_MAX_CHARS).is_some() || typed.chars().any(char::is_control)
+    {
+        return Err(InvalidName("takes a user name or an e-mail address"));
+    }
+    Ok(typed)
+}
+
+#[derive(Deserialize)]
+pub struct ResetBody {
+    token: String,
+    new: String,
+}
+
+pub async fn reset(
+    State(http): State<Shared>,
+    CameBy(occasion): CameBy,
+    Json(body): Json<ResetBody>,
+) -> Result<StatusCode, Problem> {
+    let new = member("new", Password::parse(&body.new))?;
+    http.auth.reset_password(&body.token, &new, &occasion).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
