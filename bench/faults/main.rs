@@ -83,7 +83,7 @@ impl Options {
             setup,
             seed: self.seed,
             time: Duration::from_mins(self.minutes) / share,
-            people: 800,
+            people: 500,
             thieves: 40,
             stay: (15_000, 75_000),
             times: TIMES,

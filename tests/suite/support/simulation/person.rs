@@ -85,7 +85,7 @@ impl Person {
     async fn browse(mut self, session: &str, until: Moment) {
         while self.crowd.network.now() < until {
             let is_together = self.chance.percent(30);
-            tokio::time::sleep(if is_together { self.until_round() } else { self.chance.millis(20, 250) })
+            tokio::time::sleep(if is_together { self.until_round() } else { self.chance.millis(50, 500) })
                 .await;
             let Some(held) = self.held(session) else { return };
             if self.jar().is_due() && (is_together || self.chance.percent(40)) {
@@ -104,7 +104,7 @@ impl Person {
 
     async fn use_phone(&mut self, session: &str, until: Moment) {
         while self.crowd.network.now() < until {
-            tokio::time::sleep(self.chance.millis(50, 400)).await;
+            tokio::time::sleep(self.chance.millis(100, 600)).await;
             let Some(held) = self.held(session) else { return };
             if !self.jar().is_due() || self.chance.percent(50) {
                 self.check(&held).await;
