@@ -1,8 +1,7 @@
-//! What goes on beside the requests: keys re-read every minute, and on SIGHUP with
-//! the settings, metrics kept small, and the pulse by
-//! which the process knows that it stood still.
+//! What goes on beside the requests: keys re-read every minute, and on SIGHUP with the settings, metrics kept small,
+//! old events cleared away, and the pulse by which the process knows that it stood still.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     signal::unix::Signal,
@@ -14,7 +13,7 @@ use super::{Keyward, StartError, back_ends::BackEnds, post, reload::Reload};
 use crate::{
     auth::{Auth, mails::delivery::Round},
     config::Audit,
-    domain::clock::Clock,
+    domain::{causes::Causes, clock::Clock},
     keys::ring::KeyRing,
     mail::Post,
     measures::table::KEYS_UNREAD,
@@ -96,7 +95,7 @@ async fn forget_events(auth: Arc<Auth>, kept: Audit) {
     loop {
         ticks.tick().await;
         if let Err(error) = auth.forget_events(&holder, kept.retention, kept.max_events).await {
-            tracing::warn!(error = &error as &dyn Error, "old events could not be cleared away");
+            tracing::warn!(error = %Causes(&error), "old events could not be cleared away");
         }
     }
 }
@@ -148,7 +147,7 @@ pub(super) async fn read_again(keys: Arc<KeyRing>, mut hangup: Signal, reload: A
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 KEYS_UNREAD.count(&[]);
-                tracing::error!(error = &error as &dyn Error, "the keys could not be read again");
+                tracing::error!(error = %Causes(&error), "the keys could not be read again");
             }
             Err(_) => tracing::error!("reading the keys again panicked"),
         }
@@ -167,7 +166,7 @@ async fn remind(back_ends: BackEnds, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) 
                  which take none of its refresh tokens"
             ),
             // Whoever needs the store meanwhile says so.
-            Err(error) => tracing::debug!(error = &error as &dyn Error, "the secret could not be compared"),
+            Err(error) => tracing::debug!(error = %Causes(&error), "the secret could not be compared"),
         }
         match back_ends.installation().agree_on_sealing(keys.sealer()).await {
             Ok(None) => {}
@@ -176,13 +175,13 @@ async fn remind(back_ends: BackEnds, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) 
                 "the others seal with a key that this node lacks: it needs their sealing.secret"
             ),
             Err(error) => {
-                tracing::debug!(error = &error as &dyn Error, "the sealing key could not be compared");
+                tracing::debug!(error = %Causes(&error), "the sealing key could not be compared");
             }
         }
         if let (Some(redis), Some(kid)) = (back_ends.redis(), keys.signer())
             && let Err(error) = redis.note_signer(&kid, clock.now()).await
         {
-            tracing::debug!(error = &error as &dyn Error, "the signing key could not be noted");
+            tracing::debug!(error = %Causes(&error), "the signing key could not be noted");
         }
     }
 }

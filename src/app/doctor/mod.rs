@@ -9,12 +9,11 @@ mod settings;
 
 use std::{path::Path, sync::Arc};
 
-use self::finding::with_causes;
 pub use self::finding::{Finding, PartHealth};
 use super::{back_ends::open_redis, post};
 use crate::{
     config::{Database, Settings, SettingsInForce, Smtp},
-    domain::clock::Clock,
+    domain::{causes::Causes, clock::Clock},
     store::{
         error::StoreError,
         postgres::PostgresStore,
@@ -64,7 +63,7 @@ async fn of_database(database: &Database, clock: &Arc<dyn Clock>) -> Vec<Finding
     };
     match examined {
         Ok((advice, pending)) => of_answer("database", &place, advice, &pending),
-        Err(error) => vec![Finding::wrong("database", format!("{place}: {}", with_causes(&error)))],
+        Err(error) => vec![Finding::wrong("database", format!("{place}: {}", Causes(&error)))],
     }
 }
 
@@ -74,8 +73,8 @@ async fn of_redis(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
     };
     let opened = open_redis(redis, settings.tokens.lifetimes, &Arc::default(), clock).await;
     let advice = match &opened {
-        Ok(store) => store.advice().await.map_err(|error| with_causes(&error)),
-        Err(error) => Err(with_causes(error)),
+        Ok(store) => store.advice().await.map_err(|error| Causes(&error).to_string()),
+        Err(error) => Err(Causes(error).to_string()),
     };
     match advice {
         Ok(advice) if advice.is_empty() => of_answer("redis", &redis.place(), Vec::new(), &[]),
@@ -89,7 +88,7 @@ async fn of_mail(settings: &Settings) -> Finding {
     let public_url = settings.server.public_url(settings.server.listen);
     let place = settings.mail.smtp.as_ref().map(Smtp::place);
     match (post::of(settings, &public_url), place) {
-        (Err(error), _) => Finding::wrong("mail", with_causes(&error)),
+        (Err(error), _) => Finding::wrong("mail", Causes(&error).to_string()),
         (Ok(_), None) => {
             let folder = settings.storage.data_dir.join(post::FOLDER);
             Finding::good("mail", format!("no server: mails are written into {}", folder.display()))
