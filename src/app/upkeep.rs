@@ -108,7 +108,7 @@ async fn send_mails(auth: Arc<Auth>, post: Post) {
         if tidied.is_none_or(|at| at.elapsed() >= TIDY) {
             tidied = Some(Instant::now());
             if let Err(error) = auth.tidy_mails().await {
-                tracing::debug!(error = &error as &dyn Error, "the outbox could not be looked at");
+                tracing::debug!(error = %Causes(&error), "the outbox could not be looked at");
             }
         }
         let pause = match auth.deliver_mails(&holder, &post).await {
@@ -117,7 +117,7 @@ async fn send_mails(auth: Arc<Auth>, post: Post) {
             Ok(Round::Away) => MAILS_PAUSE,
             Err(error) => {
                 // What was sent all the same goes out once more, as the same mail.
-                tracing::warn!(error = &error as &dyn Error, "mail could not be sent");
+                tracing::warn!(error = %Causes(&error), "mail could not be sent");
                 MAILS_PAUSE
             }
         };

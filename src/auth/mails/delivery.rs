@@ -1,7 +1,7 @@
 //! What waits is sent, by one node at a time: due mails are claimed one by one, made, and handed on. Whoever dies in
 //! between leaves a mail to its next try, which is the same mail by its id; no try begins after its end.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -114,8 +114,7 @@ impl Auth {
             Err(error @ (NotSent::Later(_) | NotSent::Away(_))) => {
                 self.stores.outbox.note_failure(mail.id, &error.to_string(), false).await?;
                 MAILS.count(&["deferred"]);
-                let (attempts, cause) = (mail.attempts + 1, &error as &dyn Error);
-                tracing::warn!(mail.id = %mail.id, mail.attempts = attempts, error = cause, "a mail waits");
+                tracing::warn!(mail.id = %mail.id, mail.attempts = mail.attempts + 1, %error, "a mail waits");
                 Ok(if matches!(error, NotSent::Away(_)) { Round::Away } else { Round::Busy })
             }
         }
