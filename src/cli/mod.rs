@@ -129,7 +129,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
 
 async fn carry_out(context: &Context, command: Command) -> Result<(), CliError> {
     match command {
-        Command::Serve => serve::run(context).await,
+        Command::Serve => Box::pin(serve::run(context)).await,
         Command::Migrate(wanted) => migrate::run(context, &wanted).await,
         Command::Backup(wanted) => backup::run(context, wanted),
         Command::User(command) => user::run(context, command).await,

@@ -77,7 +77,7 @@ impl Post {
     pub async fn send(&self, letter: &Letter) -> Result<(), NotSent> {
         let message = compose(letter, &self.catalogue, &self.sender)?;
         match &self.way {
-            WayOut::Smtp(client) => client.send(&message).await,
+            WayOut::Smtp(client) => Box::pin(client.send(&message)).await,
             WayOut::Folder(folder) => folder.keep(letter.id, message.formatted()).await,
         }
     }
@@ -88,7 +88,7 @@ impl Post {
     /// Says why it does not.
     pub async fn probe(&self) -> Result<(), NotSent> {
         match &self.way {
-            WayOut::Smtp(client) => client.probe().await,
+            WayOut::Smtp(client) => Box::pin(client.probe()).await,
             WayOut::Folder(_) => Ok(()),
         }
     }
@@ -96,7 +96,7 @@ impl Post {
     /// Nothing is to be sent for a while: connections are given back.
     pub async fn rest(&self) {
         if let WayOut::Smtp(client) = &self.way {
-            client.rest().await;
+            Box::pin(client.rest()).await;
         }
     }
 }

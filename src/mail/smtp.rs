@@ -163,11 +163,18 @@ fn of_mail(error: &Error) -> NotSent {
     }
 }
 
+/// Whether what was read is no TLS that is trusted: the library hands that on as an error of input.
+fn is_of_tls(error: &Error) -> bool {
+    let causes = std::iter::successors(std::error::Error::source(error), |&cause| cause.source());
+    let mut inputs = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    inputs.any(|input| input.kind() == std::io::ErrorKind::InvalidData)
+}
+
 /// The codes of an answer (RFC 5321 section 4.2, RFC 3463), or what went wrong in our own words.
 fn said(error: &Error) -> String {
     let Some(code) = error.status() else {
         return match error {
-            _ if error.is_tls() => "TLS failed".to_owned(),
+            _ if error.is_tls() || is_of_tls(error) => "TLS failed".to_owned(),
             _ if error.is_client() => "the server does not offer what is needed".to_owned(),
             _ if error.is_response() => "the server broke off, or answered what is no SMTP".to_owned(),
             _ => "the server cannot be reached".to_owned(),
