@@ -23,7 +23,7 @@ pub use self::{
     apply::{Applied, AppliedChange, ChangeKind},
     event::{Event, Events, OwnEvent, OwnEvents, Who},
     key::{BackedUp, Key, Keys, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
-    oauth::{ActiveToken, Introspection, Metadata, OAuthProblem},
+    oauth::{ActiveToken, InactiveToken, Introspection, Metadata, OAuthProblem},
     problem::Problem,
     readiness::{Condition, Readiness, ReadinessParts},
     rest_session::{FoundRestSession, KilledRestSessions, RestActivity, RestRefusal, RestSession, RestToken},

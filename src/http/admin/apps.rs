@@ -7,6 +7,7 @@ use axum::{
     http::StatusCode,
 };
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     caller::{MayManage, MayRead},
@@ -33,10 +34,14 @@ use crate::{
 
 type Name = Result<Path<String>, PathRejection>;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct AppsQuery {
+    /// How many at most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -58,12 +63,15 @@ pub async fn show(State(http): State<Shared>, _: MayRead, name: Name) -> Result<
     Ok(Json(App::from(&app)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAppBody {
+    #[schema(pattern = "^[a-z0-9][a-z0-9._-]{0,63}$")]
     name: String,
+    /// Whether it can keep a secret.
     #[serde(default)]
     confidential: bool,
+    /// Browser origins, such as `https://app.example.com`.
     #[serde(default)]
     origins: Vec<String>,
 }
@@ -80,17 +88,21 @@ pub async fn create(
 }
 
 /// What is to become of an app (RFC 7396): what is not named stays, and `null` is as the settings say.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AppPatch {
     origins: Option<Vec<String>>,
     confidential: Option<bool>,
     /// In seconds.
     #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 86400)]
     access_ttl: PolicyEdit<u64>,
     #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<String>)]
     audience: PolicyEdit<String>,
+    /// What it may do at the admin API.
     #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<String>)]
     role: PolicyEdit<String>,
 }
 

@@ -5,6 +5,7 @@ mod doctor;
 mod endpoints;
 pub mod examples;
 mod metrics;
+mod openapi;
 mod outages;
 mod packages;
 mod readme;
