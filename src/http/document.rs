@@ -1,4 +1,4 @@
-//! `/openapi.json` and `/docs`: what the listener answers, in the words of OpenAPI and as a page.
+//! `/openapi.json` and `/docs`: what the listener answers, in the words of `OpenAPI` and as a page.
 
 use std::sync::{Arc, LazyLock};
 

@@ -1,4 +1,4 @@
-//! The API in the words of OpenAPI 3.1: a document for the public listener and one for the admin listener. Paths,
+//! The API in the words of `OpenAPI` 3.1: a document for the public listener and one for the admin listener. Paths,
 //! methods and who may call are from the table of endpoints; types are those that are read and answered. What is said
 //! besides stands in one file a concern.
 

@@ -202,7 +202,7 @@ fn of(schema: &Value) -> String {
             return parts.map(of).collect::<Vec<_>>().join(between);
         }
     }
-    let words: Vec<_> = list(&schema["enum"]).filter_map(Value::as_str).map(|word| code(word)).collect();
+    let words: Vec<_> = list(&schema["enum"]).filter_map(Value::as_str).map(code).collect();
     if !words.is_empty() {
         return words.join(" or ");
     }

@@ -150,11 +150,11 @@ async fn each_listener_serves_its_own_document_to_anybody() {
     {
         let answer = send(client.request("GET", "/openapi.json")).await;
         assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"), "{answer:?}");
-        let mut served = answer.json();
-        assert_eq!(served["servers"][0]["url"].take(), url);
+        let mut told = answer.json();
+        assert_eq!(told["servers"][0]["url"].take(), url);
         let mut own = json(part);
         own["servers"][0]["url"].take();
-        assert_eq!(served, own);
+        assert_eq!(told, own);
         let known = with_tag(client, "/openapi.json", answer.header("etag")).await;
         assert_eq!((known.status, known.text.as_str()), (304, ""), "{known:?}");
     }

@@ -378,7 +378,9 @@ pub fn free_addresses<const N: usize>() -> [SocketAddr; N] {
     let bound = [(); N].map(|()| TcpListener::bind((host, 0)).expect("a port"));
     // A server that is over may have had one of them.
     let addresses = bound.map(|bound| bound.local_addr().expect("its address"));
-    addresses.into_iter().for_each(|address| documented::listens(address, None));
+    for address in addresses {
+        documented::listens(address, None);
+    }
     addresses
 }
 
