@@ -32,7 +32,7 @@ use crate::{
     },
 };
 
-type Name = Result<Path<String>, PathRejection>;
+type NameInPath = Result<Path<String>, PathRejection>;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -58,7 +58,7 @@ pub async fn list(
     Ok(Json(Apps { apps: apps.iter().map(App::from).collect(), next_cursor }))
 }
 
-pub async fn show(State(http): State<Shared>, _: MayRead, name: Name) -> Result<Json<App>, Problem> {
+pub async fn show(State(http): State<Shared>, _: MayRead, name: NameInPath) -> Result<Json<App>, Problem> {
     let app = http.auth.app(&parsed(name)?).await?.ok_or_else(Problem::not_found)?;
     Ok(Json(App::from(&app)))
 }
@@ -128,7 +128,7 @@ impl AppPatch {
 pub async fn change(
     State(http): State<Shared>,
     MayManage(occasion): MayManage,
-    name: Name,
+    name: NameInPath,
     Json(patch): Json<AppPatch>,
 ) -> Result<Json<AppWithSecret>, Problem> {
     let changed = http.auth.update_app(&parsed(name)?, patch.parse()?, &occasion).await?;
@@ -138,7 +138,7 @@ pub async fn change(
 pub async fn renew_secret(
     State(http): State<Shared>,
     MayManage(occasion): MayManage,
-    name: Name,
+    name: NameInPath,
 ) -> Result<Json<AppWithSecret>, Problem> {
     Ok(Json(AppWithSecret::from(&http.auth.renew_app_secret(&parsed(name)?, &occasion).await?)))
 }
@@ -146,14 +146,14 @@ pub async fn renew_secret(
 pub async fn remove(
     State(http): State<Shared>,
     MayManage(occasion): MayManage,
-    name: Name,
+    name: NameInPath,
 ) -> Result<Json<RemovedApp>, Problem> {
     let name = parsed(name)?;
     let ended = http.auth.remove_app(&name, &occasion).await?;
     Ok(Json(RemovedApp { name: name.as_str().to_owned(), ended }))
 }
 
-fn parsed(name: Name) -> Result<AppName, Problem> {
+fn parsed(name: NameInPath) -> Result<AppName, Problem> {
     page::named(name, |text| AppName::parse(text).ok())
 }
 
