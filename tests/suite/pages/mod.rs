@@ -8,4 +8,5 @@ mod metrics;
 mod outages;
 mod packages;
 mod readme;
+mod runbook;
 mod security;
