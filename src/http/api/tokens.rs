@@ -19,8 +19,8 @@ use crate::{
         tokens::issue::TokenSet,
     },
     domain::{
-        app::AppName, clock::Timestamp, ids::UserId, occasion::Occasion, secret::Password, session::Device,
-        user::Username,
+        app::AppName, causes::Causes, clock::Timestamp, ids::UserId, occasion::Occasion, secret::Password,
+        session::Device, user::Username,
     },
     http::{
         Shared,
@@ -28,7 +28,6 @@ use crate::{
             app_caller,
             body::{Json, OptionalJson, member},
             caller::ArrivedAt,
-            cause::Cause,
             occasion::CameBy,
             origin,
             own_cookies::{self, Browser},
@@ -161,15 +160,14 @@ async fn replace(
     let browser = match Browser::of(http, sent).await {
         Ok(browser) => browser,
         Err(problem) => {
-            let error = problem.cause().map(Cause::error);
+            let error = problem.cause().map(|cause| tracing::field::display(cause.error()));
             tracing::warn!(error, "the session before a sign-in could not be ended");
             return None;
         }
     };
     for shown in browser.living() {
         if let Err(error) = http.auth.replace(shown, occasion).await {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "the session before a sign-in could not be ended");
+            tracing::warn!(error = %Causes(&error), "the session before a sign-in could not be ended");
         }
     }
     // The cookie of the same transport has a new content already.

@@ -47,7 +47,9 @@ fn write(from: &Path, part: &Path) -> Result<(), StoreError> {
     // SQLite fills a file that is empty, and keeps its mode.
     let file = options.open(part).map_err(failed)?;
     let source = connection::to_copy(from)?;
-    source.execute("VACUUM INTO ?1", [part.to_string_lossy()])?;
+    // Where the name is no text, SQLite would fill another file.
+    let name = part.to_str().ok_or_else(|| failed(io::Error::from(io::ErrorKind::InvalidFilename)))?;
+    source.execute("VACUUM INTO ?1", [name])?;
     file.sync_all().map_err(failed)?;
     let found: String = Connection::open(part)?.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if found == "ok" { Ok(()) } else { Err(cannot_open(part, Unsound(found))) }

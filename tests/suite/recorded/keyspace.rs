@@ -1,5 +1,7 @@
 //! All keys of a Redis as text, a line each, in a form that any version of Redis takes.
 
+use std::fmt::Write;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use redis::{Cmd, FromRedisValue};
 use serde_json::{Value, json};
@@ -29,7 +31,8 @@ pub fn dump(server: &Server) -> String {
             ask(&mut connection, &command)
         };
         let values: Vec<String> = values.iter().map(|value| BASE64_STANDARD.encode(value)).collect();
-        lines += &format!("{}\n", json!({ "key": key, "kind": kind, "left": left, "values": values }));
+        let line = json!({ "key": key, "kind": kind, "left": left, "values": values });
+        writeln!(lines, "{line}").expect("written");
     }
     lines
 }

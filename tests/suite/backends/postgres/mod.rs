@@ -5,8 +5,7 @@ mod outage;
 mod rights;
 mod tls;
 
-use std::error::Error;
-
+use super::whole;
 use crate::support::backends::postgres_store;
 use crate::support::servers::postgres;
 use keyward::{
@@ -36,12 +35,6 @@ fn account(name: &str) -> Account {
         password_hash: PasswordHash::from_phc("$argon2id$h4sh".to_owned()),
         pardons: 0,
     }
-}
-
-/// An error with all its sources, as it would be logged.
-fn whole(error: &StoreError) -> String {
-    let sources = std::iter::successors(error.source(), |&error| error.source());
-    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
