@@ -1,6 +1,5 @@
-//! What goes on beside the requests: keys re-read every minute, and on SIGHUP with
-//! the settings, metrics kept small, and the pulse by
-//! which the process knows that it stood still.
+//! What goes on beside the requests: keys re-read every minute, and on SIGHUP with the settings, metrics kept small,
+//! old events cleared away, and the pulse by which the process knows that it stood still.
 
 use std::{sync::Arc, time::Duration};
 

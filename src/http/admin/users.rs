@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     answers::{DeletedUser, UserRecord, Users},
-    auth::error::{AuthError, Missing},
+    auth::error::{AuthError, Invalid, Missing},
     domain::{
         app_policy::PolicyEdit,
         ids::UserId,
@@ -130,18 +130,22 @@ pub async fn change(
     let email = member("email", patch.email.parse(|text| Email::parse(&text)))?;
     let wanted = patch.roles.map(|names| roles(&names)).transpose()?;
     let user = find(&http, id).await?;
+    let has_address_news = email != PolicyEdit::Keep || patch.email_verified.is_some();
+    let email = match email {
+        PolicyEdit::Keep => user.email,
+        PolicyEdit::Drop => None,
+        PolicyEdit::Take(email) => Some(email),
+    };
+    // Another address is not known to be theirs because the last one was.
+    let verified = patch.email_verified.unwrap_or(false);
     // First what may be refused: of a patch that is, nothing is done.
+    if verified && email.is_none() {
+        return Err(AuthError::Invalid(Invalid::NothingVerified).into());
+    }
     if let Some(wanted) = wanted {
         http.auth.change_roles(user.id, &RoleChange::to(wanted), &occasion).await?;
     }
-    if email != PolicyEdit::Keep || patch.email_verified.is_some() {
-        // Another address is not known to be theirs because the last one was.
-        let verified = patch.email_verified.unwrap_or(false);
-        let email = match email {
-            PolicyEdit::Keep => user.email,
-            PolicyEdit::Drop => None,
-            PolicyEdit::Take(email) => Some(email),
-        };
+    if has_address_news {
         http.auth.set_email(user.id, email.as_ref(), verified, &occasion).await?;
     }
     as_it_is(&http, user.id).await
