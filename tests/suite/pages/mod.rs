@@ -9,4 +9,5 @@ mod openapi;
 mod outages;
 mod packages;
 mod readme;
+mod runbook;
 mod security;
