@@ -1,6 +1,7 @@
 //! Apps that use this server.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     auth::apps::AddedApp,
@@ -11,25 +12,31 @@ use crate::{
 };
 
 /// An app. A secret that it has is not told again.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct App {
     pub name: String,
     pub kind: AppKind,
     pub origins: Vec<String>,
     /// In seconds; none = as the settings say.
+    #[schema(required)]
     pub access_ttl: Option<u64>,
+    #[schema(required)]
     pub audience: Option<String>,
     /// What it may do at the admin API.
+    #[schema(required)]
     pub role: Option<&'static str>,
     /// Its page that confirms e-mail addresses.
+    #[schema(required)]
     pub confirm_url: Option<String>,
     /// Its page that sets a new password.
+    #[schema(required)]
     pub reset_url: Option<String>,
+    #[schema(format = DateTime)]
     pub created_at: String,
 }
 
 /// Whether an app can keep a secret.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AppKind {
     Public,
@@ -37,14 +44,15 @@ pub enum AppKind {
 }
 
 /// A part of the apps; without `next_cursor` it is the last.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Apps {
     pub apps: Vec<App>,
+    #[schema(required)]
     pub next_cursor: Option<String>,
 }
 
 /// An app that was registered or changed, with its secret where that is new.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct AppWithSecret {
     #[serde(flatten)]
     pub app: App,
@@ -53,7 +61,7 @@ pub struct AppWithSecret {
 }
 
 /// An app that is no more, and how many sessions ended with it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RemovedApp {
     pub name: String,
     pub ended: usize,

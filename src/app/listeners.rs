@@ -6,7 +6,6 @@ use std::{
     sync::Arc,
 };
 
-use rustix::net;
 use tokio::task::JoinError;
 
 use super::{StartError, descriptors::Shares};
@@ -17,10 +16,6 @@ use crate::{
         server::{Listener, Speaks},
     },
 };
-
-/// As many connections as may wait to be taken, or as the system lets wait (`net.core.somaxconn`). The library's 128
-/// are full at once where all clients come back together, and whoever finds no room asks again after 1 s, 3 s, 7 s, 15 s.
-const BACKLOG: i32 = 4_096;
 
 /// Bound, not yet answering.
 pub struct Listeners {
@@ -38,7 +33,7 @@ impl Listeners {
     /// When an address cannot be had, with the setting it comes from.
     pub fn bind(settings: &config::Server) -> Result<Self, StartError> {
         let bind = |setting: &'static str, address: SocketAddr| {
-            listen(address).map_err(|source| StartError::Listen { setting, address, source })
+            TcpListener::bind(address).map_err(|source| StartError::Listen { setting, address, source })
         };
         let bind_if_set =
             |setting, address: Option<SocketAddr>| address.map(|address| bind(setting, address)).transpose();
@@ -108,11 +103,4 @@ impl Listeners {
 /// What became of a listener's task.
 pub(super) fn outcome(ended: Result<io::Result<()>, JoinError>) -> Result<(), StartError> {
     ended.map_err(io::Error::other).and_then(|served| served).map_err(StartError::Serve)
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    // Listening once more changes how many may wait, and nothing else.
-    net::listen(&listener, BACKLOG)?;
-    Ok(listener)
 }

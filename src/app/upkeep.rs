@@ -20,6 +20,7 @@ use crate::{
     store::{
         installation::Claim,
         leases::Holder,
+        redis::{RedisStore, installation::TokenNames},
         revoked::{pulse, set::RevocationSet},
     },
     telemetry::Metrics,
@@ -65,7 +66,9 @@ pub(super) fn start(tasks: &mut JoinSet<()>, app: &Keyward, metrics: Metrics) ->
         }
     });
     tasks.spawn(forget_events(Arc::clone(&app.auth), app.settings.audit.clone()));
-    tasks.spawn(remind(app.back_ends.clone(), Arc::clone(app.auth.keys()), Arc::clone(&app.clock)));
+    tasks.spawn(remind(app.back_ends.clone(), Arc::clone(app.auth.keys())));
+    let (redis, keys) = (app.back_ends.redis().cloned(), Arc::clone(app.auth.keys()));
+    tasks.spawn(note_for_the_others(redis, keys, names_in_tokens(app), Arc::clone(&app.clock)));
     let (revoked, clock) = (app.back_ends.stores().revoked, Arc::clone(&app.clock));
     tasks.spawn(beat(Arc::clone(&revoked)));
     tasks.spawn(async move {
@@ -154,8 +157,8 @@ pub(super) async fn read_again(keys: Arc<KeyRing>, mut hangup: Signal, reload: A
     }
 }
 
-/// Reminds the stores of the secret, and of the keys that seal and sign, for as long as the node runs.
-async fn remind(back_ends: BackEnds, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) {
+/// Reminds the stores of the secret, and of the key that seals, for as long as the node runs.
+async fn remind(back_ends: BackEnds, keys: Arc<KeyRing>) {
     let mut ticks = interval(REMIND);
     loop {
         ticks.tick().await;
@@ -178,10 +181,36 @@ async fn remind(back_ends: BackEnds, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) 
                 tracing::debug!(error = %Causes(&error), "the sealing key could not be compared");
             }
         }
-        if let (Some(redis), Some(kid)) = (back_ends.redis(), keys.signer())
-            && let Err(error) = redis.note_signer(&kid, clock.now()).await
-        {
-            tracing::debug!(error = %Causes(&error), "the signing key could not be noted");
+    }
+}
+
+fn names_in_tokens(app: &Keyward) -> TokenNames {
+    let (issuer, audience) = (app.public_url.as_str().to_owned(), app.settings.tokens.audience.clone());
+    TokenNames { issuer, audience }
+}
+
+/// Notes in the Redis that all share what the doctor compares with another node: the key that this one signs with, and
+/// what it says in tokens.
+async fn note_for_the_others(
+    redis: Option<Arc<RedisStore>>,
+    keys: Arc<KeyRing>,
+    names: TokenNames,
+    clock: Arc<dyn Clock>,
+) {
+    let Some(redis) = redis else { return };
+    let mut ticks = interval(REMIND);
+    loop {
+        ticks.tick().await;
+        let now = clock.now();
+        let signer = async {
+            match keys.signer() {
+                Some(kid) => redis.note_signer(&kid, now).await,
+                None => Ok(()),
+            }
+        };
+        let (signer, names) = tokio::join!(signer, redis.note_token_names(&names, now));
+        if let Err(error) = signer.and(names) {
+            tracing::debug!(error = %Causes(&error), "what the nodes compare could not be noted");
         }
     }
 }

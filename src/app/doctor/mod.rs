@@ -72,15 +72,20 @@ async fn of_redis(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
         return vec![Finding::good("redis", "none: sessions are kept beside the accounts")];
     };
     let opened = open_redis(redis, settings.tokens.lifetimes, &Arc::default(), clock).await;
-    let advice = match &opened {
-        Ok(store) => store.advice().await.map_err(|error| Causes(&error).to_string()),
-        Err(error) => Err(Causes(error).to_string()),
+    let (advice, names) = match &opened {
+        Ok(store) => (
+            store.advice().await.map_err(|error| Causes(&error).to_string()),
+            store.token_names(clock.now()).await.unwrap_or_default(),
+        ),
+        Err(error) => (Err(Causes(error).to_string()), Vec::new()),
     };
-    match advice {
+    let mut findings = match advice {
         Ok(advice) if advice.is_empty() => of_answer("redis", &redis.place(), Vec::new(), &[]),
         Ok(advice) => advice.into_iter().map(|advice| of_advice(&redis.place(), &advice)).collect(),
         Err(error) => vec![Finding::wrong("redis", error)],
-    }
+    };
+    findings.extend(settings::of_token_names(settings, &names));
+    findings
 }
 
 /// Whether the mail server takes mail; none is sent.

@@ -10,6 +10,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{self, Unexpected, Visitor},
 };
+use utoipa::ToSchema;
 
 use crate::{
     answers::{SignedIn, Tokens},
@@ -40,18 +41,24 @@ use crate::{
 /// How long a browser keeps that an account has signed in on it. Some keep nothing for longer.
 const DEVICE_KEPT: Duration = Duration::from_hours(400 * 24);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct LoginBody {
+    #[schema(min_length = 1, max_length = 128)]
     username: String,
+    #[schema(max_length = 256, format = Password)]
     password: String,
+    /// What the owner's list of sessions calls it.
     device: Option<String>,
+    /// A registered app; without it `default`.
     app: Option<String>,
     #[serde(default)]
+    #[schema(inline)]
     transport: Transport,
 }
 
 /// How a client keeps its refresh token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub enum Transport {
     /// It is in the body, and the client's own affair.
     #[default]
@@ -178,7 +185,7 @@ async fn replace(
     other.is_spent().then(|| cookie.clear())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct RefreshBody {
     refresh_token: Option<String>,
 }

@@ -22,6 +22,7 @@ mod mails;
 mod metrics;
 mod moving_in;
 mod oauth;
+mod openapi;
 mod operators;
 mod passwords;
 mod process;
