@@ -105,9 +105,13 @@ pub struct AppPatch {
     #[serde(default, deserialize_with = "patched")]
     #[schema(value_type = Option<String>)]
     role: PolicyEdit<String>,
+    /// Its page that confirms addresses; `{token}` in it stands for the link's token.
     #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     confirm_url: PolicyEdit<String>,
+    /// Its page that sets a new password.
     #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     reset_url: PolicyEdit<String>,
 }
 

@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::{
     domain::user::Email,
@@ -20,9 +21,10 @@ use crate::{
 };
 
 /// What is to become of one's account.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OwnPatch {
+    #[schema(max_length = 254)]
     email: String,
 }
 
@@ -37,9 +39,12 @@ pub async fn change(
     Ok(StatusCode::ACCEPTED)
 }
 
-#[derive(Deserialize)]
+/// One of the two.
+#[derive(Deserialize, ToSchema)]
 pub struct ConfirmBody {
+    /// Of a link.
     token: Option<String>,
+    /// Six digits of the same mail.
     code: Option<String>,
 }
 

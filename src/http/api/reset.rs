@@ -2,6 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::{
     domain::{
@@ -19,9 +20,12 @@ use crate::{
     },
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct ForgotBody {
+    /// A user name or an e-mail address.
+    #[schema(min_length = 1, max_length = 254)]
     identifier: String,
+    /// Whose page the link leads to; `default` where it is not said.
     app: Option<String>,
 }
 
@@ -48,9 +52,12 @@ fn identifier(typed: &str) -> Result<&str, InvalidName> {
     Ok(typed)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct ResetBody {
+    /// Of the link.
     token: String,
+    /// Of at least `accounts.password_min_length` characters, and not a guessable one.
+    #[schema(max_length = 256, format = Password)]
     new: String,
 }
 

@@ -1,7 +1,7 @@
 //! The admin API.
 
 use super::{
-    codes::{CONFLICT, USERNAME_TAKEN},
+    codes::{CONFLICT, EMAIL_TAKEN, OVERLOADED, USERNAME_TAKEN},
     described::Described,
 };
 use crate::{
@@ -39,7 +39,7 @@ pub fn users() -> Vec<Described> {
         Described::of("changeUser", Patch, "/admin/v1/users/{id}", "Change a user")
             .takes::<UserPatch>()
             .answers::<UserRecord>(200, "The user as they are now.")
-            .may(&[CONFLICT]),
+            .may(&[CONFLICT, EMAIL_TAKEN]),
         Described::of("deleteUser", Delete, "/admin/v1/users/{id}", "Delete a user")
             .answers::<DeletedUser>(200, "Who that was.")
             .may(&[CONFLICT]),
@@ -47,6 +47,14 @@ pub fn users() -> Vec<Described> {
             .may(&[CONFLICT]),
         verb("enableUser", "/admin/v1/users/{id}/enable", "Enable a user"),
         verb("unlockUser", "/admin/v1/users/{id}/unlock", "Forgive a user's failed sign-ins"),
+        Described::of(
+            "sendReset",
+            Post,
+            "/admin/v1/users/{id}/reset-password",
+            "Send a user a link that sets a password",
+        )
+        .answers_nothing(202, "A mail goes to their verified address, if they have one.")
+        .may(&[OVERLOADED]),
     ]
 }
 

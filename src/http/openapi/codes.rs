@@ -45,19 +45,37 @@ pub const CROSS_SITE: Code =
     code(403, "cross_site", "it rides on a cookie or on a name of the host that is not from here");
 pub const NOT_FOUND: Code = code(404, "not_found", "there is nothing here");
 pub const USERNAME_TAKEN: Code = code(409, "username_taken", "somebody has that name");
+pub const EMAIL_TAKEN: Code = code(409, "email_taken", "another account has that address, verified");
 pub const CONFLICT: Code = code(409, "conflict", "it cannot be changed as it is now: `detail` says why");
+pub const LINK_SPENT: Code =
+    code(410, "link_spent", "the link was used, replaced, is over, or was never one");
 pub const VERSION_MISMATCH: Code =
     code(412, "version_mismatch", "it was changed since, and is of the `version` that is told");
 pub const PAYLOAD_TOO_LARGE: Code = code(413, "payload_too_large", "a body has at most 64 KiB");
 pub const UNSUPPORTED_MEDIA_TYPE: Code = code(415, "unsupported_media_type", "the body must be JSON");
 pub const WEAK_PASSWORD: Code = code(422, "weak_password", "the new password is too short or easily guessed");
 pub const WRONG_PASSWORD: Code = code(422, "wrong_password", "the current password is wrong");
+pub const WRONG_CODE: Code = code(422, "wrong_code", "the code is wrong, or nothing waits for one");
 pub const RATE_LIMITED: Code = code(429, "rate_limited", "the session has used up its requests");
 pub const TOO_MANY_ATTEMPTS: Code = code(429, "too_many_attempts", "too many of these; try again later");
 pub const INTERNAL: Code = code(500, "internal", "a defect of the server");
 pub const OVERLOADED: Code = code(503, "overloaded", "too much at once; try again soon");
 pub const STORE_UNAVAILABLE: Code =
     code(503, "store_unavailable", "a store is away; nothing is said of the credential: try again soon");
+
+/// Those of a token or cookie that does not pass.
+pub const OF_OWNERS: [Code; 10] = [
+    INVALID_REQUEST,
+    TOKEN_MISSING,
+    TOKEN_INVALID,
+    TOKEN_EXPIRED,
+    TOKEN_REVOKED,
+    TOKEN_OUTDATED,
+    SESSION_ENDED,
+    CROSS_SITE,
+    STORE_UNAVAILABLE,
+    INTERNAL,
+];
 
 /// OAuth's own.
 pub const OAUTH_INVALID_REQUEST: Code =

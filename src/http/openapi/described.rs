@@ -12,7 +12,8 @@ use utoipa::{
 };
 
 use super::codes::{
-    Code, INVALID_REQUEST, OAUTH_INVALID_REQUEST, OAUTH_TOO_LARGE, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE,
+    Code, INVALID_REQUEST, OAUTH_INVALID_REQUEST, OAUTH_TOO_LARGE, OF_OWNERS, PAYLOAD_TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
 };
 use crate::http::endpoints::HttpMethod;
 
@@ -36,6 +37,8 @@ pub struct Described {
     pub codes: Vec<Code>,
     /// Beside what the table asks for, or instead of it: nothing at all, or an app's secret.
     pub app_may_prove_itself: bool,
+    /// Beside nothing at all: the access token, or the cookie in its place.
+    pub owner_may_show_token: bool,
     pub schemas: Schemas,
 }
 
@@ -74,6 +77,7 @@ impl Described {
             answers: Vec::new(),
             codes: Vec::new(),
             app_may_prove_itself: false,
+            owner_may_show_token: false,
             schemas: Vec::new(),
         }
     }
@@ -163,6 +167,12 @@ impl Described {
     pub fn may(mut self, codes: &[Code]) -> Self {
         self.codes.extend_from_slice(codes);
         self
+    }
+
+    /// For some of what it takes, its owner shows a token.
+    pub fn or_owner(mut self) -> Self {
+        self.owner_may_show_token = true;
+        self.may(&OF_OWNERS)
     }
 
     /// An app with a secret shows it here.

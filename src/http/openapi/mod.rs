@@ -2,6 +2,7 @@
 //! methods and who may call are from the table of endpoints; types are those that are read and answered. What is said
 //! besides stands in one file a concern.
 
+mod account;
 mod admin;
 mod app_sessions;
 mod codes;
@@ -38,7 +39,7 @@ type Chapter = (&'static str, fn() -> Vec<Described>);
 
 const PUBLIC: [Chapter; 9] = [
     ("Signing in and out", sign_in::sessions),
-    ("Account", sign_in::account),
+    ("Account", account::account),
     ("Check", gateways::check),
     ("OAuth", oauth::oauth),
     ("Verifiers", app_sessions::verifiers),

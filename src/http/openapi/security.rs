@@ -9,8 +9,7 @@ use super::{
     ApiPart,
     codes::{
         CROSS_SITE, Code, INSUFFICIENT_ROLE, INSUFFICIENT_USER_AUTHENTICATION, INTERNAL, INVALID_CREDENTIALS,
-        INVALID_REQUEST, NOT_FOUND, RATE_LIMITED, SESSION_ENDED, STORE_UNAVAILABLE, TOKEN_EXPIRED,
-        TOKEN_INVALID, TOKEN_MISSING, TOKEN_OUTDATED, TOKEN_REVOKED,
+        NOT_FOUND, OF_OWNERS, RATE_LIMITED, STORE_UNAVAILABLE,
     },
     described::Described,
 };
@@ -23,20 +22,6 @@ const ACCESS_TOKEN: &str = "accessToken";
 const SESSION_COOKIE: &str = "sessionCookie";
 const REFRESH_COOKIE: &str = "refreshCookie";
 const APP_SECRET: &str = "appSecret";
-
-/// Those of a token or cookie that does not pass.
-const OF_OWNERS: [Code; 10] = [
-    INVALID_REQUEST,
-    TOKEN_MISSING,
-    TOKEN_INVALID,
-    TOKEN_EXPIRED,
-    TOKEN_REVOKED,
-    TOKEN_OUTDATED,
-    SESSION_ENDED,
-    CROSS_SITE,
-    STORE_UNAVAILABLE,
-    INTERNAL,
-];
 
 /// All schemes, by their names.
 pub fn schemes(cookies: &Cookies) -> [(&'static str, SecurityScheme); 4] {
@@ -58,6 +43,9 @@ pub fn takes(endpoint: &Endpoint, described: &Described) -> Vec<SecurityRequirem
     let one = |name: &str| SecurityRequirement::new(name, [""; 0]);
     let mut all = match endpoint.caller {
         MayCall::Anyone if described.app_may_prove_itself => vec![SecurityRequirement::default()],
+        MayCall::Anyone if described.owner_may_show_token => {
+            vec![SecurityRequirement::default(), one(ACCESS_TOKEN), one(SESSION_COOKIE)]
+        }
         MayCall::Anyone => Vec::new(),
         MayCall::Owner | MayCall::Gateway => vec![one(ACCESS_TOKEN), one(SESSION_COOKIE)],
         MayCall::Holder if described.app_may_prove_itself => {

@@ -1,19 +1,17 @@
-//! Signing in and out, and the account of one's own.
+//! Signing in and out.
 
 use super::{
     codes::{
         ACCOUNT_DISABLED, CROSS_SITE, INTERNAL, INVALID_CREDENTIALS, NOT_FOUND, OVERLOADED, REFRESH_EXPIRED,
-        REFRESH_INVALID, REFRESH_REUSED, SESSION_ENDED, SIGNUP_CLOSED, STORE_UNAVAILABLE, TOKEN_INVALID,
-        TOKEN_MISSING, TOO_MANY_ATTEMPTS, USERNAME_TAKEN, WEAK_PASSWORD, WRONG_PASSWORD,
+        REFRESH_INVALID, REFRESH_REUSED, SESSION_ENDED, STORE_UNAVAILABLE, TOKEN_INVALID, TOKEN_MISSING,
+        TOO_MANY_ATTEMPTS,
     },
     described::Described,
 };
 use crate::{
-    answers::{Ended, OwnEvents, OwnSessions, SignedIn, Tokens, User},
+    answers::{Ended, OwnSessions, SignedIn, Tokens},
     http::{
         api::{
-            account::{PasswordBody, SignupBody},
-            activity::OwnEventsQuery,
             logout::{LogoutAllQuery, LogoutBody},
             sessions::ListQuery,
             tokens::{LoginBody, RefreshBody},
@@ -64,25 +62,5 @@ pub fn sessions() -> Vec<Described> {
         Described::of("endOwnSession", Delete, "/v1/sessions/{id}", "End a session of one's own")
             .answers_nothing(204, "It is over.")
             .may(&[NOT_FOUND]),
-    ]
-}
-
-pub fn account() -> Vec<Described> {
-    vec![
-        Described::of("signup", Post, "/v1/signup", "Make an account")
-            .told("Where `accounts.signup` is `open`.")
-            .takes::<SignupBody>()
-            .answers::<User>(201, "The account.")
-            .may(&[SIGNUP_CLOSED, USERNAME_TAKEN, WEAK_PASSWORD, TOO_MANY_ATTEMPTS])
-            .may(&[OVERLOADED, STORE_UNAVAILABLE, INTERNAL]),
-        Described::of("me", Get, "/v1/me", "Who is signed in").answers::<User>(200, "The user."),
-        Described::of("listOwnEvents", Get, "/v1/me/activity", "What happened to the account")
-            .asks::<OwnEventsQuery>()
-            .answers::<OwnEvents>(200, "A page of events, the newest first."),
-        Described::of("changePassword", Post, "/v1/password", "Change the password")
-            .told("Every other session ends.")
-            .takes::<PasswordBody>()
-            .answers_nothing(204, "It is changed.")
-            .may(&[WRONG_PASSWORD, WEAK_PASSWORD, TOO_MANY_ATTEMPTS, OVERLOADED]),
     ]
 }
