@@ -216,6 +216,7 @@ fn stores(folder: &TempDir, clock: &Arc<dyn Clock>) -> Stores {
         sessions: sqlite.clone(),
         app_sessions: sqlite.clone(),
         revocations: sqlite.clone(),
+        once: sqlite.clone(),
         events: sqlite.clone(),
         leases: sqlite,
         revoked,

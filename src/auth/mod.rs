@@ -51,8 +51,8 @@ use crate::{
     keys::ring::KeyRing,
     store::{
         accounts::AccountStore, app_sessions::AppSessionStore, apps::AppStore, counters::CounterStore,
-        events::EventStore, leases::LeaseStore, revocations::RevocationStore, revoked::set::RevocationSet,
-        sessions::SessionStore,
+        events::EventStore, leases::LeaseStore, once::OnceStore, revocations::RevocationStore,
+        revoked::set::RevocationSet, sessions::SessionStore,
     },
 };
 
@@ -75,6 +75,8 @@ pub struct Stores {
     /// What is revoked, in memory.
     pub revoked: Arc<RevocationSet>,
     pub counters: Arc<dyn CounterStore>,
+    /// What was spent that is good once.
+    pub once: Arc<dyn OnceStore>,
     /// What happened.
     pub events: Arc<dyn EventStore>,
     /// Whose turn background work is.

@@ -14,6 +14,7 @@ pub mod installation;
 pub mod leases;
 pub mod measured;
 pub mod memory;
+pub mod once;
 pub mod postgres;
 pub mod redis;
 pub mod revocations;

@@ -10,7 +10,7 @@ use crate::{
         ids::{SessionId, UserId},
         refresh_token::RefreshToken,
     },
-    store::{counters::Counter, revocations::Subject},
+    store::{counters::Counter, once::OnceKey, revocations::Subject},
 };
 
 /// What stands for a refresh token in a key's name (`storage.refresh_keys`).
@@ -108,6 +108,11 @@ impl Keys {
         }
     }
 
+    /// `once:<hash>`.
+    pub(super) fn once(&self, key: &OnceKey) -> String {
+        self.name(format_args!("once:{}", key.encoded()))
+    }
+
     /// `blacklist:…`.
     pub(super) fn blacklist(&self, subject: &Subject) -> String {
         match subject {
@@ -154,8 +159,8 @@ impl Keys {
     }
 
     /// What the names of each kind of key begin with.
-    pub(super) fn kinds(&self) -> [String; 6] {
-        ["session:", "sessions:", "refresh:", "blacklist:", "rate:", "probe"]
+    pub(super) fn kinds(&self) -> [String; 7] {
+        ["session:", "sessions:", "refresh:", "blacklist:", "rate:", "once:", "probe"]
             .map(|kind| self.name(format_args!("{kind}")))
     }
 }

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use super::{
     SqliteStore,
     engine::{connection, errors::cannot_open},
+    once,
 };
 use crate::store::error::StoreError;
 
@@ -48,8 +49,11 @@ fn write(from: &Path, part: &Path) -> Result<(), StoreError> {
     let file = options.open(part).map_err(failed)?;
     let source = connection::to_copy(from)?;
     source.execute("VACUUM INTO ?1", [part.to_string_lossy()])?;
+    let copy = Connection::open(part)?;
+    once::mark_copy(&copy)?;
+    let found: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    drop(copy);
     file.sync_all().map_err(failed)?;
-    let found: String = Connection::open(part)?.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if found == "ok" { Ok(()) } else { Err(cannot_open(part, Unsound(found))) }
 }
 

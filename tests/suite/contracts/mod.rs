@@ -12,6 +12,7 @@ mod imports;
 mod installation;
 mod leases;
 mod model;
+mod once;
 mod policies;
 mod renewal;
 mod revocations;

@@ -241,6 +241,7 @@ fn verbs(
         sessions: node.sessions,
         app_sessions: node.app_sessions,
         revocations: node.revocations,
+        once: node.once,
         revoked: node.set,
         counters: node.counters,
         local_counters: Arc::new(MemoryCounters::default()),

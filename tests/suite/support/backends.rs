@@ -24,6 +24,7 @@ use keyward::{
         apps::AppStore,
         counters::CounterStore,
         memory::MemoryCounters,
+        once::OnceStore,
         postgres::PostgresStore,
         redis::revocations::feed::Feed,
         revocations::{Refusal, RevocationStore},
@@ -213,6 +214,7 @@ pub struct BackEnd {
     pub revocations: Arc<dyn RevocationStore>,
     pub set: Arc<RevocationSet>,
     pub counters: Arc<dyn CounterStore>,
+    pub once: Arc<dyn OnceStore>,
     /// What keeps the set the truth, where that is not the store itself.
     feed: Option<Arc<Feed>>,
     /// How much earlier than by `clock` a key may end at a server whose own clock ticks during the
@@ -234,6 +236,7 @@ pub struct Node {
     pub revocations: Arc<dyn RevocationStore>,
     pub set: Arc<RevocationSet>,
     pub counters: Arc<dyn CounterStore>,
+    pub once: Arc<dyn OnceStore>,
     feed: Option<Arc<Feed>>,
 }
 
@@ -272,9 +275,10 @@ impl SessionServer {
                 Node {
                     sessions: store.clone(),
                     app_sessions: store.clone(),
-                    revocations: store,
+                    revocations: store.clone(),
                     set,
                     counters,
+                    once: store,
                     feed: None,
                 }
             }
@@ -285,7 +289,8 @@ impl SessionServer {
                     app_sessions: store.clone(),
                     revocations: store.clone(),
                     set,
-                    counters: store,
+                    counters: store.clone(),
+                    once: store,
                     feed: Some(Arc::new(feed)),
                 }
             }
@@ -339,7 +344,7 @@ impl BackEnd {
 
     async fn at(server: SessionServer, lifetimes: Lifetimes) -> Self {
         let clock = Arc::new(ManualClock::at(START));
-        let Node { sessions, app_sessions, revocations, set, counters, feed } =
+        let Node { sessions, app_sessions, revocations, set, counters, once, feed } =
             server.open(lifetimes, &clock).await;
         let secret = RefreshSecret::new(&[7; 32]);
         let slack = server.slack();
@@ -352,6 +357,7 @@ impl BackEnd {
             revocations,
             set,
             counters,
+            once,
             feed,
             slack,
             server,
@@ -367,7 +373,7 @@ impl BackEnd {
     /// The same with other settings.
     pub async fn reopen_with(self, lifetimes: Lifetimes) -> Self {
         let Self { clock, secret, slack, server, .. } = self;
-        let Node { sessions, app_sessions, revocations, set, counters, feed } =
+        let Node { sessions, app_sessions, revocations, set, counters, once, feed } =
             server.open(lifetimes, &clock).await;
         Self {
             clock,
@@ -378,6 +384,7 @@ impl BackEnd {
             revocations,
             set,
             counters,
+            once,
             feed,
             slack,
             server,
@@ -397,6 +404,7 @@ impl BackEnd {
             revocations: self.revocations.clone(),
             set: self.set.clone(),
             counters: self.counters.clone(),
+            once: self.once.clone(),
             feed: self.feed.clone(),
         }
     }

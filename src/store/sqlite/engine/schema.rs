@@ -26,6 +26,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V10__locales", include_str!("../../../../migrations/sqlite/V10__locales.sql")),
     ("V11__events", include_str!("../../../../migrations/sqlite/V11__events.sql")),
     ("V12__user_lists", include_str!("../../../../migrations/sqlite/V12__user_lists.sql")),
+    ("V13__once", include_str!("../../../../migrations/sqlite/V13__once.sql")),
 ];
 
 const IS_MIGRATED: &str =
