@@ -7,6 +7,7 @@ use crate::{
     domain::{
         admin::AdminRole,
         app::{self, Origin},
+        sign_in::SecondFactor,
     },
 };
 
@@ -21,6 +22,8 @@ pub struct App {
     pub audience: Option<String>,
     /// What it may do at the admin API.
     pub role: Option<&'static str>,
+    /// Whether it asks for a second factor; none = of those who have one.
+    pub mfa: Option<&'static str>,
     pub created_at: String,
 }
 
@@ -64,6 +67,7 @@ impl From<&app::App> for App {
             access_ttl: app.policy.access_ttl.map(|ttl| ttl.as_secs()),
             audience: app.policy.audience.as_ref().map(|audience| audience.as_str().to_owned()),
             role: app.policy.role.map(AdminRole::as_str),
+            mfa: app.policy.mfa.map(SecondFactor::as_str),
             created_at: app.created_at.rfc3339(),
         }
     }

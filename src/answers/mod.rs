@@ -6,6 +6,7 @@ mod app;
 mod app_session;
 mod apply;
 mod event;
+mod factor;
 mod key;
 mod oauth;
 mod problem;
@@ -22,6 +23,7 @@ pub use self::{
     app_session::{ActiveUsers, AppSession, AppSessions, CreatedAppSession},
     apply::{Applied, AppliedChange, ChangeKind},
     event::{Event, Events, OwnEvent, OwnEvents, Who},
+    factor::{Factor, Factors, MfaChallenge, MfaRequired, RecoveryCodes, RemovedFactors, TotpEnrolment},
     key::{BackedUp, Key, Keys, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
     oauth::{ActiveToken, Introspection, Metadata, OAuthProblem},
     problem::Problem,

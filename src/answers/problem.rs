@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::Readiness;
+use super::{MfaRequired, Readiness};
 
 /// The members of RFC 9457 section 3.1, and our own after them.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Problem {
     /// `urn:keyward:problem:` and the code.
     #[serde(rename = "type")]
@@ -24,4 +24,7 @@ pub struct Problem {
     /// At `/readyz`.
     #[serde(flatten)]
     pub readiness: Option<Readiness>,
+    /// Of a sign-in that asks for more.
+    #[serde(flatten)]
+    pub second_factor: Option<MfaRequired>,
 }

@@ -15,6 +15,7 @@ use crate::{
         apps::AppStore,
         error::StoreError,
         events::EventStore,
+        factors::FactorStore,
         leases::LeaseStore,
         measured::{Measured, watch::StoreWatch},
         memory::MemoryCounters,
@@ -129,6 +130,7 @@ impl BackEnds {
         let watch = Arc::new(StoreWatch::new("sqlite"));
         let stores = Stores {
             accounts: Measured::accounts(sqlite.clone(), &watch),
+            factors: Measured::factors(sqlite.clone(), &watch),
             apps: Measured::apps(sqlite.clone(), &watch),
             sessions: Measured::sessions(sqlite.clone(), &watch),
             app_sessions: Measured::app_sessions(sqlite.clone(), &watch),
@@ -143,7 +145,7 @@ impl BackEnds {
         Self { stores, redis: None, installation, watches: vec![watch] }
     }
 
-    async fn distributed<A: AccountStore + AppStore + EventStore + LeaseStore + 'static>(
+    async fn distributed<A: AccountStore + AppStore + EventStore + FactorStore + LeaseStore + 'static>(
         accounts: Arc<A>,
         of_accounts: StoreWatch,
         settings: &config::Redis,
@@ -155,6 +157,7 @@ impl BackEnds {
         let (of_accounts, watch) = (Arc::new(of_accounts), Arc::new(StoreWatch::new("redis")));
         let stores = Stores {
             accounts: Measured::accounts(accounts.clone(), &of_accounts),
+            factors: Measured::factors(accounts.clone(), &of_accounts),
             apps: Measured::apps(accounts.clone(), &of_accounts),
             events: Measured::events(accounts.clone(), &of_accounts),
             leases: accounts,

@@ -7,9 +7,11 @@ pub mod apps;
 pub mod check;
 pub mod error;
 pub mod events;
+pub mod factors;
 pub mod health;
 mod operators;
 mod outcome;
+mod recent;
 pub mod revocations;
 pub mod sessions;
 pub mod sign_in;
@@ -51,8 +53,8 @@ use crate::{
     keys::ring::KeyRing,
     store::{
         accounts::AccountStore, app_sessions::AppSessionStore, apps::AppStore, counters::CounterStore,
-        events::EventStore, leases::LeaseStore, once::OnceStore, revocations::RevocationStore,
-        revoked::set::RevocationSet, sessions::SessionStore,
+        events::EventStore, factors::FactorStore, leases::LeaseStore, once::OnceStore,
+        revocations::RevocationStore, revoked::set::RevocationSet, sessions::SessionStore,
     },
 };
 
@@ -64,6 +66,8 @@ const AT_ONCE: usize = 4;
 #[derive(Clone)]
 pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
+    /// What accounts prove themselves by besides passwords.
+    pub factors: Arc<dyn FactorStore>,
     /// Which apps use this server.
     pub apps: Arc<dyn AppStore>,
     /// Who is signed in.

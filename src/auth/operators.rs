@@ -2,10 +2,7 @@
 //! back holds with the next request; and a store that is away is no reason to let anybody in.
 
 use super::{Auth, check::Caller, error::AuthError};
-use crate::domain::{
-    admin::AdminRole, app::AppKind, clock::Timestamp, ids::SessionId, occasion::Actor, session::EndReason,
-    user::UserStatus,
-};
+use crate::domain::{admin::AdminRole, app::AppKind, occasion::Actor, session::EndReason, user::UserStatus};
 
 impl Auth {
     /// A signed-in user who may do what takes this role: to change something, only so long after the sign-in. It
@@ -17,9 +14,9 @@ impl Auth {
         let account = account.filter(|account| account.status == UserStatus::Active);
         let account = account.ok_or(AuthError::TokenRevoked(EndReason::AccountDisabled))?;
         require(AdminRole::of(&account.roles), needed)?;
-        let signed_in_at = self.signed_in_at(caller.claims().session, now).await?;
+        let session = self.living_session(caller.claims().session, now).await?;
         let max_age = self.policy().admin_max_age;
-        if needed.changes_something() && signed_in_at + max_age < now {
+        if needed.changes_something() && session.facts.created_at + max_age < now {
             return Err(AuthError::SignInTooOld { max_age });
         }
         Ok(Actor::User(user))
@@ -39,12 +36,6 @@ impl Auth {
         }
         require(app.policy.role, needed)?;
         Ok(Actor::App(name))
-    }
-
-    async fn signed_in_at(&self, session: SessionId, now: Timestamp) -> Result<Timestamp, AuthError> {
-        let session = self.stores.sessions.find(session, now).await?;
-        let session = session.ok_or(AuthError::TokenRevoked(EndReason::Expired))?;
-        Ok(session.facts.created_at)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
         app::{App, AppName, Origin},
         app_policy::{self, Audience, PolicyChange, PolicyEdit},
         clock::Timestamp,
+        sign_in::SecondFactor,
     },
 };
 
@@ -98,6 +99,9 @@ pub(super) struct Changes {
     /// It may do nothing there
     #[arg(long, conflicts_with = "role")]
     no_role: bool,
+    /// Whether it asks for a second factor: off, optional (of those who have one) or required
+    #[arg(long, value_name = "WHEN", value_parser = second_factor)]
+    mfa: Option<SecondFactor>,
 }
 
 #[derive(Debug, Args)]
@@ -148,6 +152,7 @@ impl Changes {
                 access_ttl: edit(self.access_ttl, self.no_access_ttl),
                 audience: edit(self.audience, self.no_audience),
                 role: edit(self.role, self.no_role),
+                mfa: edit(self.mfa, false),
             },
         }
     }
@@ -163,6 +168,10 @@ fn edit<T>(taken: Option<T>, is_dropped: bool) -> PolicyEdit<T> {
 
 fn admin_role(text: &str) -> Result<AdminRole, &'static str> {
     AdminRole::parse(text).ok_or("an app's role is admin, admin.support or admin.read")
+}
+
+fn second_factor(text: &str) -> Result<SecondFactor, &'static str> {
+    SecondFactor::parse(text).ok_or("a second factor is off, optional or required")
 }
 
 fn access_ttl(text: &str) -> Result<Duration, &'static str> {

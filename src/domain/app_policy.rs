@@ -4,10 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
-use super::{admin::AdminRole, limits::ACCESS_TTL_MAX, user::InvalidName};
+use super::{admin::AdminRole, limits::ACCESS_TTL_MAX, sign_in::SecondFactor, user::InvalidName};
 
-/// Of the form that is read and written here. A higher one holds what must not be passed over.
+/// Of the forms that are read and written here. A higher one holds what must not be passed over.
 const VERSION: u64 = 1;
+/// Of a policy that says whether a second factor is asked for: who does not know that must let nobody in.
+const VERSION_WITH_MFA: u64 = 2;
 
 /// Whom the tokens of an app are for besides `tokens.audience`: an API that verifies them by itself and takes no
 /// others (RFC 7519 section 4.1.3).
@@ -40,6 +42,8 @@ pub struct AppPolicy {
     pub audience: Option<Audience>,
     /// How far it may operate the server; of a public one, which proves itself by nothing, it opens nothing.
     pub role: Option<AdminRole>,
+    /// Whether it asks for a second factor.
+    pub mfa: Option<SecondFactor>,
 }
 
 /// What becomes of one thing that was decided, or was not.
@@ -58,6 +62,7 @@ pub struct PolicyChange {
     pub access_ttl: PolicyEdit<Duration>,
     pub audience: PolicyEdit<Audience>,
     pub role: PolicyEdit<AdminRole>,
+    pub mfa: PolicyEdit<SecondFactor>,
 }
 
 impl AppPolicy {
@@ -74,6 +79,10 @@ impl AppPolicy {
         if let Some(role) = self.role {
             members.insert("role".to_owned(), role.as_str().into());
         }
+        if let Some(mfa) = self.mfa {
+            members.insert("v".to_owned(), VERSION_WITH_MFA.into());
+            members.insert("mfa".to_owned(), mfa.as_str().into());
+        }
         Value::Object(members).to_string()
     }
 
@@ -82,7 +91,7 @@ impl AppPolicy {
     #[must_use]
     pub fn read(json: &str) -> Option<Self> {
         let members: Map<String, Value> = serde_json::from_str(json).ok()?;
-        if members.get("v")?.as_u64()? != VERSION {
+        if !(VERSION..=VERSION_WITH_MFA).contains(&members.get("v")?.as_u64()?) {
             return None;
         }
         // A member may be missing; one that is there is to be readable.
@@ -90,10 +99,12 @@ impl AppPolicy {
         let audience =
             |value: &Value| value.as_str().ok_or(()).and_then(|text| Audience::parse(text).map_err(drop));
         let role = |value: &Value| value.as_str().and_then(AdminRole::parse).ok_or(());
+        let mfa = |value: &Value| value.as_str().and_then(SecondFactor::parse).ok_or(());
         Some(Self {
             access_ttl: members.get("access_ttl").map(ttl).transpose().ok()?,
             audience: members.get("audience").map(audience).transpose().ok()?,
             role: members.get("role").map(role).transpose().ok()?,
+            mfa: members.get("mfa").map(mfa).transpose().ok()?,
         })
     }
 }
@@ -112,6 +123,10 @@ impl PolicyChange {
         put("access_ttl", self.access_ttl.map(|ttl| ttl.as_secs().into()));
         put("audience", self.audience.clone().map(|audience| audience.as_str().into()));
         put("role", self.role.map(|role| role.as_str().into()));
+        put("mfa", self.mfa.map(|mfa| mfa.as_str().into()));
+        if let PolicyEdit::Take(_) = self.mfa {
+            members.insert("v".to_owned(), VERSION_WITH_MFA.into());
+        }
         Value::Object(members).to_string()
     }
 }
@@ -154,6 +169,7 @@ mod tests {
             access_ttl: Some(Duration::from_secs(secs)),
             audience: Some(Audience::parse(audience).expect("an audience")),
             role: Some(AdminRole::Support),
+            mfa: Some(SecondFactor::Required),
         }
     }
 
@@ -169,7 +185,7 @@ mod tests {
         let known = r#"{"v":1,"access_ttl":60,"locale":{"of":["mails"]}}"#;
         let expected = AppPolicy { access_ttl: Some(Duration::from_mins(1)), ..AppPolicy::default() };
         assert_eq!(AppPolicy::read(known), Some(expected));
-        assert_eq!(AppPolicy::read(r#"{"v":2,"mfa":"required"}"#), None);
+        assert_eq!(AppPolicy::read(r#"{"v":3,"mfa":"required"}"#), None);
     }
 
     #[test]
@@ -189,6 +205,8 @@ mod tests {
             r#"{"v":1,"audience":"a b"}"#,
             r#"{"v":1,"role":"root"}"#,
             r#"{"v":1,"role":1}"#,
+            r#"{"v":2,"mfa":"maybe"}"#,
+            r#"{"v":2,"mfa":null}"#,
         ] {
             assert_eq!(AppPolicy::read(text), None, "{text}");
         }
@@ -201,7 +219,12 @@ mod tests {
             access_ttl: PolicyEdit::Take(Duration::from_mins(1)),
             audience: PolicyEdit::Drop,
             role: PolicyEdit::Take(AdminRole::Read),
+            mfa: PolicyEdit::Keep,
         };
         assert_eq!(change.patch(), r#"{"access_ttl":60,"audience":null,"role":"admin.read"}"#);
+        // A server that does not know of it must not read the policy without it.
+        let mfa = PolicyEdit::Take(SecondFactor::Required);
+        let change = PolicyChange { mfa, ..PolicyChange::default() };
+        assert_eq!(change.patch(), r#"{"mfa":"required","v":2}"#);
     }
 }

@@ -5,8 +5,10 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::{
     Shared,
-    admin::{apps, audit, keys as signing_keys, sessions as all_sessions, stats, users},
-    api::{account, activity, health, keys, logout, revocations, sessions, tokens},
+    admin::{
+        apps, audit, factors as all_factors, keys as signing_keys, sessions as all_sessions, stats, users,
+    },
+    api::{account, activity, factors, health, keys, logout, revocations, second_factor, sessions, tokens},
     app_sessions::{native, rest},
     check::{self, ext_authz},
     oauth::{self, metadata},
@@ -87,12 +89,14 @@ use HttpMethod::{Any, Delete, Get, Patch, Post, Put};
 use MayCall::{Admin, Anyone, App, Client, Gateway, Holder, Owner};
 
 /// All of them, each on one line.
-pub static ENDPOINTS: [Endpoint; 65] = [
+pub static ENDPOINTS: [Endpoint; 74] = [
     before_routing(Any, check::http::PATH, Gateway, Surface::Check),
     before_routing(Any, check::http::BELOW, Gateway, Surface::Check),
     of(Surface::ExtAuthz, Post, ext_authz::PATH, Gateway, |method| on(method, ext_authz::check)),
     // Accounts and sign-ins.
     api(Post, "/v1/login", Anyone, |method| on(method, tokens::login)),
+    api(Post, "/v1/login/challenge", Anyone, |method| on(method, second_factor::challenge)),
+    api(Post, "/v1/login/answer", Anyone, |method| on(method, second_factor::answer)),
     api(Post, "/v1/refresh", Holder, |method| on(method, tokens::refresh)),
     api(Post, "/v1/logout", Holder, |method| on(method, logout::logout)),
     api(Post, "/v1/logout/all", Owner, |method| on(method, logout::logout_all)),
@@ -100,6 +104,11 @@ pub static ENDPOINTS: [Endpoint; 65] = [
     api(Get, "/v1/me", Owner, |method| on(method, account::me)),
     api(Get, "/v1/me/activity", Owner, |method| on(method, activity::list)),
     api(Post, "/v1/password", Owner, |method| on(method, account::change_password)),
+    api(Get, "/v1/factors", Owner, |method| on(method, factors::list)),
+    api(Delete, "/v1/factors/{id}", Owner, |method| on(method, factors::remove)),
+    api(Post, "/v1/factors/totp", Owner, |method| on(method, factors::begin_totp)),
+    api(Post, "/v1/factors/totp/confirm", Owner, |method| on(method, factors::confirm_totp)),
+    api(Post, "/v1/factors/recovery-codes", Owner, |method| on(method, factors::renew_recovery_codes)),
     api(Get, "/v1/sessions", Owner, |method| on(method, sessions::list)),
     api(Delete, "/v1/sessions/{id}", Owner, |method| on(method, sessions::end)),
     // For who verifies tokens by themselves.
@@ -145,6 +154,8 @@ pub static ENDPOINTS: [Endpoint; 65] = [
     admin(Post, "/admin/v1/users/{id}/disable", Full, |method| on(method, users::disable)),
     admin(Post, "/admin/v1/users/{id}/enable", Full, |method| on(method, users::enable)),
     admin(Post, "/admin/v1/users/{id}/unlock", Support, |method| on(method, users::unlock)),
+    admin(Get, "/admin/v1/users/{id}/factors", Read, |method| on(method, all_factors::list)),
+    admin(Delete, "/admin/v1/users/{id}/factors", Full, |method| on(method, all_factors::remove)),
     admin(Get, "/admin/v1/sessions", Read, |method| on(method, all_sessions::list)),
     admin(Delete, "/admin/v1/sessions", Support, |method| on(method, all_sessions::end_all)),
     admin(Get, "/admin/v1/sessions/{id}", Read, |method| on(method, all_sessions::show)),

@@ -10,6 +10,7 @@ pub mod apps;
 pub mod counters;
 pub mod error;
 pub mod events;
+pub mod factors;
 pub mod installation;
 pub mod leases;
 pub mod measured;

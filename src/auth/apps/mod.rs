@@ -234,6 +234,7 @@ fn in_words(change: &AppChange) -> String {
         (policy.access_ttl != PolicyEdit::Keep).then_some("access_ttl"),
         (policy.audience != PolicyEdit::Keep).then_some("audience"),
         (policy.role != PolicyEdit::Keep).then_some("role"),
+        (policy.mfa != PolicyEdit::Keep).then_some("mfa"),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

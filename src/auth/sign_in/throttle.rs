@@ -207,6 +207,15 @@ impl Auth {
         self.remember_address(attempt).await
     }
 
+    /// The owner was there, by more than the password: the failures from here no longer count, and the address is
+    /// known from now on.
+    pub(in crate::auth) async fn note_owner(&self, attempt: &Attempt) -> Result<(), AuthError> {
+        for (_, own) in attempt.counters.iter().filter(|(which, _)| *which == Which::Pair) {
+            self.stores.counters.clear(own).await?;
+        }
+        self.remember_address(attempt).await
+    }
+
     /// It was no failure.
     pub(in crate::auth) async fn take_back(&self, bars: &Bars<'_>) -> Result<(), AuthError> {
         self.take_back_each(&bars.0).await
@@ -273,7 +282,7 @@ pub(in crate::auth) fn network(address: Option<IpAddr>) -> String {
 }
 
 /// 128 bits of SHA-256 over the parts, NUL between them (no part holds one).
-fn hash(parts: &[&str]) -> String {
+pub(in crate::auth) fn hash(parts: &[&str]) -> String {
     let digest = digest::digest(&digest::SHA256, parts.join("\0").as_bytes());
     URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16])
 }

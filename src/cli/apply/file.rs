@@ -12,12 +12,13 @@ use crate::{
         admin::AdminRole,
         app::{AppName, Origin},
         app_policy::{self, Audience, PolicyEdit},
+        sign_in::SecondFactor,
         user::{ROLES_MAX, Role, Username},
     },
 };
 
 const SECTIONS: [&str; 2] = ["apps", "users"];
-const OF_APP: [&str; 6] = ["kind", "origins", "access_ttl", "audience", "role", "removed"];
+const OF_APP: [&str; 7] = ["kind", "origins", "access_ttl", "audience", "role", "mfa", "removed"];
 const OF_USER: [&str; 1] = ["roles"];
 
 /// What is to be.
@@ -43,6 +44,8 @@ pub(super) struct AppDecisions {
     pub audience: PolicyEdit<Audience>,
     /// What it may do over the admin API.
     pub role: PolicyEdit<AdminRole>,
+    /// Whether it asks for a second factor.
+    pub mfa: PolicyEdit<SecondFactor>,
 }
 
 /// A user, and which roles they have: these and no others.
@@ -114,7 +117,12 @@ fn app(place: &str, table: &Table) -> Read<DesiredApp> {
         access_ttl: decision(place, table, "access_ttl", access_ttl)?,
         audience: decision(place, table, "audience", Audience::parse)?,
         role: decision(place, table, "role", role)?,
+        mfa: decision(place, table, "mfa", second_factor)?,
     }))
+}
+
+fn second_factor(text: &str) -> Result<SecondFactor, &'static str> {
+    SecondFactor::parse(text).ok_or("wants off, optional or required")
 }
 
 fn refuse_of_default(place: &str, name: &AppName, app: &DesiredApp) -> Read<()> {

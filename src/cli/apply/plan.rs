@@ -93,7 +93,9 @@ fn of_policy(there: Option<&AppPolicy>, wanted: &AppDecisions, details: &mut Vec
     details.extend(of_edit("audience", there.audience.as_ref(), &audience, named));
     let role = edit(there.role.as_ref(), &wanted.role);
     details.extend(of_edit("role", there.role.as_ref(), &role, |role| role.as_str().to_owned()));
-    PolicyChange { access_ttl, audience, role }
+    let mfa = edit(there.mfa.as_ref(), &wanted.mfa);
+    details.extend(of_edit("mfa", there.mfa.as_ref(), &mfa, |mfa| mfa.as_str().to_owned()));
+    PolicyChange { access_ttl, audience, role, mfa }
 }
 
 /// Nothing, where it is so already.

@@ -19,6 +19,7 @@ use crate::{
         admin::AdminRole,
         app::{AppName, Origin},
         app_policy::{self, Audience, PolicyChange, PolicyEdit},
+        sign_in::SecondFactor,
         user::InvalidName,
     },
     http::{
@@ -92,6 +93,8 @@ pub struct AppPatch {
     audience: PolicyEdit<String>,
     #[serde(default, deserialize_with = "patched")]
     role: PolicyEdit<String>,
+    #[serde(default, deserialize_with = "patched")]
+    mfa: PolicyEdit<String>,
 }
 
 impl AppPatch {
@@ -101,6 +104,8 @@ impl AppPatch {
             life.ok_or(InvalidName("takes 1 to 86400 seconds"))
         };
         let role = |text: String| AdminRole::parse(&text).ok_or(InvalidName("takes a role of Keyward's own"));
+        let mfa =
+            |text: String| SecondFactor::parse(&text).ok_or(InvalidName("takes off, optional or required"));
         Ok(AppUpdate {
             origins: self.origins.map(|list| origins(&list)).transpose()?,
             confidential: self.confidential,
@@ -108,6 +113,7 @@ impl AppPatch {
                 access_ttl: member("access_ttl", self.access_ttl.parse(ttl))?,
                 audience: member("audience", self.audience.parse(|text| Audience::parse(&text)))?,
                 role: member("role", self.role.parse(role))?,
+                mfa: member("mfa", self.mfa.parse(mfa))?,
             },
         })
     }

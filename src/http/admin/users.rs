@@ -187,7 +187,8 @@ pub async fn unlock(
     as_it_is(&http, user.id).await
 }
 
-async fn find(http: &Shared, id: Id) -> Result<User, Problem> {
+/// The user whom a path names.
+pub(super) async fn find(http: &Shared, id: Id) -> Result<User, Problem> {
     let id = page::named(id, |text| text.parse::<UserId>().ok())?;
     user(http, id).await
 }

@@ -5,7 +5,9 @@ use serde::de::DeserializeOwned;
 
 use super::{
     account::{PasswordBody, SignupBody},
+    factors::ConfirmBody,
     logout::LogoutBody,
+    second_factor::{AnswerBody, ChallengeBody},
     tokens::{LoginBody, RefreshBody},
 };
 use crate::http::wire::{body, problem::Problem};
@@ -16,6 +18,9 @@ pub fn refusals(bytes: &[u8]) -> Vec<Problem> {
     let readers = [
         refusal::<LoginBody>,
         refusal::<RefreshBody>,
+        refusal::<ChallengeBody>,
+        refusal::<AnswerBody>,
+        refusal::<ConfirmBody>,
         refusal::<LogoutBody>,
         refusal::<SignupBody>,
         refusal::<PasswordBody>,

@@ -3,9 +3,11 @@
 pub(super) mod account;
 pub(super) mod activity;
 pub mod bodies;
+pub(super) mod factors;
 pub(super) mod health;
 pub(super) mod keys;
 pub(super) mod logout;
 pub(super) mod revocations;
+pub(super) mod second_factor;
 pub(super) mod sessions;
 pub(super) mod tokens;

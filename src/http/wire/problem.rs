@@ -13,8 +13,11 @@ use super::{
     rate::{RATE, RATE_POLICY, policy, whole_seconds},
 };
 use crate::{
-    answers::{self, Readiness},
-    auth::error::{AuthError, RateState},
+    answers::{self, MfaRequired, Readiness},
+    auth::{
+        error::{AuthError, RateState},
+        sign_in::attempt::SecondFactorAsked,
+    },
     domain::session::EndReason,
 };
 
@@ -57,6 +60,7 @@ pub struct Problem {
     rate: Option<Box<RateState>>,
     hidden: Option<Hidden>,
     readiness: Option<Readiness>,
+    second_factor: Option<Box<MfaRequired>>,
     cause: Option<Cause>,
 }
 
@@ -74,6 +78,7 @@ impl Problem {
             rate: None,
             hidden: None,
             readiness: None,
+            second_factor: None,
             cause: None,
         }
     }
@@ -191,6 +196,13 @@ impl Problem {
         Self { hidden: Some(Hidden), ..self }
     }
 
+    /// 403: the password was right, and by this the client goes on.
+    #[must_use]
+    pub fn mfa_required(asked: &SecondFactorAsked) -> Self {
+        let second_factor = Some(Box::new(MfaRequired::from(asked)));
+        Self { second_factor, ..AuthError::SecondFactorRequired.into() }
+    }
+
     /// The same, with what a probe wants to know.
     #[must_use]
     pub fn with_readiness(self, readiness: Readiness) -> Self {
@@ -215,9 +227,10 @@ impl From<AuthError> for Problem {
         match error {
             AuthError::RateLimited(rate) => Self { rate: Some(Box::new(rate)), ..problem },
             AuthError::VersionMismatch { version } => Self { version: Some(version), ..problem },
-            failure @ (AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_)) => {
-                Self { cause: Some(Cause::new(failure)), ..problem }
-            }
+            failure @ (AuthError::Store(_)
+            | AuthError::Key(_)
+            | AuthError::Sealed(_)
+            | AuthError::Hasher(_)) => Self { cause: Some(Cause::new(failure)), ..problem },
             _ => problem,
         }
     }
@@ -227,7 +240,9 @@ impl From<AuthError> for Problem {
 fn detail(error: &AuthError) -> String {
     match error {
         AuthError::Store(store) if store.is_away() => "a store is away; try again soon".to_owned(),
-        AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_) => INTERNAL.to_owned(),
+        AuthError::Store(_) | AuthError::Key(_) | AuthError::Sealed(_) | AuthError::Hasher(_) => {
+            INTERNAL.to_owned()
+        }
         AuthError::NotFound(_) => "there is no such thing".to_owned(),
         refusal => refusal.to_string(),
     }
@@ -246,6 +261,7 @@ fn status(error: &AuthError) -> StatusCode {
         | AuthError::RefreshExpired
         | AuthError::RefreshReused
         | AuthError::SignInTooOld { .. }
+        | AuthError::SignInTooWeak
         | AuthError::SessionEnded(_) => StatusCode::UNAUTHORIZED,
         AuthError::AccountDisabled
         | AuthError::SecondFactorRequired
@@ -254,11 +270,15 @@ fn status(error: &AuthError) -> StatusCode {
         AuthError::NotFound(_) => StatusCode::NOT_FOUND,
         AuthError::UsernameTaken | AuthError::Conflict(_) => StatusCode::CONFLICT,
         AuthError::VersionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
-        AuthError::WeakPassword(_) | AuthError::WrongPassword => StatusCode::UNPROCESSABLE_ENTITY,
+        AuthError::WeakPassword(_) | AuthError::WrongPassword | AuthError::WrongCode => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         AuthError::RateLimited(_) | AuthError::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         AuthError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         AuthError::Store(store) if store.is_away() => StatusCode::SERVICE_UNAVAILABLE,
-        AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        AuthError::Store(_) | AuthError::Key(_) | AuthError::Sealed(_) | AuthError::Hasher(_) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     }
 }
 
@@ -269,6 +289,7 @@ fn challenge(error: &AuthError) -> Option<Challenge> {
         | AuthError::TokenExpired
         | AuthError::TokenRevoked(_)
         | AuthError::TokenOutdated => Some(Challenge::Invalid),
+        AuthError::SignInTooWeak => Some(Challenge::SignIn),
         AuthError::SignInTooOld { max_age } => {
             Some(Challenge::SignInWithin(u32::try_from(max_age.as_secs()).unwrap_or(u32::MAX)))
         }
@@ -299,6 +320,7 @@ impl Problem {
             reason: self.reason,
             version: self.version,
             readiness: self.readiness,
+            second_factor: self.second_factor.map(|asked| *asked),
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut headers = HeaderMap::with_capacity(8);

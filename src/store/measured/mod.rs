@@ -6,6 +6,7 @@ mod app_sessions;
 mod apps;
 mod counters;
 mod events;
+mod factors;
 mod once;
 mod revocations;
 mod sessions;

@@ -103,6 +103,7 @@ impl Keys {
             Counter::LoginUser(hash) => self.name(format_args!("rate:login:user:{hash}")),
             Counter::LoginAddress(net) => self.name(format_args!("rate:login:ip:{net}")),
             Counter::LoginKnown(hash) => self.name(format_args!("rate:login:known:{hash}")),
+            Counter::LoginFactor(hash) => self.name(format_args!("rate:login:factor:{hash}")),
             Counter::Signup(net) => self.name(format_args!("rate:signup:{net}")),
             Counter::Revoked(id) => self.name(format_args!("rate:revoked:{id}")),
         }

@@ -31,6 +31,7 @@ mod cleaner;
 mod copy;
 mod engine;
 mod events;
+mod factors;
 mod installation;
 mod leases;
 mod once;

@@ -311,11 +311,12 @@ fn a_command_that_finds_no_database_says_where_it_looked_and_makes_nothing() {
 fn a_database_of_an_older_version_is_left_as_it_is_by_all_but_serve_and_migrate() {
     let here = Folder::with_database();
     let file = rusqlite::Connection::open(here.path("data/keyward.db")).expect("opened");
-    let older = "DROP TABLE once; DELETE FROM refinery_schema_history WHERE version = 13";
+    let older = "DROP TABLE factors; DROP TABLE recovery_codes; ALTER TABLE sessions DROP COLUMN proved;
+        DELETE FROM refinery_schema_history WHERE version = 14";
     file.execute_batch(older).expect("made older");
     let failure = here.run(&["user", "list"]).failure();
-    assert!(failure.contains("older version") && failure.contains("V13__once"), "{failure}");
-    let taken = "V13__once\nThe database is now up to date.\n";
+    assert!(failure.contains("older version") && failure.contains("V14__factors"), "{failure}");
+    let taken = "V14__factors\nThe database is now up to date.\n";
     assert_eq!(here.run(&["migrate"]).good(), taken);
     assert_eq!(here.objects(&["user", "list"]), [] as [Value; 0]);
 }

@@ -8,6 +8,7 @@ mod apps;
 mod counters;
 mod endings;
 mod events;
+mod factors;
 mod imports;
 mod installation;
 mod leases;

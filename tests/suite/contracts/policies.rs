@@ -7,6 +7,7 @@ use keyward::{
         admin::AdminRole,
         app::{App, AppChange, AppKind, AppName, Origin},
         app_policy::{AppPolicy, Audience, PolicyChange, PolicyEdit},
+        sign_in::SecondFactor,
     },
     store::{apps::Registered, error::StoreError},
 };
@@ -61,6 +62,7 @@ async fn a_policy_is_read_back_as_it_was_written(on: AccountsOn) {
         access_ttl: Some(Duration::from_mins(5)),
         audience: Some(audience(r#"it's "odd" \ {}"#.replace(' ', "_").as_str())),
         role: Some(AdminRole::Support),
+        mfa: Some(SecondFactor::Off),
     };
     let made = registered(node.as_ref(), policy).await;
     assert_eq!(node.find(&shop()).await.unwrap(), Some(made));
@@ -86,7 +88,7 @@ async fn a_policy_is_changed_in_what_was_asked_for_alone(on: AccountsOn) {
         (drops, None, other, None),
     ] {
         let changed = node.change(&shop(), &to(change)).await.unwrap();
-        let expected = App { policy: AppPolicy { access_ttl, audience, role }, ..made.clone() };
+        let expected = App { policy: AppPolicy { access_ttl, audience, role, mfa: None }, ..made.clone() };
         assert_eq!(changed, Some(expected));
         assert_eq!(node.find(&shop()).await.unwrap(), changed);
     }
@@ -111,7 +113,7 @@ async fn of_changes_at_once_on_several_nodes_none_undoes_another(on: AccountsOn)
         let expected = AppPolicy {
             access_ttl: Some(Duration::from_secs(round)),
             audience: Some(audience(&name)),
-            role: None,
+            ..AppPolicy::default()
         };
         assert_eq!(policy, expected);
     }
@@ -136,7 +138,7 @@ async fn a_policy_that_must_not_be_passed_over_makes_its_app_unreadable(on: Acco
     let database = Database::on(on);
     let node = database.node().await;
     registered(node.as_ref(), AppPolicy::default()).await;
-    for policy in [r#"{"v":2,"mfa":"required"}"#, r#"{"v":1,"access_ttl":"long"}"#, "{}"] {
+    for policy in [r#"{"v":3,"mfa":"required"}"#, r#"{"v":1,"access_ttl":"long"}"#, "{}"] {
         write(&database, policy).await;
         let error = node.find(&shop()).await.expect_err(policy);
         assert!(

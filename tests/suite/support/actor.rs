@@ -27,7 +27,7 @@ use keyward::{
         occasion::Occasion,
         rotation::ReusePolicy,
         secret::Password,
-        session::Device,
+        session::{Device, Transport},
         user::{Role, User, Username},
     },
     keys::{ring::KeyRing, settings::KeySettings},
@@ -142,6 +142,7 @@ impl Server {
             password: password(typed),
             app: None,
             device,
+            transport: Transport::Body,
             kept: Vec::new(),
         };
         self.auth.login(login, &occasion_from(ip)).await.map(signed_in)
@@ -235,6 +236,7 @@ fn verbs(
     let accounts = Arc::new(accounts.expect("a database"));
     let stores = Stores {
         accounts: Arc::new(Faulty { accounts: accounts.clone(), cut: Arc::clone(cut) }),
+        factors: accounts.clone(),
         apps: accounts.clone(),
         events: Arc::new(FaultyEvents { events: accounts.clone(), shut: Arc::clone(shut) }),
         leases: accounts,
@@ -254,6 +256,7 @@ fn verbs(
         audience: "keyward".to_owned(),
     };
     let keys = KeyRing::open(settings, Arc::clone(&clock)).expect("keys");
+    keys.sealer().begin().expect("a sealing key");
     let policy = Policy {
         lifetimes: back_end.lifetimes,
         reuse: options.reuse,

@@ -17,12 +17,14 @@ use keyward::{
         refresh_token::{Chain, RefreshSecret, RefreshToken},
         rotation::{Confirm, Contested, ReusePolicy},
         session::{Device, EndReason, NewSession, Session, SessionFacts, SessionKind},
+        sign_in::{Method, Methods},
     },
     store::{
         accounts::AccountStore,
         app_sessions::AppSessionStore,
         apps::AppStore,
         counters::CounterStore,
+        factors::FactorStore,
         memory::MemoryCounters,
         once::OnceStore,
         postgres::PostgresStore,
@@ -99,6 +101,7 @@ pub const TICK: Duration = Duration::from_millis(1);
 pub struct AccountBackEnd {
     pub accounts: Arc<dyn AccountStore>,
     pub apps: Arc<dyn AppStore>,
+    pub factors: Arc<dyn FactorStore>,
     server: AccountServer,
 }
 
@@ -113,16 +116,16 @@ enum AccountServer {
 pub type AccountNode = (Arc<dyn AccountStore>, Arc<dyn AppStore>);
 
 impl AccountServer {
-    async fn open(&self) -> AccountNode {
+    async fn open(&self) -> (AccountNode, Arc<dyn FactorStore>) {
         match self {
             Self::Sqlite(folder) => {
                 let store =
                     open_sqlite(folder, LIFETIMES, Arc::default(), ManualClock::at(START).into()).await;
-                (store.clone(), store)
+                ((store.clone(), store.clone()), store)
             }
             Self::Postgres(url) => {
                 let store = Arc::new(postgres_store(url).await);
-                (store.clone(), store)
+                ((store.clone(), store.clone()), store)
             }
         }
     }
@@ -135,13 +138,18 @@ impl AccountBackEnd {
             AccountsOn::Sqlite => AccountServer::Sqlite(folder()),
             AccountsOn::Postgres => AccountServer::Postgres(servers::postgres::database()),
         };
-        let (accounts, apps) = server.open().await;
-        Self { accounts, apps, server }
+        let ((accounts, apps), factors) = server.open().await;
+        Self { accounts, apps, factors, server }
     }
 
     /// Another node beside this one, on the same data.
     pub async fn another_node(&self) -> AccountNode {
-        self.server.open().await
+        self.server.open().await.0
+    }
+
+    /// That node's way to second factors.
+    pub async fn factors_of_another_node(&self) -> Arc<dyn FactorStore> {
+        self.server.open().await.1
     }
 }
 
@@ -249,7 +257,13 @@ pub fn with_tokens(facts: SessionFacts, secret: &RefreshSecret) -> (NewSession, 
 
 /// What is known of a user at the default app whose device says nothing.
 pub fn facts_of(user: UserId, created_at: Timestamp) -> SessionFacts {
-    SessionFacts { user, app: AppName::default_app(), device: Device::new(None, None, None), created_at }
+    SessionFacts {
+        user,
+        app: AppName::default_app(),
+        device: Device::new(None, None, None),
+        created_at,
+        proved: Methods::of(&[Method::Password]),
+    }
 }
 
 /// A client that has signed in, with its first refresh token.
@@ -445,6 +459,7 @@ impl BackEnd {
             app: app.clone(),
             device: Device::new(Some("a phone"), "192.0.2.7".parse().ok(), Some("Browser/1")),
             created_at: self.now(),
+            proved: Methods::of(&[Method::Password]),
         };
         let (session, token) = with_tokens(facts, &self.secret);
         self.sessions.open(&session, most).await.expect("opened");

@@ -10,8 +10,10 @@ use crate::{
         app_policy::AppPolicy,
         clock::Timestamp,
         event::{Event, EventId},
-        ids::{SessionId, UserId},
+        factor::{Factor, FactorKind, SealedSecret},
+        ids::{FactorId, SessionId, UserId},
         locale::Locale,
+        recovery_code::RecoveryHash,
         secret::PasswordHash,
         user::{Account, Email, Role, User, UserStatus, Username},
     },
@@ -130,6 +132,28 @@ pub(in crate::store::postgres) fn event(row: &Row) -> Result<Event, StoreError> 
         request: record.value("events.request_id")?,
         count: u32::try_from(count).map_err(|_| record.corrupt("events.count"))?,
     })
+}
+
+/// A row of `factors`.
+pub(in crate::store::postgres) fn factor(row: &Row) -> Result<Factor, StoreError> {
+    let unnamed = NamedRow { row, id: "a row".to_owned() };
+    let id: &[u8] = unnamed.value("factors.id")?;
+    let id = FactorId::from_bytes(id.try_into().map_err(|_| unnamed.corrupt("factors.id"))?);
+    let record = NamedRow { row, id: id.to_string() };
+    Ok(Factor {
+        id,
+        kind: record.parsed("factors.kind", FactorKind::parse)?,
+        sealed: SealedSecret::new(record.value("factors.sealed")?),
+        created_at: Timestamp::from_millis(record.value("factors.created_at")?),
+        confirmed_at: record.value::<Option<i64>>("factors.confirmed_at")?.map(Timestamp::from_millis),
+    })
+}
+
+/// A row of `recovery_codes`.
+pub(in crate::store::postgres) fn recovery_hash(row: &Row) -> Result<RecoveryHash, StoreError> {
+    let record = NamedRow { row, id: "a row".to_owned() };
+    let hash: &[u8] = record.value("recovery_codes.hash")?;
+    hash.try_into().map(RecoveryHash::from_bytes).map_err(|_| record.corrupt("recovery_codes.hash"))
 }
 
 /// How a status is written.

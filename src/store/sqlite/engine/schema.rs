@@ -27,6 +27,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V11__events", include_str!("../../../../migrations/sqlite/V11__events.sql")),
     ("V12__user_lists", include_str!("../../../../migrations/sqlite/V12__user_lists.sql")),
     ("V13__once", include_str!("../../../../migrations/sqlite/V13__once.sql")),
+    ("V14__factors", include_str!("../../../../migrations/sqlite/V14__factors.sql")),
 ];
 
 const IS_MIGRATED: &str =

@@ -1,0 +1,48 @@
+//! How long ago, and how well, somebody signed in: what changes how an account is got into takes a sign-in of a moment
+//! ago, and of an account with a second factor one with both.
+
+use std::time::Duration;
+
+use super::{Auth, check::Caller, error::AuthError};
+use crate::domain::{
+    clock::Timestamp,
+    ids::SessionId,
+    session::{EndReason, Session},
+    sign_in::Methods,
+};
+
+/// How long a sign-in is recent.
+pub const RECENT: Duration = Duration::from_mins(15);
+
+impl Auth {
+    /// The caller's session, whose sign-in must be recent. It is read from the store: a token does not say.
+    pub(in crate::auth) async fn recent_session(&self, caller: &Caller) -> Result<Session, AuthError> {
+        let now = self.clock.now();
+        let session = self.living_session(caller.claims().session, now).await?;
+        if session.facts.created_at + RECENT < now {
+            return Err(AuthError::SignInTooOld { max_age: RECENT });
+        }
+        Ok(session)
+    }
+
+    pub(in crate::auth) async fn living_session(
+        &self,
+        id: SessionId,
+        now: Timestamp,
+    ) -> Result<Session, AuthError> {
+        let session = self.stores.sessions.find(id, now).await?;
+        session.ok_or(AuthError::TokenRevoked(EndReason::Expired))
+    }
+}
+
+/// Whether a session may change an account that can prove that much: where there is a second factor, whoever has the
+/// password alone must not get past it by an app that asks for no more.
+pub(in crate::auth) const fn require_both_factors(
+    session: &Session,
+    set_up: Methods,
+) -> Result<(), AuthError> {
+    if set_up.has_own_factor() && !session.facts.proved.are_two_factors() {
+        return Err(AuthError::SignInTooWeak);
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! The second half of a sign-in: what its password alone did not open.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+};
+use serde::Deserialize;
+
+use super::tokens;
+use crate::{
+    answers::{MfaChallenge, SignedIn},
+    auth::sign_in::{
+        answer::{Opened, SecondProof},
+        attempt::SignInAttempt,
+    },
+    domain::{recovery_code::RecoveryCode, session::Transport, sign_in::Method, totp_code::TotpCode},
+    http::{
+        Shared,
+        wire::{
+            app_caller,
+            body::{Json, member},
+            occasion::CameBy,
+            origin,
+            problem::Problem,
+        },
+    },
+};
+
+#[derive(Deserialize)]
+pub struct ChallengeBody {
+    mfa_token: String,
+    method: String,
+}
+
+pub async fn challenge(
+    State(http): State<Shared>,
+    sent: HeaderMap,
+    Json(body): Json<ChallengeBody>,
+) -> Result<Json<MfaChallenge>, Problem> {
+    let attempt = attempt(&http, &sent, &body.mfa_token).await?;
+    let method = Method::parse(&body.method).ok_or("takes one of those that the sign-in asks for");
+    let method = member("method", method)?;
+    http.auth.challenge(&attempt, method).await?;
+    Ok(Json(MfaChallenge { method: method.as_str() }))
+}
+
+#[derive(Deserialize)]
+pub struct AnswerBody {
+    mfa_token: String,
+    totp: Option<String>,
+    recovery_code: Option<String>,
+}
+
+impl AnswerBody {
+    fn proof(&self) -> Result<SecondProof, Problem> {
+        match (&self.totp, &self.recovery_code) {
+            (Some(typed), None) => member("totp", TotpCode::parse(typed)).map(SecondProof::Totp),
+            (None, Some(typed)) => {
+                member("recovery_code", RecoveryCode::parse(typed)).map(SecondProof::RecoveryCode)
+            }
+            _ => Err(Problem::invalid_request("one of totp and recovery_code is expected")),
+        }
+    }
+}
+
+/// What the sign-in was asked for, in the transport that it was asked in.
+pub async fn answer(
+    State(http): State<Shared>,
+    CameBy(occasion): CameBy,
+    sent: HeaderMap,
+    Json(body): Json<AnswerBody>,
+) -> Result<(HeaderMap, Json<SignedIn>), Problem> {
+    let proof = body.proof()?;
+    let attempt = attempt(&http, &sent, &body.mfa_token).await?;
+    let transport = attempt.transport();
+    let (user, headers, answer) = match http.auth.answer(attempt, proof, &occasion).await? {
+        Opened::Tokens(issued) => tokens::of_tokens(&http, issued, transport),
+        Opened::Session(granted) => tokens::of_session(&http, &granted),
+    };
+    let headers = tokens::settle_browser(&http, &sent, (user, transport), headers, &occasion).await;
+    Ok((headers, Json(answer)))
+}
+
+/// The attempt that is shown, from where it may be: the rules are those of the sign-in that began it.
+async fn attempt(http: &Shared, sent: &HeaderMap, token: &str) -> Result<SignInAttempt, Problem> {
+    let attempt = http.auth.attempt(token)?;
+    if attempt.transport() != Transport::Body && sent.contains_key(header::ORIGIN) {
+        origin::require_own_page(http, sent, attempt.app()).await?;
+    }
+    app_caller::require_secret(http, sent, attempt.app()).await?;
+    Ok(attempt)
+}
