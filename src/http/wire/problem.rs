@@ -52,7 +52,7 @@ pub struct Hidden;
 pub struct Problem {
     status: StatusCode,
     code: &'static str,
-    detail: String,
+    detail: Box<str>,
     reason: Option<&'static str>,
     version: Option<u64>,
     challenge: Option<Challenge>,
@@ -66,7 +66,7 @@ pub struct Problem {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
+        let detail = detail.into().into_boxed_str();
         Self {
             status,
             code,
@@ -315,7 +315,7 @@ impl Problem {
             kind: format!("urn:keyward:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
-            detail: self.detail,
+            detail: self.detail.into(),
             code: self.code,
             reason: self.reason,
             version: self.version,
