@@ -37,7 +37,7 @@ pub enum SecondProof {
 }
 
 /// What a sign-in was asked for.
-pub enum Opened {
+pub enum HandedOut {
     Tokens(TokenSet),
     Session(SessionGrant),
 }
@@ -64,7 +64,7 @@ impl Auth {
         attempt: SignInAttempt,
         proof: SecondProof,
         occasion: &Occasion,
-    ) -> Result<Opened, AuthError> {
+    ) -> Result<HandedOut, AuthError> {
         let outcome = self.answer_and_open(&attempt, &proof, occasion).await;
         SIGN_INS.count(&[outcome.as_ref().map_or_else(AuthError::code, |_| GRANTED)]);
         outcome
@@ -75,18 +75,18 @@ impl Auth {
         attempt: &SignInAttempt,
         proof: &SecondProof,
         occasion: &Occasion,
-    ) -> Result<Opened, AuthError> {
+    ) -> Result<HandedOut, AuthError> {
         let secret = self.keys.refresh_secret();
         if attempt.transport == Transport::Session {
             let token = SessionToken::new(SessionId::random(), secret);
             let kind = SessionKind::Cookie(token.clone());
             let (user, session) = self.prove_second(attempt, proof, token.session(), kind, occasion).await?;
-            return Ok(Opened::Session(grant(user.id, token, &session)));
+            return Ok(HandedOut::Session(grant(user.id, token, &session)));
         }
         let token = RefreshToken::first(SessionId::random(), secret);
         let kind = SessionKind::Tokens(token.clone());
         let (user, session) = self.prove_second(attempt, proof, token.session(), kind, occasion).await?;
-        Ok(Opened::Tokens(self.first_tokens(&user, session, token).await?))
+        Ok(HandedOut::Tokens(self.first_tokens(&user, session, token).await?))
     }
 
     async fn prove_second(

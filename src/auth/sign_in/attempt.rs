@@ -11,7 +11,6 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::login::Login;
 use crate::{
     auth::{Auth, error::AuthError},
     domain::{
@@ -20,7 +19,7 @@ use crate::{
         ids::UserId,
         random,
         secret::PasswordHash,
-        session::Transport,
+        session::{Device, Transport},
         sign_in::Methods,
         user::Account,
     },
@@ -140,7 +139,7 @@ impl Auth {
     /// A sign-in whose password was right, for the client to go on with.
     pub(super) fn seal_attempt(
         &self,
-        login: &Login,
+        (transport, device): (Transport, &Device),
         account: &Account,
         app: &App,
         methods: Methods,
@@ -150,8 +149,8 @@ impl Auth {
             user: account.user.id.to_string(),
             app: app.name.as_str().to_owned(),
             app_at: app.created_at.millis(),
-            transport: login.transport.as_str().to_owned(),
-            device: login.device.name.clone(),
+            transport: transport.as_str().to_owned(),
+            device: device.name.clone(),
             password: fingerprint(&account.password_hash),
             at: self.clock.now().millis(),
         };

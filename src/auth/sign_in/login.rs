@@ -161,7 +161,12 @@ impl Auth {
             }
             NextStep::Needs(methods) => {
                 let account = self.suspend(proof, &login.password, occasion).await?;
-                Ok(LoginOutcome::Needs(self.seal_attempt(login, &account, app, methods)?))
+                Ok(LoginOutcome::Needs(self.seal_attempt(
+                    (login.transport, &login.device),
+                    &account,
+                    app,
+                    methods,
+                )?))
             }
         }
     }

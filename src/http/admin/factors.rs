@@ -14,9 +14,9 @@ use crate::{
     },
 };
 
-type Id = Result<Path<String>, PathRejection>;
+type FactorsOf = Result<Path<String>, PathRejection>;
 
-pub async fn list(State(http): State<Shared>, _: MayRead, id: Id) -> Result<Json<Factors>, Problem> {
+pub async fn list(State(http): State<Shared>, _: MayRead, id: FactorsOf) -> Result<Json<Factors>, Problem> {
     let user = users::find(&http, id).await?;
     Ok(Json(Factors::from(&http.auth.factors_of(user.id).await?)))
 }
@@ -24,7 +24,7 @@ pub async fn list(State(http): State<Shared>, _: MayRead, id: Id) -> Result<Json
 pub async fn remove(
     State(http): State<Shared>,
     MayManage(occasion): MayManage,
-    id: Id,
+    id: FactorsOf,
 ) -> Result<Json<RemovedFactors>, Problem> {
     let user = users::find(&http, id).await?;
     Ok(Json(RemovedFactors { removed: http.auth.remove_factors(user.id, &occasion).await? }))

@@ -10,7 +10,7 @@ use super::tokens;
 use crate::{
     answers::{MfaChallenge, SignedIn},
     auth::sign_in::{
-        answer::{Opened, SecondProof},
+        answer::{HandedOut, SecondProof},
         attempt::SignInAttempt,
     },
     domain::{recovery_code::RecoveryCode, session::Transport, sign_in::Method, totp_code::TotpCode},
@@ -74,8 +74,8 @@ pub async fn answer(
     let attempt = attempt(&http, &sent, &body.mfa_token).await?;
     let transport = attempt.transport();
     let (user, headers, answer) = match http.auth.answer(attempt, proof, &occasion).await? {
-        Opened::Tokens(issued) => tokens::of_tokens(&http, issued, transport),
-        Opened::Session(granted) => tokens::of_session(&http, &granted),
+        HandedOut::Tokens(issued) => tokens::of_tokens(&http, issued, transport),
+        HandedOut::Session(granted) => tokens::of_session(&http, &granted),
     };
     let headers = tokens::settle_browser(&http, &sent, (user, transport), headers, &occasion).await;
     Ok((headers, Json(answer)))

@@ -93,7 +93,7 @@ async fn what_was_begun_anew_takes_the_place_of_what_was_never_confirmed(on: Acc
     for factor in [&first, &second] {
         assert!(back_end.factors.begin(alice, factor).await.unwrap());
     }
-    assert_eq!(has(&back_end.factors, alice).await.0, [second.clone()]);
+    assert_eq!(has(&back_end.factors, alice).await.0, vec![second.clone()]);
     assert!(!back_end.factors.confirm(alice, first.id, &hashes(), START).await.unwrap());
     assert!(back_end.factors.confirm(alice, second.id, &hashes(), START).await.unwrap());
     // One counts: another can be begun, and not confirmed.

@@ -10,7 +10,7 @@ use keyward::{
         apps::{AppUpdate, NewApp},
         error::AuthError,
         sign_in::{
-            answer::{Opened, SecondProof},
+            answer::{HandedOut, SecondProof},
             attempt::SecondFactorAsked,
             login::{Login, LoginOutcome},
         },
@@ -83,7 +83,7 @@ fn code_of(app: &Totp, server: &Server, steps: i64) -> TotpCode {
 fn wrong(owner: &Owner, server: &Server) -> SecondProof {
     let good: Vec<String> =
         (-1..=1).map(|steps| code_of(&owner.app, server, steps).expose().to_owned()).collect();
-    let code = (0..).map(|number: u32| format!("{number:06}")).find(|code| !good.contains(code));
+    let code = (0..9).map(|number: u32| format!("{number:06}")).find(|code| !good.contains(code));
     SecondProof::Totp(TotpCode::parse(&code.expect("one of them")).expect("six digits"))
 }
 
@@ -112,8 +112,8 @@ async fn begin_at(auth: &Auth, app: Option<&str>) -> SecondFactorAsked {
 async fn answer(auth: &Auth, asked: &SecondFactorAsked, proof: SecondProof) -> Result<TokenSet, AuthError> {
     let attempt = auth.attempt(asked.token.expose())?;
     match auth.answer(attempt, proof, &occasion()).await? {
-        Opened::Tokens(tokens) => Ok(tokens),
-        Opened::Session(_) => panic!("tokens were asked for"),
+        HandedOut::Tokens(tokens) => Ok(tokens),
+        HandedOut::Session(_) => panic!("tokens were asked for"),
     }
 }
 
@@ -158,11 +158,11 @@ async fn a_second_factor_is_asked_of_who_has_one_and_opens_what_was_asked_for(on
     let attempt = server.auth.attempt(asked.token.expose()).expect("an attempt");
     assert_eq!(attempt.transport(), Transport::Session);
     match server.auth.answer(attempt, owner.recovery(0), &occasion()).await.expect("signed in") {
-        Opened::Session(granted) => {
+        HandedOut::Session(granted) => {
             let session = server.back_end.find(granted.token.session()).await.expect("a session");
             assert_eq!(session.facts.proved, Methods::of(&[Method::Password, Method::RecoveryCode]));
         }
-        Opened::Tokens(_) => panic!("a session was asked for"),
+        HandedOut::Tokens(_) => panic!("a session was asked for"),
     }
 }
 
@@ -325,10 +325,11 @@ async fn an_attempt_opens_nothing_else_and_nothing_else_is_one() {
     assert!(!format!("{asked:?}").contains(&token[4..]), "it is not printed");
     let sealer = server.auth.keys().sealer();
     let purpose = keyward::keys::sealer::Purpose::new("totp secret", "");
-    let sealed = format!("kwm_{}", sealer.seal(purpose, b"{}").expect("sealed"));
+    let foreign = format!("kwm_{}", sealer.seal(purpose, b"{}").expect("sealed"));
     let (mut changed, last) = (token.to_owned(), token.len() - 1);
     changed.replace_range(last..=last, if token.ends_with('A') { "B" } else { "A" });
-    let others = [owner.tokens.access_token.as_str(), owner.tokens.refresh_token.expose(), &sealed, &changed];
+    let others =
+        [owner.tokens.access_token.as_str(), owner.tokens.refresh_token.expose(), &foreign, &changed];
     for other in others.into_iter().chain(["", "kwm_", &token[4..]]) {
         assert_eq!(code(&server.auth.attempt(other)), "token_invalid", "{other}");
     }
