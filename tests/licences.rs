@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("BSL-1.0", "permissive: keep the notice in source only (ASF category A)"),
     ("ISC", "permissive: MIT in fewer words (ASF category A)"),
     ("MIT", "one of our own two"),
+    ("MIT-0", "permissive: MIT without the notice to keep (ASF category A)"),
     ("Unicode-3.0", "permissive, for Unicode's data tables: keep the notice (ASF category A)"),
     ("Zlib", "permissive: do not misname changed copies (ASF category A)"),
 ];

@@ -13,6 +13,7 @@ mod support {
     pub mod outside {
         pub mod actor;
         pub mod disk;
+        pub mod documented;
         pub mod install;
         pub mod secrets;
     }

@@ -1,6 +1,7 @@
 //! Users: as they see themselves, and as an operator sees them.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::{
     locale::Locale,
@@ -9,41 +10,45 @@ use crate::domain::{
 };
 
 /// A user as they see themselves.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct User {
     pub id: String,
     pub username: String,
+    #[schema(required)]
     pub email: Option<String>,
     pub roles: Vec<String>,
+    #[schema(format = DateTime)]
     pub created_at: String,
 }
 
 /// A user as an operator sees them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UserRecord {
     #[serde(flatten)]
     pub user: User,
     pub email_verified: bool,
     pub status: AccountStatus,
+    #[schema(required)]
     pub locale: Option<String>,
 }
 
 /// A part of the users; without `next_cursor` it is the last.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Users {
     pub users: Vec<UserRecord>,
+    #[schema(required)]
     pub next_cursor: Option<String>,
 }
 
 /// A user who is no more.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DeletedUser {
     pub id: String,
     pub username: String,
 }
 
 /// Whether a user may sign in.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountStatus {
     Active,

@@ -1,6 +1,7 @@
 //! Apps that use this server.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     auth::apps::AddedApp,
@@ -12,23 +13,28 @@ use crate::{
 };
 
 /// An app. A secret that it has is not told again.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct App {
     pub name: String,
     pub kind: AppKind,
     pub origins: Vec<String>,
     /// In seconds; none = as the settings say.
+    #[schema(required)]
     pub access_ttl: Option<u64>,
+    #[schema(required)]
     pub audience: Option<String>,
     /// What it may do at the admin API.
+    #[schema(required)]
     pub role: Option<&'static str>,
     /// Whether it asks for a second factor; none = of those who have one.
+    #[schema(required)]
     pub mfa: Option<&'static str>,
+    #[schema(format = DateTime)]
     pub created_at: String,
 }
 
 /// Whether an app can keep a secret.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AppKind {
     Public,
@@ -36,14 +42,15 @@ pub enum AppKind {
 }
 
 /// A part of the apps; without `next_cursor` it is the last.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Apps {
     pub apps: Vec<App>,
+    #[schema(required)]
     pub next_cursor: Option<String>,
 }
 
 /// An app that was registered or changed, with its secret where that is new.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct AppWithSecret {
     #[serde(flatten)]
     pub app: App,
@@ -52,7 +59,7 @@ pub struct AppWithSecret {
 }
 
 /// An app that is no more, and how many sessions ended with it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RemovedApp {
     pub name: String,
     pub ended: usize,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::domain::{
     app_session::{self, AppToken},
@@ -11,30 +12,35 @@ use crate::domain::{
 };
 
 /// A session as its app sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AppSession {
     pub id: String,
     pub user: String,
     pub ip: String,
+    #[schema(value_type = Object)]
     pub data: Map<String, Value>,
     pub version: u64,
     pub reads: u64,
     pub ttl: u64,
     pub sliding: bool,
+    #[schema(format = DateTime)]
     pub created_at: String,
+    #[schema(format = DateTime)]
     pub last_seen_at: String,
+    #[schema(format = DateTime)]
     pub expires_at: String,
 }
 
 /// A part of a listing; without `next_cursor` it is the last.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AppSessions {
     pub sessions: Vec<AppSession>,
+    #[schema(required)]
     pub next_cursor: Option<String>,
 }
 
 /// A new session: the one answer that holds its token.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct CreatedAppSession {
     pub token: String,
     pub id: String,
@@ -43,7 +49,7 @@ pub struct CreatedAppSession {
 }
 
 /// How many users of an app were active.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ActiveUsers {
     pub users: u64,
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     domain::clock::Timestamp,
@@ -10,22 +11,26 @@ use crate::{
 };
 
 /// A signing key and its life.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Key {
     pub kid: String,
     pub alg: &'static str,
     pub state: &'static str,
+    #[schema(format = DateTime)]
     pub created_at: String,
+    #[schema(format = DateTime)]
     pub signs_from: String,
     /// When the last token that it signed is over; `null` as long as it may sign.
+    #[schema(required, format = DateTime)]
     pub ends_at: Option<String>,
 }
 
 /// All signing keys.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Keys {
     pub keys: Vec<Key>,
     /// Always `null`: they are few.
+    #[schema(required)]
     pub next_cursor: Option<String>,
 }
 
@@ -47,7 +52,7 @@ pub struct PublicKey {
 }
 
 /// A signing key that was taken out of service.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RetiredKey {
     pub kid: String,
     /// Deleted at once, and its tokens refused.

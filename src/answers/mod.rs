@@ -25,7 +25,7 @@ pub use self::{
     event::{Event, Events, OwnEvent, OwnEvents, Who},
     factor::{Factor, Factors, MfaChallenge, MfaRequired, RecoveryCodes, RemovedFactors, TotpEnrolment},
     key::{BackedUp, Key, Keys, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
-    oauth::{ActiveToken, Introspection, Metadata, OAuthProblem},
+    oauth::{ActiveToken, InactiveToken, Introspection, Metadata, OAuthProblem},
     problem::Problem,
     readiness::{Condition, Readiness, ReadinessParts},
     rest_session::{FoundRestSession, KilledRestSessions, RestActivity, RestRefusal, RestSession, RestToken},

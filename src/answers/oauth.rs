@@ -1,6 +1,7 @@
 //! OAuth's own answers: errors (RFC 6749 section 5.2), introspection (RFC 7662), metadata (RFC 8414).
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     domain::{claims::AccessClaims, user::Role},
@@ -8,7 +9,7 @@ use crate::{
 };
 
 /// An error in OAuth's words.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OAuthProblem {
     pub error: &'static str,
     pub error_description: String,
@@ -20,13 +21,17 @@ pub struct OAuthProblem {
 pub enum Introspection {
     Active(Box<ActiveToken>),
     /// Not even why is told.
-    Inactive {
-        active: bool,
-    },
+    Inactive(InactiveToken),
+}
+
+/// All that is told of a token that is not valid now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InactiveToken {
+    active: bool,
 }
 
 /// The members of RFC 7662 section 2.2, and our own after them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ActiveToken {
     pub active: bool,
     pub iss: String,
@@ -44,7 +49,7 @@ pub struct ActiveToken {
 }
 
 /// A text, or a list where there are several (RFC 7519 section 4.1.3).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum IntendedFor {
     One(String),
@@ -64,7 +69,7 @@ impl Introspection {
     /// Of a token that is not valid now.
     #[must_use]
     pub const fn inactive() -> Self {
-        Self::Inactive { active: false }
+        Self::Inactive(InactiveToken { active: false })
     }
 
     /// Of a token that the issuer gave out for the audience.
@@ -88,17 +93,22 @@ impl Introspection {
 }
 
 /// What a client that knows only the issuer needs to find the rest. It lists what works and nothing else.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Metadata {
     pub issuer: String,
     pub jwks_uri: String,
     pub token_endpoint: String,
+    #[schema(value_type = Vec<String>)]
     pub token_endpoint_auth_methods_supported: [&'static str; 3],
+    #[schema(value_type = Vec<String>)]
     pub grant_types_supported: [&'static str; 1],
     /// Required, and empty: there is no authorization endpoint.
+    #[schema(value_type = Vec<String>)]
     pub response_types_supported: [&'static str; 0],
     pub revocation_endpoint: String,
+    #[schema(value_type = Vec<String>)]
     pub revocation_endpoint_auth_methods_supported: [&'static str; 3],
     pub introspection_endpoint: String,
+    #[schema(value_type = Vec<String>)]
     pub introspection_endpoint_auth_methods_supported: [&'static str; 2],
 }

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::domain::{app_session::AppSession, clock::Timestamp};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RestSession {
     pub id: String,
     pub r: u64,
@@ -16,6 +17,7 @@ pub struct RestSession {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_resave: Option<bool>,
     #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
     pub d: Map<String, Value>,
 }
 
@@ -29,25 +31,25 @@ pub enum FoundRestSession {
 }
 
 /// A new session: the one answer that holds its token.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct RestToken {
     pub token: String,
 }
 
 /// How many sessions were alive and are over.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct KilledRestSessions {
     pub kill: u64,
 }
 
 /// How many users of an app were active.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RestActivity {
     pub activity: u64,
 }
 
 /// A parameter that is missing or wrong, in the words of redis-sessions 4.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RestRefusal {
     pub name: &'static str,
     pub message: String,

@@ -1,11 +1,12 @@
 //! Revocations, as verifiers read them: the data of the three kinds of events.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{auth::revocations::Notice, domain::session::EndReason};
 
 /// Tokens that are refused, or no longer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Revocation {
     /// The claim that names them, and what it says.
     pub claim: &'static str,
@@ -20,7 +21,7 @@ pub struct Revocation {
 }
 
 /// A part of all there is. With the last one, what was known before is forgotten.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RevocationSnapshot {
     pub first: bool,
     pub last: bool,
@@ -28,7 +29,7 @@ pub struct RevocationSnapshot {
 }
 
 /// For how long all that was said may be believed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct FeedStatus {
     /// Whether it is all there is.
     pub following: bool,

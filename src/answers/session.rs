@@ -3,24 +3,31 @@
 use std::net::IpAddr;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::{ids::SessionId, session};
 
 /// A session that is alive.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Session {
     pub id: String,
     pub app: String,
+    #[schema(required)]
     pub device: Option<String>,
+    #[schema(required, value_type = Option<String>)]
     pub ip: Option<IpAddr>,
+    #[schema(required)]
     pub user_agent: Option<String>,
+    #[schema(format = DateTime)]
     pub created_at: String,
+    #[schema(format = DateTime)]
     pub last_seen_at: String,
+    #[schema(format = DateTime)]
     pub expires_at: String,
 }
 
 /// A session as its owner sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OwnSession {
     #[serde(flatten)]
     pub session: Session,
@@ -29,33 +36,36 @@ pub struct OwnSession {
 }
 
 /// A part of the owner's sessions; without `next_cursor` it is the last.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OwnSessions {
     pub sessions: Vec<OwnSession>,
+    #[schema(required)]
     pub next_cursor: Option<String>,
 }
 
 /// A session as an operator sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct SessionRecord {
     #[serde(flatten)]
     pub session: Session,
     pub user: String,
     /// `null` where the account was deleted this moment.
+    #[schema(required)]
     pub username: Option<String>,
     /// How often it was refreshed.
     pub generation: u32,
 }
 
 /// A part of the sessions; without `next_cursor` it is the last.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Sessions {
     pub sessions: Vec<SessionRecord>,
+    #[schema(required)]
     pub next_cursor: Option<String>,
 }
 
 /// How many sessions were alive and are over; asking again does no harm.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Ended {
     pub ended: u64,
 }

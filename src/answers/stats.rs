@@ -1,10 +1,11 @@
 //! How much there is.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::auth::stats::Totals;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Stats {
     pub users: UserTotals,
     pub apps: usize,
@@ -13,10 +14,11 @@ pub struct Stats {
     /// Signing keys.
     pub keys: usize,
     /// A count serves whoever asks within 10 seconds.
+    #[schema(format = DateTime)]
     pub counted_at: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UserTotals {
     pub active: u64,
     pub disabled: u64,

@@ -1,11 +1,12 @@
 //! What a sign-in or a refresh hands out.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::auth::{sign_in::login::SessionGrant, tokens::issue::TokenSet};
 
 /// Tokens, in the members of RFC 6749 section 5.1 and our own.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Tokens {
     pub access_token: String,
     pub token_type: &'static str,
@@ -18,14 +19,14 @@ pub struct Tokens {
 }
 
 /// A session without tokens: a cookie holds all there is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OpenedSession {
     pub session_id: String,
     pub session_expires_in: u64,
 }
 
 /// What came of a sign-in.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum SignedIn {
     Tokens(Tokens),

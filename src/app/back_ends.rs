@@ -9,7 +9,7 @@ use super::{StartError, installation::Installation};
 use crate::{
     auth::Stores,
     config::{self, Database, RedisMode, Settings},
-    domain::{clock::Clock, limits::Lifetimes},
+    domain::{causes::Causes, clock::Clock, limits::Lifetimes},
     store::{
         accounts::AccountStore,
         apps::AppStore,
@@ -118,7 +118,7 @@ impl BackEnds {
                 Advice::Know(_) => tracing::info!("{advice}"),
             }),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "Redis could not be examined");
+                tracing::warn!(error = %Causes(&error), "Redis could not be examined");
             }
         }
     }

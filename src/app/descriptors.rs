@@ -3,6 +3,8 @@
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
+use crate::domain::causes::Causes;
+
 /// Kept for stores, keys, log and whatever a command of the operator needs.
 const OWN: u64 = 128;
 /// Connections of the management listener: probes and monitoring.
@@ -27,7 +29,7 @@ pub(super) fn raise() -> u64 {
     if limit.current != limit.maximum {
         limit.current = limit.maximum;
         if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the limit of open files stays");
+            tracing::warn!(error = %Causes(&error), "the limit of open files stays");
         }
     }
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)

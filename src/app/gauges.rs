@@ -10,7 +10,7 @@ use crate::{
     domain::clock::Clock,
     keys::{ring::KeyRing, schedule::KeyState},
     measures::table::{
-        BUILD_INFO, CPU, FEED_BREAKS, FEED_FOLLOWING, FEED_LAG, FEED_PUSHED, HASH_PLACES, HASH_TURNS,
+        BUILD_INFO, CPU, FEED_BREAKS, FEED_FOLLOWING, FEED_LAG, FEED_PUSHED, HASH_PERMITS, HASH_PLACES,
         HASH_WAITING, KEY_AGE, KEYS, MAX_FDS, OPEN_FDS, RESIDENT, REVOCATIONS, STARTED, THREADS, VIRTUAL,
     },
     store::revoked::set::RevocationSet,
@@ -41,7 +41,7 @@ impl Gauges {
         self.read_keys(self.auth.keys());
         let load = self.auth.hash_load();
         for (measure, value) in
-            [(&HASH_WAITING, load.waiting), (&HASH_PLACES, load.places), (&HASH_TURNS, load.turns)]
+            [(&HASH_WAITING, load.waiting), (&HASH_PLACES, load.places), (&HASH_PERMITS, load.permits)]
         {
             set(&measure.gauge(&[]), value as u64);
         }

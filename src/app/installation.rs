@@ -2,12 +2,14 @@
 //! The store that they share remembers the fingerprint of the one and which of the others is in use, so that a
 //! node that lacks them is found out before it serves.
 
-use std::{error::Error, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use super::StartError;
 use crate::{
     config::{Database, Redis},
-    domain::{ids::SealingKeyId, installation::SecretFingerprint, refresh_token::RefreshSecret},
+    domain::{
+        causes::Causes, ids::SealingKeyId, installation::SecretFingerprint, refresh_token::RefreshSecret,
+    },
     keys::{folder::Folder, sealer::Sealer},
     store::{
         error::StoreError,
@@ -67,7 +69,7 @@ impl Installation {
         if known.is_none()
             && let Err(error) = sealer.begin()
         {
-            tracing::warn!(error = &error as &dyn Error, "no sealing key could be made");
+            tracing::warn!(error = %Causes(&error), "no sealing key could be made");
         }
         match self.agree_on_sealing(sealer).await? {
             None => Ok(()),

@@ -2,7 +2,7 @@
 //! under way notices: what was decided is a value that is swapped. Either all that was read is good, or nothing
 //! changes.
 
-use std::{error::Error, sync::Arc};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
@@ -10,6 +10,7 @@ use super::policy;
 use crate::{
     auth::Auth,
     config::{ChangedSetting, ConfigError, RunningSettings, SettingOrigin},
+    domain::causes::Causes,
     http::TrustedProxies,
     telemetry::{LogLevel, TelemetryError},
 };
@@ -51,8 +52,7 @@ impl Reload {
     /// take back what the first one took up.
     pub fn read_again(&self) {
         if let Err(error) = self.take_up() {
-            let error = &error as &dyn Error;
-            tracing::error!(error, "the settings could not be read again, and stay as they are");
+            tracing::error!(error = %Causes(&error), "the settings could not be read again, and stay as they are");
         }
     }
 

@@ -1,8 +1,7 @@
-//! What goes on beside the requests: keys re-read every minute, and on SIGHUP with
-//! the settings, metrics kept small, and the pulse by
-//! which the process knows that it stood still.
+//! What goes on beside the requests: keys re-read every minute, and on SIGHUP with the settings, metrics kept small,
+//! old events cleared away, and the pulse by which the process knows that it stood still.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     signal::unix::Signal,
@@ -14,12 +13,13 @@ use super::{Keyward, back_ends::BackEnds, reload::Reload};
 use crate::{
     auth::Auth,
     config::Audit,
-    domain::clock::Clock,
+    domain::{causes::Causes, clock::Clock},
     keys::ring::KeyRing,
     measures::table::KEYS_UNREAD,
     store::{
         installation::Claim,
         leases::Holder,
+        redis::{RedisStore, installation::TokenNames},
         revoked::{pulse, set::RevocationSet},
     },
     telemetry::Metrics,
@@ -57,7 +57,9 @@ pub(super) fn start(tasks: &mut JoinSet<()>, app: &Keyward, metrics: Metrics) {
         }
     });
     tasks.spawn(forget_events(Arc::clone(&app.auth), app.settings.audit.clone()));
-    tasks.spawn(remind(app.back_ends.clone(), Arc::clone(app.auth.keys()), Arc::clone(&app.clock)));
+    tasks.spawn(remind(app.back_ends.clone(), Arc::clone(app.auth.keys())));
+    let (redis, keys) = (app.back_ends.redis().cloned(), Arc::clone(app.auth.keys()));
+    tasks.spawn(note_for_the_others(redis, keys, names_in_tokens(app), Arc::clone(&app.clock)));
     let (revoked, clock) = (app.back_ends.stores().revoked, Arc::clone(&app.clock));
     tasks.spawn(beat(Arc::clone(&revoked)));
     tasks.spawn(async move {
@@ -86,7 +88,7 @@ async fn forget_events(auth: Arc<Auth>, kept: Audit) {
     loop {
         ticks.tick().await;
         if let Err(error) = auth.forget_events(&holder, kept.retention, kept.max_events).await {
-            tracing::warn!(error = &error as &dyn Error, "old events could not be cleared away");
+            tracing::warn!(error = %Causes(&error), "old events could not be cleared away");
         }
     }
 }
@@ -112,15 +114,15 @@ pub(super) async fn read_again(keys: Arc<KeyRing>, mut hangup: Signal, reload: A
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 KEYS_UNREAD.count(&[]);
-                tracing::error!(error = &error as &dyn Error, "the keys could not be read again");
+                tracing::error!(error = %Causes(&error), "the keys could not be read again");
             }
             Err(_) => tracing::error!("reading the keys again panicked"),
         }
     }
 }
 
-/// Reminds the stores of the secret, and of the keys that seal and sign, for as long as the node runs.
-async fn remind(back_ends: BackEnds, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) {
+/// Reminds the stores of the secret, and of the key that seals, for as long as the node runs.
+async fn remind(back_ends: BackEnds, keys: Arc<KeyRing>) {
     let mut ticks = interval(REMIND);
     loop {
         ticks.tick().await;
@@ -131,7 +133,7 @@ async fn remind(back_ends: BackEnds, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) 
                  which take none of its refresh tokens"
             ),
             // Whoever needs the store meanwhile says so.
-            Err(error) => tracing::debug!(error = &error as &dyn Error, "the secret could not be compared"),
+            Err(error) => tracing::debug!(error = %Causes(&error), "the secret could not be compared"),
         }
         match back_ends.installation().agree_on_sealing(keys.sealer()).await {
             Ok(None) => {}
@@ -140,13 +142,39 @@ async fn remind(back_ends: BackEnds, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) 
                 "the others seal with a key that this node lacks: it needs their sealing.secret"
             ),
             Err(error) => {
-                tracing::debug!(error = &error as &dyn Error, "the sealing key could not be compared");
+                tracing::debug!(error = %Causes(&error), "the sealing key could not be compared");
             }
         }
-        if let (Some(redis), Some(kid)) = (back_ends.redis(), keys.signer())
-            && let Err(error) = redis.note_signer(&kid, clock.now()).await
-        {
-            tracing::debug!(error = &error as &dyn Error, "the signing key could not be noted");
+    }
+}
+
+fn names_in_tokens(app: &Keyward) -> TokenNames {
+    let (issuer, audience) = (app.public_url.as_str().to_owned(), app.settings.tokens.audience.clone());
+    TokenNames { issuer, audience }
+}
+
+/// Notes in the Redis that all share what the doctor compares with another node: the key that this one signs with, and
+/// what it says in tokens.
+async fn note_for_the_others(
+    redis: Option<Arc<RedisStore>>,
+    keys: Arc<KeyRing>,
+    names: TokenNames,
+    clock: Arc<dyn Clock>,
+) {
+    let Some(redis) = redis else { return };
+    let mut ticks = interval(REMIND);
+    loop {
+        ticks.tick().await;
+        let now = clock.now();
+        let signer = async {
+            match keys.signer() {
+                Some(kid) => redis.note_signer(&kid, now).await,
+                None => Ok(()),
+            }
+        };
+        let (signer, names) = tokio::join!(signer, redis.note_token_names(&names, now));
+        if let Err(error) = signer.and(names) {
+            tracing::debug!(error = %Causes(&error), "what the nodes compare could not be noted");
         }
     }
 }

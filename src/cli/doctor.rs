@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     app::doctor::{self, Finding, PartHealth},
-    domain::clock::Timestamp,
+    domain::{causes::Causes, clock::Timestamp},
 };
 
 #[derive(Debug, ClapArgs)]
@@ -23,7 +23,7 @@ pub(super) struct Args {
 pub(super) async fn run(context: &Context, args: &Args) -> Result<(), CliError> {
     let findings = match context.settings() {
         Ok((settings, in_force)) => doctor::examine(&settings, &in_force, &clock()).await,
-        Err(error) => vec![Finding::wrong("settings", error.in_one_line())],
+        Err(error) => vec![Finding::wrong("settings", Causes(&error).to_string())],
     };
     output::listing(&findings, args.json)?;
     let unwell = findings.iter().any(|finding| finding.health == PartHealth::Wrong);

@@ -1,6 +1,6 @@
-//! Why a command failed, in one line, and with which exit code.
+//! Why a command failed, and with which exit code.
 
-use std::{error::Error, io, process::ExitCode};
+use std::{io, process::ExitCode};
 
 use crate::{
     app::StartError, auth::error::AuthError, config::ConfigError, gateway::GatewayError,
@@ -57,19 +57,5 @@ impl CliError {
     /// `keyward session list | head` is no failure.
     pub(super) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
-    }
-
-    /// The error and what caused it, in one line. Errors that already say their cause say it once.
-    pub(super) fn in_one_line(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = self.source();
-        while let Some(error) = source {
-            let cause = error.to_string();
-            if !text.ends_with(&cause) {
-                text = format!("{text}: {cause}");
-            }
-            source = error.source();
-        }
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     answers::{Key, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
     app,
     config::Settings,
-    domain::{clock::Timestamp, ids::InvalidId},
+    domain::{causes::Causes, clock::Timestamp, ids::InvalidId},
     keys::{operate::KeyInfo, ring::KeyRing, schedule::Retirement, sealing::SealingKeyInfo},
 };
 
@@ -110,7 +110,7 @@ async fn tell(context: &Context, change: Change<'_>) {
     let app = match context.open().await {
         Ok(app) => app,
         Err(error) => {
-            return output::note(&format!("keyward: no event of this is written: {}", error.in_one_line()));
+            return output::note(&format!("keyward: no event of this is written: {}", Causes(&error)));
         }
     };
     let (auth, occasion) = (app.auth(), operator::occasion());

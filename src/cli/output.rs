@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{clock, error::CliError};
-use crate::domain::clock::Timestamp;
+use crate::{domain::causes::Causes, domain::clock::Timestamp};
 
 /// Something a listing shows.
 pub(super) trait Row {
@@ -139,7 +139,7 @@ pub(super) fn tell(text: &str) -> io::Result<()> {
 /// Why the command failed.
 pub(super) fn error(error: &CliError) {
     if !error.is_closed_pipe() {
-        note(&format!("keyward: {}", error.in_one_line()));
+        note(&format!("keyward: {}", Causes(error)));
     }
 }
 

@@ -10,7 +10,10 @@ use std::{
 };
 
 use super::output;
-use crate::domain::{random, secret::Password};
+use crate::{
+    domain::causes::Causes,
+    domain::{random, secret::Password},
+};
 
 /// The file, in the data folder.
 const FILE: &str = "first-password";
@@ -26,7 +29,7 @@ pub(super) fn welcome(listen: SocketAddr, data_dir: &Path, password: &Password) 
     };
     if let Err(error) = told {
         tracing::error!(
-            error = &error as &dyn std::error::Error,
+            error = %Causes(&error),
             "made the first account, admin, and its password could not be told: `keyward user set-password \
              admin` sets another"
         );

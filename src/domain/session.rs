@@ -146,7 +146,7 @@ pub enum Transport {
 }
 
 impl Transport {
-    const ALL: [Self; 3] = [Self::Body, Self::Cookie, Self::Session];
+    pub const ALL: [Self; 3] = [Self::Body, Self::Cookie, Self::Session];
 
     /// The contract's word for it.
     #[must_use]

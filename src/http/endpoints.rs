@@ -11,6 +11,7 @@ use super::{
     api::{account, activity, factors, health, keys, logout, revocations, second_factor, sessions, tokens},
     app_sessions::{native, rest},
     check::{self, ext_authz},
+    document,
     oauth::{self, metadata},
 };
 use crate::domain::admin::AdminRole;
@@ -75,6 +76,9 @@ pub enum Surface {
     Management,
     /// `server.admin_listen` alone; problems; no page of another origin.
     Admin,
+    /// The public listener and the admin listener, each its own; problems. At the first, pages of registered
+    /// origins, without cookies.
+    Document,
     /// The public listener; problems; pages of registered origins, without cookies. Also where the path
     /// of the issuer is before or behind.
     Metadata,
@@ -89,7 +93,7 @@ use HttpMethod::{Any, Delete, Get, Patch, Post, Put};
 use MayCall::{Admin, Anyone, App, Client, Gateway, Holder, Owner};
 
 /// All of them, each on one line.
-pub static ENDPOINTS: [Endpoint; 74] = [
+pub static ENDPOINTS: [Endpoint; 76] = [
     before_routing(Any, check::http::PATH, Gateway, Surface::Check),
     before_routing(Any, check::http::BELOW, Gateway, Surface::Check),
     of(Surface::ExtAuthz, Post, ext_authz::PATH, Gateway, |method| on(method, ext_authz::check)),
@@ -141,6 +145,9 @@ pub static ENDPOINTS: [Endpoint; 74] = [
     of(Surface::OAuth, Post, "/oauth/token", Client, |method| on(method, oauth::token)),
     of(Surface::OAuth, Post, "/oauth/revoke", Client, |method| on(method, oauth::revoke)),
     of(Surface::OAuthOfServers, Post, "/oauth/introspect", App, |method| on(method, oauth::introspect)),
+    // What all of this is, for each of the two listeners that have an API.
+    of(Surface::Document, Get, "/openapi.json", Anyone, |method| on(method, document::json)),
+    of(Surface::Document, Get, "/docs", Anyone, |method| on(method, document::page)),
     // For who operates it.
     of(Surface::Probe, Get, "/healthz", Anyone, |method| on(method, health::alive)),
     of(Surface::Probe, Get, "/readyz", Anyone, |method| on(method, health::ready)),

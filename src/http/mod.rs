@@ -6,8 +6,10 @@ mod admin;
 pub mod api;
 mod app_sessions;
 mod check;
+mod document;
 pub mod endpoints;
 mod oauth;
+pub mod openapi;
 pub mod server;
 pub mod wire;
 
@@ -18,8 +20,10 @@ use axum::{Extension, Router, middleware::from_fn_with_state};
 use self::{
     admin::host,
     check::ext_authz,
+    document::Documents,
     endpoints::Surface,
-    oauth::metadata::{self, Prepared},
+    oauth::metadata,
+    openapi::ApiPart,
     wire::{layers, origin},
 };
 pub use self::{
@@ -57,7 +61,7 @@ pub fn public(http: &Shared) -> ListenerService {
     let api = routed(Surface::Api).merge(routed(Surface::Probe));
     // Browsers are told who may read an answer, whatever it is; the check has rules of its own.
     let api = layers::problems(api).layer(from_fn_with_state(Arc::clone(http), origin::cors));
-    let oauth = oauth_errors(Surface::OAuth).merge(metadata(http));
+    let oauth = oauth_errors(Surface::OAuth).merge(metadata(http)).merge(documents(http, ApiPart::Public));
     let oauth = oauth.layer(from_fn_with_state(Arc::clone(http), origin::cors_without_cookies));
     let all = api.merge(oauth).merge(oauth_errors(Surface::OAuthOfServers));
     ListenerService::with_check(
@@ -76,10 +80,10 @@ pub fn management(http: &Shared) -> ListenerService {
     )
 }
 
-/// The admin listener: the admin API, for no page of another origin, and nothing else.
+/// The admin listener: the admin API and its document, for no page of another origin, and nothing else.
 #[must_use]
 pub fn admin(http: &Shared) -> ListenerService {
-    let routes = layers::problems(routed(Surface::Admin));
+    let routes = layers::problems(routed(Surface::Admin)).merge(documents(http, ApiPart::Admin));
     let routes = routes.layer(from_fn_with_state(Arc::clone(http), host::guard));
     ListenerService::without_check(
         http,
@@ -116,5 +120,17 @@ fn metadata(http: &Shared) -> Router<Shared> {
     let routes = with_path.iter().zip(endpoints::routes(Surface::Metadata));
     let routes =
         routes.fold(routed(Surface::Metadata), |router, (place, route)| router.route(place, route.answer));
-    layers::wrong_methods(routes).layer(Extension(Prepared::of(issuer)))
+    layers::wrong_methods(routes).layer(Extension(metadata::prepared(issuer)))
+}
+
+/// What describes the API of a listener. It is made when somebody asks for the first time.
+fn documents(http: &Shared, part: ApiPart) -> Router<Shared> {
+    let cookies = http.cookies.clone();
+    let url = match part {
+        ApiPart::Public => http.auth.keys().issuer().to_owned(),
+        // It may be reached by any name that it answers to.
+        ApiPart::Admin => "/".to_owned(),
+    };
+    let documents = Documents::of(move || openapi::prepared(part, &url, &cookies));
+    layers::wrong_methods(routed(Surface::Document)).layer(Extension(documents))
 }

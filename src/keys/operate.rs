@@ -96,10 +96,12 @@ impl KeyRing {
         let now = self.clock.now();
         {
             let locked = self.folder.lock()?;
-            for entry in &self.snapshot(now)?.entries {
+            let old = self.snapshot(now)?;
+            // First, so that the folder is never without a key, wherever this is cut short. Alone, it signs at once.
+            add_key(&locked, &old, self.algorithm, now)?;
+            for entry in &old.entries {
                 locked.remove_key(entry.kid())?;
             }
-            add_key(&locked, &self.snapshot(now)?, self.algorithm, now)?;
         }
         self.reload()
     }

@@ -7,7 +7,7 @@ pub const STATUSES: &[&str] = &[
     "200", "201", "204", "304", "400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "429",
     "500", "503", OTHER,
 ];
-/// Those of `refusal.kind` in the log.
+/// Those of `audit.reason` in the log, where `audit.kind` is `sign_in_failed`.
 const REFUSAL_KINDS: &[&str] = &[
     "wrong_password",
     "unknown_user",

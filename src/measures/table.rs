@@ -117,8 +117,8 @@ pub static HASH_PLACES: Measure = Measure {
     help: "How many may wait there: login.queue.",
     labels: &[],
 };
-pub static HASH_TURNS: Measure = Measure {
-    name: "keyward_hash_turns",
+pub static HASH_PERMITS: Measure = Measure {
+    name: "keyward_hash_permits",
     kind: Kind::Gauge,
     help: "Sign-ins whose turn it is: their password is hashed, or is about to be or has been.",
     labels: &[],
@@ -293,7 +293,7 @@ pub static ALL: [&Measure; 45] = [
     &HASH_REFUSED,
     &HASH_WAITING,
     &HASH_PLACES,
-    &HASH_TURNS,
+    &HASH_PERMITS,
     &REVOCATIONS,
     &FEED_FOLLOWING,
     &FEED_LAG,

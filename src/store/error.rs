@@ -54,12 +54,6 @@ impl StoreError {
         }
     }
 
-    /// What the client library said, for the log.
-    #[must_use]
-    pub fn cause(&self) -> String {
-        std::error::Error::source(self).map_or_else(|| self.to_string(), ToString::to_string)
-    }
-
     /// Whether trying again later can help.
     #[must_use]
     pub const fn is_away(&self) -> bool {

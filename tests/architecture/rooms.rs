@@ -56,6 +56,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tower_http", &["http"]),
     ("tracing_opentelemetry", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
+    ("utoipa", &["answers", "http"]),
 ];
 
 /// What `domain/` leaves to others: the system, and waiting for it.

@@ -13,6 +13,7 @@ mod fuzz_twins;
 mod gateways;
 mod keys;
 mod pages;
+mod recorded;
 mod simulation;
 mod support;
 mod verbs;

@@ -1,7 +1,5 @@
 //! What the doctor says of a part, and how it is put.
 
-use std::error::Error;
-
 /// How a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartHealth {
@@ -48,13 +46,4 @@ impl Finding {
     pub fn wrong(part: &'static str, text: impl Into<String>) -> Self {
         Self { part, health: PartHealth::Wrong, text: text.into() }
     }
-}
-
-/// An error and what caused it, in one line.
-pub(super) fn with_causes(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |&error| error.source());
-    causes.fold(error.to_string(), |text, cause| {
-        let cause = cause.to_string();
-        if text.ends_with(&cause) { text } else { format!("{text}: {cause}") }
-    })
 }

@@ -3,15 +3,12 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{
-    disks,
-    finding::{Finding, with_causes},
-    places::may_write,
-};
+use super::{disks, finding::Finding, places::may_write};
 use crate::{
     app::{StartError, back_ends::open_redis},
     config::{Database, Settings},
     domain::{
+        causes::Causes,
         clock::{Clock, Timestamp},
         ids::SealingKeyId,
         installation::SecretFingerprint,
@@ -58,7 +55,7 @@ pub(super) async fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<
     };
     let (secret, keys, sealing) = match dir.exists().then(read).transpose() {
         Ok(read) => read.unwrap_or_default(),
-        Err(error) => return vec![Finding::wrong("keys", with_causes(&error))],
+        Err(error) => return vec![Finding::wrong("keys", Causes(&error).to_string())],
     };
     let lost = || Finding::wrong("keys", KeyError::SecretLost { path: dir.join(Folder::SECRET) }.to_string());
     let mut findings = match (secret, &remembered.secret) {

@@ -9,12 +9,11 @@ mod settings;
 
 use std::{path::Path, sync::Arc};
 
-use self::finding::with_causes;
 pub use self::finding::{Finding, PartHealth};
 use super::back_ends::open_redis;
 use crate::{
     config::{Database, Settings, SettingsInForce},
-    domain::clock::Clock,
+    domain::{causes::Causes, clock::Clock},
     store::{
         error::StoreError,
         postgres::PostgresStore,
@@ -62,7 +61,7 @@ async fn of_database(database: &Database, clock: &Arc<dyn Clock>) -> Vec<Finding
     };
     match examined {
         Ok((advice, pending)) => of_answer("database", &place, advice, &pending),
-        Err(error) => vec![Finding::wrong("database", format!("{place}: {}", with_causes(&error)))],
+        Err(error) => vec![Finding::wrong("database", format!("{place}: {}", Causes(&error)))],
     }
 }
 
@@ -71,15 +70,20 @@ async fn of_redis(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
         return vec![Finding::good("redis", "none: sessions are kept beside the accounts")];
     };
     let opened = open_redis(redis, settings.tokens.lifetimes, &Arc::default(), clock).await;
-    let advice = match &opened {
-        Ok(store) => store.advice().await.map_err(|error| with_causes(&error)),
-        Err(error) => Err(with_causes(error)),
+    let (advice, names) = match &opened {
+        Ok(store) => (
+            store.advice().await.map_err(|error| Causes(&error).to_string()),
+            store.token_names(clock.now()).await.unwrap_or_default(),
+        ),
+        Err(error) => (Err(Causes(error).to_string()), Vec::new()),
     };
-    match advice {
+    let mut findings = match advice {
         Ok(advice) if advice.is_empty() => of_answer("redis", &redis.place(), Vec::new(), &[]),
         Ok(advice) => advice.into_iter().map(|advice| of_advice(&redis.place(), &advice)).collect(),
         Err(error) => vec![Finding::wrong("redis", error)],
-    }
+    };
+    findings.extend(settings::of_token_names(settings, &names));
+    findings
 }
 
 fn of_advice(place: &str, advice: &Advice) -> Finding {

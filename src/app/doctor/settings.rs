@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::Path};
 use ipnet::IpNet;
 
 use super::finding::Finding;
-use crate::config::{Redis, RefreshKeys, Server, SettingOrigin, Settings, SettingsInForce, Storage, Tokens};
+use crate::{
+    config::{Redis, RefreshKeys, Server, SettingOrigin, Settings, SettingsInForce, Storage, Tokens},
+    store::redis::installation::{IN_USE, TokenNames},
+};
 
 /// The least characters of a password (NIST SP 800-63B section 3.1.1.2, OWASP ASVS 6.2.1).
 const PASSWORD_LEAST: usize = 8;
@@ -26,6 +29,26 @@ pub(super) fn examine(settings: &Settings, in_force: &SettingsInForce) -> Vec<Fi
         findings.push(Finding::good("settings", "nothing to remark"));
     }
     findings
+}
+
+/// Nodes of one server say the same in their tokens, or refuse each other's.
+pub(super) fn of_token_names(settings: &Settings, noted: &[TokenNames]) -> Vec<Finding> {
+    let issuer = settings.server.public_url(settings.server.listen).as_str().to_owned();
+    let ours = TokenNames { issuer, audience: settings.tokens.audience.clone() };
+    let finding = |theirs: &TokenNames| {
+        format!(
+            "a node says issuer {} and audience {} in its tokens, and this one {} and {}, so each refuses the tokens \
+             of the other: set server.public_url and tokens.audience alike on all nodes (what was changed is named \
+             here for up to {} minutes)",
+            theirs.issuer,
+            theirs.audience,
+            ours.issuer,
+            ours.audience,
+            IN_USE.as_secs() / 60
+        )
+    };
+    let others = noted.iter().filter(|theirs| **theirs != ours);
+    others.map(|theirs| Finding::wrong("settings", finding(theirs))).collect()
 }
 
 fn note(text: String) -> Finding {

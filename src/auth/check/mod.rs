@@ -12,7 +12,7 @@ use super::{
     error::{AuthError, RateState},
 };
 use crate::{
-    domain::{claims::AccessClaims, clock::Timestamp, identity::Identity, ids::UserId},
+    domain::{causes::Causes, claims::AccessClaims, clock::Timestamp, identity::Identity, ids::UserId},
     store::{counters::Counter, revocations::Refusal, sessions::Confirmation},
 };
 
@@ -184,7 +184,7 @@ impl Auth {
             let session = token.claims().session;
             tokio::spawn(async move {
                 if let Err(error) = sessions.touch(session, now).await {
-                    tracing::debug!(session.id = %session, error = &error as &dyn std::error::Error, "activity not noted");
+                    tracing::debug!(session.id = %session, error = %Causes(&error), "activity not noted");
                 }
             });
         }

@@ -16,6 +16,7 @@ use tokio::{
 use super::lines;
 use crate::{
     domain::{
+        causes::Causes,
         clock::Clock,
         event::{Event, EventKind},
         occasion::Occasion,
@@ -188,8 +189,8 @@ impl Desk {
 
     fn note_stuck(&self, error: &StoreError) {
         if !self.state.borrow().is_stuck {
-            let (error, waiting) = (error as &dyn std::error::Error, self.queue().waiting.len());
-            tracing::warn!(error, waiting, "events wait for the database");
+            let waiting = self.queue().waiting.len();
+            tracing::warn!(error = %Causes(error), waiting, "events wait for the database");
         }
         self.state.send_modify(|state| state.is_stuck = true);
     }
@@ -197,7 +198,7 @@ impl Desk {
     fn give_up(&self, error: &StoreError) {
         let mut queue = self.queue();
         if queue.lost == 0 {
-            tracing::error!(error = error as &dyn std::error::Error, "an event could not be kept");
+            tracing::error!(error = %Causes(error), "an event could not be kept");
         }
         queue.waiting.pop_front();
         queue.lose("the database refuses an event");

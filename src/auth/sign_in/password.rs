@@ -10,6 +10,7 @@ use super::{
 use crate::{
     auth::{Auth, error::AuthError},
     domain::{
+        causes::Causes,
         occasion::Occasion,
         secret::Password,
         user::{Account, UserStatus, Username},
@@ -74,7 +75,7 @@ impl Auth {
         if let (Some(user), PasswordMatch::Unusable(bad)) = (attempt.user, verdict) {
             tracing::error!(
                 user.id = %user,
-                error = bad as &dyn std::error::Error,
+                error = %Causes(bad),
                 "a stored password hash cannot be used; set the password anew"
             );
         }

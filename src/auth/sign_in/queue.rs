@@ -56,7 +56,7 @@ pub struct QueueLoad {
     /// How many may wait.
     pub places: usize,
     /// Permits that are out.
-    pub turns: usize,
+    pub permits: usize,
 }
 
 /// A place in the queue. The least comes first: by the count of permits at which its turn is due, and among those
@@ -155,7 +155,7 @@ impl<T> HashQueue<T> {
 
     #[must_use]
     pub fn load(&self) -> QueueLoad {
-        QueueLoad { waiting: self.waiting.len(), places: self.capacity.waiting, turns: self.out }
+        QueueLoad { waiting: self.waiting.len(), places: self.capacity.waiting, permits: self.out }
     }
 
     /// The first one whose account has not as many permits as it may have: the others go by.

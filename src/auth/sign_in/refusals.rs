@@ -84,19 +84,19 @@ pub(in crate::auth) struct Refusals {
 }
 
 /// Of what there were more than are told one by one.
-type Whose = (Option<UserId>, Option<IpAddr>);
+type FailedBy = (Option<UserId>, Option<IpAddr>);
 
 /// How much may still be told in this window.
 #[derive(Debug, Default)]
 struct Ration {
     window: i64,
     told: u32,
-    untold: HashMap<Whose, u32>,
+    untold: HashMap<FailedBy, u32>,
 }
 
 impl Ration {
     /// Whether this one may be told by itself.
-    fn allows(&mut self, whose: Whose, now: Timestamp) -> bool {
+    fn allows(&mut self, whose: FailedBy, now: Timestamp) -> bool {
         let window = now.secs().div_euclid(WINDOW);
         if window != self.window {
             (self.window, self.told) = (window, 0);
@@ -113,7 +113,7 @@ impl Ration {
     }
 
     /// What was not told in windows that are over.
-    fn owed(&mut self, now: Timestamp) -> HashMap<Whose, u32> {
+    fn owed(&mut self, now: Timestamp) -> HashMap<FailedBy, u32> {
         let is_over = now.secs().div_euclid(WINDOW) != self.window;
         if is_over { std::mem::take(&mut self.untold) } else { HashMap::new() }
     }
@@ -166,7 +166,7 @@ impl Refusals {
     }
 }
 
-fn sums(kind: EventKind, refusal: SignInRefusal, owed: HashMap<Whose, u32>, now: Timestamp) -> Vec<Event> {
+fn sums(kind: EventKind, refusal: SignInRefusal, owed: HashMap<FailedBy, u32>, now: Timestamp) -> Vec<Event> {
     let sum = |((user, address), count)| {
         let event = Event::new(kind, &Occasion::of_client(address, None, None), now);
         Event { user, count, ..event.because(refusal.as_str()) }

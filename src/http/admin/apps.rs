@@ -7,6 +7,7 @@ use axum::{
     http::StatusCode,
 };
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     caller::{MayManage, MayRead},
@@ -32,12 +33,16 @@ use crate::{
     },
 };
 
-type Name = Result<Path<String>, PathRejection>;
+type NameInPath = Result<Path<String>, PathRejection>;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct AppsQuery {
+    /// How many at most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -54,17 +59,20 @@ pub async fn list(
     Ok(Json(Apps { apps: apps.iter().map(App::from).collect(), next_cursor }))
 }
 
-pub async fn show(State(http): State<Shared>, _: MayRead, name: Name) -> Result<Json<App>, Problem> {
+pub async fn show(State(http): State<Shared>, _: MayRead, name: NameInPath) -> Result<Json<App>, Problem> {
     let app = http.auth.app(&parsed(name)?).await?.ok_or_else(Problem::not_found)?;
     Ok(Json(App::from(&app)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAppBody {
+    #[schema(pattern = "^[a-z0-9][a-z0-9._-]{0,63}$")]
     name: String,
+    /// Whether it can keep a secret.
     #[serde(default)]
     confidential: bool,
+    /// Browser origins, such as `https://app.example.com`.
     #[serde(default)]
     origins: Vec<String>,
 }
@@ -81,19 +89,25 @@ pub async fn create(
 }
 
 /// What is to become of an app (RFC 7396): what is not named stays, and `null` is as the settings say.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AppPatch {
     origins: Option<Vec<String>>,
     confidential: Option<bool>,
     /// In seconds.
     #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 86400)]
     access_ttl: PolicyEdit<u64>,
     #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<String>)]
     audience: PolicyEdit<String>,
+    /// What it may do at the admin API.
     #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<String>)]
     role: PolicyEdit<String>,
+    /// `off`, `optional` or `required`.
     #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<String>)]
     mfa: PolicyEdit<String>,
 }
 
@@ -122,7 +136,7 @@ impl AppPatch {
 pub async fn change(
     State(http): State<Shared>,
     MayManage(occasion): MayManage,
-    name: Name,
+    name: NameInPath,
     Json(patch): Json<AppPatch>,
 ) -> Result<Json<AppWithSecret>, Problem> {
     let changed = http.auth.update_app(&parsed(name)?, patch.parse()?, &occasion).await?;
@@ -132,7 +146,7 @@ pub async fn change(
 pub async fn renew_secret(
     State(http): State<Shared>,
     MayManage(occasion): MayManage,
-    name: Name,
+    name: NameInPath,
 ) -> Result<Json<AppWithSecret>, Problem> {
     Ok(Json(AppWithSecret::from(&http.auth.renew_app_secret(&parsed(name)?, &occasion).await?)))
 }
@@ -140,14 +154,14 @@ pub async fn renew_secret(
 pub async fn remove(
     State(http): State<Shared>,
     MayManage(occasion): MayManage,
-    name: Name,
+    name: NameInPath,
 ) -> Result<Json<RemovedApp>, Problem> {
     let name = parsed(name)?;
     let ended = http.auth.remove_app(&name, &occasion).await?;
     Ok(Json(RemovedApp { name: name.as_str().to_owned(), ended }))
 }
 
-fn parsed(name: Name) -> Result<AppName, Problem> {
+fn parsed(name: NameInPath) -> Result<AppName, Problem> {
     page::named(name, |text| AppName::parse(text).ok())
 }
 

@@ -5,6 +5,7 @@ use axum::{
     http::StatusCode,
 };
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{
     caller::{MayManage, MayRead},
@@ -31,9 +32,11 @@ pub async fn rotate(
     Ok((StatusCode::CREATED, Json(Key::from(&http.auth.rotate_key(&occasion).await?))))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct RetireQuery {
+    /// It is deleted at once, and its tokens are refused.
     #[serde(default)]
     compromised: bool,
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, State, rejection::PathRejection};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{
     caller::{MayRead, MaySupport},
@@ -26,18 +27,25 @@ use crate::{
     },
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct SessionsQuery {
+    /// An id.
     user: Option<String>,
     app: Option<String>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct WhoseQuery {
+    /// An id.
     user: Option<String>,
     app: Option<String>,
 }

@@ -5,6 +5,7 @@ use axum::{
     http::StatusCode,
 };
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     caller::{MayManage, MayRead, MaySupport},
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     answers::{DeletedUser, UserRecord, Users},
-    auth::error::{AuthError, Missing},
+    auth::error::{AuthError, Invalid, Missing},
     domain::{
         app_policy::PolicyEdit,
         ids::UserId,
@@ -31,25 +32,34 @@ use crate::{
 
 type Id = Result<Path<String>, PathRejection>;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct UsersQuery {
+    /// What the name or the e-mail address begins with.
+    #[param(min_length = 1, max_length = 254)]
     search: Option<String>,
     role: Option<String>,
+    #[param(inline)]
     status: Option<StatusWord>,
+    /// By age; not with `search`.
+    #[param(inline)]
     order: Option<Order>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum StatusWord {
     Active,
     Disabled,
 }
 
-#[derive(PartialEq, Eq, Deserialize)]
+#[derive(PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Order {
     Oldest,
@@ -86,12 +96,15 @@ pub async fn list(
     Ok(Json(http.auth.find_users(&query, after.as_ref(), limit).await?.into()))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUserBody {
+    #[schema(min_length = 1, max_length = 128)]
     username: String,
+    #[schema(max_length = 254)]
     email: Option<String>,
     #[serde(default)]
+    #[schema(max_items = 16)]
     roles: Vec<String>,
 }
 
@@ -112,12 +125,16 @@ pub async fn show(State(http): State<Shared>, _: MayRead, id: Id) -> Result<Json
 }
 
 /// What is to become of a user (RFC 7396): what is not named stays.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserPatch {
+    /// `null`: none. Another address is not verified, unless that is said too.
     #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<String>, max_length = 254)]
     email: PolicyEdit<String>,
     email_verified: Option<bool>,
+    /// In place of those they have.
+    #[schema(max_items = 16)]
     roles: Option<Vec<String>>,
 }
 
@@ -130,18 +147,22 @@ pub async fn change(
     let email = member("email", patch.email.parse(|text| Email::parse(&text)))?;
     let wanted = patch.roles.map(|names| roles(&names)).transpose()?;
     let user = find(&http, id).await?;
+    let has_address_news = email != PolicyEdit::Keep || patch.email_verified.is_some();
+    let email = match email {
+        PolicyEdit::Keep => user.email,
+        PolicyEdit::Drop => None,
+        PolicyEdit::Take(email) => Some(email),
+    };
+    // Another address is not known to be theirs because the last one was.
+    let verified = patch.email_verified.unwrap_or(false);
     // First what may be refused: of a patch that is, nothing is done.
+    if verified && email.is_none() {
+        return Err(AuthError::Invalid(Invalid::NothingVerified).into());
+    }
     if let Some(wanted) = wanted {
         http.auth.change_roles(user.id, &RoleChange::to(wanted), &occasion).await?;
     }
-    if email != PolicyEdit::Keep || patch.email_verified.is_some() {
-        // Another address is not known to be theirs because the last one was.
-        let verified = patch.email_verified.unwrap_or(false);
-        let email = match email {
-            PolicyEdit::Keep => user.email,
-            PolicyEdit::Drop => None,
-            PolicyEdit::Take(email) => Some(email),
-        };
+    if has_address_news {
         http.auth.set_email(user.id, email.as_ref(), verified, &occasion).await?;
     }
     as_it_is(&http, user.id).await

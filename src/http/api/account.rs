@@ -2,6 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::{
     answers::User,
@@ -21,10 +22,14 @@ use crate::{
     },
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct SignupBody {
+    #[schema(min_length = 1, max_length = 128)]
     username: String,
+    /// Of at least `accounts.password_min_length` characters, and not a guessable one.
+    #[schema(max_length = 256, format = Password)]
     password: String,
+    #[schema(max_length = 254)]
     email: Option<String>,
 }
 
@@ -48,9 +53,12 @@ pub async fn me(State(http): State<Shared>, SignedIn(caller): SignedIn) -> Resul
     Ok(Json(User::from(&user)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct PasswordBody {
+    #[schema(max_length = 256, format = Password)]
     current: String,
+    /// Of at least `accounts.password_min_length` characters, and not a guessable one.
+    #[schema(max_length = 256, format = Password)]
     new: String,
 }
 

@@ -2,6 +2,7 @@
 
 use axum::extract::{Query, State, rejection::QueryRejection};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     answers::{OwnEvent, OwnEvents},
@@ -16,9 +17,13 @@ use crate::{
 const USUAL: u32 = 100;
 const MOST: u32 = 1000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct OwnEventsQuery {
+    /// How many at most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderName, StatusCode, header},
 };
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     answers::{Condition, Readiness, ReadinessParts},
@@ -24,14 +25,17 @@ pub async fn alive() -> StatusCode {
     StatusCode::OK
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Probe {
+    /// `check`: whether checks are answered. Without it: whether everything is.
     #[serde(rename = "for")]
+    #[param(inline)]
     purpose: Option<For>,
 }
 
 /// What somebody wants to send here.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum For {
     /// Checks alone: they go on for a while without the stores.

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     answers::Ended,
@@ -22,7 +23,7 @@ use crate::{
     },
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct LogoutBody {
     refresh_token: Option<String>,
 }
@@ -65,12 +66,15 @@ fn refusal(error: AuthError, credential: Credential<'_>, browser: Browser) -> Pr
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct LogoutAllQuery {
+    /// Which session goes on; without it none does.
+    #[param(inline)]
     keep: Option<Keep>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Keep {
     Current,

@@ -8,6 +8,7 @@ use axum::{
     http::StatusCode,
 };
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     answers::{OwnSession, OwnSessions},
@@ -40,9 +41,13 @@ pub async fn list(
 const USUAL: u32 = 100;
 const MOST: u32 = 1000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
+    /// How many at most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 

@@ -10,6 +10,10 @@ use serde::{
     Deserialize, Deserializer,
     de::{self, Unexpected, Visitor},
 };
+use utoipa::{
+    ToSchema,
+    openapi::schema::{Object, ObjectBuilder, Type},
+};
 
 use crate::{
     answers::{SignedIn, Tokens},
@@ -20,6 +24,7 @@ use crate::{
     },
     domain::{
         app::AppName,
+        causes::Causes,
         clock::Timestamp,
         ids::UserId,
         occasion::Occasion,
@@ -33,7 +38,6 @@ use crate::{
             app_caller,
             body::{Json, OptionalJson, member},
             caller::ArrivedAt,
-            cause::Cause,
             occasion::CameBy,
             origin,
             own_cookies::{self, Browser},
@@ -46,13 +50,18 @@ use crate::{
 /// How long a browser keeps that an account has signed in on it. Some keep nothing for longer.
 const DEVICE_KEPT: Duration = Duration::from_hours(400 * 24);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct LoginBody {
+    #[schema(min_length = 1, max_length = 128)]
     username: String,
+    #[schema(max_length = 256, format = Password)]
     password: String,
+    /// What the owner's list of sessions calls it.
     device: Option<String>,
+    /// A registered app; without it `default`.
     app: Option<String>,
     #[serde(default)]
+    #[schema(schema_with = transports)]
     transport: Transport,
 }
 
@@ -60,6 +69,16 @@ impl<'de> Deserialize<'de> for Transport {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_str(Word)
     }
+}
+
+/// The same in the document of the API.
+fn transports() -> Object {
+    let words = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(Transport::ALL.map(Transport::as_str)));
+    let text = "`body`: the refresh token is the client's own affair; `cookie`: it is in a cookie that no script can \
+                read; `session`: a cookie is all there is, and lives by its use.";
+    words.default(Some(Transport::default().as_str().into())).description(Some(text)).build()
 }
 
 /// Says what a transport may be, whatever stood there.
@@ -168,15 +187,14 @@ async fn replace(
     let browser = match Browser::of(http, sent).await {
         Ok(browser) => browser,
         Err(problem) => {
-            let error = problem.cause().map(Cause::error);
+            let error = problem.cause().map(|cause| tracing::field::display(cause.error()));
             tracing::warn!(error, "the session before a sign-in could not be ended");
             return None;
         }
     };
     for shown in browser.living() {
         if let Err(error) = http.auth.replace(shown, occasion).await {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "the session before a sign-in could not be ended");
+            tracing::warn!(error = %Causes(&error), "the session before a sign-in could not be ended");
         }
     }
     // The cookie of the same transport has a new content already.
@@ -187,7 +205,7 @@ async fn replace(
     other.is_spent().then(|| cookie.clear())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct RefreshBody {
     refresh_token: Option<String>,
 }

@@ -1,63 +1,33 @@
 //! The server's metadata (RFC 8414), prepared once.
 
-use aws_lc_rs::digest;
-use axum::{
-    Extension,
-    body::Bytes,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use axum::{Extension, http::HeaderMap, response::Response};
 
-use crate::answers::Metadata;
+use crate::{answers::Metadata, http::wire::prepared::Prepared};
 
 /// Where clients look for it, by RFC 8414 and by `OpenID` Connect.
 pub const OAUTH: &str = "/.well-known/oauth-authorization-server";
 pub const OPENID: &str = "/.well-known/openid-configuration";
 
-const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 const ANY_CLIENT: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
 const CONFIDENTIAL: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
-/// The document, ready to be sent.
-#[derive(Clone)]
-pub struct Prepared {
-    body: Bytes,
-    etag: HeaderValue,
-}
-
-impl Prepared {
-    /// That of an issuer, which is `iss` to the letter.
-    pub fn of(issuer: &str) -> Self {
-        let at = |path: &str| format!("{issuer}{path}");
-        let metadata = Metadata {
-            issuer: issuer.to_owned(),
-            jwks_uri: at("/.well-known/jwks.json"),
-            token_endpoint: at("/oauth/token"),
-            token_endpoint_auth_methods_supported: ANY_CLIENT,
-            grant_types_supported: ["refresh_token"],
-            response_types_supported: [],
-            revocation_endpoint: at("/oauth/revoke"),
-            revocation_endpoint_auth_methods_supported: ANY_CLIENT,
-            introspection_endpoint: at("/oauth/introspect"),
-            introspection_endpoint_auth_methods_supported: CONFIDENTIAL,
-        };
-        // Strings always serialise.
-        let body = serde_json::to_vec(&metadata).unwrap_or_default();
-        let hash = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, &body));
-        let etag = HeaderValue::from_str(&format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""));
-        Self { body: body.into(), etag }
-    }
-
-    fn answer(&self, headers: &HeaderMap) -> Response {
-        let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == self.etag);
-        let caching = [(header::CACHE_CONTROL, CACHE), (header::ETAG, self.etag.clone())];
-        if known {
-            return (StatusCode::NOT_MODIFIED, caching).into_response();
-        }
-        let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-        (caching, json, self.body.clone()).into_response()
-    }
+/// That of an issuer, which is `iss` to the letter.
+pub fn prepared(issuer: &str) -> Prepared {
+    let at = |path: &str| format!("{issuer}{path}");
+    let metadata = Metadata {
+        issuer: issuer.to_owned(),
+        jwks_uri: at("/.well-known/jwks.json"),
+        token_endpoint: at("/oauth/token"),
+        token_endpoint_auth_methods_supported: ANY_CLIENT,
+        grant_types_supported: ["refresh_token"],
+        response_types_supported: [],
+        revocation_endpoint: at("/oauth/revoke"),
+        revocation_endpoint_auth_methods_supported: ANY_CLIENT,
+        introspection_endpoint: at("/oauth/introspect"),
+        introspection_endpoint_auth_methods_supported: CONFIDENTIAL,
+    };
+    // Strings always serialise.
+    Prepared::json(serde_json::to_vec(&metadata).unwrap_or_default())
 }
 
 /// Where clients look for it too, when the issuer has a path. RFC 8414 puts that at the end, `OpenID`

@@ -53,6 +53,11 @@ impl Cookies {
 }
 
 impl Cookie {
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// What a browser sent under this name.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ pub(super) mod layers;
 pub(super) mod occasion;
 pub(super) mod origin;
 pub(super) mod own_cookies;
+pub(super) mod prepared;
 pub mod problem;
 pub(super) mod proxies;
 pub(super) mod query;

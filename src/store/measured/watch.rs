@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    domain::causes::Causes,
     measures::table::{STORE_AWAY, STORE_ERRORS},
     store::error::StoreError,
 };
@@ -88,8 +89,7 @@ impl StoreWatch {
         STORE_ERRORS.count(&[self.store, verb, kind]);
         if error.is_away() && self.is_new(error, Instant::now()) {
             STORE_AWAY.gauge(&[self.store]).set(1.0);
-            let cause = error as &dyn std::error::Error;
-            tracing::warn!(store = self.store, store.verb = verb, error = cause, "a store is away");
+            tracing::warn!(store = self.store, store.verb = verb, error = %Causes(error), "a store is away");
         }
     }
 
@@ -117,7 +117,7 @@ impl StoreWatch {
         known.last_failure = now;
         // Of a flood, one a second is enough.
         if known.cause.is_empty() || now.duration_since(known.noted) >= NOTED_EVERY {
-            (known.cause, known.noted) = (error.cause(), now);
+            (known.cause, known.noted) = (Causes(error).to_string(), now);
         }
         self.has_answered.store(false, Ordering::Relaxed);
         self.is_away.store(true, Ordering::Relaxed);
@@ -160,7 +160,8 @@ mod tests {
         assert!(watch.is_new(&away, at(0)));
         assert!((1..300).all(|tenth| !watch.is_new(&away, begun + Duration::from_millis(tenth * 100))));
         assert_eq!(watch.news(at(29)), None, "not yet");
-        let sum = OutageNews::StillAway { failed: 299, cause: "connection refused".to_owned() };
+        let sum =
+            OutageNews::StillAway { failed: 299, cause: "redis is away: connection refused".to_owned() };
         assert_eq!((watch.news(at(30)), watch.news(at(31))), (Some(sum), None));
         // A call that goes well while others fail ends nothing, and neither does silence.
         watch.note_answer();

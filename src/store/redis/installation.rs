@@ -1,5 +1,5 @@
-//! [`InstallationStore`] in Redis, for nodes that share it and have accounts of their own; and which
-//! keys nodes sign with, so that one that lacks a key of the others can be told so.
+//! [`InstallationStore`] in Redis, for nodes that share it and have accounts of their own; and which keys nodes sign
+//! with and what they call themselves in tokens, so that one that differs from the others can be told so.
 //!
 //! No key here is without an end (contract 4): nodes renew all of them while they run, and what lapses when
 //! none has run for so long guards no session any more.
@@ -22,7 +22,7 @@ use crate::{
 
 /// How long the fingerprint outlives the last node; longer than nodes are away, and than most sessions.
 const REMEMBERED: Duration = Duration::from_hours(400 * 24);
-/// How long a signing key counts as in use after it was noted.
+/// How long what a node notes of itself counts as in use.
 pub const IN_USE: Duration = Duration::from_mins(15);
 
 /// A key that a node signs with.
@@ -31,6 +31,25 @@ pub struct Signer {
     pub kid: String,
     /// When a node last said so, by that node's clock.
     pub noted_at: Timestamp,
+}
+
+/// What a node says in its tokens, and takes no tokens without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenNames {
+    pub issuer: String,
+    pub audience: String,
+}
+
+impl TokenNames {
+    /// As they are noted. Neither has a blank in it.
+    fn text(&self) -> String {
+        format!("{} {}", self.issuer, self.audience)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (issuer, audience) = text.split_once(' ')?;
+        Some(Self { issuer: issuer.to_owned(), audience: audience.to_owned() })
+    }
 }
 
 #[async_trait]
@@ -88,20 +107,41 @@ impl InstallationStore for RedisStore {
 impl RedisStore {
     /// Notes that this node signs with that key, and forgets those that nobody has noted for long.
     pub async fn note_signer(&self, kid: &str, now: Timestamp) -> Result<(), StoreError> {
-        let key = self.keys.signers();
-        let note = INDEX.on(&key).arg(kid).arg(now.millis()).arg(millis(IN_USE)).arg("new");
-        self.link.call::<u8>(&note).await?;
-        let long_ago = now.millis() - i64::try_from(millis(IN_USE)).unwrap_or(i64::MAX);
-        let stale: Vec<String> = self.link.run(&redis::Cmd::zrangebyscore(&key, 0, long_ago)).await?;
-        if stale.is_empty() { Ok(()) } else { self.link.run(&redis::Cmd::zrem(&key, stale)).await }
+        self.note(&self.keys.signers(), kid, now).await
     }
 
     /// The keys that nodes sign with, as far as they have said so of late.
     pub async fn signers(&self, now: Timestamp) -> Result<Vec<Signer>, StoreError> {
-        let long_ago = now.millis() - i64::try_from(millis(IN_USE)).unwrap_or(i64::MAX);
-        let recent = redis::Cmd::zrangebyscore_withscores(self.keys.signers(), long_ago, "+inf");
-        let noted: Vec<(String, i64)> = self.link.run(&recent).await?;
-        let signer = |(kid, millis)| Signer { kid, noted_at: Timestamp::from_millis(millis) };
-        Ok(noted.into_iter().map(signer).collect())
+        let noted = self.noted(&self.keys.signers(), now).await?;
+        Ok(noted.into_iter().map(|(kid, noted_at)| Signer { kid, noted_at }).collect())
     }
+
+    /// Notes what this node says in its tokens.
+    pub async fn note_token_names(&self, names: &TokenNames, now: Timestamp) -> Result<(), StoreError> {
+        self.note(&self.keys.issuers(), &names.text(), now).await
+    }
+
+    /// What nodes say in their tokens, as far as they have noted it of late.
+    pub async fn token_names(&self, now: Timestamp) -> Result<Vec<TokenNames>, StoreError> {
+        let noted = self.noted(&self.keys.issuers(), now).await?;
+        Ok(noted.iter().filter_map(|(text, _)| TokenNames::parse(text)).collect())
+    }
+
+    async fn note(&self, key: &str, what: &str, now: Timestamp) -> Result<(), StoreError> {
+        let note = INDEX.on(key).arg(what).arg(now.millis()).arg(millis(IN_USE)).arg("new");
+        self.link.call::<u8>(&note).await?;
+        let stale: Vec<String> = self.link.run(&redis::Cmd::zrangebyscore(key, 0, long_before(now))).await?;
+        if stale.is_empty() { Ok(()) } else { self.link.run(&redis::Cmd::zrem(key, stale)).await }
+    }
+
+    async fn noted(&self, key: &str, now: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let recent = redis::Cmd::zrangebyscore_withscores(key, long_before(now), "+inf");
+        let noted: Vec<(String, i64)> = self.link.run(&recent).await?;
+        Ok(noted.into_iter().map(|(what, millis)| (what, Timestamp::from_millis(millis))).collect())
+    }
+}
+
+/// What was noted before that is not in use any more.
+fn long_before(now: Timestamp) -> i64 {
+    now.millis() - i64::try_from(millis(IN_USE)).unwrap_or(i64::MAX)
 }

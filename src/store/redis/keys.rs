@@ -139,7 +139,7 @@ impl Keys {
         }
     }
 
-    /// The fingerprint of the secret in use; it speaks of no session, like the two that follow.
+    /// The fingerprint of the secret in use; it speaks of no session, like the three that follow.
     pub(super) fn installation(&self) -> String {
         self.name(format_args!("installation"))
     }
@@ -152,6 +152,11 @@ impl Keys {
     /// The signing keys in use, by when each was last noted.
     pub(super) fn signers(&self) -> String {
         self.name(format_args!("installation:signers"))
+    }
+
+    /// What nodes say in their tokens, by when each was last noted.
+    pub(super) fn issuers(&self) -> String {
+        self.name(format_args!("installation:issuers"))
     }
 
     /// A key that is written and deleted in one step, to see whether writes are taken.

@@ -61,7 +61,7 @@ impl AccountStore for SqliteStore {
     }
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
-        self.readers.read(move |db| list(db, LIST, after, limit, user)).await
+        self.readers.read(move |db| list(db, LIST, after, limit, rows::user)).await
     }
 
     async fn list_accounts(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Account>, StoreError> {
@@ -115,7 +115,7 @@ impl AccountStore for SqliteStore {
                 if status == UserStatus::Disabled && is_last_admin(step.db, id)? {
                     return Ok(Guarded::LastAdmin);
                 }
-                guarded(change(step, SQL, params![id.uuid(), status_word(status)]))
+                guarded(change(step, SQL, params![id.uuid(), rows::status_word(status)]))
             })
             .await
     }
@@ -178,7 +178,7 @@ fn insert(
         user.email_verified,
         rows::join(&user.roles, Role::as_str),
         user.roles_at.secs(),
-        status_word(user.status),
+        rows::status_word(user.status),
         account.password_hash.phc(),
         user.locale.as_ref().map(Locale::as_str),
         user.created_at.millis(),
@@ -267,34 +267,5 @@ fn list<T>(
 
 fn account(row: &Row<'_>) -> Result<Account, StoreError> {
     let password_hash = PasswordHash::from_phc(rows::value(row, "users.password_hash")?);
-    Ok(Account { user: user(row)?, password_hash, pardons: rows::value(row, "users.pardons")? })
-}
-
-pub(super) fn user(row: &Row<'_>) -> Result<User, StoreError> {
-    Ok(User {
-        id: rows::user_id(row, "users.id")?,
-        username: rows::parsed_by(row, "users.username", |text| Username::known(text).ok())?,
-        email: rows::optional(row, "users.email", |text| Email::known(text).ok())?,
-        email_verified: rows::value(row, "users.email_verified")?,
-        roles: rows::list(row, "users.roles", |text| Role::parse(text).ok())?,
-        roles_at: rows::value(row, "users.roles_at").map(Timestamp::from_secs)?,
-        status: rows::parsed_by(row, "users.status", status)?,
-        locale: rows::optional(row, "users.locale", |text| Locale::parse(text).ok())?,
-        created_at: rows::timestamp(row, "users.created_at")?,
-    })
-}
-
-pub(super) const fn status_word(status: UserStatus) -> &'static str {
-    match status {
-        UserStatus::Active => "active",
-        UserStatus::Disabled => "disabled",
-    }
-}
-
-fn status(word: &str) -> Option<UserStatus> {
-    match word {
-        "active" => Some(UserStatus::Active),
-        "disabled" => Some(UserStatus::Disabled),
-        _ => None,
-    }
+    Ok(Account { user: rows::user(row)?, password_hash, pardons: rows::value(row, "users.pardons")? })
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    domain::clock::Timestamp,
+    domain::{causes::Causes, clock::Timestamp},
     store::{
         error::StoreError,
         leases::{Holder, Leased},
@@ -62,7 +62,7 @@ impl Cleaner {
         match step(db, &self.holder, std::mem::take(&mut self.walk), now) {
             Ok(walk) => self.walk = walk,
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "what is over was not cleaned up");
+                tracing::warn!(error = %Causes(&error), "what is over was not cleaned up");
             }
         }
     }

@@ -48,7 +48,9 @@ fn write(from: &Path, part: &Path) -> Result<(), StoreError> {
     // SQLite fills a file that is empty, and keeps its mode.
     let file = options.open(part).map_err(failed)?;
     let source = connection::to_copy(from)?;
-    source.execute("VACUUM INTO ?1", [part.to_string_lossy()])?;
+    // Where the name is no text, SQLite would fill another file.
+    let name = part.to_str().ok_or_else(|| failed(io::Error::from(io::ErrorKind::InvalidFilename)))?;
+    source.execute("VACUUM INTO ?1", [name])?;
     let copy = Connection::open(part)?;
     once::mark_copy(&copy)?;
     let found: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;

@@ -2,10 +2,7 @@
 
 use rusqlite::{Connection, Params, named_params, params};
 
-use super::{
-    accounts::{status_word, user},
-    engine::rows,
-};
+use super::engine::rows;
 use crate::{
     domain::{
         ids::UserId,
@@ -61,7 +58,7 @@ fn found(
     })?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push((Some(rows::value(row, "users.term")?), user(row)?));
+        found.push((Some(rows::value(row, "users.term")?), rows::user(row)?));
     }
     Ok(found)
 }
@@ -88,9 +85,11 @@ fn walk(
             let sql = all("user_roles JOIN users ON id = user_id", "role = ?3 AND", "user_id");
             users(db, &sql, params![after, looks, Role::as_str(role)])
         }
-        (None, Some(status)) => {
-            users(db, &all("users", "status = ?3 AND", "id"), params![after, looks, status_word(status)])
-        }
+        (None, Some(status)) => users(
+            db,
+            &all("users", "status = ?3 AND", "id"),
+            params![after, looks, rows::status_word(status)],
+        ),
         (None, None) => users(db, &all("users", "", "id"), params![after, looks]),
     }
 }
@@ -104,7 +103,7 @@ pub(super) fn by_ids(db: &Connection, ids: &[UserId]) -> Result<Vec<User>, Store
 pub(super) fn count(db: &Connection) -> Result<UserCounts, StoreError> {
     let mut statement = db.prepare_cached("SELECT count(*) FROM users WHERE status = ?1")?;
     let mut of = |status| -> Result<u64, StoreError> {
-        let count: i64 = statement.query_row([status_word(status)], |row| row.get(0))?;
+        let count: i64 = statement.query_row([rows::status_word(status)], |row| row.get(0))?;
         Ok(u64::try_from(count).unwrap_or(0))
     };
     Ok(UserCounts { active: of(UserStatus::Active)?, disabled: of(UserStatus::Disabled)? })
@@ -115,7 +114,7 @@ fn users(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<User>, S
     let mut rows = statement.query(params)?;
     let mut users = Vec::new();
     while let Some(row) = rows.next()? {
-        users.push(user(row)?);
+        users.push(rows::user(row)?);
     }
     Ok(users)
 }

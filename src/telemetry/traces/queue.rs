@@ -17,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::measures::table::SPANS_DROPPED;
+use crate::{domain::causes::Causes, measures::table::SPANS_DROPPED};
 
 /// Spans that may wait.
 const WAITING: usize = 4_096;
@@ -122,7 +122,7 @@ async fn send(exporter: &impl SpanExporter, batch: Vec<SpanData>, was_taken: boo
     let count = batch.len() as u64;
     let error = match timeout(PATIENCE, exporter.export(batch)).await {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.to_string()),
+        Ok(Err(error)) => Some(Causes(&error).to_string()),
         Err(_) => Some("it took too long".to_owned()),
     };
     match &error {

@@ -5,32 +5,12 @@ use serde_json::json;
 
 use super::{
     actor::{Answer, send},
-    install::{Install, Server},
-    nodes::{comes_to, node, second_node},
+    install::Server,
+    nodes::{TwoNodes, comes_to},
 };
-use crate::support::servers::{postgres, redis};
 
 const PASSWORD: &str = "seven words make a fine passphrase indeed";
 const PAGE: &str = "https://app.example.com";
-
-struct Nodes {
-    install: Install,
-    both: [Server; 2],
-    _beside: Install,
-    _redis: redis::Server,
-}
-
-impl Nodes {
-    async fn start() -> Self {
-        let redis = redis::Server::start(&[]);
-        let database = postgres::database();
-        let install = node(&redis, &database);
-        install.add_user("alice", PASSWORD, &[]);
-        let beside = second_node(&install, &redis, &database);
-        let both = [install.start().await, beside.start().await];
-        Self { install, both, _beside: beside, _redis: redis }
-    }
-}
 
 /// Whether a node lets a page read its answers.
 async fn lets_read(node: &Server) -> bool {
@@ -51,43 +31,43 @@ async fn signs_in(node: &Server) -> Answer {
 
 #[tokio::test]
 async fn what_a_command_changes_of_an_app_holds_on_both_nodes() {
-    let nodes = Nodes::start().await;
-    let install = &nodes.install;
+    let TwoNodes { install, one, two, .. } = &TwoNodes::with_alice(PASSWORD, |install| install).await;
+    let both = [one, two];
     install.good(&["app", "add", "shop"]);
     let mut alices = Vec::new();
-    for node in &nodes.both {
+    for node in both {
         assert!(!lets_read(node).await);
         alices.push(node.client().with_tokens(&comes_to(200, async || signs_in(node).await).await));
     }
     install.good(&["app", "update", "shop", "--origin", PAGE]);
-    for node in &nodes.both {
+    for node in both {
         assert!(lets_read(node).await);
     }
     install.good(&["app", "update", "shop", "--no-origin"]);
-    for node in &nodes.both {
+    for node in both {
         assert!(!lets_read(node).await);
     }
 
     let old = install.good(&["app", "update", "shop", "--confidential"]).trim_end().to_owned();
-    for (node, alice) in nodes.both.iter().zip(&alices) {
+    for (node, alice) in both.into_iter().zip(&alices) {
         signs_in(node).await.problem(401, "invalid_credentials");
         alice.refreshes().await.problem(401, "invalid_credentials");
         assert_eq!(introspects(node, &old).await.status, 200);
     }
     let new = install.good(&["app", "new-secret", "shop"]).trim_end().to_owned();
-    for node in &nodes.both {
+    for node in both {
         assert_eq!(introspects(node, &new).await.status, 200);
         comes_to(401, async || introspects(node, &old).await).await;
     }
     install.good(&["app", "update", "shop", "--public"]);
-    for (node, alice) in nodes.both.iter().zip(&alices) {
+    for (node, alice) in both.into_iter().zip(&alices) {
         comes_to(401, async || introspects(node, &new).await).await;
         assert_eq!(alice.refreshes().await.status, 200);
     }
 
     install.good(&["app", "update", "shop", "--origin", PAGE]);
     install.good(&["app", "remove", "shop"]);
-    for (node, alice) in nodes.both.iter().zip(&alices) {
+    for (node, alice) in both.into_iter().zip(&alices) {
         assert!(!lets_read(node).await);
         comes_to(401, async || alice.check().await).await.refused(401, "token_revoked");
         alice.refreshes().await.problem(401, "session_ended");

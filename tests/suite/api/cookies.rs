@@ -9,17 +9,21 @@ use super::{
     install::{Install, Server},
     secrets,
 };
+use crate::support::outside::documented;
 
 const PASSWORD: &str = "seven words make a fine passphrase indeed";
 const PAGE: &str = "https://app.example.com";
 
 pub async fn send(request: RequestBuilder) -> Answer {
     secrets::register_request(&request);
+    let asked = request.try_clone();
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.expect("a body");
     secrets::register_answer(&headers, &text);
-    Answer { status, headers, text }
+    let answer = Answer { status, headers, text };
+    documented::check(asked, &answer);
+    answer
 }
 
 /// A browser on a page of the app `web`.

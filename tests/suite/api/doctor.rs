@@ -189,6 +189,27 @@ async fn the_doctor_finds_keys_that_are_not_shared() {
     assert_eq!(found(&first, "wrong"), [] as [String; 0]);
 }
 
+#[tokio::test]
+async fn the_doctor_finds_nodes_that_say_something_else_in_their_tokens() {
+    let redis = redis::Server::start(&["--appendonly", "yes"]);
+    let database = postgres::database();
+    let first = node(&redis, &database);
+    let _server = first.start().await;
+    let noted = || (redis.ask::<i64>("ZCARD installation:issuers") == 1).then_some(());
+    super::install::wait_for(noted).expect("what it says is noted");
+    assert!(redis.ask::<i64>("TTL installation:issuers") > 0);
+    let second = second_node(&first, &redis, &database);
+    assert_eq!(found(&second, "wrong"), [] as [String; 0]);
+
+    let theirs = format!("a node says issuer http://{} and audience keyward in its tokens", first.listen);
+    let elsewhere = "https://auth.example.com";
+    let other = second.with("KEYWARD_SERVER_PUBLIC_URL", elsewhere);
+    finds(&other, &["settings: ", &theirs, elsewhere, "set server.public_url"]);
+    let other = second_node(&first, &redis, &database).with("KEYWARD_TOKENS_AUDIENCE", "shops");
+    finds(&other, &["settings: ", &theirs, "and shops", "tokens.audience"]);
+    assert_eq!(found(&first, "wrong"), [] as [String; 0]);
+}
+
 #[test]
 fn the_doctor_remarks_stores_elsewhere_that_are_spoken_to_without_tls() {
     let remarks = |database: &str, redis: &str| {

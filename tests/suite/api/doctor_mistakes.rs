@@ -15,7 +15,7 @@ use super::{
 use crate::support::servers::{
     postgres,
     redis::{self, Server},
-    redis_sets::shared_cluster,
+    redis_sets::{Cluster, MASTER, Watched, shared_cluster},
 };
 
 /// One finding of that health has these words.
@@ -258,6 +258,45 @@ async fn of_a_good_set_up_nothing_is_said() {
     // What answers by the public address stands before both.
     let second = second_node(&first, &redis, &database);
     is_silent(&second.with("KEYWARD_SERVER_TRUSTED_PROXIES", "127.0.0.1"));
+}
+
+/// Two nodes on a Redis of several servers, before and while they serve.
+async fn is_silent_of_two(urls: &str, settings: &[(&str, &str)]) {
+    let database = postgres::database();
+    let with = |install: Install| {
+        let install = install.with("DATABASE_URL", &database).with("REDIS_URL", urls);
+        settings.iter().fold(install, |install, (name, value)| install.with(name, value))
+    };
+    let first = with(Install::new());
+    first.start().await.terminate();
+    fs::remove_file(first.path("data/first-password")).expect("read");
+    is_silent(&first);
+    let second = Install::new()
+        .with("KEYWARD_KEYS_DIR", first.path("keys").display())
+        .with("KEYWARD_SERVER_PUBLIC_URL", format!("http://{}", first.listen))
+        .with("KEYWARD_SERVER_TRUSTED_PROXIES", "127.0.0.1");
+    let second = with(second);
+    let _server = first.start().await;
+    is_silent(&second);
+    assert_eq!(found(&first, "wrong"), [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn of_a_good_cluster_nothing_is_said() {
+    let cluster = Cluster::start_with(3, &["--appendonly", "yes"]);
+    let settings = [("KEYWARD_STORAGE_REDIS_MODE", "cluster"), ("KEYWARD_STORAGE_REDIS_WAIT", "1")];
+    is_silent_of_two(&cluster.urls().join(","), &settings).await;
+}
+
+#[tokio::test]
+async fn of_a_good_master_with_replicas_and_sentinels_nothing_is_said() {
+    let watched = Watched::start_with(&["--appendonly", "yes"]);
+    let settings = [
+        ("KEYWARD_STORAGE_REDIS_MODE", "sentinel"),
+        ("KEYWARD_STORAGE_REDIS_MASTER", MASTER),
+        ("KEYWARD_STORAGE_REDIS_WAIT", "1"),
+    ];
+    is_silent_of_two(&watched.urls().join(","), &settings).await;
 }
 
 #[tokio::test]

@@ -8,35 +8,19 @@ use serde_json::json;
 use super::{
     actor::Actor,
     install::{Install, Server},
-    nodes::{node, second_node},
+    nodes::TwoNodes,
     raw::Raw,
 };
-use crate::support::servers::{postgres, redis};
 
 const PASSWORD: &str = "seven words make a fine passphrase indeed";
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Two nodes, and alice signed in at the first.
-struct Nodes {
-    one: Server,
-    two: Server,
-    alice: Actor,
-    _installs: [Install; 2],
-    _redis: redis::Server,
-}
-
-impl Nodes {
-    async fn start() -> Self {
-        let redis = redis::Server::start(&[]);
-        let database = postgres::database();
-        let grace = |install: Install| install.with("KEYWARD_TOKENS_REUSE_GRACE", "1s");
-        let first = grace(node(&redis, &database));
-        first.add_user("alice", PASSWORD, &[]);
-        let second = grace(second_node(&first, &redis, &database));
-        let (one, two) = (first.start().await, second.start().await);
-        let alice = one.client().signed_in("alice", PASSWORD).await;
-        Self { one, two, alice, _installs: [first, second], _redis: redis }
-    }
+async fn nodes() -> (TwoNodes, Actor) {
+    let nodes =
+        TwoNodes::with_alice(PASSWORD, |install| install.with("KEYWARD_TOKENS_REUSE_GRACE", "1s")).await;
+    let alice = nodes.one.client().signed_in("alice", PASSWORD).await;
+    (nodes, alice)
 }
 
 /// A refresh that is sent, and not answered yet.
@@ -70,7 +54,7 @@ async fn a_refresh_that_waited_while_the_only_node_hung_is_judged_by_when_it_cam
 
 #[tokio::test]
 async fn a_refresh_that_waited_while_its_node_hung_is_judged_by_when_it_came() {
-    let Nodes { two, alice, .. } = &Nodes::start().await;
+    let (TwoNodes { two, .. }, alice) = &nodes().await;
     two.freeze();
     let mut waiting = sent(two, &alice.refresh);
     // Another tab goes on at the other node.
@@ -88,14 +72,14 @@ async fn a_refresh_that_waited_while_its_node_hung_is_judged_by_when_it_came() {
 
 #[tokio::test]
 async fn a_node_that_hung_lets_in_nobody_who_signed_out_meanwhile() {
-    let Nodes { one, two, alice, .. } = &Nodes::start().await;
+    let (TwoNodes { one, two, .. }, alice) = &nodes().await;
     lets_in_nobody_who_signs_out_while_it_hangs(one, two, alice, Duration::from_millis(1_500)).await;
 }
 
 /// Others' sign-outs are known within 100 ms.
 #[tokio::test]
 async fn a_node_that_hung_for_a_moment_lets_in_nobody_who_signed_out_meanwhile() {
-    let Nodes { one, two, alice, .. } = &Nodes::start().await;
+    let (TwoNodes { one, two, .. }, alice) = &nodes().await;
     lets_in_nobody_who_signs_out_while_it_hangs(one, two, alice, Duration::from_millis(150)).await;
     for _ in 0..10 {
         let alice = one.client().signed_in("alice", PASSWORD).await;

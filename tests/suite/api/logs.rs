@@ -127,6 +127,20 @@ async fn what_an_outage_keeps_from_a_request_is_logged_once_with_its_id() {
     server.terminate();
 }
 
+#[tokio::test]
+async fn a_line_has_the_cause_in_either_format() {
+    for format in ["text", "json"] {
+        let mut redis = redis::Server::start(&[]);
+        let install = Install::new().with("REDIS_URL", redis.url()).with("KEYWARD_LOG_FORMAT", format);
+        let server = install.start().await;
+        redis.kill();
+        assert_eq!(server.client().get("/readyz").await.status, 503);
+        let said = lines(&server, "a store is away");
+        assert!(said[0].contains("redis is away: "), "{said:?}");
+        server.terminate();
+    }
+}
+
 /// The lines that say so.
 fn lines(server: &Server, words: &str) -> Vec<String> {
     let said = || {
@@ -147,7 +161,7 @@ async fn each_line_of_a_request_says_which_it_is() {
         let login =
             server.client().request("POST", "/v1/login").header("x-request-id", "one-of-mine").json(&body);
         assert_eq!(send(login).await.header("x-request-id"), "one-of-mine");
-        let said = lines(&server, "signed in");
+        let said = lines(&server, "signed_in");
         assert_eq!(said.len(), 1, "{said:?}");
         if format == "json" {
             let line: serde_json::Value = serde_json::from_str(&said[0]).expect("JSON");
@@ -171,7 +185,7 @@ async fn a_trace_is_in_the_lines_where_a_trusted_proxy_names_it() {
         let login = server.client().request("POST", "/v1/login").json(&body);
         let login = login.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
         assert_eq!(send(login).await.status, 200);
-        let said = lines(&server, "signed in");
+        let said = lines(&server, "signed_in");
         assert_eq!(said[0].contains(&format!("trace.id={trace}")), is_believed, "{said:?}");
     }
 }

@@ -21,6 +21,7 @@ mod logs;
 mod metrics;
 mod moving_in;
 mod oauth;
+mod openapi;
 mod operators;
 mod passwords;
 mod process;

@@ -1,13 +1,16 @@
 //! Contract 4 and the distributed back end: Redis' keys, several nodes, and Redis in trouble.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::{
-    actor::Actor,
+    actor::{Actor, send},
     install::Install,
     nodes::{comes_to, node, second_node},
 };
@@ -119,6 +122,32 @@ async fn a_key_an_operator_writes_is_heard_of() {
         let _: String = redis.ask(&format!("SET {key} admin EX 900"));
         comes_to(401, async || admin.check().await).await.refused(401, "token_revoked");
     }
+}
+
+/// That a key was written is known at once, and what it holds when Redis has said so. Until then no token is good by
+/// what was known before.
+#[tokio::test]
+async fn what_redis_has_named_and_is_slow_to_tell_is_not_believed() {
+    let redis = redis::Server::start(&[]);
+    let install = Install::new().with("REDIS_URL", redis.url()).with("KEYWARD_OUTAGE_CHECK", "0");
+    let secret = install.good(&["app", "add", "shop", "--confidential"]).trim().to_owned();
+    let server = install.start().await;
+    let admin = server.admin().await;
+    // A question that counts nothing in Redis.
+    let introspected = async || {
+        let form = admin.request("POST", "/oauth/introspect").basic_auth("shop", Some(&secret));
+        let form = form.header("content-type", "application/x-www-form-urlencoded");
+        send(form.body(format!("token={}", admin.access))).await
+    };
+    assert_eq!(introspected().await.json()["active"], true);
+    let key = format!("blacklist:session:{}", admin.session);
+    let mut both = ::redis::pipe();
+    both.atomic().set_ex(key, "logout", 900).cmd("CLIENT").arg(&["PAUSE", "400", "ALL"]);
+    both.exec(&mut redis.connection()).expect("written, and nothing more is answered");
+    tokio::time::sleep(Duration::from_millis(110)).await;
+    let answer = introspected().await;
+    assert!(answer.status == 503 || answer.json()["active"] == false, "{answer:?}");
+    comes_to(401, async || admin.check().await).await.refused(401, "token_revoked");
 }
 
 #[tokio::test]

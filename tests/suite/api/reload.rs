@@ -90,7 +90,7 @@ async fn sign_up_proxies_password_length_and_log_level_are_taken_up() {
             .clone()
     };
     assert!(seen_from().await.as_str().is_some_and(|ip| ip.starts_with("127.")));
-    assert!(!server.stderr().contains("signed in"));
+    assert!(!server.stderr().contains("signed_in"));
 
     taken_up(
         &server,
@@ -99,7 +99,7 @@ async fn sign_up_proxies_password_length_and_log_level_are_taken_up() {
          [server]\ntrusted_proxies = [\"127.0.0.0/8\"]\n",
     );
     assert_eq!(seen_from().await, "192.0.2.7");
-    wait_for(|| server.stderr().contains("signed in").then_some(())).expect("a line at info");
+    wait_for(|| server.stderr().contains("signed_in").then_some(())).expect("a line at info");
     assert_ne!(sign_up().await.status, 403);
 
     taken_up(&server, &install, "[log]\nlevel = \"warn,keyward::app=info\"\n");

@@ -79,7 +79,7 @@ async fn no_secret_of_a_whole_run_is_in_log_metrics_or_errors() {
     let page = Actor::new(&server.management_url).get("/metrics").await.text;
     secrets::assert_none_in(&page, "/metrics");
     let is_whole =
-        |log: &String| ["DEBUG", "signed in", "a store is away"].iter().all(|words| log.contains(words));
+        |log: &String| ["DEBUG", "signed_in", "a store is away"].iter().all(|words| log.contains(words));
     let log = wait_for(|| Some(server.stderr()).filter(is_whole)).expect("lines in the log");
     secrets::assert_none_in(&log, "the server");
     assert!(secrets::found_in(&format!("{log}{PASSWORD}")).is_some(), "what is looked for would be found");

@@ -6,40 +6,23 @@ use super::{
     actor::{Actor, check, send},
     app_server::{AppServer, Held, good},
     cookies,
-    install::{Install, Server},
-    nodes::{comes_to, node, second_node},
+    install::Install,
+    nodes::{TwoNodes, comes_to},
 };
-use crate::support::servers::{postgres, redis};
 
 const PASSWORD: &str = "seven words make a fine passphrase indeed";
 const OTHER: &str = "another seven words that nobody would guess";
 
 /// Two nodes, and the user alice.
-struct Nodes {
-    one: Server,
-    two: Server,
-    install: Install,
-    _beside: Install,
-    _redis: redis::Server,
+async fn nodes() -> TwoNodes {
+    TwoNodes::with_alice(PASSWORD, |install| install).await
 }
 
-impl Nodes {
-    async fn start() -> Self {
-        let redis = redis::Server::start(&[]);
-        let database = postgres::database();
-        let install = node(&redis, &database);
-        install.add_user("alice", PASSWORD, &[]);
-        let beside = second_node(&install, &redis, &database);
-        let (one, two) = (install.start().await, beside.start().await);
-        Self { one, two, install, _beside: beside, _redis: redis }
-    }
-
-    /// A confidential app, as it asks each of them.
-    fn shop(&self) -> [AppServer; 2] {
-        let shop = AppServer::register(&self.install, &self.one, "shop");
-        let there = shop.at(&self.two);
-        [shop, there]
-    }
+/// A confidential app, as it asks each of them.
+fn shop(nodes: &TwoNodes) -> [AppServer; 2] {
+    let shop = AppServer::register(&nodes.install, &nodes.one, "shop");
+    let there = shop.at(&nodes.two);
+    [shop, there]
 }
 
 /// No node finds the session, and no save that comes late brings it back.
@@ -67,8 +50,8 @@ async fn seen(nodes: &[AppServer; 2], query: &str) -> [(usize, Value); 2] {
 
 #[tokio::test]
 async fn a_kept_session_is_one_session_at_both_nodes() {
-    let nodes = Nodes::start().await;
-    let shop = nodes.shop();
+    let nodes = nodes().await;
+    let shop = shop(&nodes);
     let here = shop[0].created(&json!({ "user": "anna", "ip": "10.0.0.1", "data": { "cart": 1 } })).await;
     let there = here.at(&shop[1]);
     let read = there.get().await;
@@ -95,8 +78,8 @@ async fn a_kept_session_is_one_session_at_both_nodes() {
 
 #[tokio::test]
 async fn an_end_of_all_at_one_node_is_one_at_the_other() {
-    let nodes = Nodes::start().await;
-    let shop = nodes.shop();
+    let nodes = nodes().await;
+    let shop = shop(&nodes);
     let mut annas = Vec::new();
     for node in [0, 1, 0] {
         annas.push(shop[node].created(&json!({ "user": "anna", "ip": "10.0.0.1" })).await);
@@ -118,7 +101,7 @@ async fn an_end_of_all_at_one_node_is_one_at_the_other() {
 
 #[tokio::test]
 async fn a_sign_in_that_is_ended_at_one_node_is_refused_at_the_other_with_its_reason() {
-    let nodes = Nodes::start().await;
+    let nodes = nodes().await;
     let sign_in = async || {
         let alice = nodes.one.client().signed_in("alice", PASSWORD).await;
         assert_eq!(alice.at(&nodes.two.url).check().await.status, 200);
@@ -149,7 +132,7 @@ async fn a_sign_in_that_is_ended_at_one_node_is_refused_at_the_other_with_its_re
 
 #[tokio::test]
 async fn a_session_cookie_that_is_ended_at_one_node_is_refused_at_the_other_at_once() {
-    let nodes = Nodes::start().await;
+    let nodes = nodes().await;
     let here = nodes.one.client().signed_in("alice", PASSWORD).await;
     let body = json!({ "username": "alice", "password": PASSWORD, "transport": "session" });
     let login = cookies::send(nodes.one.client().request("POST", "/v1/login").json(&body)).await;

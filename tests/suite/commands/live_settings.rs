@@ -7,12 +7,14 @@ use tempfile::TempDir;
 use toml::{Table, Value};
 
 /// For some settings a value that is not the default, as TOML has it; of the others one is made up.
-const OTHERS: [(&str, &str); 28] = [
+const OTHERS: [(&str, &str); 30] = [
     ("server.trusted_proxies", "[\"10.0.0.0/8\"]"),
     ("server.listen", "\"127.0.0.1:9999\""),
     ("server.management_listen", "\"127.0.0.1:9998\""),
     ("server.check_listen", "\"127.0.0.1:9997\""),
     ("server.ext_authz_listen", "\"127.0.0.1:9996\""),
+    ("server.admin_listen", "\"127.0.0.1:9995\""),
+    ("admin.hosts", "[\"admin.example.com\"]"),
     ("server.public_url", "\"https://auth.example.com\""),
     ("storage.data_dir", "\"elsewhere\""),
     ("storage.database_url", "\"sqlite:elsewhere.db\""),

@@ -1,6 +1,6 @@
 //! Outages, drilled: a real server loses a real store, its keys, its file descriptors or its peace, and answers
 //! as docs/outages.md says. Afterwards it goes on by itself. Each test of an outage is named in a row of
-//! that page; `restore` follows docs/operating.md.
+//! that page; `restore` follows docs/operating.md, and `runbook` that page.
 
 mod database;
 mod node;
@@ -8,7 +8,9 @@ mod overload;
 mod redis;
 mod replication;
 mod restore;
+mod runbook;
 mod stage;
+mod steps;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -5,17 +5,15 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use serde_json::json;
 
-use crate::{
-    pages::examples::{blocks, page},
-    support::{
-        outside::{
-            actor::{Actor, send},
-            app_server::{AppServer, Held},
-            install::{Install, Server},
-            nodes::{comes_to, node},
-        },
-        servers::{postgres, redis},
+use super::steps;
+use crate::support::{
+    outside::{
+        actor::{Actor, send},
+        app_server::{AppServer, Held},
+        install::{Install, Server},
+        nodes::{comes_to, node},
     },
+    servers::{postgres, redis},
 };
 
 const PASSWORD: &str = "seven words make a fine passphrase indeed";
@@ -23,17 +21,7 @@ const REVOKE: &str = "keyward session revoke --all\n";
 
 /// Runs the block of the page that begins with this comment.
 fn follow(install: &Install, title: &str, instead: &dyn Fn(String) -> String) {
-    let block = blocks(&page("operating.md"), "sh")
-        .into_iter()
-        .find(|block| block.starts_with(&format!("# {title}\n")));
-    let script = instead(block.unwrap_or_else(|| panic!("no block {title}")));
-    let folder = Path::new(env!("CARGO_BIN_EXE_keyward")).parent().expect("a folder");
-    let mut path = folder.as_os_str().to_owned();
-    path.push(":");
-    path.push(std::env::var_os("PATH").expect("a path"));
-    let mut command = install.command("sh".as_ref());
-    let output = command.args(["-euc", &script]).env("PATH", path).output().expect("sh");
-    assert!(output.status.success(), "{title}: {output:?}");
+    steps::run(install, &instead(steps::commands("operating.md", title)), &[]);
 }
 
 fn as_it_stands(script: String) -> String {
@@ -151,25 +139,38 @@ async fn postgresql_is_restored_and_sessions_are_as_they_are_in_redis() {
     gone.stay_out(&install).await;
 }
 
-#[tokio::test]
-async fn redis_is_restored_from_an_older_copy_and_who_had_signed_out_is_out() {
-    // It writes no copy by itself.
-    let mut redis = redis::Server::start(&["--save", "", "--appendonly", "no"]);
+/// Copies a file, or a folder of files, in place of what is there.
+fn replace(from: &Path, to: &Path) {
+    if from.is_file() {
+        fs::copy(from, to).expect("copied");
+        return;
+    }
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir(to).expect("made");
+    for file in fs::read_dir(from).expect("a folder") {
+        let file = file.expect("a file").path();
+        fs::copy(&file, to.join(file.file_name().expect("a name"))).expect("copied");
+    }
+}
+
+/// Redis is started anew from a copy of what it keeps on its disk: a file or a folder, which is whole there after
+/// `save`.
+async fn redis_from_a_copy(mut redis: redis::Server, kept: &str, save: impl FnOnce(&redis::Server)) {
     let folder: Vec<String> = redis.ask("CONFIG GET dir");
-    let [dump, copy] = ["dump.rdb", "copy.rdb"].map(|name| Path::new(&folder[1]).join(name));
+    let [kept, copy] = [kept, "copy"].map(|name| Path::new(&folder[1]).join(name));
     let install = node(&redis, &postgres::database());
     with_alice(&install);
     let server = install.start().await;
     let back_up = || {
-        redis.ask::<()>("SAVE");
-        fs::copy(&dump, &copy).expect("copied");
+        save(&redis);
+        replace(&kept, &copy);
     };
     let gone = Gone::after(&install, &server, back_up).await;
     server.terminate();
 
     for ends_all in [false, true] {
         redis.kill();
-        fs::copy(&copy, &dump).expect("copied");
+        replace(&copy, &kept);
         redis.restart();
         if ends_all {
             install.good(&["session", "revoke", "--all"]);
@@ -178,6 +179,20 @@ async fn redis_is_restored_from_an_older_copy_and_who_had_signed_out_is_out() {
             gone.are_back_without_more(&install).await;
         }
     }
+}
+
+#[tokio::test]
+async fn redis_is_restored_from_an_older_copy_and_who_had_signed_out_is_out() {
+    // It writes no copy by itself.
+    let redis = redis::Server::start(&["--save", "", "--appendonly", "no"]);
+    redis_from_a_copy(redis, "dump.rdb", |redis| redis.ask::<()>("SAVE")).await;
+}
+
+#[tokio::test]
+async fn redis_is_restored_from_an_older_log_and_who_had_signed_out_is_out() {
+    // Not rewritten while it is copied; each write is in it before it is answered.
+    let options = ["--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"];
+    redis_from_a_copy(redis::Server::start(&options), "appendonlydir", |_| ()).await;
 }
 
 #[tokio::test]

@@ -79,13 +79,13 @@ pub struct Explored<Step, Promise> {
 }
 
 impl<Step: fmt::Display, Promise: fmt::Debug> Explored<Step, Promise> {
-    /// Fails where a promise was broken, and tells how.
-    pub fn assert_kept(&self) {
+    /// Fails where a promise was broken, and tells how, or where states were left out though none were to be.
+    pub fn assert_kept(&self, most: usize) {
         if let Some((promise, steps)) = &self.broken {
             let steps: Vec<String> = steps.iter().map(|step| format!("\n  {step}")).collect();
             panic!("{promise:?} is broken:{}", steps.concat());
         }
-        assert!(self.is_complete, "{self}");
+        assert!(self.is_complete || self.states >= most, "{self}");
     }
 }
 
@@ -97,16 +97,17 @@ impl<Step, Promise> fmt::Display for Explored<Step, Promise> {
     }
 }
 
-/// Explores from `first` until there is nothing new, a promise is broken, or `deepest` steps are taken.
+/// Explores from `first` until there is nothing new, a promise is broken, or all states within so many steps are
+/// seen and there are `most` of them.
 pub fn explore<State: Clone + Hash, Step, Promise>(
     first: &State,
-    deepest: usize,
+    most: usize,
     next: impl Fn(&State, &mut Next<State, Step, Promise>),
 ) -> Explored<Step, Promise> {
     let mut origins = Origins::from_iter([(fingerprint(first), fingerprint(first))]);
     let mut explored = Explored { states: 1, steps: 0, depth: 0, is_complete: false, broken: None };
     let (mut frontier, mut found) = (vec![first.clone()], Vec::new());
-    while explored.depth < deepest && explored.broken.is_none() {
+    while explored.states < most && explored.broken.is_none() {
         let mut ahead = Vec::new();
         for state in &frontier {
             let origin = fingerprint(state);
@@ -177,7 +178,11 @@ fn fingerprint(state: &impl Hash) -> u64 {
 
 /// Two counters that may each go up to `most`; their sum must not be `forbidden`.
 fn counters(most: u8, forbidden: u8) -> Explored<&'static str, &'static str> {
-    explore(&(0, 0), usize::MAX, |&(one, other): &(u8, u8), found| {
+    up_to(usize::MAX, most, forbidden)
+}
+
+fn up_to(states: usize, most: u8, forbidden: u8) -> Explored<&'static str, &'static str> {
+    explore(&(0, 0), states, |&(one, other): &(u8, u8), found| {
         for (step, after) in [("one", (one + 1, other)), ("other", (one, other + 1))] {
             if after.0 + after.1 == forbidden {
                 found.push((step, Err("forbidden")));
@@ -193,6 +198,12 @@ fn every_state_is_seen_once() {
     let explored = counters(3, u8::MAX);
     assert_eq!((explored.states, explored.steps, explored.depth), (16, 24, 6));
     assert!(explored.is_complete && explored.broken.is_none());
+}
+
+#[test]
+fn it_is_cut_off_where_there_are_too_many() {
+    let explored = up_to(5, 3, u8::MAX);
+    assert_eq!((explored.states, explored.depth, explored.is_complete), (6, 2, false));
 }
 
 #[test]

@@ -47,10 +47,10 @@ pub struct Became {
 }
 
 impl Meeting {
-    /// All that an exploration comes by.
-    pub fn all_in(world: &World) -> (Explored<Step, Promise>, HashSet<Self, Mixing>) {
+    /// All that an exploration of that many states comes by.
+    pub fn all_in(world: &World, most: usize) -> (Explored<Step, Promise>, HashSet<Self, Mixing>) {
         let met = RefCell::new(HashSet::default());
-        let explored = explore(&world.first(), usize::MAX, |state, found| {
+        let explored = explore(&world.first(), most, |state, found| {
             world.next(state, found);
             for (step, _) in found.iter() {
                 let Step::IsDone(request, _) = step else { continue };

@@ -24,7 +24,7 @@ pub enum Kind {
 
 /// What nginx needs around a file of its `http` context to run as anybody, in one process that can be
 /// killed.
-const NGINX: &str = "daemon off; master_process off; pid nginx.pid; error_log stderr; events {} \
+pub const NGINX: &str = "daemon off; master_process off; pid nginx.pid; error_log stderr; events {} \
     http { access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; \
     uwsgi_temp_path uwsgi; scgi_temp_path scgi; ";
 

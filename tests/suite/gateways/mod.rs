@@ -3,7 +3,7 @@
 
 mod command;
 mod envoy;
-mod gateway;
+pub mod gateway;
 mod init;
 mod matrix;
 mod mistakes;

@@ -411,6 +411,27 @@ fn readers_never_see_half_a_key() {
 }
 
 #[test]
+fn a_mass_sign_out_that_is_cut_short_leaves_a_key() {
+    let place = KeysFolder::new();
+    let ring = place.ring(Algorithm::EdDsa);
+    let before = ring.list();
+    // The names alone, which are there or not at one moment: a key may be gone until it is read.
+    let keys = || {
+        let files = fs::read_dir(place.dir()).expect("a folder").flatten();
+        files.filter(|file| file.path().extension().is_some_and(|extension| extension == "pem")).count()
+    };
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| (0..20).for_each(|_| ring.replace_all().expect("replaced")));
+        while !writer.is_finished() {
+            assert!(keys() > 0, "a node that starts now would make a key of its own");
+        }
+    });
+    let [after] = &ring.list()[..] else { panic!("one key is left") };
+    assert!(before.iter().all(|key| key.kid != after.kid));
+    assert_eq!(ring.signer(), Some(after.kid.clone()));
+}
+
+#[test]
 fn nothing_secret_is_printed() {
     let place = KeysFolder::new();
     let ring = place.ring(Algorithm::EdDsa);

@@ -166,7 +166,7 @@ fn a_citation_is_seen_wherever_it_stands() {
 }
 
 /// Whether a page has a heading that is called so in links.
-fn has_heading(page: &Path, anchor: &str) -> bool {
+pub(super) fn has_heading(page: &Path, anchor: &str) -> bool {
     let called = |heading: &str| {
         let kept = |c: &char| c.is_alphanumeric() || "- _".contains(*c);
         heading

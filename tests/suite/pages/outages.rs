@@ -33,10 +33,16 @@ fn tests_in(text: &str) -> BTreeSet<String> {
     found
 }
 
-#[test]
-fn each_row_of_the_page_on_outages_names_a_test() {
+/// The names of all tests.
+pub(super) fn all_tests() -> BTreeSet<String> {
     let mut tests = BTreeSet::new();
     tests_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite"), &mut tests);
+    tests
+}
+
+#[test]
+fn each_row_of_the_page_on_outages_names_a_test() {
+    let tests = all_tests();
     let rows = rows();
     for row in &rows {
         assert!(tests.contains(&row.test), "{} is no test: {:?}", row.test, row.cells);

@@ -229,7 +229,7 @@ async fn what_an_operator_does_with_accounts_is_told_with_who_they_are() {
     let created = the(&server, EventKind::UserCreated).await;
     assert_eq!((created.user, created.detail.as_deref()), (Some(user), Some(USER)));
     let change = RoleChange {
-        add: vec![Role::parse("admin").expect("a role")],
+        add: vec![Role::parse("editor").expect("a role")],
         remove: vec![Role::parse("reader").expect("a role")],
         is_whole: false,
     };
@@ -247,7 +247,7 @@ async fn what_an_operator_does_with_accounts_is_told_with_who_they_are() {
     assert_eq!(
         told,
         [
-            ("roles", "+admin -reader"),
+            ("roles", "+editor -reader"),
             ("disabled", ""),
             ("enabled", ""),
             ("unlocked", ""),

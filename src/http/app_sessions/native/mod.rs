@@ -1,7 +1,7 @@
 //! Sessions of other app servers, `/v1/apps/{app}/sessions`. A token travels in the header
 //! `Keyward-Session`, never in a path or query: those end up in logs.
 
-mod params;
+pub(in crate::http) mod params;
 
 use axum::{
     extract::{Path, State, rejection::PathRejection},

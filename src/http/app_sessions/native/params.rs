@@ -8,6 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     auth::app_sessions::{AppSessionWanted, Selection},
@@ -45,15 +46,24 @@ impl FromRequestParts<Shared> for Presented {
 }
 
 /// A session to be created. Times are in seconds.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateBody {
+    /// Any id that the app's users have.
+    #[schema(min_length = 1, max_length = 128)]
     user: String,
+    #[schema(value_type = String)]
     ip: IpAddr,
+    #[schema(minimum = 10, maximum = 315_360_000, default = 7200)]
     ttl: Option<u64>,
+    /// Whether each use begins its life anew.
+    #[schema(default = true)]
     sliding: Option<bool>,
+    /// From its creation, whatever its use.
+    #[schema(minimum = 10, maximum = 315_360_000)]
     max_age: Option<u64>,
     #[serde(default)]
+    #[schema(value_type = Object)]
     data: Map<String, Value>,
 }
 
@@ -80,7 +90,8 @@ fn span(name: &str, seconds: u64) -> Result<Duration, Problem> {
 }
 
 /// Whose sessions are to end: a user's, or (`None`) everybody's.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct EndQuery {
     user: Option<String>,
@@ -93,12 +104,17 @@ impl EndQuery {
 }
 
 /// Selection sessions are listed.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct AppSessionsQuery {
     user: Option<String>,
+    /// In seconds; not with `user`.
     active_within: Option<u64>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 500, default = 100)]
     limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -128,9 +144,11 @@ impl AppSessionsQuery {
 }
 
 /// How far back activity is counted.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ActivityQuery {
+    /// In seconds.
     within: u64,
 }
 

@@ -1,7 +1,7 @@
 //! A listing without an end in sight, as the interface has it: sent page by page, so that a million
 //! sessions take no more memory than one page.
 
-use std::{error::Error, future::ready, mem};
+use std::{future::ready, mem};
 
 use axum::{
     body::Body,
@@ -13,7 +13,7 @@ use futures_util::{StreamExt, stream};
 use crate::{
     answers::RestSession,
     auth::{app_sessions::Selection, error::AuthError},
-    domain::{app::AppName, cursor::Cursor},
+    domain::{app::AppName, causes::Causes, cursor::Cursor},
     http::{Shared, wire::problem::Problem},
 };
 
@@ -48,7 +48,7 @@ pub async fn stream(http: Shared, app: AppName, which: Selection) -> Result<Resp
             return Ok::<_, AuthError>(None);
         }
         let text = unsent.next().await.inspect_err(|error| {
-            tracing::warn!(error = error as &dyn Error, "a listing of sessions was cut off");
+            tracing::warn!(error = %Causes(error), "a listing of sessions was cut off");
         })?;
         Ok(Some((text, unsent)))
     });

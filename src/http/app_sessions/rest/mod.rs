@@ -4,7 +4,7 @@
 
 mod failure;
 mod listing;
-mod params;
+pub(in crate::http) mod params;
 
 use axum::{extract::State, response::Response};
 use serde_json::Value;

@@ -9,6 +9,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use utoipa::IntoParams;
 
 use super::failure::Failure;
 use crate::{
@@ -80,10 +81,15 @@ async fn path_part(parts: &mut Parts, http: &Shared, item: &str) -> Result<Strin
 }
 
 /// How a session is created.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Creation {
+    #[param(required, max_length = 39)]
     ip: Option<String>,
+    /// In seconds, 10 at least.
+    #[param(default = "7200")]
     ttl: Option<String>,
+    /// Whether its use does not begin its life anew: `1`, `true`, `0` or `false`.
     no_resave: Option<String>,
 }
 
@@ -118,9 +124,12 @@ fn ttl(text: &str) -> Result<Duration, RestRefusal> {
 }
 
 /// How far back activity is asked for; `dt` was its name before redis-sessions 4.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Within {
+    /// The older name of `deltaTime`.
     dt: Option<String>,
+    /// In seconds, 10 at least.
     #[serde(rename = "deltaTime")]
     delta_time: Option<String>,
 }

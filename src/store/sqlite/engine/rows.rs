@@ -14,6 +14,8 @@ use crate::{
         app::AppName,
         clock::Timestamp,
         ids::{SessionId, UserId},
+        locale::Locale,
+        user::{Email, Role, User, UserStatus, Username},
     },
     store::error::StoreError,
 };
@@ -123,4 +125,35 @@ pub(in crate::store::sqlite) fn unreadable(row: &Row<'_>, place: &'static str) -
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02X}"))
+}
+
+/// A row of `users`, but for its password.
+pub(in crate::store::sqlite) fn user(row: &Row<'_>) -> Result<User, StoreError> {
+    Ok(User {
+        id: user_id(row, "users.id")?,
+        username: parsed_by(row, "users.username", |text| Username::known(text).ok())?,
+        email: optional(row, "users.email", |text| Email::known(text).ok())?,
+        email_verified: value(row, "users.email_verified")?,
+        roles: list(row, "users.roles", |text| Role::parse(text).ok())?,
+        roles_at: value(row, "users.roles_at").map(Timestamp::from_secs)?,
+        status: parsed_by(row, "users.status", status)?,
+        locale: optional(row, "users.locale", |text| Locale::parse(text).ok())?,
+        created_at: timestamp(row, "users.created_at")?,
+    })
+}
+
+/// The word for it in the column.
+pub(in crate::store::sqlite) const fn status_word(status: UserStatus) -> &'static str {
+    match status {
+        UserStatus::Active => "active",
+        UserStatus::Disabled => "disabled",
+    }
+}
+
+fn status(word: &str) -> Option<UserStatus> {
+    match word {
+        "active" => Some(UserStatus::Active),
+        "disabled" => Some(UserStatus::Disabled),
+        _ => None,
+    }
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::{
-    domain::clock::{Clock, Timestamp},
+    domain::{
+        causes::Causes,
+        clock::{Clock, Timestamp},
+    },
     store::{
         error::StoreError,
         revocations::{Change, Subject},
@@ -51,7 +54,7 @@ impl RevocationSync {
         if let Err(error) = self.catch_up(connection)
             && self.set.is_following()
         {
-            tracing::error!(error = &error as &dyn std::error::Error, "revocations cannot be read");
+            tracing::error!(error = %Causes(&error), "revocations cannot be read");
             self.set.set_blind();
         }
     }

@@ -1,14 +1,14 @@
 //! Lists with a million users and a million sessions: what each page takes, end to end. It takes minutes to fill the
 //! stores, so it is run by hand: docs/performance.md says how.
 
-use std::time::Instant;
+use std::{fs, time::Instant};
 
 use keyward::domain::clock::{Clock, SystemClock};
 use serde_json::Value;
 
 use super::{Stage, send};
 use crate::support::{
-    outside::nodes::node,
+    outside::{nodes::node, resources::memory},
     servers::{postgres, redis},
 };
 
@@ -36,7 +36,7 @@ const USERS_IN_POSTGRES: &str = "
 const SESSIONS_IN_SQLITE: &str = "
     INSERT INTO sessions (id, user_id, app, generation, issued_at, created_at, last_seen_at, expires_at)
     SELECT id, id, 'default', 0, :now, :now, :now - abs(random() % 600000), :now + 600000000 FROM users
-    WHERE password_hash = '$argon2id$x'";
+    WHERE password_hash = '$argon2id$x' AND username_key BETWEEN :from AND :to";
 const SESSIONS_IN_REDIS: &str = "
     local now, from = tonumber(ARGV[1]), tonumber(ARGV[2])
     for n = from, from + 9999 do
@@ -63,8 +63,21 @@ async fn takes(stage: &Stage, path: &str) -> (f64, f64, Value) {
     (times[ASKED / 2], times[ASKED * 3 / 4], page)
 }
 
-async fn measure(stage: &Stage) {
+/// How much is in use with so many sessions, once the node has looked at some of them.
+async fn tell_memory(stage: &Stage, sessions: usize, store: u64) {
     stage.install.good(&["app", "update", "tools", "--role", "admin.read"]);
+    let page = send(stage.tools("GET", "/admin/v1/sessions?app=default")).await;
+    assert_eq!(page.status, 200, "{page:?}");
+    let node = memory(&stage.server).resident;
+    eprintln!("{sessions} sessions: the node has {} MiB, the store {} MiB", node >> 20, store >> 20);
+}
+
+fn used_by(connection: &mut ::redis::Connection) -> u64 {
+    let info: ::redis::InfoDict = ::redis::cmd("INFO").arg("memory").query(connection).expect("INFO");
+    info.get("used_memory").expect("a size")
+}
+
+async fn measure(stage: &Stage) {
     let deep = "01900000-0000-7000-8000-0000000dbba0";
     let mut slow = Vec::new();
     for path in [
@@ -112,11 +125,19 @@ async fn measure(stage: &Stage) {
 #[ignore = "it fills a database for a minute"]
 async fn a_million_in_sqlite() {
     let stage = Stage::new().await;
-    let file = rusqlite::Connection::open(stage.install.path("data/keyward.db")).expect("the database");
+    let path = stage.install.path("data/keyward.db");
+    let file = rusqlite::Connection::open(&path).expect("the database");
     file.busy_timeout(std::time::Duration::from_mins(1)).expect("set");
     file.execute_batch(USERS_IN_SQLITE).expect("users");
     let now = SystemClock.now().millis();
-    file.execute(SESSIONS_IN_SQLITE, rusqlite::named_params! { ":now": now }).expect("sessions");
+    let mut count = 0;
+    // The names from `user-1` on are a tenth of all, and those from `user-2` on nine.
+    for (from, to) in [("user-1", "user-1~"), ("user-2", "user-9~")] {
+        let parts = rusqlite::named_params! { ":now": now, ":from": from, ":to": to };
+        count += file.execute(SESSIONS_IN_SQLITE, parts).expect("sessions");
+        file.pragma_update(None, "wal_checkpoint", "TRUNCATE").expect("written");
+        tell_memory(&stage, count, fs::metadata(&path).expect("the database").len()).await;
+    }
     drop(file);
     measure(&stage).await;
 }
@@ -133,6 +154,9 @@ async fn a_million_in_postgres_and_redis() {
         let mut eval = ::redis::cmd("EVAL");
         let script = eval.arg(SESSIONS_IN_REDIS).arg(0).arg(now).arg(from);
         script.query::<()>(&mut connection).expect("sessions");
+        if [MILLION / 10, MILLION].contains(&(from + 10_000)) {
+            tell_memory(&stage, from + 10_000, used_by(&mut connection)).await;
+        }
     }
     measure(&stage).await;
 }

@@ -120,6 +120,7 @@ async fn a_patch_changes_what_it_names_alone() {
         json!({ "email": 1 }),
         json!({ "email": "x" }),
         json!({ "email_verified": true }),
+        json!({ "email_verified": true, "roles": ["b"] }),
         json!({ "roles": "admin" }),
         json!({ "status": "disabled" }),
         json!({ "username": "mallory" }),

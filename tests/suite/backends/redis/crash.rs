@@ -91,11 +91,13 @@ impl Way {
         verb: impl AsyncFn(&T) -> bool,
         look: impl AsyncFn(T),
     ) {
-        for commands in 1.. {
+        let (mut commands, mut busy) = (1, 0);
+        loop {
             let prepared = prepare().await;
             self.proxy.break_after(commands);
             let is_done = verb(&prepared).await;
-            assert_eq!(is_done, !self.proxy.is_broken(), "after {commands} commands");
+            let is_broken = self.proxy.is_broken();
+            assert!(!is_done || !is_broken, "after {commands} commands");
             self.proxy.heal();
             let is_back = async || while self.back_end.sessions.ping().await.is_err() {};
             tokio::time::timeout(Duration::from_secs(10), is_back()).await.expect("the way is open");
@@ -104,6 +106,13 @@ impl Way {
             if is_done {
                 assert!(commands > 3, "a verb of several commands is meant");
                 return;
+            }
+            if is_broken {
+                commands += 1;
+            } else {
+                // Redis was slower than a verb waits, as it may be on a machine that is full.
+                busy += 1;
+                assert!(busy < 10, "it is not done, and nothing is in its way");
             }
         }
     }

@@ -1,6 +1,10 @@
 //! The file: how it is made, and what is said of one that cannot be used.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+};
 
 use super::{account, file_in, open, sign_in, whole};
 use crate::support::backends::START;
@@ -51,6 +55,19 @@ fn one_that_cannot_be_reached_is_away_and_named() {
         assert!(error.is_away(), "{error:?}");
         assert!(whole(&error).contains(&path.display().to_string()), "{}", whole(&error));
     }
+}
+
+#[test]
+fn a_copy_whose_name_is_no_text_is_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let path = file_in(folder.path());
+    drop(open(&path).expect("opened"));
+    let copy = folder.path().join(OsStr::from_bytes(b"copy-\xff.db"));
+    let error = SqliteStore::copy(&path, &copy).expect_err("SQLite takes no such name");
+    assert!(whole(&error).contains("invalid filename"), "{}", whole(&error));
+    let left: Vec<_> =
+        fs::read_dir(folder.path()).expect("readable").flatten().map(|file| file.path()).collect();
+    assert_eq!(left, [path], "nothing is left of it");
 }
 
 #[tokio::test]

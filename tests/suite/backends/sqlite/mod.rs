@@ -8,13 +8,13 @@ mod migrations;
 mod processes;
 
 use std::{
-    error::Error,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::Arc,
 };
 
+use super::whole;
 use crate::support::backends::{LIFETIMES, START, facts_of, with_tokens};
 use keyward::{
     domain::{
@@ -74,12 +74,6 @@ fn account(name: &str) -> Account {
         created_at: START,
     };
     Account { user, password_hash: PasswordHash::from_phc("$argon2id$h4sh".to_owned()), pardons: 0 }
-}
-
-/// An error with all its sources, as it would be logged.
-fn whole(error: &StoreError) -> String {
-    let sources = std::iter::successors(error.source(), |&error| error.source());
-    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
 
 /// A file that says to a part of this binary that it is to play another process in that folder.

@@ -7,7 +7,7 @@ use reqwest::{
 };
 use serde_json::{Value, json};
 
-use super::secrets;
+use super::{documented, secrets};
 
 /// A client of one listener, perhaps signed in.
 #[derive(Clone)]
@@ -130,14 +130,16 @@ impl Actor {
 /// Sends a request and checks what every answer must have.
 pub async fn send(request: RequestBuilder) -> Answer {
     secrets::register_request(&request);
+    let asked = request.try_clone();
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.expect("a body");
     secrets::register_answer(&headers, &text);
     let answer = Answer { status, headers, text };
     answer.has_one("x-request-id");
+    documented::check(asked, &answer);
     assert!(answer.headers.get_all("set-cookie").iter().next().is_none(), "a cookie: {answer:?}");
-    if answer.text.contains("_token\":") {
+    if answer.text.contains("_token\":\"") {
         assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
     }
     answer

@@ -4,7 +4,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use super::{actor::Answer, raw::Raw};
+use super::{actor::Answer, documented, raw::Raw};
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -50,7 +50,11 @@ impl Ask {
 
     /// Asks over a connection of its own.
     pub fn at(&self, url: &str) -> Answer {
-        self.over(&mut Raw::connect(url))
+        let answer = self.over(&mut Raw::connect(url));
+        let (method, target) = self.request.split_once(' ').expect("a method and a path");
+        let path = target.split('?').next().unwrap_or_default();
+        documented::check_at(url.trim_start_matches("http://"), method, path, &answer);
+        answer
     }
 
     /// Asks over that connection.

@@ -12,9 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use keyward::http::openapi::ApiPart;
 use tempfile::TempDir;
 
-use super::{actor::Actor, secrets};
+use super::{actor::Actor, documented, secrets};
 
 /// How long anything may take that ends by itself.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -68,6 +69,8 @@ pub struct Server {
 impl Install {
     pub fn new() -> Self {
         let [listen, management, check, ext_authz, admin] = free_addresses();
+        documented::listens(listen, Some(ApiPart::Public));
+        documented::listens(admin, Some(ApiPart::Admin));
         let install = Self {
             folder: Arc::new(tempfile::tempdir().expect("a folder")),
             settings: Vec::new(),
@@ -372,9 +375,13 @@ pub fn free_addresses<const N: usize>() -> [SocketAddr; N] {
     let id = process::id();
     let [.., high, low] = id.to_be_bytes();
     let host = Ipv4Addr::new(127, 64 + u8::try_from(id >> 16 & 0x3f).expect("6 bits"), high, low.max(1));
-    [(); N]
-        .map(|()| TcpListener::bind((host, 0)))
-        .map(|bound| bound.expect("a port").local_addr().expect("its address"))
+    let bound = [(); N].map(|()| TcpListener::bind((host, 0)).expect("a port"));
+    // A server that is over may have had one of them.
+    let addresses = bound.map(|bound| bound.local_addr().expect("its address"));
+    for address in addresses {
+        documented::listens(address, None);
+    }
+    addresses
 }
 
 fn file(path: &Path) -> File {

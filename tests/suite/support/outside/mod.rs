@@ -4,6 +4,7 @@ pub mod actor;
 pub mod app_server;
 pub mod ask;
 pub mod disk;
+pub mod documented;
 pub mod install;
 pub mod nodes;
 pub mod raw;

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::{
     actor::Answer,
-    install::{Install, PATIENCE},
+    install::{Install, PATIENCE, Server},
 };
-use crate::support::servers::redis;
+use crate::support::servers::{postgres, redis};
 
 /// A node with accounts in a database and sessions in Redis; further ones are beside it.
 pub fn node(redis: &redis::Server, database: &str) -> Install {
@@ -26,6 +26,29 @@ pub fn second_node(first: &Install, redis: &redis::Server, database: &str) -> In
     node(redis, database)
         .with("KEYWARD_KEYS_DIR", first.path("keys").display())
         .with("KEYWARD_SERVER_PUBLIC_URL", format!("http://{}", first.listen))
+}
+
+/// Two nodes on a Redis and a database of their own.
+pub struct TwoNodes {
+    /// Where commands are run.
+    pub install: Install,
+    pub one: Server,
+    pub two: Server,
+    _beside: Install,
+    _redis: redis::Server,
+}
+
+impl TwoNodes {
+    /// Starts them with the user alice, and with what `set` sets on both.
+    pub async fn with_alice(password: &str, set: impl Fn(Install) -> Install) -> Self {
+        let redis = redis::Server::start(&[]);
+        let database = postgres::database();
+        let install = set(node(&redis, &database));
+        install.add_user("alice", password, &[]);
+        let beside = set(second_node(&install, &redis, &database));
+        let (one, two) = (install.start().await, beside.start().await);
+        Self { install, one, two, _beside: beside, _redis: redis }
+    }
 }
 
 /// Asks until the answer is `status`.

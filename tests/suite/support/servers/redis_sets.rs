@@ -140,7 +140,12 @@ pub const MASTER: &str = "keyward";
 impl Watched {
     /// The servers ask for a password, the sentinels do not.
     pub fn start() -> Self {
-        let password = ["--requirepass", "s3cret", "--masterauth", "s3cret"];
+        Self::start_with(&[])
+    }
+
+    /// The same, with more options for each server.
+    pub fn start_with(options: &[&str]) -> Self {
+        let password = [&["--requirepass", "s3cret", "--masterauth", "s3cret"], options].concat();
         let master = Server::start(&password);
         let port = master.port().to_string();
         let follow = [&password[..], &["--replicaof", "127.0.0.1", &port]].concat();

@@ -22,8 +22,13 @@ pub struct SetClock(PathBuf);
 impl SetClock {
     /// Ahead, in the nodes of that installation that are started from now on.
     pub fn of(install: Install) -> (Self, Install) {
+        Self::off_by(install, OFF)
+    }
+
+    /// That many seconds ahead, or behind where it is less than none.
+    pub fn off_by(install: Install, seconds: i64) -> (Self, Install) {
         let clock = Self(install.path("clock"));
-        clock.set(OFF);
+        clock.set(seconds);
         let install = install
             .with("LD_PRELOAD", library().display())
             .with("FAKETIME_TIMESTAMP_FILE", clock.0.display())

@@ -1,6 +1,9 @@
 //! What all who take part share: what time it is, who holds which tokens, and whose session is over.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use super::{
     Plan,
@@ -10,38 +13,49 @@ use super::{
     network::{Network, Tokens},
 };
 
+/// Nobody refreshes a token that is younger: of real ones a minute is. So there are no more than the eight generations
+/// of which contract 3 remembers when they were replaced, while a request lies at a node that is stopped.
+const FRESH: Duration = Duration::from_millis(500);
+
 /// What the tabs of one browser share, or one phone keeps. Who steals from it copies what is in it.
 #[derive(Debug, Default)]
-pub struct Jar(Mutex<Option<Tokens>>);
+pub struct Jar(Mutex<Option<(Tokens, Instant)>>);
 
 impl Jar {
     pub fn held(&self) -> Option<Tokens> {
-        self.lock().clone()
+        self.lock().as_ref().map(|(tokens, _)| tokens.clone())
+    }
+
+    /// Whether what is held is worth a refresh.
+    pub fn is_due(&self) -> bool {
+        self.lock().as_ref().is_some_and(|(_, since)| since.elapsed() >= FRESH)
     }
 
     /// A sign-in.
     pub fn put(&self, tokens: Tokens) {
-        *self.lock() = Some(tokens);
+        *self.lock() = Some((tokens, Instant::now()));
     }
 
     /// A refresh: an answer that was overtaken by a later one is no news.
     pub fn keep(&self, tokens: Tokens) {
         let mut held = self.lock();
-        let is_newer = |held: &Tokens| held.session == tokens.session && held.generation <= tokens.generation;
+        let is_newer = |(held, _): &(Tokens, Instant)| {
+            held.session == tokens.session && held.generation < tokens.generation
+        };
         if held.as_ref().is_some_and(is_newer) {
-            *held = Some(tokens);
+            *held = Some((tokens, Instant::now()));
         }
     }
 
     /// The session is over.
     pub fn empty(&self, session: &str) {
         let mut held = self.lock();
-        if held.as_ref().is_some_and(|held| held.session == session) {
+        if held.as_ref().is_some_and(|(held, _)| held.session == session) {
             *held = None;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Tokens>> {
+    fn lock(&self) -> MutexGuard<'_, Option<(Tokens, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,7 +3,7 @@
 //! seconds.
 
 mod chance;
-mod clocks;
+pub mod clocks;
 mod crowd;
 mod database;
 pub mod facts;

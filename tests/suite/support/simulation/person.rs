@@ -85,10 +85,10 @@ impl Person {
     async fn browse(mut self, session: &str, until: Moment) {
         while self.crowd.network.now() < until {
             let is_together = self.chance.percent(30);
-            tokio::time::sleep(if is_together { self.until_round() } else { self.chance.millis(20, 250) })
+            tokio::time::sleep(if is_together { self.until_round() } else { self.chance.millis(50, 500) })
                 .await;
             let Some(held) = self.held(session) else { return };
-            if is_together || self.chance.percent(40) {
+            if self.jar().is_due() && (is_together || self.chance.percent(40)) {
                 self.refresh(session).await;
             } else {
                 self.check(&held).await;
@@ -104,9 +104,9 @@ impl Person {
 
     async fn use_phone(&mut self, session: &str, until: Moment) {
         while self.crowd.network.now() < until {
-            tokio::time::sleep(self.chance.millis(50, 400)).await;
+            tokio::time::sleep(self.chance.millis(100, 600)).await;
             let Some(held) = self.held(session) else { return };
-            if self.chance.percent(50) {
+            if !self.jar().is_due() || self.chance.percent(50) {
                 self.check(&held).await;
             } else if !self.refresh_once(&held).await && self.chance.percent(50) {
                 // No answer: it is in the tunnel, and comes back with what it has.
@@ -119,10 +119,11 @@ impl Person {
         while self.crowd.network.now() < until {
             tokio::time::sleep(self.chance.millis(100, 600)).await;
             let Some(held) = self.held(session) else { return };
+            let is_due = self.jar().is_due();
             let mut part = |_| {
                 let (mut part, held) = (self.in_a_tab(), held.clone());
                 async move {
-                    if part.refresh_once(&held).await
+                    if (!is_due || part.refresh_once(&held).await)
                         && let Some(held) = part.held(&held.session)
                     {
                         part.check(&held).await;

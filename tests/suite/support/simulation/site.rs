@@ -124,13 +124,14 @@ impl Site {
         for user in USERS {
             nodes[0].install.add_user(user, PASSWORD, &[]);
         }
-        if let (Setup::Embedded, Some(node)) = (setup, nodes.pop()) {
-            nodes.push(node.on_own_disk());
-        }
-        // The clocks of two nodes differ, wherever there are two.
-        if let Some(last) = nodes.pop() {
-            nodes.push(if count > 1 { last.with_own_clock() } else { last });
-        }
+        let last = nodes.pop().expect("a node");
+        nodes.push(match setup {
+            Setup::Embedded => last.on_own_disk(),
+            // The clocks of two nodes differ, wherever there are two.
+            _ if count > 1 => last.with_own_clock(),
+            _ => last,
+        });
+        assert_eq!(nodes.len(), count);
         for node in &nodes {
             node.start().await;
         }

@@ -7,7 +7,8 @@
 //! the feed begins again.
 //!
 //! It has a thread of its own, so that no queue of requests holds it up. Where the thread itself is held
-//! up, it says nothing until it has caught up, and checks ask Redis meanwhile.
+//! up, or Redis is slow to say what it has named, it says nothing until it has caught up, and checks ask
+//! Redis meanwhile.
 
 mod reading;
 
@@ -66,6 +67,7 @@ impl Feed {
             stalls: Cell::default(),
             is_behind: Cell::default(),
             held_up: Notify::new(),
+            reading_since: Cell::default(),
         };
         let (life, over) = oneshot::channel::<Infallible>();
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -121,6 +123,8 @@ struct Follower {
     stalls: Cell<u64>,
     is_behind: Cell<bool>,
     held_up: Notify,
+    /// Since when something is read that a push has named.
+    reading_since: Cell<Option<Instant>>,
 }
 
 impl Follower {
@@ -149,8 +153,8 @@ impl Follower {
         }
     }
 
-    /// Says again and again that nothing waits to be read. Not after this thread was held up: then that is said once
-    /// it is so again.
+    /// Says again and again that nothing waits to be read. Not after this thread was held up, nor while Redis takes its
+    /// time to say what a key holds that it has named: then that is said once it is so again.
     async fn beat(&self) {
         let mut beats = interval(heartbeat::EVERY);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -163,13 +167,15 @@ impl Follower {
                 self.held_up.notify_one();
             }
             last = Instant::now();
-            if !self.is_behind.get() {
+            let is_slow = self.reading_since.get().is_some_and(|since| since.elapsed() > heartbeat::EVERY);
+            if !self.is_behind.get() && !is_slow {
                 self.revocations.beat_of_feed();
             }
         }
     }
 
     async fn follow(&self) -> Result<Infallible, Trouble> {
+        self.reading_since.set(None);
         let masters = self.for_requests(async |discovery| discovery.masters().await).await?;
         let (sender, mut pushes) = mpsc::channel(PUSHES);
         let attach = masters.values().enumerate().map(|(index, _)| self.attach(&masters, index, &sender));
@@ -271,12 +277,14 @@ impl Follower {
         };
         let server = servers.get(index).ok_or(Trouble::Moved)?;
         let names: Vec<Vec<u8>> = names.into_iter().filter_map(|n| redis::from_redis_value(n).ok()).collect();
+        self.reading_since.set(Some(Instant::now()));
         for names in names.chunks(CHUNK) {
             if let Err(error) = self.read(server, names).await {
                 self.fail_closed(names);
                 return Err(error);
             }
         }
+        self.reading_since.set(None);
         Ok(())
     }
 
