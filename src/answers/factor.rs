@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     auth::{factors::Enrolment, sign_in::attempt::SecondFactorAsked},
@@ -10,30 +11,32 @@ use crate::{
 };
 
 /// What a sign-in wants besides the password, and by what it is gone on with.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct MfaRequired {
     pub mfa_token: String,
+    /// In seconds.
     pub expires_in: u64,
     /// One of these; none, where the account has set up nothing that would do.
     pub methods: Vec<&'static str>,
 }
 
 /// What a client needs to answer by a method: of those that people type, nothing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct MfaChallenge {
     pub method: &'static str,
 }
 
 /// A factor that counts.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Factor {
     pub id: String,
     pub kind: &'static str,
+    #[schema(format = DateTime)]
     pub created_at: String,
 }
 
 /// All that an account has set up.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Factors {
     pub factors: Vec<Factor>,
     /// How many are left.
@@ -41,22 +44,24 @@ pub struct Factors {
 }
 
 /// What an authenticator app is to be given; shown once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct TotpEnrolment {
+    /// In base 32, for who types it.
     pub secret: String,
+    /// `otpauth://`, for an app on the same device.
     pub uri: String,
     /// A `data:` URI of an SVG.
     pub qr: String,
 }
 
 /// Codes that stand in for a factor; shown once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct RecoveryCodes {
     pub recovery_codes: Vec<String>,
 }
 
 /// How many factors were taken away.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RemovedFactors {
     pub removed: u64,
 }

@@ -5,6 +5,7 @@ use axum::{
     http::StatusCode,
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::{
     answers::{Factors, RecoveryCodes, TotpEnrolment},
@@ -31,8 +32,9 @@ pub async fn begin_totp(
     Ok(Json(http.auth.begin_totp(&caller).await?.into()))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct ConfirmBody {
+    /// Six digits.
     totp: String,
 }
 

@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderMap, header},
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::tokens;
 use crate::{
@@ -26,9 +27,10 @@ use crate::{
     },
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct ChallengeBody {
     mfa_token: String,
+    /// One of those that the sign-in asks for.
     method: String,
 }
 
@@ -44,10 +46,13 @@ pub async fn challenge(
     Ok(Json(MfaChallenge { method: method.as_str() }))
 }
 
-#[derive(Deserialize)]
+/// One of the proofs beside the token.
+#[derive(Deserialize, ToSchema)]
 pub struct AnswerBody {
     mfa_token: String,
+    /// Six digits.
     totp: Option<String>,
+    /// In any case, with or without its hyphens.
     recovery_code: Option<String>,
 }
 
