@@ -14,6 +14,7 @@ use keyward::{
         ids::{SessionId, TokenId},
         refresh_token::{Chain, RefreshToken},
         session::{Device, NewSession, SessionFacts, SessionKind},
+        sign_in::{Method, Methods},
         user::{User, Username},
     },
     keys::ring::KeyRing,
@@ -58,6 +59,7 @@ impl Seeder {
                 app: AppName::default_app(),
                 device: Device::new(None, None, None),
                 created_at: SystemClock.now(),
+                proved: Methods::of(&[Method::Password]),
             };
             let session = NewSession { id, kind: SessionKind::Tokens(token.clone()), facts };
             async move {

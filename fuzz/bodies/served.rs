@@ -30,6 +30,7 @@ use keyward::{
         secret::Password,
         session::{Device, NewSession, SessionFacts, SessionKind},
         session_token::SessionToken,
+        sign_in::{Method, Methods},
         user::{Role, User, Username},
     },
     http::{self, AdminHosts, CheckMeter, Cookies, Http, ListenerService, TrustedProxies},
@@ -190,7 +191,13 @@ impl Served {
 
     fn open(&self, id: SessionId, kind: SessionKind, app: AppName) {
         let device = Device::new(None, None, None);
-        let facts = SessionFacts { user: self.user.id, app, device, created_at: NOW };
+        let facts = SessionFacts {
+            user: self.user.id,
+            app,
+            device,
+            created_at: NOW,
+            proved: Methods::of(&[Method::Password]),
+        };
         let session = NewSession { id, kind, facts };
         self.runtime.block_on(self.stores.sessions.open(&session, None)).expect("a session");
     }
@@ -213,11 +220,13 @@ fn stores(folder: &TempDir, clock: &Arc<dyn Clock>) -> Stores {
     Stores {
         accounts: sqlite.clone(),
         addresses: sqlite.clone(),
+        factors: sqlite.clone(),
         apps: sqlite.clone(),
         outbox: sqlite.clone(),
         sessions: sqlite.clone(),
         app_sessions: sqlite.clone(),
         revocations: sqlite.clone(),
+        once: sqlite.clone(),
         events: sqlite.clone(),
         leases: sqlite,
         revoked,

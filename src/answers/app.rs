@@ -8,6 +8,7 @@ use crate::{
     domain::{
         admin::AdminRole,
         app::{self, Origin},
+        sign_in::SecondFactor,
     },
 };
 
@@ -31,6 +32,9 @@ pub struct App {
     /// Its page that sets a new password.
     #[schema(required)]
     pub reset_url: Option<String>,
+    /// Whether it asks for a second factor; none = of those who have one.
+    #[schema(required)]
+    pub mfa: Option<&'static str>,
     #[schema(format = DateTime)]
     pub created_at: String,
 }
@@ -78,6 +82,7 @@ impl From<&app::App> for App {
             role: app.policy.role.map(AdminRole::as_str),
             confirm_url: app.policy.confirm_url.as_ref().map(|url| url.as_str().to_owned()),
             reset_url: app.policy.reset_url.as_ref().map(|url| url.as_str().to_owned()),
+            mfa: app.policy.mfa.map(SecondFactor::as_str),
             created_at: app.created_at.rfc3339(),
         }
     }

@@ -6,6 +6,7 @@ mod app;
 mod app_session;
 mod apply;
 mod event;
+mod factor;
 mod key;
 mod mail;
 mod oauth;
@@ -23,6 +24,7 @@ pub use self::{
     app_session::{ActiveUsers, AppSession, AppSessions, CreatedAppSession},
     apply::{Applied, AppliedChange, ChangeKind},
     event::{Event, Events, OwnEvent, OwnEvents, Who},
+    factor::{Factor, Factors, MfaChallenge, MfaRequired, RecoveryCodes, RemovedFactors, TotpEnrolment},
     key::{BackedUp, Key, Keys, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
     mail::{Mail, MailState},
     oauth::{ActiveToken, InactiveToken, Introspection, Metadata, OAuthProblem},

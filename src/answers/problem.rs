@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Readiness;
+use super::{MfaRequired, Readiness};
 
 /// The members of RFC 9457 section 3.1, and our own after them.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,4 +28,8 @@ pub struct Problem {
     #[serde(flatten)]
     #[schema(ignore)]
     pub readiness: Option<Readiness>,
+    /// Of a sign-in that asks for more.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub second_factor: Option<MfaRequired>,
 }

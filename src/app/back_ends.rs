@@ -16,6 +16,7 @@ use crate::{
         apps::AppStore,
         error::StoreError,
         events::EventStore,
+        factors::FactorStore,
         leases::LeaseStore,
         measured::{Measured, watch::StoreWatch},
         memory::MemoryCounters,
@@ -132,11 +133,13 @@ impl BackEnds {
         let stores = Stores {
             accounts: Measured::accounts(sqlite.clone(), &watch),
             addresses: Measured::addresses(sqlite.clone(), &watch),
+            factors: Measured::factors(sqlite.clone(), &watch),
             apps: Measured::apps(sqlite.clone(), &watch),
             outbox: Measured::outbox(sqlite.clone(), &watch),
             sessions: Measured::sessions(sqlite.clone(), &watch),
             app_sessions: Measured::app_sessions(sqlite.clone(), &watch),
             revocations: Measured::revocations(sqlite.clone(), &watch),
+            once: Measured::once(sqlite.clone(), &watch),
             events: Measured::events(sqlite.clone(), &watch),
             leases: sqlite,
             revoked,
@@ -154,7 +157,14 @@ impl BackEnds {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, StartError>
     where
-        A: AccountStore + AddressStore + AppStore + EventStore + LeaseStore + OutboxStore + 'static,
+        A: AccountStore
+            + AddressStore
+            + AppStore
+            + EventStore
+            + FactorStore
+            + LeaseStore
+            + OutboxStore
+            + 'static,
     {
         let revoked = Arc::new(RevocationSet::default());
         let redis = Arc::new(open_redis(settings, lifetimes, &revoked, clock).await?);
@@ -162,6 +172,7 @@ impl BackEnds {
         let stores = Stores {
             accounts: Measured::accounts(accounts.clone(), &of_accounts),
             addresses: Measured::addresses(accounts.clone(), &of_accounts),
+            factors: Measured::factors(accounts.clone(), &of_accounts),
             apps: Measured::apps(accounts.clone(), &of_accounts),
             outbox: Measured::outbox(accounts.clone(), &of_accounts),
             events: Measured::events(accounts.clone(), &of_accounts),
@@ -169,6 +180,7 @@ impl BackEnds {
             sessions: Measured::sessions(redis.clone(), &watch),
             app_sessions: Measured::app_sessions(redis.clone(), &watch),
             revocations: Measured::revocations(redis.clone(), &watch),
+            once: Measured::once(redis.clone(), &watch),
             revoked,
             counters: Measured::counters(redis.clone(), &watch),
             local_counters: Arc::new(MemoryCounters::default()),

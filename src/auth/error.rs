@@ -9,7 +9,10 @@ use crate::{
         session::EndReason,
         user::{InvalidName, ROLES_MAX},
     },
-    keys::error::{KeyError, TokenError},
+    keys::{
+        error::{KeyError, TokenError},
+        sealer::OpenError,
+    },
     store::{error::StoreError, revocations::Refusal},
 };
 
@@ -40,6 +43,8 @@ pub enum Invalid {
     NothingVerified,
     #[error("email: accounts have no address here")]
     NoAddresses,
+    #[error("this sign-in does not ask for that")]
+    NotAsked,
     #[error("role: takes an app that has a secret")]
     RoleOfPublicApp,
     /// Together with what is kept already, where it is a change.
@@ -56,6 +61,8 @@ pub enum Invalid {
 pub enum Missing {
     #[error("there is no such app")]
     App,
+    #[error("there is no such factor")]
+    Factor,
     #[error("there is no such key")]
     Key,
     #[error("there is no such mail")]
@@ -78,6 +85,12 @@ pub enum Conflict {
     DefaultAppIsPublic,
     #[error("the app default is always there")]
     DefaultAppStays,
+    #[error("there is no second factor that a recovery code could stand in for")]
+    NoFactor,
+    #[error("no factor waits to be confirmed, or not any more: begin anew")]
+    NothingToConfirm,
+    #[error("an authenticator app is set up already: remove it first")]
+    TotpSetUp,
     #[error("nobody else is enabled and has the role admin: give it to another user first")]
     LastAdmin,
 }
@@ -144,6 +157,9 @@ pub enum AuthError {
         /// How long ago it may be.
         max_age: Duration,
     },
+    /// The account has a second factor, and the sign-in was without.
+    #[error("a sign-in with a second factor is needed")]
+    SignInTooWeak,
     /// The token lacks a role that was asked for.
     #[error("a role is missing")]
     InsufficientRole,
@@ -160,9 +176,6 @@ pub enum AuthError {
     /// A link that was used before or replaced, whose time is over, or that was never one.
     #[error("the link is not good any more")]
     LinkSpent,
-    /// A code that was typed.
-    #[error("the code is wrong")]
-    WrongCode,
     /// A save that expected another version of what it was to change.
     #[error("it has changed since, and is of version {version} now")]
     VersionMismatch {
@@ -174,6 +187,9 @@ pub enum AuthError {
     /// The current password is another: not a 401, which would read as a dead token.
     #[error("the current password is wrong")]
     WrongPassword,
+    /// Not the code that was asked for, or one that was used.
+    #[error("the code is wrong, or was used already")]
+    WrongCode,
     /// The session has used up its requests.
     #[error("too many requests in this session")]
     RateLimited(RateState),
@@ -190,6 +206,9 @@ pub enum AuthError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// What a store keeps cannot be opened.
+    #[error(transparent)]
+    Sealed(#[from] OpenError),
     #[error(transparent)]
     Hasher(Box<dyn Error + Send + Sync>),
 }
@@ -213,22 +232,22 @@ impl AuthError {
             Self::AccountDisabled => "account_disabled",
             Self::SecondFactorRequired => "mfa_required",
             Self::SignupClosed => "signup_closed",
-            Self::SignInTooOld { .. } => "insufficient_user_authentication",
+            Self::SignInTooOld { .. } | Self::SignInTooWeak => "insufficient_user_authentication",
             Self::InsufficientRole => "insufficient_role",
             Self::NotFound(_) => "not_found",
             Self::UsernameTaken => "username_taken",
             Self::EmailTaken => "email_taken",
             Self::LinkSpent => "link_spent",
-            Self::WrongCode => "wrong_code",
             Self::Conflict(_) => "conflict",
             Self::VersionMismatch { .. } => "version_mismatch",
             Self::WeakPassword(_) => "weak_password",
             Self::WrongPassword => "wrong_password",
+            Self::WrongCode => "wrong_code",
             Self::RateLimited(_) => "rate_limited",
             Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::Overloaded => "overloaded",
             Self::Store(error) if error.is_away() => "store_unavailable",
-            Self::Store(_) | Self::Key(_) | Self::Hasher(_) => "internal",
+            Self::Store(_) | Self::Key(_) | Self::Sealed(_) | Self::Hasher(_) => "internal",
         }
     }
 

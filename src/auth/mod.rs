@@ -7,10 +7,12 @@ pub mod apps;
 pub mod check;
 pub mod error;
 pub mod events;
+pub mod factors;
 pub mod health;
 pub mod mails;
 mod operators;
 mod outcome;
+mod recent;
 pub mod revocations;
 pub mod sessions;
 pub mod sign_in;
@@ -52,8 +54,9 @@ use crate::{
     keys::ring::KeyRing,
     store::{
         accounts::AccountStore, addresses::AddressStore, app_sessions::AppSessionStore, apps::AppStore,
-        counters::CounterStore, events::EventStore, leases::LeaseStore, outbox::OutboxStore,
-        revocations::RevocationStore, revoked::set::RevocationSet, sessions::SessionStore,
+        counters::CounterStore, events::EventStore, factors::FactorStore, leases::LeaseStore,
+        once::OnceStore, outbox::OutboxStore, revocations::RevocationStore, revoked::set::RevocationSet,
+        sessions::SessionStore,
     },
 };
 
@@ -67,6 +70,8 @@ pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
     /// Where users can be reached.
     pub addresses: Arc<dyn AddressStore>,
+    /// What accounts prove themselves by besides passwords.
+    pub factors: Arc<dyn FactorStore>,
     /// Which apps use this server.
     pub apps: Arc<dyn AppStore>,
     /// Who is signed in.
@@ -78,6 +83,8 @@ pub struct Stores {
     /// What is revoked, in memory.
     pub revoked: Arc<RevocationSet>,
     pub counters: Arc<dyn CounterStore>,
+    /// What was spent that is good once.
+    pub once: Arc<dyn OnceStore>,
     /// What happened.
     pub events: Arc<dyn EventStore>,
     /// What is to go out by mail.

@@ -1,13 +1,8 @@
 //! Who may operate the server over HTTP. Roles and sign-in are read from the stores each time, so that what was taken
 //! back holds with the next request; and a store that is away is no reason to let anybody in.
 
-use std::time::Duration;
-
 use super::{Auth, check::Caller, error::AuthError};
-use crate::domain::{
-    admin::AdminRole, app::AppKind, clock::Timestamp, ids::SessionId, occasion::Actor, session::EndReason,
-    user::UserStatus,
-};
+use crate::domain::{admin::AdminRole, app::AppKind, occasion::Actor, session::EndReason, user::UserStatus};
 
 impl Auth {
     /// A signed-in user who may do what takes this role: to change something, only so long after the sign-in. It
@@ -19,11 +14,10 @@ impl Auth {
         let account = account.filter(|account| account.status == UserStatus::Active);
         let account = account.ok_or(AuthError::TokenRevoked(EndReason::AccountDisabled))?;
         require(AdminRole::of(&account.roles), needed)?;
+        let session = self.living_session(caller.claims().session, now).await?;
         let max_age = self.policy().admin_max_age;
-        if needed.changes_something() {
-            self.require_sign_in_within(caller.claims().session, max_age).await?;
-        } else {
-            self.signed_in_at(caller.claims().session, now).await?;
+        if needed.changes_something() && session.facts.created_at + max_age < now {
+            return Err(AuthError::SignInTooOld { max_age });
         }
         Ok(Actor::User(user))
     }
@@ -42,26 +36,6 @@ impl Auth {
         }
         require(app.policy.role, needed)?;
         Ok(Actor::App(name))
-    }
-
-    /// What users are known by is changed by who has just shown who they are, and not by who found an open session.
-    pub(in crate::auth) async fn require_recent_sign_in(&self, caller: &Caller) -> Result<(), AuthError> {
-        let max_age = self.policy().recent_sign_in;
-        self.require_sign_in_within(caller.claims().session, max_age).await
-    }
-
-    async fn require_sign_in_within(&self, session: SessionId, max_age: Duration) -> Result<(), AuthError> {
-        let now = self.clock.now();
-        if self.signed_in_at(session, now).await? + max_age < now {
-            return Err(AuthError::SignInTooOld { max_age });
-        }
-        Ok(())
-    }
-
-    async fn signed_in_at(&self, session: SessionId, now: Timestamp) -> Result<Timestamp, AuthError> {
-        let session = self.stores.sessions.find(session, now).await?;
-        let session = session.ok_or(AuthError::TokenRevoked(EndReason::Expired))?;
-        Ok(session.facts.created_at)
     }
 }
 

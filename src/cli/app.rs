@@ -21,6 +21,7 @@ use crate::{
         app_policy::{self, Audience, PolicyChange, PolicyEdit},
         clock::Timestamp,
         page_url::PageUrl,
+        sign_in::SecondFactor,
     },
 };
 
@@ -111,6 +112,9 @@ pub(super) struct Changes {
     /// It has no such page: mails hold the token alone
     #[arg(long, conflicts_with = "reset_url")]
     no_reset_url: bool,
+    /// Whether it asks for a second factor: off, optional (of those who have one) or required
+    #[arg(long, value_name = "WHEN", value_parser = second_factor)]
+    mfa: Option<SecondFactor>,
 }
 
 #[derive(Debug, Args)]
@@ -163,6 +167,7 @@ impl Changes {
                 role: edit(self.role, self.no_role),
                 confirm_url: edit(self.confirm_url, self.no_confirm_url),
                 reset_url: edit(self.reset_url, self.no_reset_url),
+                mfa: edit(self.mfa, false),
             },
         }
     }
@@ -178,6 +183,10 @@ fn edit<T>(taken: Option<T>, is_dropped: bool) -> PolicyEdit<T> {
 
 fn admin_role(text: &str) -> Result<AdminRole, &'static str> {
     AdminRole::parse(text).ok_or("an app's role is admin, admin.support or admin.read")
+}
+
+fn second_factor(text: &str) -> Result<SecondFactor, &'static str> {
+    SecondFactor::parse(text).ok_or("a second factor is off, optional or required")
 }
 
 fn access_ttl(text: &str) -> Result<Duration, &'static str> {

@@ -103,10 +103,13 @@ pub struct App {
 }
 
 impl App {
-    /// Whether it asks for a second factor.
+    /// Whether it asks for a second factor: of those who have one, unless it was decided otherwise.
     #[must_use]
     pub const fn second_factor(&self) -> SecondFactor {
-        SecondFactor::Off
+        match self.policy.mfa {
+            Some(asked) => asked,
+            None => SecondFactor::Optional,
+        }
     }
 }
 

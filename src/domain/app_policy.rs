@@ -4,10 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
-use super::{admin::AdminRole, limits::ACCESS_TTL_MAX, page_url::PageUrl, user::InvalidName};
+use super::{
+    admin::AdminRole, limits::ACCESS_TTL_MAX, page_url::PageUrl, sign_in::SecondFactor, user::InvalidName,
+};
 
-/// Of the form that is read and written here. A higher one holds what must not be passed over.
+/// Of the forms that are read and written here. A higher one holds what must not be passed over.
 const VERSION: u64 = 1;
+/// Of a policy that says whether a second factor is asked for: who does not know that must let nobody in.
+const VERSION_WITH_MFA: u64 = 2;
 
 /// Whom the tokens of an app are for besides `tokens.audience`: an API that verifies them by itself and takes no
 /// others (RFC 7519 section 4.1.3).
@@ -44,6 +48,8 @@ pub struct AppPolicy {
     pub confirm_url: Option<PageUrl>,
     /// The page that sets a new password.
     pub reset_url: Option<PageUrl>,
+    /// Whether it asks for a second factor.
+    pub mfa: Option<SecondFactor>,
 }
 
 /// What becomes of one thing that was decided, or was not.
@@ -64,6 +70,7 @@ pub struct PolicyChange {
     pub role: PolicyEdit<AdminRole>,
     pub confirm_url: PolicyEdit<PageUrl>,
     pub reset_url: PolicyEdit<PageUrl>,
+    pub mfa: PolicyEdit<SecondFactor>,
 }
 
 impl AppPolicy {
@@ -85,6 +92,10 @@ impl AppPolicy {
                 members.insert(name.to_owned(), url.as_str().into());
             }
         }
+        if let Some(mfa) = self.mfa {
+            members.insert("v".to_owned(), VERSION_WITH_MFA.into());
+            members.insert("mfa".to_owned(), mfa.as_str().into());
+        }
         Value::Object(members).to_string()
     }
 
@@ -93,7 +104,7 @@ impl AppPolicy {
     #[must_use]
     pub fn read(json: &str) -> Option<Self> {
         let members: Map<String, Value> = serde_json::from_str(json).ok()?;
-        if members.get("v")?.as_u64()? != VERSION {
+        if !(VERSION..=VERSION_WITH_MFA).contains(&members.get("v")?.as_u64()?) {
             return None;
         }
         // A member may be missing; one that is there is to be readable.
@@ -103,12 +114,14 @@ impl AppPolicy {
         let role = |value: &Value| value.as_str().and_then(AdminRole::parse).ok_or(());
         let url =
             |value: &Value| value.as_str().ok_or(()).and_then(|text| PageUrl::parse(text).map_err(drop));
+        let mfa = |value: &Value| value.as_str().and_then(SecondFactor::parse).ok_or(());
         Some(Self {
             access_ttl: members.get("access_ttl").map(ttl).transpose().ok()?,
             audience: members.get("audience").map(audience).transpose().ok()?,
             role: members.get("role").map(role).transpose().ok()?,
             confirm_url: members.get("confirm_url").map(url).transpose().ok()?,
             reset_url: members.get("reset_url").map(url).transpose().ok()?,
+            mfa: members.get("mfa").map(mfa).transpose().ok()?,
         })
     }
 }
@@ -129,6 +142,10 @@ impl PolicyChange {
         put("role", self.role.map(|role| role.as_str().into()));
         put("confirm_url", self.confirm_url.clone().map(|url| url.as_str().into()));
         put("reset_url", self.reset_url.clone().map(|url| url.as_str().into()));
+        put("mfa", self.mfa.map(|mfa| mfa.as_str().into()));
+        if let PolicyEdit::Take(_) = self.mfa {
+            members.insert("v".to_owned(), VERSION_WITH_MFA.into());
+        }
         Value::Object(members).to_string()
     }
 }
@@ -173,6 +190,7 @@ mod tests {
             role: Some(AdminRole::Support),
             confirm_url: Some(PageUrl::parse("https://a.example.com/confirm").expect("a URL")),
             reset_url: Some(PageUrl::parse("https://a.example.com/#reset={token}").expect("a URL")),
+            mfa: Some(SecondFactor::Required),
         }
     }
 
@@ -188,7 +206,7 @@ mod tests {
         let known = r#"{"v":1,"access_ttl":60,"locale":{"of":["mails"]}}"#;
         let expected = AppPolicy { access_ttl: Some(Duration::from_mins(1)), ..AppPolicy::default() };
         assert_eq!(AppPolicy::read(known), Some(expected));
-        assert_eq!(AppPolicy::read(r#"{"v":2,"mfa":"required"}"#), None);
+        assert_eq!(AppPolicy::read(r#"{"v":3,"mfa":"required"}"#), None);
     }
 
     #[test]
@@ -210,6 +228,8 @@ mod tests {
             r#"{"v":1,"role":1}"#,
             r#"{"v":1,"reset_url":"javascript:alert(1)"}"#,
             r#"{"v":1,"confirm_url":null}"#,
+            r#"{"v":2,"mfa":"maybe"}"#,
+            r#"{"v":2,"mfa":null}"#,
         ] {
             assert_eq!(AppPolicy::read(text), None, "{text}");
         }
@@ -222,10 +242,15 @@ mod tests {
             access_ttl: PolicyEdit::Take(Duration::from_mins(1)),
             audience: PolicyEdit::Drop,
             role: PolicyEdit::Take(AdminRole::Read),
+            mfa: PolicyEdit::Keep,
             confirm_url: PolicyEdit::Take(PageUrl::parse("https://a.example.com/c").expect("a URL")),
             reset_url: PolicyEdit::Drop,
         };
         let patch = r#"{"access_ttl":60,"audience":null,"confirm_url":"https://a.example.com/c","reset_url":null,"role":"admin.read"}"#;
         assert_eq!(change.patch(), patch);
+        // A server that does not know of it must not read the policy without it.
+        let mfa = PolicyEdit::Take(SecondFactor::Required);
+        let change = PolicyChange { mfa, ..PolicyChange::default() };
+        assert_eq!(change.patch(), r#"{"mfa":"required","v":2}"#);
     }
 }

@@ -116,6 +116,48 @@ impl fmt::Debug for TokenId {
     }
 }
 
+/// A second factor of an account: 128 random bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FactorId(Random16);
+
+impl FactorId {
+    #[must_use]
+    pub fn random() -> Self {
+        Self(Random16::new())
+    }
+
+    /// From the 16 bytes a database holds.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Random16(bytes))
+    }
+
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0.0
+    }
+}
+
+impl FromStr for FactorId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Random16::parse(text, "factor id").map(Self)
+    }
+}
+
+impl fmt::Display for FactorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for FactorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FactorId({self})")
+    }
+}
+
 /// A key that seals data: 64 bits that follow from it, written as 11 characters of base64url.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SealingKeyId([u8; Self::BYTES]);

@@ -8,6 +8,7 @@ use super::{
     ids::{InvalidId, SessionId, UserId},
     refresh_token::{NonceHash, RefreshToken},
     session_token::SessionToken,
+    sign_in::Methods,
 };
 
 /// The longest device name kept, in bytes; longer ones are cut at a character.
@@ -128,6 +129,39 @@ pub struct SessionFacts {
     pub device: Device,
     /// The moment of the sign-in.
     pub created_at: Timestamp,
+    /// By what its owner proved who they are.
+    pub proved: Methods,
+}
+
+/// How a client keeps what it is given at the sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// The refresh token is in the body, and the client's own affair.
+    #[default]
+    Body,
+    /// It is in a cookie that no script can read.
+    Cookie,
+    /// There is none, and no access token either: a cookie is all there is, and lives by its use.
+    Session,
+}
+
+impl Transport {
+    pub const ALL: [Self; 3] = [Self::Body, Self::Cookie, Self::Session];
+
+    /// The contract's word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Cookie => "cookie",
+            Self::Session => "session",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|transport| transport.as_str() == word)
+    }
 }
 
 /// What keeps a session alive.

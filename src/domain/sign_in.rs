@@ -21,9 +21,9 @@ pub struct Methods(u8);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SecondFactor {
     /// Never, even of those who have set one up.
-    #[default]
     Off,
     /// Of those who have set one up.
+    #[default]
     Optional,
     /// Of everybody: who has set up none does not get in.
     Required,
@@ -56,6 +56,41 @@ impl Method {
 
     const fn bit(self) -> u8 {
         1 << self as u8
+    }
+
+    /// The contract's word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Totp => "totp",
+            Self::RecoveryCode => "recovery_code",
+            Self::Passkey => "passkey",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == word)
+    }
+}
+
+impl SecondFactor {
+    const ALL: [Self; 3] = [Self::Off, Self::Optional, Self::Required];
+
+    /// The contract's word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Optional => "optional",
+            Self::Required => "required",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|asked| asked.as_str() == word)
     }
 }
 
@@ -93,8 +128,33 @@ impl Methods {
         Method::ALL.into_iter().filter(move |method| self.contains(*method))
     }
 
+    /// Whether these are two factors: something known and something held, or a passkey, which is both.
     #[must_use]
-    const fn with(self, method: Method) -> Self {
+    pub const fn are_two_factors(self) -> bool {
+        self.contains(Method::Passkey)
+            || (self.contains(Method::Password) && !self.and(Self::SECOND).is_empty())
+    }
+
+    /// Whether an account with these has a second factor.
+    #[must_use]
+    pub const fn has_own_factor(self) -> bool {
+        !self.and(Self::OWN_FACTOR).is_empty()
+    }
+
+    /// As they are kept: their words, with a space between.
+    #[must_use]
+    pub fn words(self) -> String {
+        self.iter().map(Method::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Reads them back; `None` = nothing that was ever written.
+    #[must_use]
+    pub fn read(words: &str) -> Option<Self> {
+        words.split(' ').try_fold(Self::default(), |methods, word| Some(methods.with(Method::parse(word)?)))
+    }
+
+    #[must_use]
+    pub const fn with(self, method: Method) -> Self {
         Self(self.0 | method.bit())
     }
 
@@ -128,7 +188,7 @@ impl SignInState {
         }
         let is_enough = match self.second_factor {
             SecondFactor::Off => true,
-            SecondFactor::Optional => self.set_up.and(Methods::OWN_FACTOR).is_empty(),
+            SecondFactor::Optional => !self.set_up.has_own_factor(),
             SecondFactor::Required => false,
         };
         if is_enough || !self.proved.and(Methods::SECOND).is_empty() {
@@ -193,6 +253,13 @@ mod tests {
         assert_eq!(done.prove(Totp), Err(NotAsked), "it is done");
     }
 
+    #[test]
+    fn what_was_never_written_is_not_read() {
+        for text in ["", " ", "password ", "Password", "password,totp"] {
+            assert_eq!(Methods::read(text), None, "{text:?}");
+        }
+    }
+
     /// Every account under every policy, and every order of proofs.
     #[test]
     fn nobody_is_done_without_what_the_policy_asks_for() {
@@ -207,7 +274,9 @@ mod tests {
         if let NextStep::Done(proved) = sign_in.step() {
             assert_eq!(proved.and(sign_in.set_up), proved, "{sign_in:?}: what was never set up");
             assert!(!proved.and(Methods::FIRST).is_empty(), "{sign_in:?}: no first factor");
-            let has_second = proved.contains(Passkey) || proved.iter().count() == 2;
+            let has_second = proved.are_two_factors();
+            assert_eq!(has_second, proved.contains(Passkey) || proved.iter().count() == 2);
+            assert_eq!(Methods::read(&proved.words()), Some(proved));
             let owns = !sign_in.set_up.and(Methods::OWN_FACTOR).is_empty();
             let asked = match sign_in.second_factor {
                 SecondFactor::Off => false,

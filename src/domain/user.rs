@@ -4,13 +4,7 @@ use std::{fmt, time::Duration};
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{
-    clock::Timestamp,
-    ids::UserId,
-    locale::Locale,
-    secret::PasswordHash,
-    sign_in::{Method, Methods},
-};
+use super::{clock::Timestamp, ids::UserId, locale::Locale, secret::PasswordHash};
 
 /// The longest user name, in Unicode scalar values after NFKC.
 pub const USERNAME_MAX_CHARS: usize = 128;
@@ -268,14 +262,6 @@ pub struct Account {
     pub password_hash: PasswordHash,
     /// How often its failed sign-ins were forgiven: those before the last time no longer count.
     pub pardons: u32,
-}
-
-impl Account {
-    /// What its owner can prove themselves by.
-    #[must_use]
-    pub const fn methods(&self) -> Methods {
-        Methods::of(&[Method::Password])
-    }
 }
 
 impl User {

@@ -5,8 +5,13 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::{
     Shared,
-    admin::{apps, audit, keys as signing_keys, sessions as all_sessions, stats, users},
-    api::{account, activity, email, health, keys, logout, reset, revocations, sessions, tokens},
+    admin::{
+        apps, audit, factors as all_factors, keys as signing_keys, sessions as all_sessions, stats, users,
+    },
+    api::{
+        account, activity, email, factors, health, keys, logout, reset, revocations, second_factor, sessions,
+        tokens,
+    },
     app_sessions::{native, rest},
     check::{self, ext_authz},
     document,
@@ -91,12 +96,14 @@ use HttpMethod::{Any, Delete, Get, Patch, Post, Put};
 use MayCall::{Admin, Anyone, App, Client, Gateway, Holder, Owner};
 
 /// All of them, each on one line.
-pub static ENDPOINTS: [Endpoint; 73] = [
+pub static ENDPOINTS: [Endpoint; 82] = [
     before_routing(Any, check::http::PATH, Gateway, Surface::Check),
     before_routing(Any, check::http::BELOW, Gateway, Surface::Check),
     of(Surface::ExtAuthz, Post, ext_authz::PATH, Gateway, |method| on(method, ext_authz::check)),
     // Accounts and sign-ins.
     api(Post, "/v1/login", Anyone, |method| on(method, tokens::login)),
+    api(Post, "/v1/login/challenge", Anyone, |method| on(method, second_factor::challenge)),
+    api(Post, "/v1/login/answer", Anyone, |method| on(method, second_factor::answer)),
     api(Post, "/v1/refresh", Holder, |method| on(method, tokens::refresh)),
     api(Post, "/v1/logout", Holder, |method| on(method, logout::logout)),
     api(Post, "/v1/logout/all", Owner, |method| on(method, logout::logout_all)),
@@ -109,6 +116,11 @@ pub static ENDPOINTS: [Endpoint; 73] = [
     api(Post, "/v1/password/forgot", Anyone, |method| on(method, reset::forgot)),
     api(Post, "/v1/password/reset", Anyone, |method| on(method, reset::reset)),
     api(Post, "/v1/email/confirm", Anyone, |method| on(method, email::confirm)),
+    api(Get, "/v1/factors", Owner, |method| on(method, factors::list)),
+    api(Delete, "/v1/factors/{id}", Owner, |method| on(method, factors::remove)),
+    api(Post, "/v1/factors/totp", Owner, |method| on(method, factors::begin_totp)),
+    api(Post, "/v1/factors/totp/confirm", Owner, |method| on(method, factors::confirm_totp)),
+    api(Post, "/v1/factors/recovery-codes", Owner, |method| on(method, factors::renew_recovery_codes)),
     api(Get, "/v1/sessions", Owner, |method| on(method, sessions::list)),
     api(Delete, "/v1/sessions/{id}", Owner, |method| on(method, sessions::end)),
     // For who verifies tokens by themselves.
@@ -158,6 +170,8 @@ pub static ENDPOINTS: [Endpoint; 73] = [
     admin(Post, "/admin/v1/users/{id}/enable", Full, |method| on(method, users::enable)),
     admin(Post, "/admin/v1/users/{id}/unlock", Support, |method| on(method, users::unlock)),
     admin(Post, "/admin/v1/users/{id}/reset-password", Support, |method| on(method, users::send_reset)),
+    admin(Get, "/admin/v1/users/{id}/factors", Read, |method| on(method, all_factors::list)),
+    admin(Delete, "/admin/v1/users/{id}/factors", Full, |method| on(method, all_factors::remove)),
     admin(Get, "/admin/v1/sessions", Read, |method| on(method, all_sessions::list)),
     admin(Delete, "/admin/v1/sessions", Support, |method| on(method, all_sessions::end_all)),
     admin(Get, "/admin/v1/sessions/{id}", Read, |method| on(method, all_sessions::show)),

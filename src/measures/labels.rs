@@ -16,6 +16,8 @@ const REFUSAL_KINDS: &[&str] = &[
     "address_locked_out",
     "account_locked_out",
     "device_locked_out",
+    "wrong_code",
+    "factor_locked_out",
 ];
 pub(super) const ROUTE: LabelName = LabelName {
     name: "route",
@@ -71,6 +73,7 @@ pub(super) const SIGN_IN_OUTCOMES: LabelName = LabelName {
         "invalid_credentials",
         "account_disabled",
         "mfa_required",
+        "wrong_code",
         "too_many_attempts",
         "overloaded",
         "store_unavailable",

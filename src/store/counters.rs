@@ -20,6 +20,8 @@ pub enum Counter {
     LoginAddress(String),
     /// Sign-ins that succeeded, of one account from one address; a hash of both.
     LoginKnown(String),
+    /// Wrong second factors of one account; a hash of it, and of what for.
+    LoginFactor(String),
     /// New accounts from one address.
     Signup(String),
     /// Mails: of one user, asked for under one name, or from one address; or codes that were wrong.

@@ -9,6 +9,7 @@ use crate::{
         check::Caller,
         error::{AuthError, Invalid},
         events::by_caller,
+        mails::links::{of_confirmation, of_undoing},
     },
     domain::{
         app::AppName,
@@ -63,10 +64,16 @@ impl Auth {
 
     /// Does what a link in a mail is for: confirms an address, or undoes its change.
     pub async fn follow_email_link(&self, token: &str, occasion: &Occasion) -> Result<(), AuthError> {
-        let EmailLink { user, version, app, undo, .. } = self.open_email(token)?;
+        let EmailLink { user, version, app, undo, expires_at } = self.open_email(token)?;
         match undo {
-            None => self.confirm_email(user, version, app, occasion).await,
-            Some(former) => self.undo_email(user, version, former, app, occasion).await,
+            None => {
+                self.spend_link(of_confirmation(user, version, expires_at)).await?;
+                self.confirm_email(user, version, app, occasion).await
+            }
+            Some(former) => {
+                self.spend_link(of_undoing(user, version, &former, expires_at)).await?;
+                self.undo_email(user, version, former, app, occasion).await
+            }
         }
     }
 
@@ -84,6 +91,7 @@ impl Auth {
         if !EmailCode::of(user, pending.version, self.keys.refresh_secret()).is(code) {
             return Err(AuthError::WrongCode);
         }
+        self.spend_link(of_confirmation(user, pending.version, pending.until)).await?;
         let (app, occasion) = (caller.claims().app.clone(), by_caller(occasion, caller));
         self.confirm_email(user, pending.version, app, &occasion).await
     }

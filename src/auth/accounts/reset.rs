@@ -7,7 +7,13 @@ use crate::{
     auth::{
         Auth, EmailPolicy,
         error::{AuthError, Missing},
-        sign_in::{hasher::Party, open::UNREGISTERED_APP, throttle::network},
+        mails::links::of_reset,
+        sign_in::{
+            answer::SecondProof,
+            hasher::Party,
+            open::UNREGISTERED_APP,
+            throttle::{Attempt, network},
+        },
     },
     domain::{
         app::AppName,
@@ -16,9 +22,8 @@ use crate::{
         ids::UserId,
         mail::{Mail, MailKind, Recipient},
         occasion::Occasion,
-        secret::Password,
+        secret::{Password, PasswordHash},
         session::EndReason,
-        sign_in::{Method, NextStep, SecondFactor, SignInState},
         user::{Account, UserStatus},
     },
 };
@@ -56,22 +61,42 @@ impl Auth {
     }
 
     /// Sets the password of the account that a link is of, and ends all of its sessions. The link is spent by that, for
-    /// it names the password that it replaces; a password that is refused spends nothing.
+    /// it names the password that it replaces; what is refused before spends nothing.
     pub async fn reset_password(
         &self,
         token: &str,
         new: &Password,
+        proof: Option<&SecondProof>,
         occasion: &Occasion,
     ) -> Result<(), AuthError> {
         let link = self.open_reset(token)?;
         let account = self.account_of_link(&link).await?;
-        let user = account.user.clone();
-        let party = Party::of(user.username.key(), &network(occasion.address));
-        let hash = self.accept_password(&user, new, party).await?;
+        let has_factor = self.factors_of(account.user.id).await?.methods().has_own_factor();
+        // Said before anything is hashed, so that a client may ask for it.
+        if has_factor && proof.is_none() {
+            return Err(AuthError::SecondFactorRequired);
+        }
+        let party = Party::of(account.user.username.key(), &network(occasion.address));
+        let hash = self.accept_password(&account.user, new, party).await?;
+        let spending = of_reset(&link);
+        if let Some(proof) = proof.filter(|_| has_factor) {
+            let tried = Attempt::new(&account.user.username, Some(&account), occasion.address, None);
+            self.prove_factor(&account, proof, &spending.key.encoded(), &tried, occasion).await?;
+        }
+        self.spend_link(spending).await?;
+        self.replace_password(account, hash, occasion).await
+    }
+
+    async fn replace_password(
+        &self,
+        account: Account,
+        hash: PasswordHash,
+        occasion: &Occasion,
+    ) -> Result<(), AuthError> {
+        let Account { user, password_hash: expected, .. } = account;
         // Before, so that nobody goes on where this is cut short; and after, for who signed in meanwhile.
         self.end_of_user(user.id, None, EndReason::PasswordReset, occasion).await?;
-        let (accounts, id, expected) =
-            (Arc::clone(&self.stores.accounts), user.id, account.password_hash.clone());
+        let (accounts, id) = (Arc::clone(&self.stores.accounts), user.id);
         let event = self.event(EventKind::PasswordReset, occasion).of_user(id).by_owner(id);
         let notice = self.notice_of_password(&user);
         let changing =
@@ -94,11 +119,6 @@ impl Auth {
         if account.user.status == UserStatus::Disabled {
             return Err(AuthError::AccountDisabled);
         }
-        // What is proved is what a password proves: a second factor is another thing.
-        let proved = SignInState::new(account.methods(), SecondFactor::Optional).prove(Method::Password);
-        match proved.map(SignInState::step) {
-            Ok(NextStep::Done(_)) => Ok(account),
-            Ok(NextStep::Needs(_)) | Err(_) => Err(AuthError::SecondFactorRequired),
-        }
+        Ok(account)
     }
 }

@@ -236,6 +236,7 @@ fn in_words(change: &AppChange) -> String {
         (policy.role != PolicyEdit::Keep).then_some("role"),
         (policy.confirm_url != PolicyEdit::Keep).then_some("confirm_url"),
         (policy.reset_url != PolicyEdit::Keep).then_some("reset_url"),
+        (policy.mfa != PolicyEdit::Keep).then_some("mfa"),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

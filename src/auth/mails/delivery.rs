@@ -10,7 +10,7 @@ use crate::{
     domain::{
         app::{App, AppName},
         clock::Timestamp,
-        email_link::{CONFIRM_LIFE, EmailCode, EmailLink, HashPrint, RESET_LIFE, ResetLink, UNDO_LIFE},
+        email_link::{EmailCode, EmailLink, HashPrint, RESET_LIFE, ResetLink, UNDO_LIFE},
         ids::UserId,
         mail::{Mail, MailKind, Recipient},
         user::{Account, Email, User, UserStatus},
@@ -223,8 +223,7 @@ impl Auth {
         let pending = pending.filter(|pending| pending.version == version && pending.address == *address);
         // Another one was asked for since.
         let Some(pending) = pending else { return Ok(None) };
-        let expires_at = pending.until.min(now + CONFIRM_LIFE);
-        let way = self.seal_email(&email_link(user.id, expires_at, version, app, None), app)?;
+        let way = self.seal_email(&email_link(user.id, pending.until, version, app, None), app)?;
         let code = EmailCode::of(user.id, version, self.keys.refresh_secret()).expose().to_owned();
         Ok(Some(Addressee { user, to: pending.address, way: Some(way), code: Some(code) }))
     }

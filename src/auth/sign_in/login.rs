@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    attempt::SecondFactorAsked,
     hasher::Party,
     open::{KnownBy, Opening, UNREGISTERED_APP},
     throttle::{Attempt, network},
@@ -15,9 +16,9 @@ use crate::{
         occasion::Occasion,
         refresh_token::RefreshToken,
         secret::Password,
-        session::{Device, SessionKind},
+        session::{Device, SessionKind, Transport},
         session_token::SessionToken,
-        sign_in::{Method, Methods, NextStep, SignInState},
+        sign_in::{Method, Methods, NextStep, SecondFactor, SignInState},
         user::{Account, User, Username},
     },
     measures::{GRANTED, table::SIGN_INS},
@@ -32,6 +33,8 @@ pub struct Login {
     /// `None` = `default`.
     pub app: Option<AppName>,
     pub device: Device,
+    /// How the client keeps what it is given.
+    pub transport: Transport,
     /// Tokens of earlier sign-ins that came along, of whatever kind: they may speak for the owner.
     pub kept: Vec<String>,
 }
@@ -40,8 +43,8 @@ pub struct Login {
 #[derive(Debug)]
 pub enum LoginOutcome<T> {
     SignedIn(T),
-    /// One of these is to be proved besides; nothing is open yet.
-    Needs(Methods),
+    /// More is to be proved; nothing is open yet.
+    Needs(SecondFactorAsked),
 }
 
 /// A session that was opened without tokens.
@@ -64,13 +67,23 @@ impl Auth {
         let kind = SessionKind::Tokens(token.clone());
         let (user, session) = match self.sign_in(login, token.session(), kind, occasion).await? {
             LoginOutcome::SignedIn(signed_in) => signed_in,
-            LoginOutcome::Needs(methods) => return Ok(LoginOutcome::Needs(methods)),
+            LoginOutcome::Needs(asked) => return Ok(LoginOutcome::Needs(asked)),
         };
+        Ok(LoginOutcome::SignedIn(self.first_tokens(&user, session, token).await?))
+    }
+
+    /// The tokens of a session that was opened just now.
+    pub(super) async fn first_tokens(
+        &self,
+        user: &User,
+        session: Living,
+        token: RefreshToken,
+    ) -> Result<TokenSet, AuthError> {
         let issued_at = session.facts.created_at;
         let tokens_until = self.policy().lifetimes.access_expiry(issued_at, issued_at);
         let life = issued_at.until(session.expires_at);
         let issue = Issue { session, generation: 0, issued_at, life, tokens_until, reissue: None };
-        Ok(LoginOutcome::SignedIn(self.issue(&user, &issue, token).await?))
+        self.issue(user, &issue, token).await
     }
 
     /// Signs in to a session that lives by its use: no access token, no refresh token, one cookie.
@@ -83,10 +96,9 @@ impl Auth {
         let kind = SessionKind::Cookie(token.clone());
         Ok(match self.sign_in(login, token.session(), kind, occasion).await? {
             LoginOutcome::SignedIn((user, session)) => {
-                let expires_in = session.facts.created_at.until(session.expires_at);
-                LoginOutcome::SignedIn(SessionGrant { user: user.id, token, expires_in })
+                LoginOutcome::SignedIn(grant(user.id, token, &session))
             }
-            LoginOutcome::Needs(methods) => LoginOutcome::Needs(methods),
+            LoginOutcome::Needs(asked) => LoginOutcome::Needs(asked),
         })
     }
 
@@ -117,11 +129,12 @@ impl Auth {
         let app = self.stores.apps.find(&name).await?.ok_or(UNREGISTERED_APP)?;
         let account = match self.authenticate(&login, &app, occasion).await? {
             LoginOutcome::SignedIn(account) => account,
-            LoginOutcome::Needs(methods) => return Ok(LoginOutcome::Needs(methods)),
+            LoginOutcome::Needs(asked) => return Ok(LoginOutcome::Needs(asked)),
         };
+        let (account, proved) = account;
         let party = Party::of(login.username.key(), &network(login.device.ip));
         let known_by = KnownBy::Password { password: &login.password, party };
-        let opening = Opening { id, account, app: &app, device: login.device, kind, known_by };
+        let opening = Opening { id, account, app: &app, device: login.device, kind, proved, known_by };
         Ok(LoginOutcome::SignedIn(self.open_session(opening, occasion).await?))
     }
 
@@ -131,7 +144,7 @@ impl Auth {
         login: &Login,
         app: &App,
         occasion: &Occasion,
-    ) -> Result<LoginOutcome<Account>, AuthError> {
+    ) -> Result<LoginOutcome<(Account, Methods)>, AuthError> {
         let account = self.account_called(login.username.shown()).await?;
         let device = match &account {
             Some(account) => self.device_of(account, &login.kept).await?,
@@ -141,15 +154,34 @@ impl Auth {
         let name = account.as_ref().map_or(&login.username, |account| &account.user.username).clone();
         let attempt = Attempt::new(&name, account.as_ref(), login.device.ip, device);
         let proof = self.prove_password(&name, account, &login.password, &attempt, occasion).await?;
-        let sign_in = SignInState::new(proof.account().methods(), app.second_factor());
+        let sign_in = SignInState::new(self.set_up(proof.account(), app).await?, app.second_factor());
         match sign_in.prove(Method::Password).map_err(|_| AuthError::InvalidCredentials)?.step() {
-            NextStep::Done(_) => {
-                Ok(LoginOutcome::SignedIn(self.settle(proof, &login.password, occasion).await?))
+            NextStep::Done(proved) => {
+                let account = self.settle(proof, &login.password, occasion).await?;
+                Ok(LoginOutcome::SignedIn((account, proved)))
             }
             NextStep::Needs(methods) => {
-                self.suspend(proof).await?;
-                Ok(LoginOutcome::Needs(methods))
+                let account = self.suspend(proof, &login.password, occasion).await?;
+                Ok(LoginOutcome::Needs(self.seal_attempt(
+                    (login.transport, &login.device),
+                    &account,
+                    app,
+                    methods,
+                )?))
             }
         }
     }
+
+    /// What an account can prove, as far as the app wants to know.
+    async fn set_up(&self, account: &Account, app: &App) -> Result<Methods, AuthError> {
+        if app.second_factor() == SecondFactor::Off {
+            return Ok(Methods::of(&[Method::Password]));
+        }
+        Ok(self.stores.factors.of_user(account.user.id).await?.methods())
+    }
+}
+
+/// What the cookie of a session holds that was opened just now.
+pub(super) fn grant(user: UserId, token: SessionToken, session: &Living) -> SessionGrant {
+    SessionGrant { user, token, expires_in: session.facts.created_at.until(session.expires_at) }
 }

@@ -1,10 +1,13 @@
 //! Sign-in: who is it, and how is that proved.
 
+pub mod answer;
 pub(super) mod argon;
 pub(super) mod argon2id;
+pub mod attempt;
 mod bad_hash;
 pub(super) mod device;
 mod foreign;
+mod guesses;
 pub mod hasher;
 pub mod login;
 pub(super) mod open;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{argon::PasswordMatch, hasher::Party};
+use super::{argon::PasswordMatch, attempt::SignInAttempt, hasher::Party};
 use crate::{
     auth::{
         Auth,
@@ -17,6 +17,7 @@ use crate::{
         occasion::{Actor, Occasion},
         secret::Password,
         session::{Device, EndReason, NewSession, SessionFacts, SessionKind},
+        sign_in::Methods,
         user::{Account, User, UserStatus},
     },
     store::sessions::{Ending, Living},
@@ -32,6 +33,8 @@ pub(in crate::auth) struct Opening<'a> {
     pub app: &'a App,
     pub device: Device,
     pub kind: SessionKind,
+    /// By what.
+    pub proved: Methods,
     pub known_by: KnownBy<'a>,
 }
 
@@ -39,6 +42,8 @@ pub(in crate::auth) struct Opening<'a> {
 pub(in crate::auth) enum KnownBy<'a> {
     /// The hash may have been renewed beside this sign-in: the same password is good all the same.
     Password { password: &'a Password, party: Party },
+    /// It was begun with a password that must still be the same, and is good for one session.
+    Attempt(&'a SignInAttempt),
 }
 
 impl Auth {
@@ -48,16 +53,20 @@ impl Auth {
         opening: Opening<'_>,
         occasion: &Occasion,
     ) -> Result<(User, Living), AuthError> {
-        let Opening { id, account, app, device, kind, known_by } = opening;
+        let Opening { id, account, app, device, kind, proved, known_by } = opening;
         let (user, created_at) = (account.user.id, self.clock.now());
-        let facts = SessionFacts { user, app: app.name.clone(), device, created_at };
+        let facts = SessionFacts { user, app: app.name.clone(), device, created_at, proved };
         let session = NewSession { id, kind, facts };
         self.write_session(session.clone(), occasion).await?;
         self.recheck_account(&account, &known_by, id).await?;
         self.recheck_app(app, id).await?;
+        self.spend_attempt(&known_by, id).await?;
         self.readmit(user).await?;
         let event = self.event(EventKind::SignedIn, occasion).of_session(id).at_app(app.name.clone());
-        self.tell(event.of_user(user).by_owner(user)).await;
+        let event = event.of_user(user).by_owner(user);
+        // That of a password alone goes without saying.
+        let event = if proved.are_two_factors() { event.in_detail(proved.words()) } else { event };
+        self.tell(event).await;
         let expires_at = self.policy().lifetimes.session_expiry(created_at, created_at);
         Ok((account.user, Living { facts: session.facts, expires_at }))
     }
@@ -100,10 +109,22 @@ impl Auth {
     }
 
     async fn is_still_known(&self, current: &Account, known_by: &KnownBy<'_>) -> Result<bool, AuthError> {
-        let KnownBy::Password { password, party } = known_by;
+        let KnownBy::Password { password, party } = known_by else { return Ok(false) };
         let permit = self.hasher.permit(party.clone()).await?;
         let (verdict, _permit) = permit.verify(password, Some(&current.password_hash)).await?;
         Ok(matches!(verdict, PasswordMatch::Right | PasswordMatch::Outdated))
+    }
+
+    /// Of two sessions that were opened by one attempt one stays.
+    async fn spend_attempt(&self, known_by: &KnownBy<'_>, session: SessionId) -> Result<(), AuthError> {
+        let KnownBy::Attempt(attempt) = known_by else { return Ok(()) };
+        let spending = attempt.spending(session.to_string());
+        let spent = self.stores.once.spend(&spending, self.clock.now()).await?;
+        if spent.is_for(&spending.outcome) {
+            return Ok(());
+        }
+        self.take_back_session(session, EndReason::Replaced).await?;
+        Err(AuthError::TokenInvalid)
     }
 
     /// Another app of the same name is not the one that was signed in to.

@@ -104,9 +104,21 @@ impl Auth {
     }
 
     /// The password was right and is not enough: this was no failure, and those before stay counted, since
-    /// whoever has only the password goes on guessing.
-    pub(in crate::auth) async fn suspend(&self, proof: PasswordProof<'_>) -> Result<(), AuthError> {
-        self.take_back(&proof.bars).await
+    /// whoever has only the password goes on guessing. The account, if it may sign in.
+    pub(in crate::auth) async fn suspend(
+        &self,
+        proof: PasswordProof<'_>,
+        password: &Password,
+        occasion: &Occasion,
+    ) -> Result<Account, AuthError> {
+        let PasswordProof { account, attempt, bars, permit, is_outdated } = proof;
+        self.take_back(&bars).await?;
+        if account.user.status == UserStatus::Disabled {
+            self.refuse(SignInRefusal::AccountDisabled, attempt, occasion);
+            return Err(AuthError::AccountDisabled);
+        }
+        // Now: later there is no password at hand.
+        if is_outdated { self.renew_hash(account, password, permit).await } else { Ok(account) }
     }
 
     /// Replaces a hash of weaker parameters, now that the password is at hand.

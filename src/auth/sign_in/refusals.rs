@@ -23,7 +23,7 @@ const WINDOW: i64 = 5;
 const SINGLES: u32 = 20;
 /// For how many accounts and addresses the rest of a window is summed up apart.
 const APART: usize = 32;
-const KINDS: usize = 7;
+const KINDS: usize = 9;
 
 /// Why a sign-in was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,10 @@ pub(in crate::auth) enum SignInRefusal {
     AccountLockedOut,
     /// Too many failures on a device that the account has signed in on.
     DeviceLockedOut,
+    /// The right password, and a wrong second factor.
+    WrongCode,
+    /// Too many wrong second factors of this account.
+    FactorLockedOut,
 }
 
 impl SignInRefusal {
@@ -53,6 +57,8 @@ impl SignInRefusal {
         Self::AddressLockedOut,
         Self::AccountLockedOut,
         Self::DeviceLockedOut,
+        Self::WrongCode,
+        Self::FactorLockedOut,
     ];
 
     const fn as_str(self) -> &'static str {
@@ -64,6 +70,8 @@ impl SignInRefusal {
             Self::AddressLockedOut => "address_locked_out",
             Self::AccountLockedOut => "account_locked_out",
             Self::DeviceLockedOut => "device_locked_out",
+            Self::WrongCode => "wrong_code",
+            Self::FactorLockedOut => "factor_locked_out",
         }
     }
 }

@@ -207,6 +207,15 @@ impl Auth {
         self.remember_address(attempt).await
     }
 
+    /// The owner was there, by more than the password: the failures from here no longer count, and the address is
+    /// known from now on.
+    pub(in crate::auth) async fn note_owner(&self, attempt: &Attempt) -> Result<(), AuthError> {
+        for (_, own) in attempt.counters.iter().filter(|(which, _)| *which == Which::Pair) {
+            self.stores.counters.clear(own).await?;
+        }
+        self.remember_address(attempt).await
+    }
+
     /// It was no failure.
     pub(in crate::auth) async fn take_back(&self, bars: &Bars<'_>) -> Result<(), AuthError> {
         self.take_back_each(&bars.0).await

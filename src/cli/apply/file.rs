@@ -13,13 +13,14 @@ use crate::{
         app::{AppName, Origin},
         app_policy::{self, Audience, PolicyEdit},
         page_url::PageUrl,
+        sign_in::SecondFactor,
         user::{ROLES_MAX, Role, Username},
     },
 };
 
 const SECTIONS: [&str; 2] = ["apps", "users"];
-const OF_APP: [&str; 8] =
-    ["kind", "origins", "access_ttl", "audience", "role", "confirm_url", "reset_url", "removed"];
+const OF_APP: [&str; 9] =
+    ["kind", "origins", "access_ttl", "audience", "role", "mfa", "confirm_url", "reset_url", "removed"];
 const OF_USER: [&str; 1] = ["roles"];
 
 /// What is to be.
@@ -48,6 +49,8 @@ pub(super) struct AppDecisions {
     /// Its pages that links in mails lead to.
     pub confirm_url: PolicyEdit<PageUrl>,
     pub reset_url: PolicyEdit<PageUrl>,
+    /// Whether it asks for a second factor.
+    pub mfa: PolicyEdit<SecondFactor>,
 }
 
 /// A user, and which roles they have: these and no others.
@@ -121,7 +124,12 @@ fn app(place: &str, table: &Table) -> Read<DesiredApp> {
         role: decision(place, table, "role", role)?,
         confirm_url: decision(place, table, "confirm_url", PageUrl::parse)?,
         reset_url: decision(place, table, "reset_url", PageUrl::parse)?,
+        mfa: decision(place, table, "mfa", second_factor)?,
     }))
+}
+
+fn second_factor(text: &str) -> Result<SecondFactor, &'static str> {
+    SecondFactor::parse(text).ok_or("wants off, optional or required")
 }
 
 fn refuse_of_default(place: &str, name: &AppName, app: &DesiredApp) -> Read<()> {

@@ -94,12 +94,14 @@ fn of_policy(there: Option<&AppPolicy>, wanted: &AppDecisions, details: &mut Vec
     details.extend(of_edit("audience", there.audience.as_ref(), &audience, named));
     let role = edit(there.role.as_ref(), &wanted.role);
     details.extend(of_edit("role", there.role.as_ref(), &role, |role| role.as_str().to_owned()));
+    let mfa = edit(there.mfa.as_ref(), &wanted.mfa);
+    details.extend(of_edit("mfa", there.mfa.as_ref(), &mfa, |mfa| mfa.as_str().to_owned()));
     let confirm_url = edit(there.confirm_url.as_ref(), &wanted.confirm_url);
     let reset_url = edit(there.reset_url.as_ref(), &wanted.reset_url);
     let shown = |url: &PageUrl| url.as_str().to_owned();
     details.extend(of_edit("confirm_url", there.confirm_url.as_ref(), &confirm_url, shown));
     details.extend(of_edit("reset_url", there.reset_url.as_ref(), &reset_url, shown));
-    PolicyChange { access_ttl, audience, role, confirm_url, reset_url }
+    PolicyChange { access_ttl, audience, role, mfa, confirm_url, reset_url }
 }
 
 /// Nothing, where it is so already.

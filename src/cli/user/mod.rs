@@ -1,6 +1,7 @@
 //! `keyward user`
 
 mod export;
+mod factors;
 mod import;
 mod listing;
 
@@ -56,6 +57,8 @@ pub(super) enum Command {
     },
     /// Forgive the failed sign-ins of an account that nobody can sign in to any more
     Unlock(Name),
+    /// Show the second factors of an account, or take them away
+    Factors(factors::FactorsArgs),
     /// Let nobody in by this account, and end its sessions
     Disable(Name),
     /// Let its owner in again; the old sessions stay ended
@@ -137,6 +140,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), CliEr
             auth.unlock(&find(auth, &name).await?.username, &operator::occasion()).await?;
             tell(auth, &name, format, &format!("{name} can sign in again.")).await
         }
+        Command::Factors(wanted) => factors::run(auth, wanted).await,
         Command::Disable(Name { name, format }) => {
             auth.disable(find(auth, &name).await?.id, &operator::occasion()).await?;
             tell(auth, &name, format, &format!("{name} is disabled; all of its sessions are ended.")).await

@@ -21,6 +21,7 @@ use crate::{
         app::{AppName, Origin},
         app_policy::{self, Audience, PolicyChange, PolicyEdit},
         page_url::PageUrl,
+        sign_in::SecondFactor,
         user::InvalidName,
     },
     http::{
@@ -113,6 +114,10 @@ pub struct AppPatch {
     #[serde(default, deserialize_with = "patched")]
     #[schema(value_type = Option<String>, max_length = 1024)]
     reset_url: PolicyEdit<String>,
+    /// `off`, `optional` or `required`.
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<String>)]
+    mfa: PolicyEdit<String>,
 }
 
 impl AppPatch {
@@ -122,6 +127,8 @@ impl AppPatch {
             life.ok_or(InvalidName("takes 1 to 86400 seconds"))
         };
         let role = |text: String| AdminRole::parse(&text).ok_or(InvalidName("takes a role of Keyward's own"));
+        let mfa =
+            |text: String| SecondFactor::parse(&text).ok_or(InvalidName("takes off, optional or required"));
         Ok(AppUpdate {
             origins: self.origins.map(|list| origins(&list)).transpose()?,
             confidential: self.confidential,
@@ -131,6 +138,7 @@ impl AppPatch {
                 role: member("role", self.role.parse(role))?,
                 confirm_url: member("confirm_url", self.confirm_url.parse(|text| PageUrl::parse(&text)))?,
                 reset_url: member("reset_url", self.reset_url.parse(|text| PageUrl::parse(&text)))?,
+                mfa: member("mfa", self.mfa.parse(mfa))?,
             },
         })
     }

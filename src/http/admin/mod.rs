@@ -3,6 +3,7 @@
 pub mod apps;
 pub mod audit;
 mod caller;
+pub mod factors;
 pub mod host;
 pub mod keys;
 mod page;

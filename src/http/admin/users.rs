@@ -219,7 +219,8 @@ pub async fn send_reset(
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn find(http: &Shared, id: Id) -> Result<User, Problem> {
+/// The user whom a path names.
+pub(super) async fn find(http: &Shared, id: Id) -> Result<User, Problem> {
     let id = page::named(id, |text| text.parse::<UserId>().ok())?;
     user(http, id).await
 }

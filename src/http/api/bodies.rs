@@ -5,9 +5,11 @@ use serde::de::DeserializeOwned;
 
 use super::{
     account::{PasswordBody, SignupBody},
-    email::{ConfirmBody, OwnPatch},
+    email::{ConfirmEmailBody, OwnPatch},
+    factors::ConfirmBody,
     logout::LogoutBody,
     reset::{ForgotBody, ResetBody},
+    second_factor::{AnswerBody, ChallengeBody},
     tokens::{LoginBody, RefreshBody},
 };
 use crate::http::wire::{body, problem::Problem};
@@ -18,11 +20,14 @@ pub fn refusals(bytes: &[u8]) -> Vec<Problem> {
     let readers = [
         refusal::<LoginBody>,
         refusal::<RefreshBody>,
+        refusal::<ChallengeBody>,
+        refusal::<AnswerBody>,
+        refusal::<ConfirmBody>,
         refusal::<LogoutBody>,
         refusal::<SignupBody>,
         refusal::<PasswordBody>,
         refusal::<OwnPatch>,
-        refusal::<ConfirmBody>,
+        refusal::<ConfirmEmailBody>,
         refusal::<ForgotBody>,
         refusal::<ResetBody>,
     ];

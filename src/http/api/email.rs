@@ -41,7 +41,7 @@ pub async fn change(
 
 /// One of the two.
 #[derive(Deserialize, ToSchema)]
-pub struct ConfirmBody {
+pub struct ConfirmEmailBody {
     /// Of a link.
     token: Option<String>,
     /// Six digits of the same mail.
@@ -53,7 +53,7 @@ pub async fn confirm(
     State(http): State<Shared>,
     CameBy(occasion): CameBy,
     headers: HeaderMap,
-    Json(body): Json<ConfirmBody>,
+    Json(body): Json<ConfirmEmailBody>,
 ) -> Result<StatusCode, Problem> {
     match (body.token, body.code) {
         (Some(token), None) => http.auth.follow_email_link(&token, &occasion).await?,

@@ -4,6 +4,7 @@ use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::second_factor::proof;
 use crate::{
     domain::{
         app::AppName,
@@ -59,6 +60,9 @@ pub struct ResetBody {
     /// Of at least `accounts.password_min_length` characters, and not a guessable one.
     #[schema(max_length = 256, format = Password)]
     new: String,
+    /// Six digits: of an account with a second factor this, or a recovery code.
+    totp: Option<String>,
+    recovery_code: Option<String>,
 }
 
 pub async fn reset(
@@ -67,6 +71,7 @@ pub async fn reset(
     Json(body): Json<ResetBody>,
 ) -> Result<StatusCode, Problem> {
     let new = member("new", Password::parse(&body.new))?;
-    http.auth.reset_password(&body.token, &new, &occasion).await?;
+    let proof = proof(body.totp.as_deref(), body.recovery_code.as_deref())?;
+    http.auth.reset_password(&body.token, &new, proof.as_ref(), &occasion).await?;
     Ok(StatusCode::NO_CONTENT)
 }

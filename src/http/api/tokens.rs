@@ -10,18 +10,27 @@ use serde::{
     Deserialize, Deserializer,
     de::{self, Unexpected, Visitor},
 };
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{Object, ObjectBuilder, Type},
+};
 
 use crate::{
     answers::{SignedIn, Tokens},
     auth::{
         error::AuthError,
-        sign_in::login::{Login, LoginOutcome},
+        sign_in::login::{Login, LoginOutcome, SessionGrant},
         tokens::issue::TokenSet,
     },
     domain::{
-        app::AppName, causes::Causes, clock::Timestamp, ids::UserId, occasion::Occasion, secret::Password,
-        session::Device, user::Username,
+        app::AppName,
+        causes::Causes,
+        clock::Timestamp,
+        ids::UserId,
+        occasion::Occasion,
+        secret::Password,
+        session::{Device, Transport},
+        user::Username,
     },
     http::{
         Shared,
@@ -52,27 +61,24 @@ pub struct LoginBody {
     /// A registered app; without it `default`.
     app: Option<String>,
     #[serde(default)]
-    #[schema(inline)]
+    #[schema(schema_with = transports)]
     transport: Transport,
-}
-
-/// How a client keeps its refresh token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub enum Transport {
-    /// It is in the body, and the client's own affair.
-    #[default]
-    Body,
-    /// It is in a cookie that no script can read.
-    Cookie,
-    /// There is none, and no access token either: a cookie is all there is, and lives by its use.
-    Session,
 }
 
 impl<'de> Deserialize<'de> for Transport {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_str(Word)
     }
+}
+
+/// The same in the document of the API.
+fn transports() -> Object {
+    let words = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(Transport::ALL.map(Transport::as_str)));
+    let text = "`body`: the refresh token is the client's own affair; `cookie`: it is in a cookie that no script can \
+                read; `session`: a cookie is all there is, and lives by its use.";
+    words.default(Some(Transport::default().as_str().into())).description(Some(text)).build()
 }
 
 /// Says what a transport may be, whatever stood there.
@@ -86,12 +92,7 @@ impl Visitor<'_> for Word {
     }
 
     fn visit_str<E: de::Error>(self, word: &str) -> Result<Transport, E> {
-        match word {
-            "body" => Ok(Transport::Body),
-            "cookie" => Ok(Transport::Cookie),
-            "session" => Ok(Transport::Session),
-            _ => Err(E::invalid_value(Unexpected::Other("another word"), &self)),
-        }
+        Transport::parse(word).ok_or_else(|| E::invalid_value(Unexpected::Other("another word"), &self))
     }
 }
 
@@ -113,45 +114,64 @@ pub async fn login(
         password: member("password", Password::parse(&body.password))?,
         app: Some(app),
         device: Device::new(body.device.as_deref(), occasion.address, occasion.agent.as_deref()),
+        transport: body.transport,
         kept: http.cookies.kept(&sent),
     };
-    let (user, mut headers, answer) = sign_in(&http, login, body.transport, &occasion).await?;
-    if body.transport != Transport::Body {
-        if let Some(cleared) = replace(&http, &sent, body.transport, &occasion).await {
+    let (user, headers, answer) = sign_in(&http, login, &occasion).await?;
+    let headers = settle_browser(&http, &sent, (user, body.transport), headers, &occasion).await;
+    Ok((headers, Json(answer)))
+}
+
+/// What else a browser is told that signed in: it forgets what it had before, and keeps that it was here.
+pub async fn settle_browser(
+    http: &Shared,
+    sent: &HeaderMap,
+    (user, transport): (UserId, Transport),
+    mut headers: HeaderMap,
+    occasion: &Occasion,
+) -> HeaderMap {
+    if transport != Transport::Body {
+        if let Some(cleared) = replace(http, sent, transport, occasion).await {
             headers.append(header::SET_COOKIE, cleared);
         }
-        if let Some(device) = http.auth.device_token(user, &http.cookies.kept(&sent)) {
+        if let Some(device) = http.auth.device_token(user, &http.cookies.kept(sent)) {
             let kept = http.cookies.device.keep(device.expose(), DEVICE_KEPT);
             headers.append(header::SET_COOKIE, kept);
         }
     }
-    Ok((headers, Json(answer)))
+    headers
 }
 
 /// Who signed in, what a cookie keeps, and what is said.
-async fn sign_in(
-    http: &Shared,
-    login: Login,
-    transport: Transport,
-    occasion: &Occasion,
-) -> Result<(UserId, HeaderMap, SignedIn), Problem> {
+type Handed = (UserId, HeaderMap, SignedIn);
+
+async fn sign_in(http: &Shared, login: Login, occasion: &Occasion) -> Result<Handed, Problem> {
+    let transport = login.transport;
     if transport == Transport::Session {
-        let granted = signed_in(http.auth.login_to_session(login, occasion).await?)?;
-        let cookie = http.cookies.session.keep(granted.token.expose(), granted.expires_in);
-        let headers = HeaderMap::from_iter([(header::SET_COOKIE, cookie)]);
-        Ok((granted.user, headers, SignedIn::Session((&granted).into())))
+        Ok(of_session(http, &signed_in(http.auth.login_to_session(login, occasion).await?)?))
     } else {
-        let issued = signed_in(http.auth.login(login, occasion).await?)?;
-        let user = issued.user;
-        let (headers, Json(tokens)) = tokens(http, issued, transport);
-        Ok((user, headers, SignedIn::Tokens(tokens)))
+        Ok(of_tokens(http, signed_in(http.auth.login(login, occasion).await?)?, transport))
     }
+}
+
+/// A session without tokens, as it is handed out.
+pub fn of_session(http: &Shared, granted: &SessionGrant) -> Handed {
+    let cookie = http.cookies.session.keep(granted.token.expose(), granted.expires_in);
+    let headers = HeaderMap::from_iter([(header::SET_COOKIE, cookie)]);
+    (granted.user, headers, SignedIn::Session(granted.into()))
+}
+
+/// A session with tokens, as it is handed out.
+pub fn of_tokens(http: &Shared, issued: TokenSet, transport: Transport) -> Handed {
+    let user = issued.user;
+    let (headers, Json(tokens)) = tokens(http, issued, transport);
+    (user, headers, SignedIn::Tokens(tokens))
 }
 
 fn signed_in<T>(outcome: LoginOutcome<T>) -> Result<T, Problem> {
     match outcome {
         LoginOutcome::SignedIn(opened) => Ok(opened),
-        LoginOutcome::Needs(_) => Err(AuthError::SecondFactorRequired.into()),
+        LoginOutcome::Needs(asked) => Err(Problem::mfa_required(&asked)),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::{
     codes::{
-        ACCOUNT_DISABLED, CONFLICT, EMAIL_TAKEN, INSUFFICIENT_USER_AUTHENTICATION, INTERNAL, LINK_SPENT,
-        OVERLOADED, SIGNUP_CLOSED, STORE_UNAVAILABLE, TOO_MANY_ATTEMPTS, USERNAME_TAKEN, WEAK_PASSWORD,
-        WRONG_CODE, WRONG_PASSWORD,
+        ACCOUNT_DISABLED, CONFLICT, EMAIL_TAKEN, FACTOR_MISSING, INSUFFICIENT_USER_AUTHENTICATION, INTERNAL,
+        LINK_SPENT, OVERLOADED, SIGNUP_CLOSED, STORE_UNAVAILABLE, TOO_MANY_ATTEMPTS, USERNAME_TAKEN,
+        WEAK_PASSWORD, WRONG_CODE, WRONG_PASSWORD,
     },
     described::Described,
 };
@@ -14,7 +14,7 @@ use crate::{
         api::{
             account::{PasswordBody, SignupBody},
             activity::OwnEventsQuery,
-            email::{ConfirmBody, OwnPatch},
+            email::{ConfirmEmailBody, OwnPatch},
             reset::{ForgotBody, ResetBody},
         },
         endpoints::HttpMethod::{Delete, Get, Patch, Post},
@@ -47,7 +47,7 @@ pub fn account() -> Vec<Described> {
                 "By the `token` of a link, wherever that is opened; or by the `code` of the same mail, with the \
                  access token.",
             )
-            .takes::<ConfirmBody>()
+            .takes::<ConfirmEmailBody>()
             .or_owner()
             .answers_nothing(204, "The address is confirmed, or its change undone.")
             .may(&[EMAIL_TAKEN, LINK_SPENT, WRONG_CODE, TOO_MANY_ATTEMPTS, OVERLOADED]),
@@ -60,7 +60,8 @@ pub fn account() -> Vec<Described> {
             .told("All of the user's sessions end, and nobody is signed in by it.")
             .takes::<ResetBody>()
             .answers_nothing(204, "It is set.")
-            .may(&[ACCOUNT_DISABLED, LINK_SPENT, WEAK_PASSWORD, OVERLOADED, STORE_UNAVAILABLE, INTERNAL]),
+            .may(&[ACCOUNT_DISABLED, FACTOR_MISSING, LINK_SPENT, WEAK_PASSWORD, WRONG_CODE])
+            .may(&[TOO_MANY_ATTEMPTS, OVERLOADED, STORE_UNAVAILABLE, INTERNAL]),
         Described::of("listOwnEvents", Get, "/v1/me/activity", "What happened to the account")
             .asks::<OwnEventsQuery>()
             .answers::<OwnEvents>(200, "A page of events, the newest first."),

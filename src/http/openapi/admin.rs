@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     answers::{
-        App, AppWithSecret, Apps, DeletedUser, Ended, Events, Key, Keys, RemovedApp, RetiredKey,
-        SessionRecord, Sessions, Stats, UserRecord, Users,
+        App, AppWithSecret, Apps, DeletedUser, Ended, Events, Factors, Key, Keys, RemovedApp, RemovedFactors,
+        RetiredKey, SessionRecord, Sessions, Stats, UserRecord, Users,
     },
     http::{
         admin::{
@@ -55,6 +55,16 @@ pub fn users() -> Vec<Described> {
         )
         .answers_nothing(202, "A mail goes to their verified address, if they have one.")
         .may(&[OVERLOADED]),
+        Described::of("userFactors", Get, "/admin/v1/users/{id}/factors", "A user's second factors")
+            .answers::<Factors>(200, "Those that count."),
+        Described::of(
+            "removeFactors",
+            Delete,
+            "/admin/v1/users/{id}/factors",
+            "Take away a user's second factors",
+        )
+        .told("Of who has lost them: the password alone opens the account then.")
+        .answers::<RemovedFactors>(200, "How many there were."),
     ]
 }
 

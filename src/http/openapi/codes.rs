@@ -39,6 +39,14 @@ pub const INSUFFICIENT_USER_AUTHENTICATION: Code =
     code(401, "insufficient_user_authentication", "a stronger or more recent sign-in is needed");
 pub const ACCOUNT_DISABLED: Code =
     code(403, "account_disabled", "the password was right, and the account is disabled");
+pub const MFA_REQUIRED: Code =
+    code(403, "mfa_required", "the password was right, and more is to be proved: answer with `mfa_token`");
+/// The same where there is no sign-in to go on with.
+pub const FACTOR_MISSING: Code = code(
+    403,
+    "mfa_required",
+    "the link was right, and the account has a second factor, which is to be shown too",
+);
 pub const SIGNUP_CLOSED: Code = code(403, "signup_closed", "accounts are made by the operator here");
 pub const INSUFFICIENT_ROLE: Code = code(403, "insufficient_role", "a role is missing");
 pub const CROSS_SITE: Code =
@@ -55,7 +63,8 @@ pub const PAYLOAD_TOO_LARGE: Code = code(413, "payload_too_large", "a body has a
 pub const UNSUPPORTED_MEDIA_TYPE: Code = code(415, "unsupported_media_type", "the body must be JSON");
 pub const WEAK_PASSWORD: Code = code(422, "weak_password", "the new password is too short or easily guessed");
 pub const WRONG_PASSWORD: Code = code(422, "wrong_password", "the current password is wrong");
-pub const WRONG_CODE: Code = code(422, "wrong_code", "the code is wrong, or nothing waits for one");
+pub const WRONG_CODE: Code =
+    code(422, "wrong_code", "the code is wrong or was used already, or nothing waits for one");
 pub const RATE_LIMITED: Code = code(429, "rate_limited", "the session has used up its requests");
 pub const TOO_MANY_ATTEMPTS: Code = code(429, "too_many_attempts", "too many of these; try again later");
 pub const INTERNAL: Code = code(500, "internal", "a defect of the server");

@@ -7,6 +7,7 @@ mod admin;
 mod app_sessions;
 mod codes;
 mod described;
+mod factors;
 mod gateways;
 mod oauth;
 mod operation;
@@ -32,14 +33,15 @@ use super::{
     endpoints::{ENDPOINTS, Endpoint, HttpMethod, Surface},
     wire::{cookies::Cookies, prepared::Prepared},
 };
-use crate::answers::{OAuthProblem, Problem, Readiness};
+use crate::answers::{MfaRequired, OAuthProblem, Problem, Readiness};
 
 /// What belongs together, under one heading.
 type Chapter = (&'static str, fn() -> Vec<Described>);
 
-const PUBLIC: [Chapter; 9] = [
+const PUBLIC: [Chapter; 10] = [
     ("Signing in and out", sign_in::sessions),
     ("Account", account::account),
+    ("Second factors", factors::factors),
     ("Check", gateways::check),
     ("OAuth", oauth::oauth),
     ("Verifiers", app_sessions::verifiers),
@@ -105,6 +107,7 @@ pub fn prepared(part: ApiPart, url: &str, cookies: &Cookies) -> BothForms {
 
 fn components(part: ApiPart, mut schemas: Schemas, cookies: &Cookies) -> Components {
     if part == ApiPart::Public {
+        named::<MfaRequired>(&mut schemas);
         named::<OAuthProblem>(&mut schemas);
         named::<Readiness>(&mut schemas);
     }

@@ -6,12 +6,12 @@ use utoipa::openapi::{
     Content, RefOr, Required,
     path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
     response::{Response, ResponseBuilder},
-    schema::{AllOfBuilder, Object, ObjectBuilder, Ref, Schema, Type},
+    schema::{AllOfBuilder, Object, ObjectBuilder, OneOfBuilder, Ref, Schema, Type},
 };
 
 use super::{
     ApiPart,
-    codes::{Code, RATE_LIMITED},
+    codes::{Code, MFA_REQUIRED, RATE_LIMITED},
     described::{Described, GoodAnswer, JSON},
     security,
 };
@@ -139,10 +139,19 @@ fn errors(endpoint: &Endpoint, status: u16, codes: &BTreeSet<Code>) -> (&'static
     let is_oauth = matches!(endpoint.surface, Surface::OAuth | Surface::OAuthOfServers);
     let (media, name, member) =
         if is_oauth { (JSON, "OAuthProblem", "error") } else { (PROBLEM, "Problem", "code") };
-    let words = ObjectBuilder::new().schema_type(Type::String);
-    let words = words.enum_values(Some(codes.iter().map(|code| code.name)));
-    let all = AllOfBuilder::new().item(Ref::from_schema_name(name));
-    let all = all.item(ObjectBuilder::new().property(member, words));
+    let of = |codes: &[&str]| {
+        let words = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes.iter().copied()));
+        let all = AllOfBuilder::new().item(Ref::from_schema_name(name));
+        all.item(ObjectBuilder::new().property(member, words))
+    };
+    let mut names: Vec<&str> = codes.iter().map(|code| code.name).collect();
+    if codes.contains(&MFA_REQUIRED) {
+        // By what the client goes on is told with this code alone.
+        names.retain(|name| *name != MFA_REQUIRED.name);
+        let asks = of(&[MFA_REQUIRED.name]).item(Ref::from_schema_name("MfaRequired"));
+        return (media, OneOfBuilder::new().item(asks).item(of(&names)).into());
+    }
+    let all = of(&names);
     // How the node is, is told by the probe alone.
     let is_probe = endpoint.surface == Surface::Probe && status == 503;
     let all = if is_probe { all.item(Ref::from_schema_name("Readiness")) } else { all };

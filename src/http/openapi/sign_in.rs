@@ -2,9 +2,9 @@
 
 use super::{
     codes::{
-        ACCOUNT_DISABLED, CROSS_SITE, INTERNAL, INVALID_CREDENTIALS, NOT_FOUND, OVERLOADED, REFRESH_EXPIRED,
-        REFRESH_INVALID, REFRESH_REUSED, SESSION_ENDED, STORE_UNAVAILABLE, TOKEN_INVALID, TOKEN_MISSING,
-        TOO_MANY_ATTEMPTS,
+        ACCOUNT_DISABLED, CROSS_SITE, INTERNAL, INVALID_CREDENTIALS, MFA_REQUIRED, NOT_FOUND, OVERLOADED,
+        REFRESH_EXPIRED, REFRESH_INVALID, REFRESH_REUSED, SESSION_ENDED, STORE_UNAVAILABLE, TOKEN_INVALID,
+        TOKEN_MISSING, TOO_MANY_ATTEMPTS,
     },
     described::Described,
 };
@@ -34,7 +34,7 @@ pub fn sessions() -> Vec<Described> {
             .or_app()
             .answers::<SignedIn>(200, "Signed in.")
             .with_headers(COOKIES)
-            .may(&[INVALID_CREDENTIALS, ACCOUNT_DISABLED, CROSS_SITE, TOO_MANY_ATTEMPTS])
+            .may(&[INVALID_CREDENTIALS, ACCOUNT_DISABLED, MFA_REQUIRED, CROSS_SITE, TOO_MANY_ATTEMPTS])
             .may(&[OVERLOADED, STORE_UNAVAILABLE, INTERNAL]),
         Described::of("refresh", Post, "/v1/refresh", "Get fresh tokens")
             .told(

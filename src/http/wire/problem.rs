@@ -13,8 +13,11 @@ use super::{
     rate::{RATE, RATE_POLICY, policy, whole_seconds},
 };
 use crate::{
-    answers::{self, Readiness},
-    auth::error::{AuthError, RateState},
+    answers::{self, MfaRequired, Readiness},
+    auth::{
+        error::{AuthError, RateState},
+        sign_in::attempt::SecondFactorAsked,
+    },
     domain::session::EndReason,
 };
 
@@ -49,7 +52,7 @@ pub struct Hidden;
 pub struct Problem {
     status: StatusCode,
     code: &'static str,
-    detail: String,
+    detail: Box<str>,
     reason: Option<&'static str>,
     version: Option<u64>,
     challenge: Option<Challenge>,
@@ -57,12 +60,13 @@ pub struct Problem {
     rate: Option<Box<RateState>>,
     hidden: Option<Hidden>,
     readiness: Option<Readiness>,
+    second_factor: Option<Box<MfaRequired>>,
     cause: Option<Cause>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
+        let detail = detail.into().into_boxed_str();
         Self {
             status,
             code,
@@ -74,6 +78,7 @@ impl Problem {
             rate: None,
             hidden: None,
             readiness: None,
+            second_factor: None,
             cause: None,
         }
     }
@@ -191,6 +196,13 @@ impl Problem {
         Self { hidden: Some(Hidden), ..self }
     }
 
+    /// 403: the password was right, and by this the client goes on.
+    #[must_use]
+    pub fn mfa_required(asked: &SecondFactorAsked) -> Self {
+        let second_factor = Some(Box::new(MfaRequired::from(asked)));
+        Self { second_factor, ..AuthError::SecondFactorRequired.into() }
+    }
+
     /// The same, with what a probe wants to know.
     #[must_use]
     pub fn with_readiness(self, readiness: Readiness) -> Self {
@@ -215,9 +227,10 @@ impl From<AuthError> for Problem {
         match error {
             AuthError::RateLimited(rate) => Self { rate: Some(Box::new(rate)), ..problem },
             AuthError::VersionMismatch { version } => Self { version: Some(version), ..problem },
-            failure @ (AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_)) => {
-                Self { cause: Some(Cause::new(failure)), ..problem }
-            }
+            failure @ (AuthError::Store(_)
+            | AuthError::Key(_)
+            | AuthError::Sealed(_)
+            | AuthError::Hasher(_)) => Self { cause: Some(Cause::new(failure)), ..problem },
             _ => problem,
         }
     }
@@ -227,7 +240,9 @@ impl From<AuthError> for Problem {
 fn detail(error: &AuthError) -> String {
     match error {
         AuthError::Store(store) if store.is_away() => "a store is away; try again soon".to_owned(),
-        AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_) => INTERNAL.to_owned(),
+        AuthError::Store(_) | AuthError::Key(_) | AuthError::Sealed(_) | AuthError::Hasher(_) => {
+            INTERNAL.to_owned()
+        }
         AuthError::NotFound(_) => "there is no such thing".to_owned(),
         refusal => refusal.to_string(),
     }
@@ -246,6 +261,7 @@ fn status(error: &AuthError) -> StatusCode {
         | AuthError::RefreshExpired
         | AuthError::RefreshReused
         | AuthError::SignInTooOld { .. }
+        | AuthError::SignInTooWeak
         | AuthError::SessionEnded(_) => StatusCode::UNAUTHORIZED,
         AuthError::AccountDisabled
         | AuthError::SecondFactorRequired
@@ -261,7 +277,9 @@ fn status(error: &AuthError) -> StatusCode {
         AuthError::RateLimited(_) | AuthError::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         AuthError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         AuthError::Store(store) if store.is_away() => StatusCode::SERVICE_UNAVAILABLE,
-        AuthError::Store(_) | AuthError::Key(_) | AuthError::Hasher(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        AuthError::Store(_) | AuthError::Key(_) | AuthError::Sealed(_) | AuthError::Hasher(_) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     }
 }
 
@@ -272,6 +290,7 @@ fn challenge(error: &AuthError) -> Option<Challenge> {
         | AuthError::TokenExpired
         | AuthError::TokenRevoked(_)
         | AuthError::TokenOutdated => Some(Challenge::Invalid),
+        AuthError::SignInTooWeak => Some(Challenge::SignIn),
         AuthError::SignInTooOld { max_age } => {
             Some(Challenge::SignInWithin(u32::try_from(max_age.as_secs()).unwrap_or(u32::MAX)))
         }
@@ -297,11 +316,12 @@ impl Problem {
             kind: format!("urn:keyward:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
-            detail: self.detail,
+            detail: self.detail.into(),
             code: self.code,
             reason: self.reason,
             version: self.version,
             readiness: self.readiness,
+            second_factor: self.second_factor.map(|asked| *asked),
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut headers = HeaderMap::with_capacity(8);

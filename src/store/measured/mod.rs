@@ -7,6 +7,8 @@ mod app_sessions;
 mod apps;
 mod counters;
 mod events;
+mod factors;
+mod once;
 mod outbox;
 mod revocations;
 mod sessions;

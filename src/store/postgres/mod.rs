@@ -7,6 +7,7 @@ mod advice;
 mod apps;
 mod engine;
 mod events;
+mod factors;
 mod installation;
 mod leases;
 mod outbox;

@@ -10,7 +10,7 @@ use crate::{
         ids::{SessionId, UserId},
         refresh_token::RefreshToken,
     },
-    store::{counters::Counter, revocations::Subject},
+    store::{counters::Counter, once::OnceKey, revocations::Subject},
 };
 
 /// What stands for a refresh token in a key's name (`storage.refresh_keys`).
@@ -103,10 +103,16 @@ impl Keys {
             Counter::LoginUser(hash) => self.name(format_args!("rate:login:user:{hash}")),
             Counter::LoginAddress(net) => self.name(format_args!("rate:login:ip:{net}")),
             Counter::LoginKnown(hash) => self.name(format_args!("rate:login:known:{hash}")),
+            Counter::LoginFactor(hash) => self.name(format_args!("rate:login:factor:{hash}")),
             Counter::Signup(net) => self.name(format_args!("rate:signup:{net}")),
             Counter::Mail(of) => self.name(format_args!("rate:mail:{of}")),
             Counter::Revoked(id) => self.name(format_args!("rate:revoked:{id}")),
         }
+    }
+
+    /// `once:<hash>`.
+    pub(super) fn once(&self, key: &OnceKey) -> String {
+        self.name(format_args!("once:{}", key.encoded()))
     }
 
     /// `blacklist:…`.
@@ -160,8 +166,8 @@ impl Keys {
     }
 
     /// What the names of each kind of key begin with.
-    pub(super) fn kinds(&self) -> [String; 6] {
-        ["session:", "sessions:", "refresh:", "blacklist:", "rate:", "probe"]
+    pub(super) fn kinds(&self) -> [String; 7] {
+        ["session:", "sessions:", "refresh:", "blacklist:", "rate:", "once:", "probe"]
             .map(|kind| self.name(format_args!("{kind}")))
     }
 }

@@ -7,6 +7,7 @@ pub mod connection;
 mod counters;
 pub mod installation;
 pub mod keys;
+mod once;
 pub mod revocations;
 mod script;
 mod sessions;

@@ -47,6 +47,7 @@ pub static USER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("r
 pub static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("counters/count.lua")));
 pub static TAKE_BACK: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("counters/take_back.lua")));
+pub static SPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("spend.lua")));
 pub static AGREE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("agree.lua")));
 pub static WRITABLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("writable.lua")));
 pub static APP_CREATE: LazyLock<Script> = LazyLock::new(|| Script::new(of_app_session!("create.lua")));
@@ -75,6 +76,7 @@ static ALL: &[&LazyLock<Script>] = &[
     &USER,
     &COUNT,
     &TAKE_BACK,
+    &SPEND,
     &AGREE,
     &WRITABLE,
     &APP_CREATE,

@@ -21,6 +21,15 @@ const ROWS: u32 = 500;
 /// walks, so that it stays the same one.
 const TURN: Duration = Duration::from_mins(4);
 
+/// What an index holds by the moment at which it is over.
+const BY_TIME: [&str; 3] = [
+    "DELETE FROM revocations WHERE (kind, subject) IN
+        (SELECT kind, subject FROM revocations WHERE until <= ?1 ORDER BY until LIMIT ?2)",
+    "DELETE FROM outdated_users WHERE subject IN
+        (SELECT subject FROM outdated_users WHERE until <= ?1 ORDER BY until LIMIT ?2)",
+    "DELETE FROM once WHERE key IN (SELECT key FROM once WHERE until <= ?1 ORDER BY until LIMIT ?2)",
+];
+
 /// A walk over the sessions by id, some rows at a time, begun anew every minute; and beside it one over
 /// those of other app servers.
 pub(in crate::store::sqlite) struct Cleaner {
@@ -31,22 +40,24 @@ pub(in crate::store::sqlite) struct Cleaner {
 
 impl Default for Cleaner {
     fn default() -> Self {
-        Self { holder: Holder::random(), due: None, walk: (None, None) }
+        Self { holder: Holder::random(), due: None, walk: THROUGH }
     }
 }
 
-/// Where the two go on; `None` = through.
-type Walk = (Option<Vec<u8>>, Option<Vec<u8>>);
+/// Where the two go on; `None` = through. And whether there may be more of what is found by its time.
+type Walk = (Option<Vec<u8>>, Option<Vec<u8>>, bool);
+
+const THROUGH: Walk = (None, None, false);
 
 impl Cleaner {
     /// Takes a step, if one is due.
     pub(in crate::store::sqlite) fn clean(&mut self, db: &Connection, now: Timestamp) {
-        if self.walk == (None, None) {
+        if self.walk == THROUGH {
             if self.due.is_some_and(|due| now < due) {
                 return;
             }
             self.due = Some(now + EVERY);
-            self.walk = (Some(Vec::new()), Some(Vec::new()));
+            self.walk = (Some(Vec::new()), Some(Vec::new()), true);
         }
         match step(db, &self.holder, std::mem::take(&mut self.walk), now) {
             Ok(walk) => self.walk = walk,
@@ -62,29 +73,28 @@ impl Cleaner {
 fn step(
     db: &Connection,
     holder: &Holder,
-    (sign_ins, kept): Walk,
+    (sign_ins, kept, by_time): Walk,
     now: Timestamp,
 ) -> Result<Walk, StoreError> {
     let transaction = db.unchecked_transaction()?;
     if leases::take(&transaction, "clean up", holder, TURN, now)? == Leased::Anothers {
-        return Ok((None, None));
+        return Ok(THROUGH);
     }
-    transaction
-        .prepare_cached(
-            "DELETE FROM revocations WHERE (kind, subject) IN
-                (SELECT kind, subject FROM revocations WHERE until <= ?1 ORDER BY until LIMIT ?2)",
-        )?
-        .execute(params![now.millis(), ROWS])?;
-    transaction
-        .prepare_cached(
-            "DELETE FROM outdated_users WHERE subject IN
-                (SELECT subject FROM outdated_users WHERE until <= ?1 ORDER BY until LIMIT ?2)",
-        )?
-        .execute(params![now.millis(), ROWS])?;
+    let more = by_time && clean_by_time(&transaction, now)?;
     let sign_ins = sign_ins.map(|from| clean_sessions(&transaction, &from, now)).transpose()?.flatten();
     let kept = kept.map(|from| clean_app_sessions(&transaction, &from, now)).transpose()?.flatten();
     transaction.commit()?;
-    Ok((sign_ins, kept))
+    Ok((sign_ins, kept, more))
+}
+
+/// Whether more is left than one step frees.
+fn clean_by_time(db: &Connection, now: Timestamp) -> Result<bool, StoreError> {
+    let mut more = false;
+    for sql in BY_TIME {
+        let freed = db.prepare_cached(sql)?.execute(params![now.millis(), ROWS])?;
+        more |= u32::try_from(freed).is_ok_and(|freed| freed >= ROWS);
+    }
+    Ok(more)
 }
 
 fn clean_sessions(db: &Connection, from: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {

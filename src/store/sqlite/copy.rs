@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use super::{
     SqliteStore,
     engine::{connection, errors::cannot_open},
+    once,
 };
 use crate::store::error::StoreError;
 
@@ -50,8 +51,11 @@ fn write(from: &Path, part: &Path) -> Result<(), StoreError> {
     // Where the name is no text, SQLite would fill another file.
     let name = part.to_str().ok_or_else(|| failed(io::Error::from(io::ErrorKind::InvalidFilename)))?;
     source.execute("VACUUM INTO ?1", [name])?;
+    let copy = Connection::open(part)?;
+    once::mark_copy(&copy)?;
+    let found: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    drop(copy);
     file.sync_all().map_err(failed)?;
-    let found: String = Connection::open(part)?.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if found == "ok" { Ok(()) } else { Err(cannot_open(part, Unsound(found))) }
 }
 

@@ -32,8 +32,10 @@ mod cleaner;
 mod copy;
 mod engine;
 mod events;
+mod factors;
 mod installation;
 mod leases;
+mod once;
 mod outbox;
 mod revocations;
 mod sessions;
@@ -62,6 +64,8 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         let mut connection = connection::create(path)?;
         bring_up(path, &mut connection)?;
+        once::note_put_back(&mut connection, clock.now())
+            .map_err(|error| errors::cannot_open(path, error))?;
         let sync = RevocationSync::start(&connection, Arc::clone(&revocations), Arc::clone(&clock))?;
         let upkeep = FileUpkeep { sync, cleaner: Cleaner::default() };
         let writer = Writer::start(connection, upkeep).map_err(|error| errors::cannot_open(path, error))?;

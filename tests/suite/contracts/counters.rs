@@ -12,13 +12,14 @@ use rstest_reuse::apply;
 
 const WINDOW: Duration = Duration::from_mins(1);
 
-fn one_of_each() -> [Counter; 7] {
+fn one_of_each() -> [Counter; 8] {
     [
         Counter::Session(SessionId::random()),
         Counter::LoginPair("5nJx".to_owned()),
         Counter::LoginUser("5nJx".to_owned()),
         Counter::LoginAddress("2001:db8::/64".to_owned()),
         Counter::LoginKnown("5nJx".to_owned()),
+        Counter::LoginFactor("5nJx".to_owned()),
         Counter::Signup("2001:db8::/64".to_owned()),
         Counter::Revoked(SessionId::random()),
     ]
@@ -76,9 +77,9 @@ async fn counters_of_different_kind_or_name_do_not_mix(on: CountersOn) {
             back_end.add(counter).await;
         }
     }
-    assert_eq!(back_end.read(&counters).await, [1, 2, 3, 4, 5, 6, 7], "read in the order asked");
+    assert_eq!(back_end.read(&counters).await, [1, 2, 3, 4, 5, 6, 7, 8], "read in the order asked");
     let reversed: Vec<_> = counters.iter().rev().cloned().collect();
-    assert_eq!(back_end.read(&reversed).await, [7, 6, 5, 4, 3, 2, 1]);
+    assert_eq!(back_end.read(&reversed).await, [8, 7, 6, 5, 4, 3, 2, 1]);
     assert_eq!(back_end.read(&one_of_each()[..1]).await, [0], "of another session");
 }
 
@@ -88,7 +89,7 @@ async fn reading_does_not_count(on: CountersOn) {
     let back_end = CounterBackEnd::on(on).await;
     let counters = one_of_each();
     let nothing = back_end.counters.read(&counters, back_end.now()).await.unwrap();
-    assert_eq!(nothing, [Count::default(); 7], "and begins no window");
+    assert_eq!(nothing, [Count::default(); 8], "and begins no window");
     back_end.add(&counters[0]).await;
     back_end.elapse(Duration::from_secs(45)).await;
     for _ in 0..3 {
@@ -129,7 +130,7 @@ async fn a_forgotten_counter_begins_anew(on: CountersOn) {
         back_end.counters.clear(counter).await.unwrap();
         back_end.counters.clear(counter).await.unwrap();
     }
-    assert_eq!(back_end.read(&counters).await, [0; 7]);
+    assert_eq!(back_end.read(&counters).await, [0; 8]);
     back_end.is(back_end.add(&counters[3]).await, 1, WINDOW);
 }
 

@@ -8,6 +8,7 @@ use keyward::{
         app::{App, AppChange, AppKind, AppName, Origin},
         app_policy::{AppPolicy, Audience, PolicyChange, PolicyEdit},
         page_url::PageUrl,
+        sign_in::SecondFactor,
     },
     store::{apps::Registered, error::StoreError},
 };
@@ -64,6 +65,7 @@ async fn a_policy_is_read_back_as_it_was_written(on: AccountsOn) {
         role: Some(AdminRole::Support),
         confirm_url: Some(PageUrl::parse("https://shop.example.com/confirm?a=1&b='2'").expect("a page")),
         reset_url: Some(PageUrl::parse("https://shop.example.com/#reset={token}").expect("a page")),
+        mfa: Some(SecondFactor::Off),
     };
     let made = registered(node.as_ref(), policy).await;
     assert_eq!(node.find(&shop()).await.unwrap(), Some(made));
@@ -140,7 +142,7 @@ async fn a_policy_that_must_not_be_passed_over_makes_its_app_unreadable(on: Acco
     let database = Database::on(on);
     let node = database.node().await;
     registered(node.as_ref(), AppPolicy::default()).await;
-    for policy in [r#"{"v":2,"mfa":"required"}"#, r#"{"v":1,"access_ttl":"long"}"#, "{}"] {
+    for policy in [r#"{"v":3,"mfa":"required"}"#, r#"{"v":1,"access_ttl":"long"}"#, "{}"] {
         write(&database, policy).await;
         let error = node.find(&shop()).await.expect_err(policy);
         assert!(

@@ -12,6 +12,7 @@ use keyward::{
         limits::Lifetimes,
         refresh_token::RefreshToken,
         session::{Device, EndReason, NewSession, Session, SessionFacts},
+        sign_in::{Method, Methods},
     },
     store::sessions::{Confirmation, Ended, NOTED_EVERY, Rotation},
 };
@@ -49,7 +50,13 @@ async fn a_session_is_read_back_as_it_was_opened(on: SessionsOn) {
     ];
     for device in devices {
         let user = UserId::new(back_end.now());
-        let facts = SessionFacts { user, app: app("shop"), device, created_at: back_end.now() };
+        let facts = SessionFacts {
+            user,
+            app: app("shop"),
+            device,
+            created_at: back_end.now(),
+            proved: Methods::of(&[Method::Password]),
+        };
         let (new, _) = with_tokens(facts, &back_end.secret);
         back_end.sessions.open(&new, None).await.unwrap();
         let (last_seen_at, expires_at) = (back_end.now(), back_end.now() + back_end.lifetimes.refresh);

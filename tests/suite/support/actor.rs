@@ -27,7 +27,7 @@ use keyward::{
         occasion::Occasion,
         rotation::ReusePolicy,
         secret::Password,
-        session::Device,
+        session::{Device, Transport},
         user::{Role, User, Username},
     },
     keys::{ring::KeyRing, settings::KeySettings},
@@ -142,6 +142,7 @@ impl Server {
             password: password(typed),
             app: None,
             device,
+            transport: Transport::Body,
             kept: Vec::new(),
         };
         self.auth.login(login, &occasion_from(ip)).await.map(signed_in)
@@ -236,6 +237,7 @@ fn verbs(
     let stores = Stores {
         accounts: Arc::new(Faulty { accounts: accounts.clone(), cut: Arc::clone(cut) }),
         addresses: accounts.clone(),
+        factors: accounts.clone(),
         apps: accounts.clone(),
         outbox: accounts.clone(),
         events: Arc::new(FaultyEvents { events: accounts.clone(), shut: Arc::clone(shut) }),
@@ -243,6 +245,7 @@ fn verbs(
         sessions: node.sessions,
         app_sessions: node.app_sessions,
         revocations: node.revocations,
+        once: node.once,
         revoked: node.set,
         counters: node.counters,
         local_counters: Arc::new(MemoryCounters::default()),

@@ -17,13 +17,16 @@ use keyward::{
         refresh_token::{Chain, RefreshSecret, RefreshToken},
         rotation::{Confirm, Contested, ReusePolicy},
         session::{Device, EndReason, NewSession, Session, SessionFacts, SessionKind},
+        sign_in::{Method, Methods},
     },
     store::{
         accounts::AccountStore,
         app_sessions::AppSessionStore,
         apps::AppStore,
         counters::CounterStore,
+        factors::FactorStore,
         memory::MemoryCounters,
+        once::OnceStore,
         postgres::PostgresStore,
         redis::revocations::feed::Feed,
         revocations::{Refusal, RevocationStore},
@@ -98,6 +101,7 @@ pub const TICK: Duration = Duration::from_millis(1);
 pub struct AccountBackEnd {
     pub accounts: Arc<dyn AccountStore>,
     pub apps: Arc<dyn AppStore>,
+    pub factors: Arc<dyn FactorStore>,
     server: AccountServer,
 }
 
@@ -112,16 +116,16 @@ enum AccountServer {
 pub type AccountNode = (Arc<dyn AccountStore>, Arc<dyn AppStore>);
 
 impl AccountServer {
-    async fn open(&self) -> AccountNode {
+    async fn open(&self) -> (AccountNode, Arc<dyn FactorStore>) {
         match self {
             Self::Sqlite(folder) => {
                 let store =
                     open_sqlite(folder, LIFETIMES, Arc::default(), ManualClock::at(START).into()).await;
-                (store.clone(), store)
+                ((store.clone(), store.clone()), store)
             }
             Self::Postgres(url) => {
                 let store = Arc::new(postgres_store(url).await);
-                (store.clone(), store)
+                ((store.clone(), store.clone()), store)
             }
         }
     }
@@ -134,13 +138,18 @@ impl AccountBackEnd {
             AccountsOn::Sqlite => AccountServer::Sqlite(folder()),
             AccountsOn::Postgres => AccountServer::Postgres(servers::postgres::database()),
         };
-        let (accounts, apps) = server.open().await;
-        Self { accounts, apps, server }
+        let ((accounts, apps), factors) = server.open().await;
+        Self { accounts, apps, factors, server }
     }
 
     /// Another node beside this one, on the same data.
     pub async fn another_node(&self) -> AccountNode {
-        self.server.open().await
+        self.server.open().await.0
+    }
+
+    /// That node's way to second factors.
+    pub async fn factors_of_another_node(&self) -> Arc<dyn FactorStore> {
+        self.server.open().await.1
     }
 }
 
@@ -213,6 +222,7 @@ pub struct BackEnd {
     pub revocations: Arc<dyn RevocationStore>,
     pub set: Arc<RevocationSet>,
     pub counters: Arc<dyn CounterStore>,
+    pub once: Arc<dyn OnceStore>,
     /// What keeps the set the truth, where that is not the store itself.
     feed: Option<Arc<Feed>>,
     /// How much earlier than by `clock` a key may end at a server whose own clock ticks during the
@@ -234,6 +244,7 @@ pub struct Node {
     pub revocations: Arc<dyn RevocationStore>,
     pub set: Arc<RevocationSet>,
     pub counters: Arc<dyn CounterStore>,
+    pub once: Arc<dyn OnceStore>,
     feed: Option<Arc<Feed>>,
 }
 
@@ -246,7 +257,13 @@ pub fn with_tokens(facts: SessionFacts, secret: &RefreshSecret) -> (NewSession, 
 
 /// What is known of a user at the default app whose device says nothing.
 pub fn facts_of(user: UserId, created_at: Timestamp) -> SessionFacts {
-    SessionFacts { user, app: AppName::default_app(), device: Device::new(None, None, None), created_at }
+    SessionFacts {
+        user,
+        app: AppName::default_app(),
+        device: Device::new(None, None, None),
+        created_at,
+        proved: Methods::of(&[Method::Password]),
+    }
 }
 
 /// A client that has signed in, with its first refresh token.
@@ -272,9 +289,10 @@ impl SessionServer {
                 Node {
                     sessions: store.clone(),
                     app_sessions: store.clone(),
-                    revocations: store,
+                    revocations: store.clone(),
                     set,
                     counters,
+                    once: store,
                     feed: None,
                 }
             }
@@ -285,7 +303,8 @@ impl SessionServer {
                     app_sessions: store.clone(),
                     revocations: store.clone(),
                     set,
-                    counters: store,
+                    counters: store.clone(),
+                    once: store,
                     feed: Some(Arc::new(feed)),
                 }
             }
@@ -339,7 +358,7 @@ impl BackEnd {
 
     async fn at(server: SessionServer, lifetimes: Lifetimes) -> Self {
         let clock = Arc::new(ManualClock::at(START));
-        let Node { sessions, app_sessions, revocations, set, counters, feed } =
+        let Node { sessions, app_sessions, revocations, set, counters, once, feed } =
             server.open(lifetimes, &clock).await;
         let secret = RefreshSecret::new(&[7; 32]);
         let slack = server.slack();
@@ -352,6 +371,7 @@ impl BackEnd {
             revocations,
             set,
             counters,
+            once,
             feed,
             slack,
             server,
@@ -367,7 +387,7 @@ impl BackEnd {
     /// The same with other settings.
     pub async fn reopen_with(self, lifetimes: Lifetimes) -> Self {
         let Self { clock, secret, slack, server, .. } = self;
-        let Node { sessions, app_sessions, revocations, set, counters, feed } =
+        let Node { sessions, app_sessions, revocations, set, counters, once, feed } =
             server.open(lifetimes, &clock).await;
         Self {
             clock,
@@ -378,6 +398,7 @@ impl BackEnd {
             revocations,
             set,
             counters,
+            once,
             feed,
             slack,
             server,
@@ -397,6 +418,7 @@ impl BackEnd {
             revocations: self.revocations.clone(),
             set: self.set.clone(),
             counters: self.counters.clone(),
+            once: self.once.clone(),
             feed: self.feed.clone(),
         }
     }
@@ -437,6 +459,7 @@ impl BackEnd {
             app: app.clone(),
             device: Device::new(Some("a phone"), "192.0.2.7".parse().ok(), Some("Browser/1")),
             created_at: self.now(),
+            proved: Methods::of(&[Method::Password]),
         };
         let (session, token) = with_tokens(facts, &self.secret);
         self.sessions.open(&session, most).await.expect("opened");

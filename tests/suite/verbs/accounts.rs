@@ -18,7 +18,7 @@ use keyward::{
     domain::{
         app::{AppKind, AppName},
         ids::TokenId,
-        session::{Device, EndReason},
+        session::{Device, EndReason, Transport},
         user::{Role, RoleChange},
     },
 };
@@ -44,7 +44,14 @@ fn code<T>(answer: Result<T, AuthError>) -> Option<&'static str> {
 
 fn login_to(app: Option<&AppName>) -> Login {
     let device = Device::new(None, "192.0.2.1".parse().ok(), None);
-    Login { username: name(USER), password: password(PASSWORD), app: app.cloned(), device, kept: Vec::new() }
+    Login {
+        username: name(USER),
+        password: password(PASSWORD),
+        app: app.cloned(),
+        device,
+        transport: Transport::Body,
+        kept: Vec::new(),
+    }
 }
 
 #[apply(session_back_ends)]

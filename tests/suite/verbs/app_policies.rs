@@ -14,7 +14,7 @@ use keyward::{
         app::AppName,
         app_policy::{Audience, PolicyChange, PolicyEdit},
         claims::{AccessClaims, Principal},
-        session::Device,
+        session::{Device, Transport},
     },
 };
 
@@ -39,6 +39,7 @@ fn login_to(app: &AppName) -> Login {
         password: password(PASSWORD),
         app: Some(app.clone()),
         device: Device::new(None, "192.0.2.1".parse().ok(), None),
+        transport: Transport::Body,
         kept: Vec::new(),
     }
 }

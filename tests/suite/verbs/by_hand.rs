@@ -7,7 +7,7 @@ use crate::support::{
 use keyward::{
     auth::{error::AuthError, sign_in::login::Login},
     domain::{
-        session::{Device, EndReason},
+        session::{Device, EndReason, Transport},
         session_token::SessionToken,
     },
 };
@@ -18,8 +18,14 @@ async fn server() -> Server {
 
 async fn cookie(server: &Server) -> SessionToken {
     let device = Device::new(None, None, None);
-    let login =
-        Login { username: name(USER), password: password(PASSWORD), app: None, device, kept: Vec::new() };
+    let login = Login {
+        username: name(USER),
+        password: password(PASSWORD),
+        app: None,
+        device,
+        transport: Transport::Body,
+        kept: Vec::new(),
+    };
     signed_in(server.auth.login_to_session(login, &occasion()).await.expect("an answer")).token
 }
 

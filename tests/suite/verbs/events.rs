@@ -14,7 +14,7 @@ use keyward::{
         ids::{SessionId, UserId},
         occasion::{Actor, Occasion},
         rotation::{Contested, ReusePolicy},
-        session::Device,
+        session::{Device, Transport},
         user::{Email, Role, RoleChange},
     },
     keys::schedule::Retirement,
@@ -370,6 +370,7 @@ async fn no_event_holds_what_was_typed_or_what_lets_anybody_in() {
         password: password("my secret"),
         app: None,
         device: Device::new(None, None, None),
+        transport: Transport::Body,
         kept: vec![tokens.refresh_token.expose().to_owned()],
     };
     assert!(server.auth.login(login, &occasion()).await.is_err());

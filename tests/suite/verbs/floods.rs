@@ -16,7 +16,10 @@ use crate::support::{
 use futures_util::future::join_all;
 use keyward::{
     auth::{Auth, accounts::NewAccount, error::AuthError, sessions::logout::Shown, sign_in::login::Login},
-    domain::{app::AppName, session::Device},
+    domain::{
+        app::AppName,
+        session::{Device, Transport},
+    },
     store::revocations::Subject,
 };
 use rstest_reuse::apply;
@@ -28,7 +31,13 @@ fn code<T>(answer: Result<T, AuthError>) -> &'static str {
 async fn sign_in(auth: &Auth, user: &str, from: &str) -> &'static str {
     let device = Device::new(None, from.parse().ok(), None);
     let (username, password) = (name(user), password(PASSWORD));
-    code(auth.login(Login { username, password, app: None, device, kept: Vec::new() }, &occasion()).await)
+    code(
+        auth.login(
+            Login { username, password, app: None, device, transport: Transport::Body, kept: Vec::new() },
+            &occasion(),
+        )
+        .await,
+    )
 }
 
 fn new(user: &str) -> NewAccount {

@@ -13,7 +13,7 @@ use keyward::{
         sign_in::login::{Login, SessionGrant},
         tokens::issue::TokenSet,
     },
-    domain::session::Device,
+    domain::session::{Device, Transport},
 };
 use rstest_reuse::apply;
 
@@ -26,6 +26,7 @@ fn login(user: &str, typed: &str, from: &str, kept: &[&str]) -> Login {
         password: password(typed),
         app: None,
         device: Device::new(None, from.parse().ok(), None),
+        transport: Transport::Body,
         kept: kept.iter().map(|&token| token.to_owned()).collect(),
     }
 }

@@ -116,7 +116,7 @@ pub fn code(mail: &str) -> String {
 }
 
 async fn reset(auth: &Arc<Auth>, token: &str, new: &str) -> Result<(), &'static str> {
-    let reset = auth.reset_password(token, &password(new), &occasion()).await;
+    let reset = auth.reset_password(token, &password(new), None, &occasion()).await;
     reset.map_err(|error| error.code())
 }
 

@@ -10,6 +10,7 @@ mod floods;
 mod guessing;
 pub mod mails;
 mod outage;
+mod second_factor;
 mod watching;
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +20,7 @@ use crate::support::{
 };
 use keyward::{
     auth::{accounts::NewAccount, error::AuthError},
-    domain::session::EndReason,
+    domain::session::{EndReason, Transport},
 };
 use rstest::rstest;
 use rstest_reuse::apply;
@@ -105,6 +106,7 @@ async fn attempts_that_wait_together_cannot_all_pass_on_one_count() {
             password: password("wrong"),
             app: None,
             device,
+            transport: Transport::Body,
             kept: Vec::new(),
         };
         tokio::spawn(async move { auth.login(login, &occasion()).await.err().map(|error| error.code()) })

@@ -10,9 +10,11 @@ use crate::{
         app_policy::AppPolicy,
         clock::Timestamp,
         event::{Event, EventId},
-        ids::{SessionId, UserId},
+        factor::{Factor, FactorKind, SealedSecret},
+        ids::{FactorId, SessionId, UserId},
         locale::Locale,
         mail::{Mail, MailId, Recipient},
+        recovery_code::RecoveryHash,
         secret::PasswordHash,
         user::{Account, Email, Role, User, UserStatus, Username},
     },
@@ -190,6 +192,28 @@ pub(in crate::store::postgres) fn number(
     user: UserId,
 ) -> Result<u32, StoreError> {
     NamedRow { row, id: user.to_string() }.number(place)
+}
+
+/// A row of `factors`.
+pub(in crate::store::postgres) fn factor(row: &Row) -> Result<Factor, StoreError> {
+    let unnamed = NamedRow { row, id: "a row".to_owned() };
+    let id: &[u8] = unnamed.value("factors.id")?;
+    let id = FactorId::from_bytes(id.try_into().map_err(|_| unnamed.corrupt("factors.id"))?);
+    let record = NamedRow { row, id: id.to_string() };
+    Ok(Factor {
+        id,
+        kind: record.parsed("factors.kind", FactorKind::parse)?,
+        sealed: SealedSecret::new(record.value("factors.sealed")?),
+        created_at: Timestamp::from_millis(record.value("factors.created_at")?),
+        confirmed_at: record.value::<Option<i64>>("factors.confirmed_at")?.map(Timestamp::from_millis),
+    })
+}
+
+/// A row of `recovery_codes`.
+pub(in crate::store::postgres) fn recovery_hash(row: &Row) -> Result<RecoveryHash, StoreError> {
+    let record = NamedRow { row, id: "a row".to_owned() };
+    let hash: &[u8] = record.value("recovery_codes.hash")?;
+    hash.try_into().map(RecoveryHash::from_bytes).map_err(|_| record.corrupt("recovery_codes.hash"))
 }
 
 /// How a status is written.

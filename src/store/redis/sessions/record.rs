@@ -3,7 +3,7 @@
 //!
 //! Names are one letter and values at most 64 bytes, so that Redis keeps the hash as a listpack. Times are
 //! in ms. One that has ended keeps `u a k p e z`, with `x` why, `t` when and `y` by which call; a session
-//! without tokens has no `k` and `p`. The version before wrote no `b`, `r`, `v`, `w` and `z`. Nodes of two versions
+//! without tokens has no `k` and `p`. Versions before wrote no `b`, `m`, `r`, `v`, `w` and `z`. Nodes of two versions
 //! share these hashes while they are restarted one after the other: a field of another form needs a new name.
 
 use std::str::FromStr;
@@ -17,6 +17,7 @@ use crate::{
         clock::Timestamp,
         ids::{SessionId, UserId},
         session::{Device, EndReason, NewSession, Session, SessionFacts},
+        sign_in::{Method, Methods},
     },
     store::{
         error::StoreError,
@@ -63,8 +64,13 @@ const AGENT: [Field; 4] = [
     Field("3", "session hash 1-4"),
     Field("4", "session hash 1-4"),
 ];
+/// What was proved at the sign-in, where it is more than a password.
+const PROVED: Field = Field("m", "session hash m");
 const END_REASON: Field = Field("x", "session hash x");
 const ENDED_AT: Field = Field("t", "session hash t");
+
+/// What was proved where nothing is said of it.
+const PASSWORD: Methods = Methods::of(&[Method::Password]);
 
 /// The longest value of a hash that is still kept as a listpack (`hash-max-listpack-value`).
 const PART: usize = 64;
@@ -76,7 +82,7 @@ pub fn of_new(
     expires_at: Timestamp,
     tokens_until: Timestamp,
 ) -> Vec<Vec<u8>> {
-    let SessionFacts { user, app, device, created_at } = &session.facts;
+    let SessionFacts { user, app, device, created_at, proved } = &session.facts;
     let created = || created_at.millis().to_string().into_bytes();
     let mut fields = vec![
         (USER, user.uuid().as_bytes().to_vec()),
@@ -90,6 +96,7 @@ pub fn of_new(
         (NONCE_HASH, session.kind.nonce_hash().as_bytes().to_vec()),
     ];
     fields.extend(token_hash.map(|hash| (CURRENT_HASH, hash)));
+    fields.extend((*proved != PASSWORD).then(|| (PROVED, proved.words().into_bytes())));
     let Device { name, ip, user_agent } = device;
     fields.extend(name.iter().map(|name| (DEVICE, name.clone().into_bytes())));
     fields.extend(ip.iter().map(|ip| (ADDRESS, ip.to_string().into_bytes())));
@@ -187,6 +194,10 @@ impl HashFields {
             app: self.app()?,
             device: Device::new(name.as_deref(), self.optional(ADDRESS)?, Some(&agent)),
             created_at: self.time(CREATED_AT)?,
+            proved: match self.text(PROVED) {
+                Some(words) => Methods::read(words).ok_or_else(|| self.unreadable(PROVED))?,
+                None => PASSWORD,
+            },
         })
     }
 

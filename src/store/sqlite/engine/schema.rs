@@ -26,6 +26,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V10__locales", include_str!("../../../../migrations/sqlite/V10__locales.sql")),
     ("V11__events", include_str!("../../../../migrations/sqlite/V11__events.sql")),
     ("V12__user_lists", include_str!("../../../../migrations/sqlite/V12__user_lists.sql")),
+    ("V13__once", include_str!("../../../../migrations/sqlite/V13__once.sql")),
+    ("V14__factors", include_str!("../../../../migrations/sqlite/V14__factors.sql")),
     ("V15__mails", include_str!("../../../../migrations/sqlite/V15__mails.sql")),
     ("V16__addresses", include_str!("../../../../migrations/sqlite/V16__addresses.sql")),
 ];

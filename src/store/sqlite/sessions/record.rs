@@ -10,6 +10,7 @@ use crate::{
         refresh_token::NonceHash,
         rotation::{LateReissues, Progress, Replaced},
         session::{Device, EndReason, NewSession, Session, SessionFacts},
+        sign_in::{Method, Methods},
     },
     store::{error::StoreError, sessions::Living, sqlite::engine::rows},
 };
@@ -94,6 +95,8 @@ impl Record {
                     user_agent: rows::value(row, "sessions.user_agent")?,
                 },
                 created_at: rows::timestamp(row, "sessions.created_at")?,
+                proved: rows::optional(row, "sessions.proved", Methods::read)?
+                    .unwrap_or(Methods::of(&[Method::Password])),
             },
             nonce_hash: rows::value::<Option<_>>(row, "sessions.nonce_hash")?.map(NonceHash::from_bytes),
             progress: Progress {
@@ -119,11 +122,11 @@ pub(in crate::store::sqlite) fn insert(
     expires_at: Timestamp,
     tokens_until: Timestamp,
 ) -> Result<(), StoreError> {
-    let SessionFacts { user, app, device, created_at } = &session.facts;
+    let SessionFacts { user, app, device, created_at, proved } = &session.facts;
     let mut insert = db.prepare_cached(
         "INSERT INTO sessions (id, user_id, app, device, ip, user_agent, generation, issued_at,
-            created_at, last_seen_at, expires_at, tokens_until, nonce_hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?7, ?7, ?8, ?9, ?10)
+            created_at, last_seen_at, expires_at, tokens_until, nonce_hash, proved)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?7, ?7, ?8, ?9, ?10, ?11)
          -- Again after a lost answer: it is there, and may have gone on since.
          ON CONFLICT (id) DO NOTHING",
     )?;
@@ -138,6 +141,7 @@ pub(in crate::store::sqlite) fn insert(
         expires_at.millis(),
         tokens_until.millis(),
         session.kind.nonce_hash().as_bytes(),
+        proved.words(),
     ])?;
     Ok(())
 }

@@ -117,8 +117,12 @@ async fn each_command_that_a_user_lacks_is_named() {
 #[rstest]
 #[case::prefix_not_set("~kw:*", "", "storage.redis_prefix, which is not set")]
 #[case::prefix_too_much("~session:* ~sessions:* ~refresh:*", "kw:", "storage.redis_prefix, which is kw:")]
-#[case::one_kind("~kw:session* ~kw:refresh:* ~kw:blacklist:* ~kw:probe*", "kw:", "give it ~kw:rate:*, or")]
-#[case::to_be_read_only("~kw:[rsp]* %R~kw:blacklist:*", "kw:", "give it ~kw:blacklist:*, or")]
+#[case::one_kind(
+    "~kw:session* ~kw:refresh:* ~kw:blacklist:* ~kw:once:* ~kw:probe*",
+    "kw:",
+    "give it ~kw:rate:*, or"
+)]
+#[case::to_be_read_only("~kw:[orsp]* %R~kw:blacklist:*", "kw:", "give it ~kw:blacklist:*, or")]
 #[tokio::test]
 async fn keys_that_a_user_may_not_use_are_named(
     #[case] keys: &str,

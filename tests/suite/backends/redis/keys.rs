@@ -15,6 +15,7 @@ use keyward::{
         ids::{TokenId, UserId},
         refresh_token::RefreshToken,
         session::{DEVICE_MAX_BYTES, Device, EndReason, SessionFacts, USER_AGENT_MAX_BYTES},
+        sign_in::{Method, Methods},
     },
     store::{
         counters::Counter,
@@ -206,7 +207,13 @@ async fn a_long_device_does_not_change_how_the_hash_is_kept() {
     let (name, agent) = ("é".repeat(DEVICE_MAX_BYTES / 2), "ü".repeat(USER_AGENT_MAX_BYTES / 2));
     let device = Device::new(Some(&name), "2001:db8::ffff:192.0.2.1".parse().ok(), Some(&agent));
     let app = AppName::parse(&"a".repeat(64)).expect("a name");
-    let facts = SessionFacts { user, app, device, created_at: back_end.now() };
+    let facts = SessionFacts {
+        user,
+        app,
+        device,
+        created_at: back_end.now(),
+        proved: Methods::of(&[Method::Password]),
+    };
     let (new, token) = with_tokens(facts.clone(), &back_end.secret);
     back_end.sessions.open(&new, None).await.expect("opened");
     back_end.refreshed(&token).await;

@@ -10,6 +10,7 @@ use keyward::{
         clock::Timestamp,
         ids::UserId,
         session::{Device, EndReason, NewSession, SessionFacts},
+        sign_in::{Method, Methods},
     },
     store::sessions::{Ended, Rotation},
 };
@@ -20,7 +21,13 @@ fn facts_of_then() -> SessionFacts {
     let user = UserId::from_uuid("01890000-0000-7000-8000-000000000001".parse().expect("an id"));
     let device = Device::new(Some("phone"), "192.0.2.7".parse().ok(), Some("Browser/1"));
     let app = AppName::parse("shop").expect("a name");
-    SessionFacts { user, app, device, created_at: Timestamp::from_millis(1_999_999_990_001) }
+    SessionFacts {
+        user,
+        app,
+        device,
+        created_at: Timestamp::from_millis(1_999_999_990_001),
+        proved: Methods::of(&[Method::Password]),
+    }
 }
 
 /// Word for word what version 0.1 wrote of a session that was refreshed twice and then seen.

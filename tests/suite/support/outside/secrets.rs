@@ -25,7 +25,7 @@ const SHORTEST: usize = 12;
 static KNOWN: LazyLock<Mutex<HashMap<[u8; SHORTEST], Vec<String>>>> = LazyLock::new(Mutex::default);
 
 /// Members of bodies and fields of forms that are secret.
-const SECRET: [&str; 9] = [
+const SECRET: [&str; 11] = [
     "password",
     "current",
     "new",
@@ -34,6 +34,8 @@ const SECRET: [&str; 9] = [
     "token",
     "secret",
     "client_secret",
+    "mfa_token",
+    "recovery_code",
     "subject_token",
 ];
 

@@ -1,0 +1,47 @@
+//! How long ago, and how well, somebody signed in: what changes how an account is got into takes a sign-in of a moment
+//! ago, and of an account with a second factor one with both.
+
+use super::{Auth, check::Caller, error::AuthError};
+use crate::domain::{
+    clock::Timestamp,
+    factor::UserFactors,
+    ids::SessionId,
+    session::{EndReason, Session},
+    sign_in::Methods,
+};
+
+impl Auth {
+    /// What the caller has set up, where their sign-in is recent and by all of it. The session is read from the store:
+    /// a token does not say.
+    pub(in crate::auth) async fn require_recent_sign_in(
+        &self,
+        caller: &Caller,
+    ) -> Result<UserFactors, AuthError> {
+        let (now, max_age) = (self.clock.now(), self.policy().recent_sign_in);
+        let session = self.living_session(caller.claims().session, now).await?;
+        if session.facts.created_at + max_age < now {
+            return Err(AuthError::SignInTooOld { max_age });
+        }
+        let own = self.factors_of(caller.user()).await?;
+        require_both_factors(&session, own.methods())?;
+        Ok(own)
+    }
+
+    pub(in crate::auth) async fn living_session(
+        &self,
+        id: SessionId,
+        now: Timestamp,
+    ) -> Result<Session, AuthError> {
+        let session = self.stores.sessions.find(id, now).await?;
+        session.ok_or(AuthError::TokenRevoked(EndReason::Expired))
+    }
+}
+
+/// Whether a session may change an account that can prove that much: where there is a second factor, whoever has the
+/// password alone must not get past it by an app that asks for no more.
+const fn require_both_factors(session: &Session, set_up: Methods) -> Result<(), AuthError> {
+    if set_up.has_own_factor() && !session.facts.proved.are_two_factors() {
+        return Err(AuthError::SignInTooWeak);
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! A sign-in under way: the password was right, and more is to be proved. It is sealed and handed to the client, so
+//! that any node goes on with it, and a flood of them keeps nothing.
+//!
+//! It is bound to all that it was begun with: the user and the password of then, the app, and how the client keeps
+//! what it is given.
+
+use std::{fmt, time::Duration};
+
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::{
+    auth::{Auth, error::AuthError},
+    domain::{
+        app::{App, AppName},
+        clock::Timestamp,
+        ids::UserId,
+        random,
+        secret::PasswordHash,
+        session::{Device, Transport},
+        sign_in::Methods,
+        user::Account,
+    },
+    keys::sealer::Purpose,
+    store::once::{OnceKey, Spending},
+};
+
+const PREFIX: &str = "kwm_";
+/// How long it may take to prove more.
+const LIFE: Duration = Duration::from_mins(10);
+const PURPOSE: Purpose<'_> = Purpose::new("sign-in attempt", "");
+
+/// A sign-in that was begun by a password.
+#[derive(Debug)]
+pub struct SignInAttempt {
+    /// Drawn for this one.
+    id: String,
+    pub(super) user: UserId,
+    pub(super) app: AppName,
+    /// Another app of the same name is not the one that was signed in to.
+    pub(super) app_created_at: Timestamp,
+    pub(super) transport: Transport,
+    /// What the client calls itself.
+    pub(super) device: Option<String>,
+    password: String,
+    made_at: Timestamp,
+}
+
+/// What a client shows to go on.
+#[derive(Clone)]
+pub struct AttemptToken(Zeroizing<String>);
+
+/// What is asked of a client, and by what it goes on.
+#[derive(Debug, Clone)]
+pub struct SecondFactorAsked {
+    pub token: AttemptToken,
+    pub expires_in: Duration,
+    /// One of these. Empty where the account has set up nothing that would do.
+    pub methods: Methods,
+}
+
+/// As it is sealed; a later server may add members.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    id: String,
+    user: String,
+    app: String,
+    app_at: i64,
+    transport: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    password: String,
+    at: i64,
+}
+
+impl AttemptToken {
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AttemptToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AttemptToken(…)")
+    }
+}
+
+impl SignInAttempt {
+    /// The app that is signed in to.
+    #[must_use]
+    pub const fn app(&self) -> &AppName {
+        &self.app
+    }
+
+    /// How the client keeps what it is given.
+    #[must_use]
+    pub const fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// By what it is known again where it spends something.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether the account's password is the one that was proved.
+    pub(super) fn knows(&self, account: &Account) -> bool {
+        self.password == fingerprint(&account.password_hash)
+    }
+
+    /// One session becomes of it.
+    pub(super) fn spending(&self, session: String) -> Spending {
+        Spending {
+            key: OnceKey::of("sign-in attempt", &[self.id.as_bytes()]),
+            made_at: self.made_at,
+            until: self.made_at + LIFE,
+            outcome: session,
+        }
+    }
+
+    fn read(sealed: Sealed) -> Option<Self> {
+        Some(Self {
+            id: sealed.id,
+            user: sealed.user.parse().ok()?,
+            app: AppName::parse(&sealed.app).ok()?,
+            app_created_at: Timestamp::from_millis(sealed.app_at),
+            transport: Transport::parse(&sealed.transport)?,
+            device: sealed.device,
+            password: sealed.password,
+            made_at: Timestamp::from_millis(sealed.at),
+        })
+    }
+}
+
+impl Auth {
+    /// A sign-in whose password was right, for the client to go on with.
+    pub(super) fn seal_attempt(
+        &self,
+        (transport, device): (Transport, &Device),
+        account: &Account,
+        app: &App,
+        methods: Methods,
+    ) -> Result<SecondFactorAsked, AuthError> {
+        let sealed = Sealed {
+            id: URL_SAFE_NO_PAD.encode(random::bytes::<16>()),
+            user: account.user.id.to_string(),
+            app: app.name.as_str().to_owned(),
+            app_at: app.created_at.millis(),
+            transport: transport.as_str().to_owned(),
+            device: device.name.clone(),
+            password: fingerprint(&account.password_hash),
+            at: self.clock.now().millis(),
+        };
+        // Strings and numbers always serialise.
+        let content = Zeroizing::new(serde_json::to_vec(&sealed).unwrap_or_default());
+        let token = Zeroizing::new(format!("{PREFIX}{}", self.keys.sealer().seal(PURPOSE, &content)?));
+        Ok(SecondFactorAsked { token: AttemptToken(token), expires_in: LIFE, methods })
+    }
+
+    /// The attempt that a client shows. Whether it was spent is seen when it is spent.
+    pub fn attempt(&self, token: &str) -> Result<SignInAttempt, AuthError> {
+        let text = token.strip_prefix(PREFIX).ok_or(AuthError::TokenInvalid)?;
+        let opened = self.keys.sealer().open(PURPOSE, text).map_err(|_| AuthError::TokenInvalid)?;
+        let sealed: Sealed = serde_json::from_slice(opened.expose()).map_err(|_| AuthError::TokenInvalid)?;
+        let attempt = SignInAttempt::read(sealed).ok_or(AuthError::TokenInvalid)?;
+        if attempt.made_at + LIFE <= self.clock.now() {
+            return Err(AuthError::TokenExpired);
+        }
+        Ok(attempt)
+    }
+}
+
+/// 128 bits of SHA-256: another one with each change of the password, since each hash has a salt of its own.
+fn fingerprint(hash: &PasswordHash) -> String {
+    URL_SAFE_NO_PAD.encode(&digest::digest(&digest::SHA256, hash.phc().as_bytes()).as_ref()[..16])
+}

@@ -1,0 +1,101 @@
+//! The second half of a sign-in: what its password alone did not open.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::tokens;
+use crate::{
+    answers::{MfaChallenge, SignedIn},
+    auth::sign_in::{
+        answer::{HandedOut, SecondProof},
+        attempt::SignInAttempt,
+    },
+    domain::{recovery_code::RecoveryCode, session::Transport, sign_in::Method, totp_code::TotpCode},
+    http::{
+        Shared,
+        wire::{
+            app_caller,
+            body::{Json, member},
+            occasion::CameBy,
+            origin,
+            problem::Problem,
+        },
+    },
+};
+
+#[derive(Deserialize, ToSchema)]
+pub struct ChallengeBody {
+    mfa_token: String,
+    /// One of those that the sign-in asks for.
+    method: String,
+}
+
+pub async fn challenge(
+    State(http): State<Shared>,
+    sent: HeaderMap,
+    Json(body): Json<ChallengeBody>,
+) -> Result<Json<MfaChallenge>, Problem> {
+    let attempt = attempt(&http, &sent, &body.mfa_token).await?;
+    let method = Method::parse(&body.method).ok_or("takes one of those that the sign-in asks for");
+    let method = member("method", method)?;
+    http.auth.challenge(&attempt, method).await?;
+    Ok(Json(MfaChallenge { method: method.as_str() }))
+}
+
+/// One of the proofs beside the token.
+#[derive(Deserialize, ToSchema)]
+pub struct AnswerBody {
+    mfa_token: String,
+    /// Six digits.
+    totp: Option<String>,
+    /// In any case, with or without its hyphens.
+    recovery_code: Option<String>,
+}
+
+/// The one of these that came, if one did.
+pub(super) fn proof(totp: Option<&str>, recovery_code: Option<&str>) -> Result<Option<SecondProof>, Problem> {
+    match (totp, recovery_code) {
+        (None, None) => Ok(None),
+        (Some(typed), None) => member("totp", TotpCode::parse(typed)).map(SecondProof::Totp).map(Some),
+        (None, Some(typed)) => {
+            member("recovery_code", RecoveryCode::parse(typed)).map(SecondProof::RecoveryCode).map(Some)
+        }
+        (Some(_), Some(_)) => Err(one_of_both()),
+    }
+}
+
+fn one_of_both() -> Problem {
+    Problem::invalid_request("one of totp and recovery_code is expected")
+}
+
+/// What the sign-in was asked for, in the transport that it was asked in.
+pub async fn answer(
+    State(http): State<Shared>,
+    CameBy(occasion): CameBy,
+    sent: HeaderMap,
+    Json(body): Json<AnswerBody>,
+) -> Result<(HeaderMap, Json<SignedIn>), Problem> {
+    let proof = proof(body.totp.as_deref(), body.recovery_code.as_deref())?.ok_or_else(one_of_both)?;
+    let attempt = attempt(&http, &sent, &body.mfa_token).await?;
+    let transport = attempt.transport();
+    let (user, headers, answer) = match http.auth.answer(attempt, proof, &occasion).await? {
+        HandedOut::Tokens(issued) => tokens::of_tokens(&http, issued, transport),
+        HandedOut::Session(granted) => tokens::of_session(&http, &granted),
+    };
+    let headers = tokens::settle_browser(&http, &sent, (user, transport), headers, &occasion).await;
+    Ok((headers, Json(answer)))
+}
+
+/// The attempt that is shown, from where it may be: the rules are those of the sign-in that began it.
+async fn attempt(http: &Shared, sent: &HeaderMap, token: &str) -> Result<SignInAttempt, Problem> {
+    let attempt = http.auth.attempt(token)?;
+    if attempt.transport() != Transport::Body && sent.contains_key(header::ORIGIN) {
+        origin::require_own_page(http, sent, attempt.app()).await?;
+    }
+    app_caller::require_secret(http, sent, attempt.app()).await?;
+    Ok(attempt)
+}

@@ -1,0 +1,130 @@
+//! [`FactorStore`] in PostgreSQL: the tables `factors` and `recovery_codes`. An account takes its own along when it
+//! goes.
+
+use async_trait::async_trait;
+use tokio_postgres::types::ToSql;
+
+use super::{
+    PostgresStore, StoreError,
+    engine::{errors, rows},
+};
+use crate::{
+    domain::{
+        clock::Timestamp,
+        factor::{Factor, UserFactors},
+        ids::{FactorId, UserId},
+        recovery_code::RecoveryHash,
+    },
+    store::factors::FactorStore,
+};
+
+/// One change at a time: of two, each would count on what the other is about to take away. "factors" in ASCII.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(x'666163746f7273'::bigint)";
+
+const OF_USER: &str = "\
+    SELECT id, kind, sealed, created_at, confirmed_at FROM factors WHERE user_id = $1 ORDER BY created_at, id";
+const CODES: &str = "SELECT hash FROM recovery_codes WHERE user_id = $1";
+
+const BEGIN: &str = "\
+    INSERT INTO factors (id, user_id, kind, sealed, created_at) \
+    SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT FROM users WHERE id = $2) \
+    ON CONFLICT (user_id, kind) WHERE confirmed_at IS NULL \
+    DO UPDATE SET id = excluded.id, sealed = excluded.sealed, created_at = excluded.created_at";
+
+const CONFIRM: &str = "\
+    WITH confirmed AS (UPDATE factors SET confirmed_at = $3 \
+        WHERE id = $1 AND user_id = $2 AND confirmed_at IS NULL AND NOT EXISTS \
+            (SELECT FROM factors AS other WHERE other.user_id = $2 AND other.confirmed_at IS NOT NULL \
+             AND other.kind = 'totp' AND factors.kind = 'totp') RETURNING user_id), \
+    old AS (DELETE FROM recovery_codes USING confirmed WHERE recovery_codes.user_id = confirmed.user_id), \
+    new AS (INSERT INTO recovery_codes (user_id, hash) \
+        SELECT user_id, hash FROM confirmed, unnest($4::bytea[]) AS hash) \
+    SELECT count(*) AS count FROM confirmed";
+
+const REMOVE: &str = "\
+    WITH gone AS (DELETE FROM factors WHERE id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL RETURNING id), \
+    codes AS (DELETE FROM recovery_codes WHERE user_id = $2 AND EXISTS (SELECT FROM gone) AND NOT EXISTS \
+        (SELECT FROM factors WHERE user_id = $2 AND confirmed_at IS NOT NULL AND id <> $1)) \
+    SELECT count(*) AS count FROM gone";
+
+const REMOVE_ALL: &str = "\
+    WITH gone AS (DELETE FROM factors WHERE user_id = $1 RETURNING confirmed_at), \
+    codes AS (DELETE FROM recovery_codes WHERE user_id = $1) \
+    SELECT count(confirmed_at) AS count FROM gone";
+
+const RENEW_CODES: &str = "\
+    WITH owner AS (SELECT DISTINCT user_id FROM factors WHERE user_id = $1 AND confirmed_at IS NOT NULL), \
+    old AS (DELETE FROM recovery_codes USING owner WHERE recovery_codes.user_id = owner.user_id), \
+    new AS (INSERT INTO recovery_codes (user_id, hash) \
+        SELECT user_id, hash FROM owner, unnest($2::bytea[]) AS hash) \
+    SELECT count(*) AS count FROM owner";
+
+const TAKE_CODE: &str = "DELETE FROM recovery_codes WHERE user_id = $1 AND hash = $2";
+
+#[async_trait]
+impl FactorStore for PostgresStore {
+    async fn of_user(&self, user: UserId) -> Result<UserFactors, StoreError> {
+        let user = user.uuid();
+        let factors = self.pool.query(OF_USER, &[&user]).await?;
+        let codes = self.pool.query(CODES, &[&user]).await?;
+        Ok(UserFactors {
+            factors: factors.iter().map(rows::factor).collect::<Result<_, _>>()?,
+            recovery_codes: codes.iter().map(rows::recovery_hash).collect::<Result<_, _>>()?,
+        })
+    }
+
+    async fn begin(&self, user: UserId, factor: &Factor) -> Result<bool, StoreError> {
+        let Factor { id, kind, sealed, created_at, .. } = factor;
+        let (id, created_at) = (id.as_bytes().as_slice(), created_at.millis());
+        let values: [&(dyn ToSql + Sync); 5] =
+            [&id, &user.uuid(), &kind.as_str(), &sealed.as_str(), &created_at];
+        Ok(self.pool.execute(BEGIN, &values).await? == 1)
+    }
+
+    async fn confirm(
+        &self,
+        user: UserId,
+        id: FactorId,
+        codes: &[RecoveryHash],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let id = id.as_bytes().as_slice();
+        Ok(self.changed(CONFIRM, &[&id, &user.uuid(), &now.millis(), &bytes(codes)]).await? > 0)
+    }
+
+    async fn remove(&self, user: UserId, id: FactorId) -> Result<bool, StoreError> {
+        let id = id.as_bytes().as_slice();
+        Ok(self.changed(REMOVE, &[&id, &user.uuid()]).await? > 0)
+    }
+
+    async fn remove_all(&self, user: UserId) -> Result<u64, StoreError> {
+        self.changed(REMOVE_ALL, &[&user.uuid()]).await
+    }
+
+    async fn renew_codes(&self, user: UserId, codes: &[RecoveryHash]) -> Result<bool, StoreError> {
+        Ok(self.changed(RENEW_CODES, &[&user.uuid(), &bytes(codes)]).await? > 0)
+    }
+
+    async fn take_code(&self, user: UserId, code: &RecoveryHash) -> Result<bool, StoreError> {
+        let hash = code.as_bytes().as_slice();
+        Ok(self.pool.execute(TAKE_CODE, &[&user.uuid(), &hash]).await? == 1)
+    }
+}
+
+impl PostgresStore {
+    /// What a statement counts that changes factors.
+    async fn changed(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, StoreError> {
+        let [counted] = self.pool.transaction(LOCK, &[(sql, parameters)]).await?;
+        let row = counted.first().ok_or_else(|| errors::refused("no answer to a question"))?;
+        let count: i64 = row.try_get("count").map_err(errors::of_statement)?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+}
+
+fn bytes(codes: &[RecoveryHash]) -> Vec<&[u8]> {
+    codes.iter().map(|code| code.as_bytes().as_slice()).collect()
+}

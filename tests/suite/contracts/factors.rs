@@ -1,0 +1,179 @@
+//! Second factors: what counts, what is waited for, and codes that are spent once.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use keyward::{
+    domain::{
+        clock::Timestamp,
+        factor::{Factor, FactorKind, SealedSecret},
+        ids::{FactorId, UserId},
+        recovery_code::{RecoveryCode, RecoveryHash},
+        secret::PasswordHash,
+        user::{Account, User, UserStatus, Username},
+    },
+    store::{accounts::Guarded, factors::FactorStore},
+};
+use rstest_reuse::apply;
+
+use crate::support::backends::{AccountBackEnd, AccountsOn, START, account_back_ends};
+
+fn account(name: &str) -> Account {
+    let user = User {
+        id: UserId::new(START),
+        username: Username::parse(name).expect("a name"),
+        email: None,
+        email_verified: false,
+        roles: Vec::new(),
+        roles_at: Timestamp::from_secs(0),
+        status: UserStatus::Active,
+        locale: None,
+        created_at: START,
+    };
+    Account { user, password_hash: PasswordHash::unset(), pardons: 0 }
+}
+
+async fn user(back_end: &AccountBackEnd, name: &str) -> UserId {
+    let account = account(name);
+    back_end.accounts.create(&account).await.expect("made");
+    account.user.id
+}
+
+fn totp() -> Factor {
+    Factor {
+        id: FactorId::random(),
+        kind: FactorKind::Totp,
+        sealed: SealedSecret::new("c2VhbGVk".to_owned()),
+        created_at: START,
+        confirmed_at: None,
+    }
+}
+
+fn hashes() -> Vec<RecoveryHash> {
+    RecoveryCode::set().iter().map(RecoveryCode::hash).collect()
+}
+
+async fn has(factors: &Arc<dyn FactorStore>, user: UserId) -> (Vec<Factor>, usize) {
+    let own = factors.of_user(user).await.expect("an answer");
+    (own.factors, own.recovery_codes.len())
+}
+
+/// A user with a factor that counts, and codes.
+async fn set_up(back_end: &AccountBackEnd, name: &str) -> (UserId, Factor, Vec<RecoveryHash>) {
+    let (user, factor, codes) = (user(back_end, name).await, totp(), hashes());
+    assert!(back_end.factors.begin(user, &factor).await.expect("an answer"));
+    assert!(back_end.factors.confirm(user, factor.id, &codes, START).await.expect("an answer"));
+    (user, Factor { confirmed_at: Some(START), ..factor }, codes)
+}
+
+#[apply(account_back_ends)]
+#[tokio::test]
+async fn a_factor_is_read_back_as_it_was_begun_and_counts_once_confirmed(on: AccountsOn) {
+    let back_end = AccountBackEnd::on(on).await;
+    let (alice, factor, codes) = (user(&back_end, "alice").await, totp(), hashes());
+    assert_eq!(has(&back_end.factors, alice).await, (Vec::new(), 0));
+    assert!(back_end.factors.begin(alice, &factor).await.unwrap());
+    assert_eq!(has(&back_end.factors, alice).await, (vec![factor.clone()], 0));
+    let later = START + Duration::from_secs(7);
+    assert!(back_end.factors.confirm(alice, factor.id, &codes, later).await.unwrap());
+    let confirmed = Factor { confirmed_at: Some(later), ..factor.clone() };
+    assert_eq!(has(&back_end.factors, alice).await, (vec![confirmed], codes.len()));
+    let own = back_end.factors.of_user(alice).await.unwrap();
+    assert!(codes.iter().all(|code| own.recovery_codes.contains(code)));
+    // Again, as after an answer that was lost.
+    assert!(!back_end.factors.confirm(alice, factor.id, &hashes(), later).await.unwrap());
+    assert_eq!(back_end.factors.of_user(alice).await.unwrap(), own, "nothing is changed by it");
+}
+
+#[apply(account_back_ends)]
+#[tokio::test]
+async fn what_was_begun_anew_takes_the_place_of_what_was_never_confirmed(on: AccountsOn) {
+    let back_end = AccountBackEnd::on(on).await;
+    let (alice, first, second) = (user(&back_end, "alice").await, totp(), totp());
+    for factor in [&first, &second] {
+        assert!(back_end.factors.begin(alice, factor).await.unwrap());
+    }
+    assert_eq!(has(&back_end.factors, alice).await.0, vec![second.clone()]);
+    assert!(!back_end.factors.confirm(alice, first.id, &hashes(), START).await.unwrap());
+    assert!(back_end.factors.confirm(alice, second.id, &hashes(), START).await.unwrap());
+    // One counts: another can be begun, and not confirmed.
+    let third = totp();
+    assert!(back_end.factors.begin(alice, &third).await.unwrap());
+    assert!(!back_end.factors.confirm(alice, third.id, &hashes(), START).await.unwrap());
+    assert!(!back_end.factors.remove(alice, third.id).await.unwrap(), "it never counted");
+    assert!(back_end.factors.remove(alice, second.id).await.unwrap());
+    assert!(back_end.factors.confirm(alice, third.id, &hashes(), START).await.unwrap());
+}
+
+#[apply(account_back_ends)]
+#[tokio::test]
+async fn nobody_confirms_or_removes_what_is_anothers(on: AccountsOn) {
+    let back_end = AccountBackEnd::on(on).await;
+    let (alice, own, _) = set_up(&back_end, "alice").await;
+    let (bob, begun) = (user(&back_end, "bob").await, totp());
+    assert!(back_end.factors.begin(bob, &begun).await.unwrap());
+    assert!(!back_end.factors.confirm(alice, begun.id, &hashes(), START).await.unwrap());
+    assert!(!back_end.factors.remove(bob, own.id).await.unwrap());
+    assert!(!back_end.factors.renew_codes(bob, &hashes()).await.unwrap(), "codes stand in for a factor");
+    assert_eq!(has(&back_end.factors, bob).await, (vec![begun], 0));
+    assert!(!back_end.factors.begin(UserId::new(START), &totp()).await.unwrap(), "there is no such user");
+}
+
+#[apply(account_back_ends)]
+#[tokio::test]
+async fn the_codes_go_with_the_last_factor_and_all_with_the_account(on: AccountsOn) {
+    let back_end = AccountBackEnd::on(on).await;
+    let (alice, factor, _) = set_up(&back_end, "alice").await;
+    assert!(back_end.factors.remove(alice, factor.id).await.unwrap());
+    assert!(!back_end.factors.remove(alice, factor.id).await.unwrap(), "once");
+    assert_eq!(has(&back_end.factors, alice).await, (Vec::new(), 0));
+
+    let (bob, _, _) = set_up(&back_end, "bob").await;
+    assert_eq!(back_end.factors.remove_all(bob).await.unwrap(), 1);
+    assert_eq!(back_end.factors.remove_all(bob).await.unwrap(), 0);
+    assert_eq!(has(&back_end.factors, bob).await, (Vec::new(), 0));
+
+    let (carol, _, codes) = set_up(&back_end, "carol").await;
+    let (dave, _, _) = set_up(&back_end, "dave").await;
+    assert_eq!(back_end.accounts.delete(carol).await.unwrap(), Guarded::Done);
+    assert_eq!(has(&back_end.factors, carol).await, (Vec::new(), 0));
+    assert!(!back_end.factors.take_code(carol, &codes[0]).await.unwrap());
+    assert_eq!(has(&back_end.factors, dave).await.1, 10, "others keep theirs");
+}
+
+#[apply(account_back_ends)]
+#[tokio::test]
+async fn of_many_who_spend_one_code_at_once_on_two_nodes_one_does(on: AccountsOn) {
+    let back_end = AccountBackEnd::on(on).await;
+    let (alice, _, codes) = set_up(&back_end, "alice").await;
+    let (bob, _, _) = set_up(&back_end, "bob").await;
+    assert!(!back_end.factors.take_code(bob, &codes[0]).await.unwrap(), "it is alice's");
+    let nodes = [back_end.factors.clone(), back_end.factors_of_another_node().await];
+    for code in &codes[..4] {
+        let takes = (0..12).map(|number: usize| {
+            let node = nodes[number % 2].clone();
+            async move { node.take_code(alice, code).await.expect("an answer") }
+        });
+        assert_eq!(join_all(takes).await.into_iter().filter(|taken| *taken).count(), 1);
+    }
+    assert_eq!(has(&back_end.factors, alice).await.1, 6);
+}
+
+#[apply(account_back_ends)]
+#[tokio::test]
+async fn of_several_sets_of_codes_one_is_left_whichever_node_renews(on: AccountsOn) {
+    let back_end = AccountBackEnd::on(on).await;
+    let (alice, _, old) = set_up(&back_end, "alice").await;
+    let nodes = [back_end.factors.clone(), back_end.factors_of_another_node().await];
+    for _ in 0..5 {
+        let sets: Vec<_> = (0..4).map(|_| hashes()).collect();
+        let renewals = sets.iter().enumerate().map(|(number, set)| {
+            let node = nodes[number % 2].clone();
+            async move { node.renew_codes(alice, set).await.expect("an answer") }
+        });
+        assert!(join_all(renewals).await.into_iter().all(|is_done| is_done));
+        let left = back_end.factors.of_user(alice).await.unwrap().recovery_codes;
+        assert!(sets.iter().any(|set| set.len() == left.len() && set.iter().all(|code| left.contains(code))));
+    }
+    assert!(!back_end.factors.take_code(alice, &old[0]).await.unwrap(), "those of before are good no more");
+}
