@@ -1,7 +1,7 @@
 //! Figures of one server that is not loaded: `cargo bench --bench figures`.
 //!
 //! Size of the binary, start-up, memory when idle and after sign-ins; the time of a wrong password beside that
-//! of an unknown user; bytes in Redis a session. Starts what it needs on free ports of the loopback and ends
+//! of an unknown user, and of a forgotten one beside that of an address that nobody has; bytes in Redis a session. Starts what it needs on free ports of the loopback and ends
 //! by itself.
 #![expect(clippy::print_stdout, reason = "its output is a table")]
 
@@ -47,6 +47,7 @@ fn main() {
     figures.extend(start_up());
     figures.extend(runtime.block_on(memory_after_sign_ins()));
     figures.extend(runtime.block_on(unknown_users()));
+    figures.extend(runtime.block_on(unknown_addresses()));
     figures.extend(runtime.block_on(bytes_in_redis()));
     figure::print(&figures);
     let measured: Vec<_> = figures.into_iter().filter_map(|figure| figure.measured).collect();
@@ -103,6 +104,36 @@ async fn unknown_users() -> [Figure; 3] {
         Figure::new("wrong password, median of 200", format!("{wrong:.2} ms")),
         Figure::new("unknown user, median of 200", format!("{unknown:.2} ms")),
         Figure::new("difference", format!("{:.1} %", (unknown / wrong - 1.0) * 100.0)),
+    ]
+}
+
+async fn unknown_addresses() -> [Figure; 3] {
+    let home = tempfile::tempdir().expect("a folder");
+    let server = Server::start(home.path(), &[("KEYWARD_RATE_LIMIT_MAILS", "1000000")]);
+    server.add_user();
+    let mut command = keyward(home.path(), &[]);
+    command.args(["user", "email", "bench", "bench@example.com", "--verified"]);
+    assert!(command.status().expect("starts").success(), "the address is set");
+    let client = reqwest::Client::new();
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for _ in 0..2000 {
+        for (address, times) in [("bench@example.com", &mut known), ("nobody@example.com", &mut unknown)] {
+            let body = json!({ "identifier": address });
+            let asked = client.post(server.url("/v1/password/forgot")).json(&body);
+            let begun = Instant::now();
+            let answer = asked.send().await.expect("an answer");
+            times.push(millis(begun.elapsed()));
+            assert_eq!(answer.status(), 202);
+        }
+    }
+    let (known, unknown) = (median(known), median(unknown));
+    let ratio = (known / unknown).max(unknown / known);
+    let held =
+        Measured::new("forgotten password, known and unknown address", Compared::SlowerToFaster, ratio);
+    [
+        Figure::new("forgotten password, known address, median of 2000", format!("{known:.3} ms")),
+        Figure::new("forgotten password, unknown address, median of 2000", format!("{unknown:.3} ms")),
+        Figure::held(format!("{:.1} %", (ratio - 1.0) * 100.0), held),
     ]
 }
 

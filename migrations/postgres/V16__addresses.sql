@@ -17,6 +17,8 @@ CREATE TABLE email_changes (
     -- Not theirs yet.
     pending       text,
     pending_until bigint,
+    -- The account was made with this address, and is to be let in once that is confirmed.
+    opens         boolean NOT NULL DEFAULT false,
     -- What was changed up to this number can no longer be undone by a link.
     settled       bigint NOT NULL DEFAULT 0
 );

@@ -17,6 +17,8 @@ CREATE TABLE email_changes (
     -- Not theirs yet.
     pending       TEXT,
     pending_until INTEGER,
+    -- The account was made with this address, and is to be let in once that is confirmed.
+    opens         INTEGER NOT NULL DEFAULT 0 CHECK (opens IN (0, 1)),
     -- What was changed up to this number can no longer be undone by a link.
     settled       INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;

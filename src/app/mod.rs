@@ -36,7 +36,7 @@ pub use self::{
 };
 use self::{gauges::Gauges, migrate::expect_database, reload::Reload};
 use crate::{
-    auth::{Auth, EmailPolicy, Limit, Policy},
+    auth::{Auth, EmailPolicy, Limit, Policy, accounts::breached::BreachList},
     config::{AccountEmail, PublicUrl, RunningSettings, Settings, Signup},
     domain::clock::Clock,
     http::{self, AdminHosts, CheckMeter, Cookies, Http, TrustedProxies},
@@ -114,7 +114,7 @@ impl Keyward {
     ) -> Result<Self, StartError> {
         let public_url = settings.server.public_url(public);
         let auth = Auth::new(back_ends.stores(), Arc::new(keys), Arc::clone(&clock), policy(&settings));
-        let auth = Arc::new(auth.map_err(StartError::Verbs)?);
+        let auth = Arc::new(auth.map_err(StartError::Verbs)?.refusing(breached(&settings)?));
         Ok(Self { settings, clock, back_ends, auth, public_url })
     }
 
@@ -225,6 +225,14 @@ fn key_settings(settings: &Settings, public: SocketAddr) -> KeySettings {
     }
 }
 
+/// The passwords that nobody may have, if there is a list of them. Blocks.
+fn breached(settings: &Settings) -> Result<Option<BreachList>, StartError> {
+    let Some(path) = &settings.accounts.breached_passwords else { return Ok(None) };
+    let unread =
+        |source| StartError::File { setting: "accounts.breached_passwords", path: path.clone(), source };
+    BreachList::open(path).map(Some).map_err(unread)
+}
+
 fn policy(settings: &Settings) -> Policy {
     let limits = &settings.rate_limit;
     Policy {
@@ -237,6 +245,7 @@ fn policy(settings: &Settings) -> Policy {
         mail_limit: Limit { count: limits.mails.into(), window: limits.mail_window },
         email: match settings.accounts.email {
             AccountEmail::Optional => EmailPolicy::Optional,
+            AccountEmail::Required => EmailPolicy::Required,
             AccountEmail::Off => EmailPolicy::Off,
         },
         recent_sign_in: settings.accounts.recent_sign_in,

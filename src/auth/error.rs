@@ -43,6 +43,8 @@ pub enum Invalid {
     NothingVerified,
     #[error("email: accounts have no address here")]
     NoAddresses,
+    #[error("email: takes an e-mail address, which is to be confirmed")]
+    AddressMissing,
     #[error("this sign-in does not ask for that")]
     NotAsked,
     #[error("role: takes an app that has a secret")]
@@ -105,6 +107,8 @@ pub enum WeakPassword {
     },
     #[error("the password is too easily guessed")]
     Guessable,
+    #[error("the password is known from a breach")]
+    Breached,
 }
 
 /// Why a verb refused.
@@ -173,6 +177,9 @@ pub enum AuthError {
     /// Somebody has that address, verified.
     #[error("the e-mail address is another account's")]
     EmailTaken,
+    /// The password was right, and the account was made with an address that its owner has not confirmed yet.
+    #[error("the e-mail address is to be confirmed first; a mail to it says how")]
+    EmailUnconfirmed,
     /// A link that was used before or replaced, whose time is over, or that was never one.
     #[error("the link is not good any more")]
     LinkSpent,
@@ -237,6 +244,7 @@ impl AuthError {
             Self::NotFound(_) => "not_found",
             Self::UsernameTaken => "username_taken",
             Self::EmailTaken => "email_taken",
+            Self::EmailUnconfirmed => "email_unconfirmed",
             Self::LinkSpent => "link_spent",
             Self::Conflict(_) => "conflict",
             Self::VersionMismatch { .. } => "version_mismatch",

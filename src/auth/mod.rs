@@ -30,6 +30,7 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 
 use self::{
+    accounts::breached::BreachList,
     apps::{policies::AppPolicies, secrets::AppSecrets},
     check::{
         outage::{Silence, Unconfirmed},
@@ -144,6 +145,8 @@ impl Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmailPolicy {
     Optional,
+    /// Who signs up is let in once theirs is confirmed.
+    Required,
     Off,
 }
 
@@ -162,6 +165,7 @@ pub struct Auth {
     policy: Arc<ArcSwap<Policy>>,
     hasher: PasswordHasher,
     verified: VerifiedTokens,
+    breached: Option<Arc<BreachList>>,
     app_secrets: AppSecrets,
     app_policies: AppPolicies,
     silence: Silence,
@@ -189,6 +193,7 @@ impl Auth {
             policy: Arc::new(ArcSwap::from_pointee(policy)),
             hasher,
             verified: VerifiedTokens::new(),
+            breached: None,
             app_secrets: AppSecrets::new(),
             app_policies: AppPolicies::new(),
             silence: Silence::default(),
@@ -198,6 +203,12 @@ impl Auth {
             watches: Watches::new(),
             last_count: LastCount::default(),
         })
+    }
+
+    /// The same, with passwords that nobody may have.
+    #[must_use]
+    pub fn refusing(self, breached: Option<BreachList>) -> Self {
+        Self { breached: breached.map(Arc::new), ..self }
     }
 
     /// The keys that sign and verify.

@@ -5,6 +5,7 @@ mod app;
 mod apply;
 mod audit;
 mod backup;
+mod breach;
 mod completions;
 mod config;
 mod doctor;
@@ -78,6 +79,9 @@ enum Command {
     /// Show mail that waits or was given up, and have it tried again
     #[command(subcommand)]
     Mail(mail::Command),
+    /// Make a list of passwords that nobody is to have
+    #[command(subcommand)]
+    Breach(breach::Command),
     /// Show, replace and retire signing keys
     #[command(subcommand)]
     Key(key::Command),
@@ -138,6 +142,7 @@ async fn carry_out(context: &Context, command: Command) -> Result<(), CliError> 
         Command::Session(command) => session::run(context, command).await,
         Command::Audit(wanted) => audit::run(context, &wanted).await,
         Command::Mail(command) => mail::run(context, command).await,
+        Command::Breach(command) => breach::run(command),
         Command::Key(command) => key::run(context, command).await,
         Command::Gateway(command) => gateway::run(context, command).await,
         Command::Config(args) => config::run(context, &args),

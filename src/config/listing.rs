@@ -135,6 +135,9 @@ fn came_to(name: &str, value: &Value, settings: &Settings) -> Option<Value> {
         ("mail.smtp_tls_ca", Value::String(text)) if !text.is_empty() => {
             shown_path(settings.mail.smtp.as_ref().and_then(|smtp| smtp.tls_ca.as_deref()))
         }
+        ("accounts.breached_passwords", Value::String(text)) if !text.is_empty() => {
+            shown_path(settings.accounts.breached_passwords.as_deref())
+        }
         ("mail.templates", Value::String(text)) if !text.is_empty() => {
             shown_path(settings.mail.templates.as_deref())
         }

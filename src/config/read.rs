@@ -192,12 +192,17 @@ fn login(layers: &Layers) -> Read<Login> {
 
 fn accounts(layers: &Layers) -> Read<Accounts> {
     let signup = [("closed", Signup::Closed), ("open", Signup::Open)];
-    let email = [("optional", AccountEmail::Optional), ("off", AccountEmail::Off)];
+    let email = [
+        ("optional", AccountEmail::Optional),
+        ("required", AccountEmail::Required),
+        ("off", AccountEmail::Off),
+    ];
     let length = layers.number("accounts.password_min_length", 1..=PASSWORD_MAX_CHARS)?;
     Ok(Accounts {
         signup: layers.word("accounts.signup", &signup)?,
         sessions_per_user: NonZeroU32::new(layers.number("accounts.sessions_per_user", 0..=1_000_000)?),
         password_min_length: length,
+        breached_passwords: layers.path("accounts.breached_passwords")?,
         email: layers.word("accounts.email", &email)?,
         recent_sign_in: layers.seconds("accounts.recent_sign_in")?,
     })

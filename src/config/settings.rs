@@ -247,6 +247,8 @@ pub struct Accounts {
     pub sessions_per_user: Option<NonZeroU32>,
     /// In characters.
     pub password_min_length: usize,
+    /// A file of passwords that nobody may have, as `keyward breach build` makes it.
+    pub breached_passwords: Option<PathBuf>,
     /// Whether accounts have e-mail addresses.
     pub email: AccountEmail,
     /// How long after their sign-in users may change what they are known by.
@@ -257,6 +259,8 @@ pub struct Accounts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountEmail {
     Optional,
+    /// Who signs up is let in once theirs is confirmed.
+    Required,
     Off,
 }
 

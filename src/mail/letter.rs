@@ -79,16 +79,25 @@ fn address(email: &Email) -> Result<Address, NotSent> {
     parsed.map_err(|_| NotSent::Never("the address is none that mail can be sent to".to_owned()))
 }
 
-/// Paragraph by paragraph; what has nothing to tell is left out.
+/// Paragraph by paragraph; what has nothing to tell is left out, and what announced it.
 fn parts<'a>(body: &str, facts: &'a Facts) -> Vec<Part<'a>> {
-    let paragraphs = body.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
-    let part = |paragraph: &str| match paragraph {
+    let mut parts = Vec::new();
+    for paragraph in body.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty()) {
+        match part(paragraph, facts) {
+            Some(part) => parts.push(part),
+            None => drop(parts.pop_if(|part| matches!(part, Part::Words(words) if words.ends_with(':')))),
+        }
+    }
+    parts
+}
+
+fn part<'a>(paragraph: &str, facts: &'a Facts) -> Option<Part<'a>> {
+    match paragraph {
         "{link}" => facts.way.as_ref().map(Part::Way),
         "{code}" => facts.code.as_deref().map(Part::Code),
         words if words.contains("{code}") && facts.code.is_none() => None,
         words => Some(Part::Words(filled(words, facts))),
-    };
-    paragraphs.filter_map(part).collect()
+    }
 }
 
 /// In one pass, so that what is filled in is not filled in itself. Lines that a name might bring become one.
@@ -195,11 +204,11 @@ mod tests {
     #[test]
     fn what_has_nothing_to_tell_is_left_out() {
         let mut facts = letter("Ada", MailKind::ConfirmEmail).facts;
-        let told =
-            |facts: &Facts| plain(&parts("A {username}\n\nB\n\n{code}\n\nthe code {code}\n\n{link}", facts));
+        let body = "A {username}\n\nB\n\nor this:\n\n{code}\n\nthe code {code}\n\n{link}";
+        let told = |facts: &Facts| plain(&parts(body, facts));
         assert_eq!(told(&facts), "A Ada\n\nB\n\nhttps://shop.example.com/reset?a=1&token=x\n");
         facts.code = Some("012345".to_owned());
         facts.way = None;
-        assert_eq!(told(&facts), "A Ada\n\nB\n\n012345\n\nthe code 012345\n");
+        assert_eq!(told(&facts), "A Ada\n\nB\n\nor this:\n\n012345\n\nthe code 012345\n");
     }
 }

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::error::StoreError;
+use super::{accounts::Created, error::StoreError};
 use crate::domain::{
     clock::Timestamp,
     ids::UserId,
@@ -26,6 +26,19 @@ pub struct PendingEmail {
     pub address: Email,
     pub version: u32,
     pub until: Timestamp,
+    /// The account was made with it, and is to be let in once it is confirmed.
+    pub opens: bool,
+}
+
+/// What waits from the step on that makes an account.
+#[derive(Debug, Clone)]
+pub struct FirstAddress {
+    /// Its address may be confirmed until then, under the number 1.
+    pub until: Timestamp,
+    /// The account is to be let in once it is.
+    pub opens: bool,
+    /// Asks for that.
+    pub mail: Option<Mail>,
 }
 
 /// What became of a pending address.
@@ -51,6 +64,9 @@ pub enum EmailUndone {
 
 #[async_trait]
 pub trait AddressStore: Send + Sync {
+    /// Makes an account together with what waits for its address to be confirmed, if it has one.
+    async fn sign_up(&self, account: &Account, first: &FirstAddress) -> Result<Created, StoreError>;
+
     /// The account whose verified address that is.
     async fn by_email(&self, address: &Email) -> Result<Option<Account>, StoreError>;
 
@@ -64,7 +80,7 @@ pub trait AddressStore: Send + Sync {
     ) -> Result<EmailSet, StoreError>;
 
     /// Has an address be confirmed until then, in the place of one that was pending; returns the number of that.
-    /// `None` = no such account.
+    /// `None` = no such account. An account that was to be let in by the other one is to be let in by this.
     async fn propose_email(
         &self,
         id: UserId,

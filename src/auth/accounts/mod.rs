@@ -1,5 +1,6 @@
 //! Accounts: the owner's view of their own, and what an operator does with any.
 
+pub mod breached;
 pub mod email;
 pub mod import;
 pub mod leave;
@@ -57,7 +58,14 @@ impl Auth {
 
     /// Makes an account with a password that is good enough.
     pub async fn add_account(&self, new: NewAccount, occasion: &Occasion) -> Result<User, AuthError> {
-        self.make_account(new, Party::default(), occasion).await
+        let account = self.prepare_account(&new, Party::default()).await?;
+        let (accounts, made, event) =
+            (Arc::clone(&self.stores.accounts), account.clone(), self.created(&account.user, occasion));
+        let creating = async move { accounts.create(&made).await };
+        match self.change(creating, |created| *created == Created::Yes, event).await? {
+            Created::Yes => Ok(account.user),
+            Created::NameTaken => Err(AuthError::UsernameTaken),
+        }
     }
 
     /// Makes an account that nobody can sign in to until it is given a password: it has one that nobody knows.
@@ -72,14 +80,9 @@ impl Auth {
         self.add_account(new, occasion).await
     }
 
-    /// The same on somebody's behalf.
-    pub(super) async fn make_account(
-        &self,
-        new: NewAccount,
-        party: Party,
-        occasion: &Occasion,
-    ) -> Result<User, AuthError> {
-        let user = self.describe(&new);
+    /// An account as it would be made on somebody's behalf.
+    pub(super) async fn prepare_account(&self, new: &NewAccount, party: Party) -> Result<Account, AuthError> {
+        let user = self.describe(new);
         if user.roles.len() > ROLES_MAX {
             return Err(AuthError::Invalid(Invalid::TooManyRoles));
         }
@@ -88,14 +91,7 @@ impl Auth {
             return Err(AuthError::UsernameTaken);
         }
         let password_hash = self.accept_password(&user, &new.password, party).await?;
-        let account = Account { user, password_hash, pardons: 0 };
-        let (accounts, made, event) =
-            (Arc::clone(&self.stores.accounts), account.clone(), self.created(&account.user, occasion));
-        let creating = async move { accounts.create(&made).await };
-        match self.change(creating, |created| *created == Created::Yes, event).await? {
-            Created::Yes => Ok(account.user),
-            Created::NameTaken => Err(AuthError::UsernameTaken),
-        }
+        Ok(Account { user, password_hash, pardons: 0 })
     }
 
     /// Makes the account `admin` if there is no account at all; returns its password, which is
@@ -288,7 +284,7 @@ impl Auth {
         self.change(setting, |became| *became == Guarded::Done, event).await
     }
 
-    fn created(&self, user: &User, occasion: &Occasion) -> Event {
+    pub(super) fn created(&self, user: &User, occasion: &Occasion) -> Event {
         let event = self.event(EventKind::UserCreated, occasion).of_user(user.id);
         event.by_owner(user.id).in_detail(user.username.to_string())
     }

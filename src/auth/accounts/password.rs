@@ -1,6 +1,6 @@
 //! Passwords: what makes one good enough, and changing it.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use zxcvbn::{Score, zxcvbn};
 
@@ -22,7 +22,11 @@ use crate::{
         session::EndReason,
         user::{Email, User, Username},
     },
+    store::error::StoreError,
 };
+
+/// The list of known passwords, in errors.
+const BREACH_LIST: &str = "breached passwords";
 
 /// The estimator's time grows with the square of the length; what it has not guessed in so many
 /// characters is not guessable.
@@ -97,11 +101,17 @@ impl Auth {
         if password.expose().chars().count() < least {
             return Err(WeakPassword::TooShort { least }.into());
         }
-        let judged = password.clone();
+        let (judged, list) = (password.clone(), self.breached.clone());
         let hints = hints(username, email, self.keys.issuer());
-        let (score, permit) = permit.compute(move || strength(&judged, &hints)).await?;
+        // A file may make its reader wait: that too is for a thread of the hashers'.
+        let judge = move || (strength(&judged, &hints), list.map_or(Ok(false), |list| list.has(&judged)));
+        let ((score, is_breached), permit) = permit.compute(judge).await?;
         if score < Score::Three {
             return Err(WeakPassword::Guessable.into());
+        }
+        let unread = |error: io::Error| StoreError::Away { store: BREACH_LIST, source: error.into() };
+        if is_breached.map_err(unread)? {
+            return Err(WeakPassword::Breached.into());
         }
         Ok(permit)
     }

@@ -95,7 +95,7 @@ impl Auth {
     ) -> Result<(), AuthError> {
         let Account { user, password_hash: expected, .. } = account;
         // Before, so that nobody goes on where this is cut short; and after, for who signed in meanwhile.
-        self.end_of_user(user.id, None, EndReason::PasswordReset, occasion).await?;
+        self.shut_out(user.id, occasion).await?;
         let (accounts, id) = (Arc::clone(&self.stores.accounts), user.id);
         let event = self.event(EventKind::PasswordReset, occasion).of_user(id).by_owner(id);
         let notice = self.notice_of_password(&user);
@@ -104,11 +104,16 @@ impl Auth {
         if !self.change(changing, |is_set| *is_set, event).await? {
             return Err(AuthError::LinkSpent);
         }
-        self.end_of_user(user.id, None, EndReason::PasswordReset, occasion).await?;
-        // Whoever knew the former password may have asked for another address, or have locked its owner out.
-        self.stores.addresses.drop_pending(user.id).await?;
+        self.shut_out(user.id, occasion).await?;
+        // Others may have locked its owner out.
         self.stores.accounts.pardon(user.id).await?;
         Ok(())
+    }
+
+    /// Whoever knew the former password may be signed in, or may have asked for another address.
+    async fn shut_out(&self, user: UserId, occasion: &Occasion) -> Result<(), AuthError> {
+        self.end_of_user(user, None, EndReason::PasswordReset, occasion).await?;
+        Ok(self.stores.addresses.drop_pending(user).await?)
     }
 
     async fn account_of_link(&self, link: &ResetLink) -> Result<Account, AuthError> {

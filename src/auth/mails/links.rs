@@ -33,18 +33,15 @@ pub(in crate::auth) fn of_reset(link: &ResetLink) -> Spending {
 
 /// The use of a link, or of a code, that confirms an address which is pending until then.
 pub(in crate::auth) fn of_confirmation(user: UserId, version: u32, until: Timestamp) -> Spending {
-    let parts = [&user.uuid().as_bytes()[..], &version.to_be_bytes(), &until.millis().to_be_bytes()];
-    spending(OnceKey::of("e-mail confirmation", &parts), CONFIRM_LIFE, until)
+    let (user, moment) = (user.uuid(), until.millis().to_be_bytes());
+    let key = OnceKey::of("e-mail confirmation", &[user.as_bytes(), &version.to_be_bytes(), &moment]);
+    spending(key, CONFIRM_LIFE, until)
 }
 
 /// The use of a link that makes a former address theirs again.
 pub(in crate::auth) fn of_undoing(user: UserId, version: u32, former: &Email, until: Timestamp) -> Spending {
-    let parts = [
-        &user.uuid().as_bytes()[..],
-        &version.to_be_bytes(),
-        &until.millis().to_be_bytes(),
-        former.as_str().as_bytes(),
-    ];
+    let (user, moment) = (user.uuid(), until.millis().to_be_bytes());
+    let parts = [user.as_bytes(), &version.to_be_bytes()[..], &moment, former.as_str().as_bytes()];
     spending(OnceKey::of("e-mail undo link", &parts), UNDO_LIFE, until)
 }
 

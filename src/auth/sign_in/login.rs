@@ -158,10 +158,12 @@ impl Auth {
         match sign_in.prove(Method::Password).map_err(|_| AuthError::InvalidCredentials)?.step() {
             NextStep::Done(proved) => {
                 let account = self.settle(proof, &login.password, occasion).await?;
+                self.require_opened(&account, app, &attempt, occasion).await?;
                 Ok(LoginOutcome::SignedIn((account, proved)))
             }
             NextStep::Needs(methods) => {
                 let account = self.suspend(proof, &login.password, occasion).await?;
+                self.require_opened(&account, app, &attempt, occasion).await?;
                 Ok(LoginOutcome::Needs(self.seal_attempt(
                     (login.transport, &login.device),
                     &account,

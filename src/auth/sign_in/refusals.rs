@@ -23,7 +23,7 @@ const WINDOW: i64 = 5;
 const SINGLES: u32 = 20;
 /// For how many accounts and addresses the rest of a window is summed up apart.
 const APART: usize = 32;
-const KINDS: usize = 9;
+const KINDS: usize = 10;
 
 /// Why a sign-in was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub(in crate::auth) enum SignInRefusal {
     UnknownUser,
     /// The right password, of an account that may not sign in.
     AccountDisabled,
+    /// The right password, of an account whose owner has not confirmed the address that it was made with.
+    EmailUnconfirmed,
     /// Too many failures of this account from this address.
     LockedOutHere,
     /// Too many failures from this address.
@@ -53,6 +55,7 @@ impl SignInRefusal {
         Self::WrongPassword,
         Self::UnknownUser,
         Self::AccountDisabled,
+        Self::EmailUnconfirmed,
         Self::LockedOutHere,
         Self::AddressLockedOut,
         Self::AccountLockedOut,
@@ -66,6 +69,7 @@ impl SignInRefusal {
             Self::WrongPassword => "wrong_password",
             Self::UnknownUser => "unknown_user",
             Self::AccountDisabled => "account_disabled",
+            Self::EmailUnconfirmed => "email_unconfirmed",
             Self::LockedOutHere => "locked_out",
             Self::AddressLockedOut => "address_locked_out",
             Self::AccountLockedOut => "account_locked_out",

@@ -1,13 +1,18 @@
 //! The account of one's own: make it, see it, change its password, leave it.
 
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
     answers::User,
-    auth::accounts::NewAccount,
+    auth::accounts::{NewAccount, signup::SignedUp},
     domain::{
+        app::AppName,
         secret::Password,
         user::{Email, Username},
     },
@@ -31,21 +36,26 @@ pub struct SignupBody {
     password: String,
     #[schema(max_length = 254)]
     email: Option<String>,
+    /// Whose page the link leads to that confirms the address; `default` where it is not said.
+    app: Option<String>,
 }
 
 pub async fn signup(
     State(http): State<Shared>,
     CameBy(occasion): CameBy,
     Json(body): Json<SignupBody>,
-) -> Result<(StatusCode, Json<User>), Problem> {
+) -> Result<Response, Problem> {
+    let app = member("app", body.app.as_deref().map_or(Ok(AppName::default_app()), AppName::parse))?;
     let new = NewAccount {
         username: member("username", Username::parse(&body.username))?,
         password: member("password", Password::parse(&body.password))?,
         email: member("email", body.email.as_deref().map(Email::parse).transpose())?,
         roles: Vec::new(),
     };
-    let user = http.auth.signup(new, &occasion).await?;
-    Ok((StatusCode::CREATED, Json(User::from(&user))))
+    Ok(match http.auth.signup(new, app, &occasion).await? {
+        SignedUp::Made(user) => (StatusCode::CREATED, Json(User::from(&user))).into_response(),
+        SignedUp::Waits => StatusCode::ACCEPTED.into_response(),
+    })
 }
 
 pub async fn me(State(http): State<Shared>, SignedIn(caller): SignedIn) -> Result<Json<User>, Problem> {

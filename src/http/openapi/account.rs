@@ -27,6 +27,7 @@ pub fn account() -> Vec<Described> {
             .told("Where `accounts.signup` is `open`.")
             .takes::<SignupBody>()
             .answers::<User>(201, "The account.")
+            .answers_nothing(202, "The account is made, and its address is to be confirmed first.")
             .may(&[SIGNUP_CLOSED, USERNAME_TAKEN, WEAK_PASSWORD, TOO_MANY_ATTEMPTS])
             .may(&[OVERLOADED, STORE_UNAVAILABLE, INTERNAL]),
         Described::of("me", Get, "/v1/me", "Who is signed in").answers::<User>(200, "The user."),

@@ -39,6 +39,11 @@ pub const INSUFFICIENT_USER_AUTHENTICATION: Code =
     code(401, "insufficient_user_authentication", "a stronger or more recent sign-in is needed");
 pub const ACCOUNT_DISABLED: Code =
     code(403, "account_disabled", "the password was right, and the account is disabled");
+pub const EMAIL_UNCONFIRMED: Code = code(
+    403,
+    "email_unconfirmed",
+    "the password was right, and the account's address is to be confirmed first",
+);
 pub const MFA_REQUIRED: Code =
     code(403, "mfa_required", "the password was right, and more is to be proved: answer with `mfa_token`");
 /// The same where there is no sign-in to go on with.

@@ -264,6 +264,7 @@ fn status(error: &AuthError) -> StatusCode {
         | AuthError::SignInTooWeak
         | AuthError::SessionEnded(_) => StatusCode::UNAUTHORIZED,
         AuthError::AccountDisabled
+        | AuthError::EmailUnconfirmed
         | AuthError::SecondFactorRequired
         | AuthError::SignupClosed
         | AuthError::InsufficientRole => StatusCode::FORBIDDEN,

@@ -13,14 +13,16 @@ use crate::{
         user::{Account, Email},
     },
     store::{
-        addresses::{AddressStore, EmailConfirmed, EmailSet, EmailUndone, PendingEmail},
+        accounts::Created,
+        addresses::{AddressStore, EmailConfirmed, EmailSet, EmailUndone, FirstAddress, PendingEmail},
         error::StoreError,
     },
 };
 
 /// What is timed, the most frequent first.
-const VERBS: [&str; 7] = [
+const VERBS: [&str; 8] = [
     "addresses.by_email",
+    "addresses.sign_up",
     "addresses.set_email",
     "addresses.propose_email",
     "addresses.pending_email",
@@ -38,6 +40,10 @@ impl Measured<dyn AddressStore> {
 
 #[async_trait]
 impl AddressStore for Measured<dyn AddressStore> {
+    async fn sign_up(&self, account: &Account, first: &FirstAddress) -> Result<Created, StoreError> {
+        self.timed("addresses.sign_up", self.inner.sign_up(account, first)).await
+    }
+
     async fn by_email(&self, address: &Email) -> Result<Option<Account>, StoreError> {
         self.timed("addresses.by_email", self.inner.by_email(address)).await
     }

@@ -272,7 +272,7 @@ pub(super) fn one(rows: &[Row]) -> Result<Option<Account>, StoreError> {
 }
 
 /// An account as the columns of `users`, in the order of the statements.
-struct AccountRow<'a> {
+pub(super) struct AccountRow<'a> {
     id: Uuid,
     username: &'a str,
     username_key: &'a str,
@@ -287,7 +287,7 @@ struct AccountRow<'a> {
 }
 
 impl<'a> AccountRow<'a> {
-    fn of(account: &'a Account) -> Self {
+    pub(super) fn of(account: &'a Account) -> Self {
         let user = &account.user;
         Self {
             id: user.id.uuid(),
@@ -304,7 +304,7 @@ impl<'a> AccountRow<'a> {
         }
     }
 
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 11] {
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 11] {
         [
             &self.id,
             &self.username,

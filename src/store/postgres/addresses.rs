@@ -6,23 +6,36 @@ use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     PostgresStore, StoreError,
-    accounts::{LOCK_IMPORTS, one},
+    accounts::{AccountRow, LOCK_IMPORTS, one},
     engine::{errors, rows},
 };
 use crate::{
     domain::{
         clock::Timestamp,
         ids::UserId,
-        mail::Mail,
+        mail::{Mail, MailKind},
         user::{Account, Email},
     },
-    store::addresses::{AddressStore, EmailConfirmed, EmailSet, EmailUndone, PendingEmail},
+    store::{
+        accounts::Created,
+        addresses::{AddressStore, EmailConfirmed, EmailSet, EmailUndone, FirstAddress, PendingEmail},
+    },
 };
 
 /// By the index of verified addresses.
 const BY_EMAIL: &str = "\
     SELECT id, username, email, email_verified, roles, roles_at, status, password_hash, pardons, locale, \
     created_at FROM users WHERE lower(email COLLATE \"C\") = lower($1::text COLLATE \"C\") AND email_verified";
+
+const SIGN_UP: &str = "\
+    WITH made AS (INSERT INTO users (id, username, username_key, email, email_verified, roles, roles_at, status, \
+                  password_hash, locale, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+                  ON CONFLICT (username_key) DO NOTHING RETURNING id, email), \
+    noted AS (INSERT INTO email_changes (user_id, version, pending, pending_until, opens) \
+              SELECT id, 1, email, $12, $13 FROM made WHERE email IS NOT NULL), \
+    told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
+             SELECT $14, $15, id, email, 1, $16, $17, $18, $17, 0, false FROM made WHERE $14::uuid IS NOT NULL) \
+    SELECT FROM made";
 
 const SET: &str = "\
     WITH taken AS (SELECT FROM users WHERE $3::boolean AND email_verified AND id <> $1 \
@@ -31,7 +44,7 @@ const SET: &str = "\
              RETURNING id), \
     noted AS (INSERT INTO email_changes (user_id, version, settled) SELECT id, 1, 1 FROM done \
               ON CONFLICT (user_id) DO UPDATE SET version = email_changes.version + 1, pending = NULL, \
-              pending_until = NULL, settled = email_changes.version + 1) \
+              pending_until = NULL, opens = false, settled = email_changes.version + 1) \
     SELECT EXISTS (SELECT FROM taken) AS is_taken, EXISTS (SELECT FROM done) AS is_done";
 
 const PROPOSE: &str = "\
@@ -41,7 +54,7 @@ const PROPOSE: &str = "\
     pending_until = excluded.pending_until RETURNING version";
 
 const PENDING: &str = "\
-    SELECT pending, pending_until, version FROM email_changes \
+    SELECT pending, pending_until, version, opens FROM email_changes \
     WHERE user_id = $1 AND pending IS NOT NULL AND pending_until > $2";
 
 const CONFIRM: &str = "\
@@ -53,7 +66,7 @@ const CONFIRM: &str = "\
                AND lower(email COLLATE \"C\") <> lower(pending COLLATE \"C\")), \
     done AS (UPDATE users SET email = pending, email_verified = true FROM asked \
              WHERE id = $1 AND NOT EXISTS (SELECT FROM taken) RETURNING id), \
-    noted AS (UPDATE email_changes SET version = version + 1, pending = NULL, pending_until = NULL \
+    noted AS (UPDATE email_changes SET version = version + 1, pending = NULL, pending_until = NULL, opens = false \
               WHERE user_id IN (SELECT id FROM done) RETURNING version), \
     told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
              SELECT $4, $5, $1, email, version, $6, $3, $7, $3, 0, false FROM former, noted) \
@@ -66,7 +79,7 @@ const UNDO: &str = "\
     done AS (UPDATE users SET email = $3, email_verified = true FROM asked \
              WHERE id = $1 AND NOT EXISTS (SELECT FROM taken) RETURNING id), \
     noted AS (UPDATE email_changes SET version = version + 1, settled = version + 1, pending = NULL, \
-              pending_until = NULL WHERE user_id IN (SELECT id FROM done)), \
+              pending_until = NULL, opens = false WHERE user_id IN (SELECT id FROM done)), \
     told AS (INSERT INTO mails (id, kind, user_id, app, created_at, until, due_at, attempts, is_dead) \
              SELECT $4, $5, id, $6, $7, $8, $7, 0, false FROM done) \
     SELECT EXISTS (SELECT FROM taken) AS is_taken, EXISTS (SELECT FROM done) AS is_done";
@@ -77,6 +90,21 @@ const DROP: &str = "\
 
 #[async_trait]
 impl AddressStore for PostgresStore {
+    async fn sign_up(&self, account: &Account, first: &FirstAddress) -> Result<Created, StoreError> {
+        let (row, mail) = (AccountRow::of(account), first.mail.as_ref());
+        let of_address: [&(dyn ToSql + Sync); 7] = [
+            &first.until.millis(),
+            &first.opens,
+            &mail.map(|mail| mail.id.uuid()),
+            &mail.map(|mail| MailKind::as_str(mail.kind)),
+            &mail.map(|mail| mail.app.as_str()),
+            &mail.map(|mail| mail.created_at.millis()),
+            &mail.map(|mail| mail.until.millis()),
+        ];
+        let made = self.pool.query(SIGN_UP, &[&row.parameters()[..], &of_address].concat()).await?;
+        Ok(if made.is_empty() { Created::NameTaken } else { Created::Yes })
+    }
+
     async fn by_email(&self, address: &Email) -> Result<Option<Account>, StoreError> {
         one(&self.pool.query(BY_EMAIL, &[&address.as_str()]).await?)
     }

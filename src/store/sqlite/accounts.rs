@@ -161,11 +161,11 @@ impl AccountStore for SqliteStore {
 }
 
 /// Whose value may be somebody's already: the name, or that, the id and a verified address.
-const NAME: &str = "(username_key)";
+pub(super) const NAME: &str = "(username_key)";
 const ANY: &str = "";
 
 /// `false` = somebody has what may be somebody's or, where it is to be the `first`, there is somebody.
-fn insert(
+pub(super) fn insert(
     step: &mut Step<'_>,
     account: &Account,
     first: bool,

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     SqliteStore,
-    accounts::{VERIFIED_BY_EMAIL, find},
+    accounts::{NAME, VERIFIED_BY_EMAIL, find, insert},
     engine::{rows, writer::Step},
     outbox,
 };
@@ -18,7 +18,8 @@ use crate::{
         user::{Account, Email},
     },
     store::{
-        addresses::{AddressStore, EmailConfirmed, EmailSet, EmailUndone, PendingEmail},
+        accounts::Created,
+        addresses::{AddressStore, EmailConfirmed, EmailSet, EmailUndone, FirstAddress, PendingEmail},
         error::StoreError,
     },
 };
@@ -28,15 +29,17 @@ const IS_TAKEN: &str = "SELECT EXISTS (SELECT 1 FROM users
 const SET: &str = "UPDATE users SET email = ?2, email_verified = ?3 WHERE id = ?1";
 const FORMER: &str =
     "SELECT email FROM users WHERE id = ?1 AND email_verified = 1 AND lower(email) <> lower(?2)";
+const FIRST: &str =
+    "INSERT INTO email_changes (user_id, version, pending, pending_until, opens) VALUES (?1, 1, ?2, ?3, ?4)";
 /// Nothing is pending from here on.
 const NEXT: &str = "INSERT INTO email_changes (user_id, version) VALUES (?1, 1)
-    ON CONFLICT (user_id) DO UPDATE SET version = version + 1, pending = NULL, pending_until = NULL
+    ON CONFLICT (user_id) DO UPDATE SET version = version + 1, pending = NULL, pending_until = NULL, opens = 0
     RETURNING version";
 const PROPOSE: &str = "INSERT INTO email_changes (user_id, version, pending, pending_until)
     SELECT id, 1, ?2, ?3 FROM users WHERE id = ?1
     ON CONFLICT (user_id) DO UPDATE SET version = version + 1, pending = ?2, pending_until = ?3
     RETURNING version";
-const PENDING: &str = "SELECT user_id, pending, pending_until, version FROM email_changes
+const PENDING: &str = "SELECT user_id, pending, pending_until, version, opens FROM email_changes
     WHERE user_id = ?1 AND pending IS NOT NULL AND pending_until > ?2";
 const CAN_BE_UNDONE: &str = "SELECT EXISTS (SELECT 1 FROM email_changes
     WHERE user_id = ?1 AND settled < ?2 AND version >= ?2)";
@@ -46,6 +49,11 @@ const DROP: &str = "UPDATE email_changes SET version = version + 1, pending = NU
 
 #[async_trait]
 impl AddressStore for SqliteStore {
+    async fn sign_up(&self, account: &Account, first: &FirstAddress) -> Result<Created, StoreError> {
+        let (account, first) = (account.clone(), first.clone());
+        self.writer.write(move |step| sign_up(step, &account, &first)).await
+    }
+
     async fn by_email(&self, address: &Email) -> Result<Option<Account>, StoreError> {
         let address = address.as_str().to_owned();
         self.readers.look_up(move |db| find(db, VERIFIED_BY_EMAIL, [address])).await
@@ -110,6 +118,21 @@ impl AddressStore for SqliteStore {
             })
             .await
     }
+}
+
+fn sign_up(step: &mut Step<'_>, account: &Account, first: &FirstAddress) -> Result<Created, StoreError> {
+    if !insert(step, account, false, NAME)? {
+        return Ok(Created::NameTaken);
+    }
+    let user = &account.user;
+    if let Some(address) = &user.email {
+        let values = params![user.id.uuid(), address.as_str(), first.until.millis(), first.opens];
+        step.db.prepare_cached(FIRST)?.execute(values)?;
+    }
+    if let Some(mail) = &first.mail {
+        outbox::post(step.db, mail, u32::MAX)?;
+    }
+    Ok(Created::Yes)
 }
 
 fn set_email(
@@ -205,5 +228,6 @@ fn pending(db: &Connection, id: UserId, now: Timestamp) -> Result<Option<Pending
         address: rows::parsed_by(row, "email_changes.pending", |text| Email::known(text).ok())?,
         version: rows::value(row, "email_changes.version")?,
         until: rows::timestamp(row, "email_changes.pending_until")?,
+        opens: rows::value(row, "email_changes.opens")?,
     }))
 }

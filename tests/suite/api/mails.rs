@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use crate::{
     support::{
+        backends::retried,
         outside::{
             actor::{Actor, Answer, send},
+            disk,
             install::{Install, Server, wait_for},
             secrets,
         },
@@ -228,6 +230,115 @@ async fn where_accounts_have_no_addresses_nothing_is_sent_and_nothing_is_told() 
     let body = json!({ "current": PASSWORD, "new": OTHER });
     assert_eq!(ada.post_authorized("/v1/password", &body).await.status, 204);
     assert_eq!(install.good(&["mail", "list", "--json"]).trim(), "[]");
+}
+
+async fn sign_up(client: &Actor, body: Value) -> Answer {
+    client.post("/v1/signup", &body).await
+}
+
+#[tokio::test]
+async fn who_signs_up_is_let_in_once_their_address_is_confirmed_where_one_is_required() {
+    let install =
+        Install::new().with("KEYWARD_ACCOUNTS_SIGNUP", "open").with("KEYWARD_ACCOUNTS_EMAIL", "required");
+    let server = start(&install).await;
+    install.add_user("old", PASSWORD, &[]);
+    let client = server.client();
+    client.signed_in("old", PASSWORD).await;
+    let bob = json!({ "username": "bob", "password": PASSWORD, "email": "bob@example.com" });
+    let made = sign_up(&client, bob.clone()).await;
+    assert_eq!((made.status, made.text.as_str()), (202, ""), "{made:?}");
+    sign_up(&client, bob).await.problem(409, "username_taken");
+    let nowhere = json!({ "username": "eve", "password": PASSWORD });
+    sign_up(&client, nowhere).await.problem(400, "invalid_request");
+    let asked = mail(&install);
+    assert!(asked.contains("To: bob@example.com") && !text(&asked).contains("code"), "{asked}");
+    assert_eq!(client.login("bob", OTHER).await.status, 401);
+    client.login("bob", PASSWORD).await.problem(403, "email_unconfirmed");
+    client.login("bob@example.com", PASSWORD).await.problem(401, "invalid_credentials");
+    let again = mail(&install);
+    assert_eq!(confirm(&client, &secret_of(&asked)).await.status, 204);
+    confirm(&client, &secret_of(&again)).await.problem(410, "link_spent");
+    client.signed_in("bob", PASSWORD).await;
+    client.signed_in("bob@example.com", PASSWORD).await;
+    // Whose an address is, is told to nobody.
+    let thief = json!({ "username": "thief", "password": PASSWORD, "email": "ada@example.com" });
+    assert_eq!(sign_up(&client, thief).await.status, 202);
+    confirm(&client, &secret_of(&mail(&install))).await.problem(409, "email_taken");
+    client.login("thief", PASSWORD).await.problem(403, "email_unconfirmed");
+    install.good(&["user", "email", "thief", "thief@example.com", "--verified"]);
+    client.signed_in("thief", PASSWORD).await;
+}
+
+#[tokio::test]
+async fn who_signs_up_with_an_address_is_asked_to_confirm_it() {
+    let install = Install::new().with("KEYWARD_ACCOUNTS_SIGNUP", "open");
+    let server = start(&install).await;
+    install.good(&["app", "add", "shop"]);
+    install.good(&["app", "update", "shop", "--confirm-url", "https://shop.example.com/confirm"]);
+    let mut bob =
+        json!({ "username": "bob", "password": PASSWORD, "email": "bob@example.com", "app": "shop" });
+    let client = server.client();
+    assert_eq!(sign_up(&client, bob.clone()).await.status, 201);
+    let signed_in = client.signed_in("bob", PASSWORD).await;
+    let asked = mail(&install);
+    assert!(text(&asked).contains("https://shop.example.com/confirm?token="), "{asked}");
+    let by_code = signed_in.post_authorized("/v1/email/confirm", &json!({ "code": code(&asked) })).await;
+    assert_eq!(by_code.status, 204);
+    client.signed_in("bob@example.com", PASSWORD).await;
+    (bob["username"], bob["app"]) = (json!("eve"), json!("unknown"));
+    sign_up(&client, bob).await.problem(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn no_link_is_good_again_where_a_copy_of_the_database_was_put_back() {
+    let install = Install::new();
+    let server = start(&install).await;
+    install.good(&["backup", "copy.db"]);
+    for _ in 0..2 {
+        assert_eq!(forgot(&server.client(), "ada").await.status, 202);
+    }
+    let [used, unused] = [secret_of(&mail(&install)), secret_of(&mail(&install))];
+    assert_eq!(reset(&server.client(), &used, OTHER).await.status, 204);
+    server.terminate();
+    for side in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(install.path(&format!("data/keyward.db{side}")));
+    }
+    fs::rename(install.path("copy.db"), install.path("data/keyward.db")).expect("put back");
+    let server = install.start().await;
+    server.client().signed_in("ada", PASSWORD).await;
+    for link in [used, unused] {
+        reset(&server.client(), &link, OTHER).await.problem(410, "link_spent");
+    }
+    for file in files(&install) {
+        fs::remove_file(file).expect("removed");
+    }
+    assert_eq!(forgot(&server.client(), "ada").await.status, 202);
+    assert_eq!(reset(&server.client(), &secret_of(&mail(&install)), OTHER).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_takes_no_mail_and_promises_none() {
+    let install = Install::new();
+    install.add_user("ada", PASSWORD, &["--email", "ada@example.com"]);
+    install.good(&["user", "email", "ada", "ada@example.com", "--verified"]);
+    let install =
+        install.with("KEYWARD_STORAGE_DATA_DIR", disk::FOLDER).with("KEYWARD_RATE_LIMIT_MAILS", 100);
+    let server = disk::start_on_own_disk(&install).await;
+    let ada = server.client().signed_in("ada", PASSWORD).await;
+    disk::fill(&server);
+    forgot(&ada, "ada").await.problem(503, "store_unavailable");
+    patch(&ada, json!({ "email": "new@example.com" })).await.problem(503, "store_unavailable");
+    assert_eq!(ada.get("/v1/me").await.json()["email"], "ada@example.com");
+    disk::empty(&server);
+    retried(async || match forgot(&ada, "ada").await.status {
+        202 => Ok(()),
+        status => Err(status),
+    })
+    .await;
+    let folder = server.inside(&format!("{}/mail", disk::FOLDER));
+    let there = || fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).next();
+    let mail = fs::read_to_string(wait_for(there).expect("a mail")).expect("a text");
+    assert_eq!(reset(&ada, &secret_of(&mail), OTHER).await.status, 204);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Contract 1 and 2.1: which passwords are taken. Everything that lets a user choose one holds to the same rule; what
 //! differs by how the server is called needs a server.
 
-use serde_json::json;
+use std::fs;
+
+use serde_json::{Value, json};
 
 use super::install::Install;
 
@@ -24,6 +26,45 @@ async fn what_is_found_most_often_in_breaches_is_refused() {
         let body = json!({ "username": "dave", "password": password });
         client.post("/v1/signup", &body).await.problem(422, "weak_password");
     }
+}
+
+#[tokio::test]
+async fn what_is_on_the_operators_list_is_refused_wherever_a_password_is_set() {
+    let known = "quarrelsome lantern of mildew eleven";
+    let install = Install::new().with("KEYWARD_ACCOUNTS_SIGNUP", "open");
+    fs::write(install.path("list.txt"), format!("hunter22\n{known}\n")).expect("written");
+    let built: Value =
+        serde_json::from_str(&install.good(&["breach", "build", "list.txt", "--json"])).expect("JSON");
+    assert_eq!(built, json!({ "file": "list.txt.breached", "passwords": 2 }));
+    let install = install.with("KEYWARD_ACCOUNTS_BREACHED_PASSWORDS", "list.txt.breached");
+    let server = install.start().await;
+    let refused = install.run_with_input(&["user", "add", "eve", "--password-stdin"], known);
+    assert!(refused.code == Some(1) && refused.stderr.contains("known from a breach"), "{refused:?}");
+    let body = |password: &str| json!({ "username": "dave", "password": password });
+    server.client().post("/v1/signup", &body(known)).await.problem(422, "weak_password");
+    let other = "quarrelsome lantern of mildew twelve";
+    assert_eq!(server.client().post("/v1/signup", &body(other)).await.status, 201);
+    let dave = server.client().signed_in("dave", other).await;
+    let change = json!({ "current": other, "new": known });
+    dave.post_authorized("/v1/password", &change).await.problem(422, "weak_password");
+    // It is read where it lies: one that was cut is an outage, and no open door.
+    fs::File::options()
+        .write(true)
+        .open(install.path("list.txt.breached"))
+        .expect("there")
+        .set_len(16)
+        .expect("cut");
+    let change = json!({ "current": other, "new": "an odd new password of nine strange words" });
+    dave.post_authorized("/v1/password", &change).await.problem(503, "store_unavailable");
+    for list in ["list.txt", "nowhere"] {
+        let install =
+            Install::new().with("KEYWARD_ACCOUNTS_BREACHED_PASSWORDS", install.path(list).display());
+        let outcome = install.run(&["serve"]);
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.contains("accounts.breached_passwords"), "{outcome:?}");
+    }
+    let none = install.run(&["breach", "build", "nowhere"]);
+    assert!(none.code == Some(1) && none.stderr.contains("nowhere"), "{none:?}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use toml::{Table, Value};
 
 /// For some settings a value that is not the default, as TOML has it; of the others one is made up.
-const OTHERS: [(&str, &str); 35] = [
+const OTHERS: [(&str, &str); 36] = [
     ("server.trusted_proxies", "[\"10.0.0.0/8\"]"),
     ("server.listen", "\"127.0.0.1:9999\""),
     ("server.management_listen", "\"127.0.0.1:9998\""),
@@ -16,6 +16,7 @@ const OTHERS: [(&str, &str); 35] = [
     ("server.admin_listen", "\"127.0.0.1:9995\""),
     ("admin.hosts", "[\"admin.example.com\"]"),
     ("accounts.email", "\"off\""),
+    ("accounts.breached_passwords", "\"list\""),
     ("mail.smtp_tls_ca", "\"ca.pem\""),
     ("mail.allow_plain", "true"),
     ("mail.from", "\"a@example.com\""),

@@ -14,7 +14,7 @@ use keyward::{
     },
     store::{
         accounts::{Created, Guarded, Imported},
-        addresses::{EmailConfirmed, EmailSet, EmailUndone, PendingEmail},
+        addresses::{EmailConfirmed, EmailSet, EmailUndone, FirstAddress, PendingEmail},
     },
 };
 use rstest_reuse::apply;
@@ -93,7 +93,7 @@ async fn an_address_is_somebodys_once_it_is_confirmed_and_not_before(on: Account
     let ada = made(&node, "ada").await;
     let version = proposed(&node, ada, "Ada@Example.com").await;
     assert_eq!((address(&node, ada).await, owner(&node, "ada@example.com").await), (None, None));
-    let pending = PendingEmail { address: email("Ada@Example.com"), version, until: UNTIL };
+    let pending = PendingEmail { address: email("Ada@Example.com"), version, until: UNTIL, opens: false };
     assert_eq!(node.pending_email(ada, START).await.expect("an answer"), Some(pending));
     assert_eq!(node.pending_email(ada, UNTIL).await.expect("an answer"), None, "its time is over");
     assert_eq!(confirmed(&node, ada, version, UNTIL).await, EmailConfirmed::Spent, "its time is over");
@@ -103,6 +103,40 @@ async fn an_address_is_somebodys_once_it_is_confirmed_and_not_before(on: Account
     assert_eq!(address(&node, ada).await, Some(("Ada@example.com".to_owned(), true)));
     assert_eq!(owner(&node, "aDA@EXAMPLE.com").await, Some(ada), "whatever its case");
     assert!(node.due(UNTIL, 9).await.expect("an answer").is_empty(), "nobody had another one");
+}
+
+#[apply(account_back_ends)]
+#[tokio::test]
+async fn an_account_is_made_together_with_what_waits_for_its_address(on: AccountsOn) {
+    let database = Database::on(on);
+    let node = database.node().await;
+    let mut ada = account("ada");
+    ada.user.email = Some(email("ada@example.com"));
+    let id = ada.user.id;
+    let recipient = Recipient::At { user: id, address: email("ada@example.com"), version: 1 };
+    let asks = |at| Mail::new(MailKind::ConfirmEmail, recipient.clone(), AppName::default_app(), at);
+    let first = FirstAddress { until: UNTIL, opens: true, mail: Some(asks(START)) };
+    assert_eq!(node.sign_up(&ada, &first).await.expect("an answer"), Created::Yes);
+    assert_eq!(address(&node, id).await, Some(("ada@example.com".to_owned(), false)));
+    let pending = async || node.pending_email(id, START).await.expect("an answer");
+    let waits = PendingEmail { address: email("ada@example.com"), version: 1, until: UNTIL, opens: true };
+    assert_eq!(pending().await, Some(waits));
+    let mut other = account("ADA");
+    other.user.email = Some(email("other@example.com"));
+    let late = FirstAddress { mail: Some(asks(START + TICK)), ..first.clone() };
+    assert_eq!(node.sign_up(&other, &late).await.expect("an answer"), Created::NameTaken);
+    let waiting = node.due(UNTIL, 9).await.expect("an answer");
+    assert_eq!(waiting, [first.mail.expect("one")], "nothing waits of an account that was not made");
+    assert_eq!(node.pending_email(other.user.id, START).await.expect("an answer"), None);
+    let version = proposed(&node, id, "new@example.com").await;
+    assert!(pending().await.is_some_and(|now| now.opens && now.version == version), "by another address too");
+    assert_eq!(confirmed(&node, id, version, START).await, EmailConfirmed::Yes);
+    proposed(&node, id, "third@example.com").await;
+    assert!(pending().await.is_some_and(|now| !now.opens), "it is open");
+    let bare = FirstAddress { until: UNTIL, opens: true, mail: None };
+    let bob = account("bob");
+    assert_eq!(node.sign_up(&bob, &bare).await.expect("an answer"), Created::Yes);
+    assert_eq!(node.pending_email(bob.user.id, START).await.expect("an answer"), None, "it has no address");
 }
 
 #[apply(account_back_ends)]
@@ -198,6 +232,14 @@ async fn what_an_operator_sets_stands(on: AccountsOn) {
     changed(&node, ada, "first@example.com").await;
     let change = changed(&node, ada, "second@example.com").await;
     let pending = proposed(&node, ada, "third@example.com").await;
+    let mut eve = account("eve");
+    eve.user.email = Some(email("eve@example.com"));
+    let first = FirstAddress { until: UNTIL, opens: true, mail: None };
+    assert_eq!(node.sign_up(&eve, &first).await.expect("an answer"), Created::Yes);
+    node.set_email(eve.user.id, Some(&email("eve@example.com")), false).await.expect("an answer");
+    proposed(&node, eve.user.id, "eve@example.com").await;
+    let waits = node.pending_email(eve.user.id, START).await.expect("an answer");
+    assert!(waits.is_some_and(|waits| !waits.opens), "it is let in");
     let set = node.set_email(ada, Some(&email("set@example.com")), true).await.expect("an answer");
     assert_eq!(set, EmailSet::Yes);
     assert_eq!(confirmed(&node, ada, pending, START).await, EmailConfirmed::Spent);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::backends::{BackEnd, FIRST_USE, Node};
-use crate::support::faults::{Cut, Faulty, FaultyEvents, Shut};
+use crate::support::faults::{Cut, Death, Faulty, FaultyEvents, MortalOutbox, Shut};
 use keyward::{
     auth::{
         Auth, EmailPolicy, Limit, Policy, Stores,
@@ -49,6 +49,7 @@ pub struct Options {
     pub hash_threads: usize,
     pub hash_queue: usize,
     pub signup_open: bool,
+    pub email: EmailPolicy,
 }
 
 impl Default for Options {
@@ -61,6 +62,7 @@ impl Default for Options {
             hash_threads: 2,
             hash_queue: 64,
             signup_open: false,
+            email: EmailPolicy::Optional,
         }
     }
 }
@@ -73,6 +75,8 @@ pub struct Server {
     pub cut: Arc<Cut>,
     /// Keeps events from being taken.
     pub shut: Arc<Shut>,
+    /// Has it die over mail.
+    pub death: Arc<Death>,
     folder: Arc<TempDir>,
 }
 
@@ -84,8 +88,8 @@ impl Server {
 
     pub async fn with(back_end: BackEnd, options: Options) -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-        let (cut, shut) = (Arc::new(Cut::default()), Arc::new(Shut::default()));
-        let auth = verbs(&back_end, &folder, options, back_end.node(), (&cut, &shut));
+        let (cut, shut, death) = (Arc::default(), Arc::default(), Arc::default());
+        let auth = verbs(&back_end, &folder, options, back_end.node(), (&cut, &shut, &death));
         let user = auth
             .add_account(
                 NewAccount {
@@ -98,7 +102,7 @@ impl Server {
             )
             .await
             .expect("an account");
-        Self { auth, back_end, user, cut, shut, folder }
+        Self { auth, back_end, user, cut, shut, death, folder }
     }
 
     /// The verbs of a second node: the same keys, accounts and sessions.
@@ -108,7 +112,7 @@ impl Server {
             &self.folder,
             options,
             self.back_end.another_node().await,
-            (&self.cut, &self.shut),
+            (&self.cut, &self.shut, &self.death),
         )
     }
 
@@ -224,7 +228,7 @@ fn verbs(
     folder: &TempDir,
     options: Options,
     node: Node,
-    (cut, shut): (&Arc<Cut>, &Arc<Shut>),
+    (cut, shut, death): (&Arc<Cut>, &Arc<Shut>, &Arc<Death>),
 ) -> Arc<Auth> {
     let clock: Arc<dyn Clock> = back_end.clock.clone();
     let accounts = SqliteStore::open(
@@ -239,7 +243,7 @@ fn verbs(
         addresses: accounts.clone(),
         factors: accounts.clone(),
         apps: accounts.clone(),
-        outbox: accounts.clone(),
+        outbox: Arc::new(MortalOutbox { outbox: accounts.clone(), death: Arc::clone(death) }),
         events: Arc::new(FaultyEvents { events: accounts.clone(), shut: Arc::clone(shut) }),
         leases: accounts,
         sessions: node.sessions,
@@ -267,7 +271,7 @@ fn verbs(
         login_limit: Limit { count: 10, window: Duration::from_mins(15) },
         signup_limit: Limit { count: 20, window: Duration::from_hours(1) },
         mail_limit: Limit { count: 5, window: Duration::from_hours(1) },
-        email: EmailPolicy::Optional,
+        email: options.email,
         recent_sign_in: Duration::from_mins(15),
         outage: options.outage,
         admin_max_age: Duration::from_mins(15),

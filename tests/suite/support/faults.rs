@@ -1,9 +1,13 @@
 //! Accounts whose answers get lost: what was asked for is done, and who asked is told that the store is
-//! away. So a verb can be cut short between two of its steps. And events that nobody takes for a while.
+//! away. So a verb can be cut short between two of its steps. Events that nobody takes for a while. And an outbox over
+//! which a node dies.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -12,7 +16,7 @@ use keyward::{
         clock::Timestamp,
         event::{Event, EventFilter, EventId},
         ids::UserId,
-        mail::Mail,
+        mail::{Mail, MailId},
         secret::PasswordHash,
         user::{Account, RoleChange, User, UserStatus, Username},
         user_list::{UserPage, UserPlace, UserQuery},
@@ -21,8 +25,100 @@ use keyward::{
         accounts::{AccountStore, Created, Guarded, Imported, RolesChanged, UserCounts},
         error::StoreError,
         events::{EventStore, Retention, WrittenEvent},
+        outbox::{KeptMail, MailCounts, OutboxStore, Posted},
     },
 };
+
+/// Says when a node dies: nothing that it waits for ever comes back then.
+#[derive(Debug)]
+pub struct Death {
+    steps_left: AtomicI64,
+    is_last_done: AtomicBool,
+    has_come: AtomicBool,
+}
+
+impl Default for Death {
+    fn default() -> Self {
+        Self {
+            steps_left: AtomicI64::new(i64::MAX),
+            is_last_done: AtomicBool::default(),
+            has_come: AtomicBool::default(),
+        }
+    }
+}
+
+impl Death {
+    /// After so many more steps, in the next one: before or after that is done.
+    pub fn after(&self, steps: i64, is_last_done: bool) {
+        self.is_last_done.store(is_last_done, Ordering::SeqCst);
+        self.steps_left.store(steps, Ordering::SeqCst);
+    }
+
+    /// Another node takes its place.
+    pub fn is_over(&self) {
+        self.steps_left.store(i64::MAX, Ordering::SeqCst);
+        self.has_come.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether it has died by now.
+    pub fn has_come(&self) -> bool {
+        self.has_come.load(Ordering::SeqCst)
+    }
+
+    async fn step<T>(&self, step: impl Future<Output = T>) -> T {
+        match self.steps_left.fetch_sub(1, Ordering::SeqCst) {
+            1.. => return step.await,
+            0 if self.is_last_done.load(Ordering::SeqCst) => drop(step.await),
+            _ => {}
+        }
+        self.has_come.store(true, Ordering::SeqCst);
+        pending().await
+    }
+}
+
+pub struct MortalOutbox {
+    pub outbox: Arc<dyn OutboxStore>,
+    pub death: Arc<Death>,
+}
+
+#[async_trait]
+impl OutboxStore for MortalOutbox {
+    async fn post(&self, mail: &Mail, most: u32) -> Result<Posted, StoreError> {
+        self.death.step(self.outbox.post(mail, most)).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Mail>, StoreError> {
+        self.death.step(self.outbox.due(now, limit)).await
+    }
+
+    async fn claim(&self, mail: &Mail, again_at: Timestamp) -> Result<bool, StoreError> {
+        self.death.step(self.outbox.claim(mail, again_at)).await
+    }
+
+    async fn note_failure(&self, id: MailId, failure: &str, is_dead: bool) -> Result<(), StoreError> {
+        self.death.step(self.outbox.note_failure(id, failure, is_dead)).await
+    }
+
+    async fn remove_mail(&self, id: MailId) -> Result<bool, StoreError> {
+        self.death.step(self.outbox.remove_mail(id)).await
+    }
+
+    async fn retry(&self, id: MailId, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+        self.death.step(self.outbox.retry(id, now, until)).await
+    }
+
+    async fn list_mails(&self, after: Option<MailId>, limit: u32) -> Result<Vec<KeptMail>, StoreError> {
+        self.outbox.list_mails(after, limit).await
+    }
+
+    async fn count_mails(&self) -> Result<MailCounts, StoreError> {
+        self.outbox.count_mails().await
+    }
+
+    async fn forget_dead(&self, before: Timestamp, most: u32, limit: u32) -> Result<u64, StoreError> {
+        self.death.step(self.outbox.forget_dead(before, most, limit)).await
+    }
+}
 
 /// Says whose answer is lost.
 #[derive(Debug, Default)]

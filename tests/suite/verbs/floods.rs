@@ -129,7 +129,9 @@ async fn a_flood_of_sign_ups_keeps_nobody_from_signing_in() {
     let ask = move |number| {
         let auth = Arc::clone(&auth);
         let new = new(&format!("bot{number}"));
-        async move { code(auth.signup(new, &occasion_from(Some(address("192.0.2.66")))).await) }
+        async move {
+            code(auth.signup(new, AppName::default_app(), &occasion_from(Some(address("192.0.2.66")))).await)
+        }
     };
     others_sign_in_beside(&server, |number| format!("198.51.100.{number}"), ask).await;
 }
@@ -152,20 +154,28 @@ async fn one_address_makes_only_so_many_accounts_in_a_window(on: SessionsOn) {
     let options = Options { signup_open: true, ..Options::default() };
     let server = Server::with(BackEnd::on(on).await, options).await;
     for taken in 0..25 {
-        let refused = server.auth.signup(new(USER), &occasion_from(Some(address("2001:db8::1")))).await;
+        let refused = server
+            .auth
+            .signup(new(USER), AppName::default_app(), &occasion_from(Some(address("2001:db8::1"))))
+            .await;
         assert_eq!(code(refused), "username_taken", "{taken}: what is not made does not count");
     }
     let sign_up = |number: usize| {
         let auth = Arc::clone(&server.auth);
         let from = Some(address(&format!("2001:db8::{number}")));
-        tokio::spawn(
-            async move { code(auth.signup(new(&format!("bot{number}")), &occasion_from(from)).await) },
-        )
+        tokio::spawn(async move {
+            code(
+                auth.signup(new(&format!("bot{number}")), AppName::default_app(), &occasion_from(from)).await,
+            )
+        })
     };
     let answers = join_all((0..40).map(sign_up)).await;
     let made = answers.into_iter().filter(|answer| *answer.as_ref().expect("no panic") == "granted").count();
     assert_eq!(made, 20);
-    let refused = server.auth.signup(new("late"), &occasion_from(Some(address("2001:db8::1")))).await;
+    let refused = server
+        .auth
+        .signup(new("late"), AppName::default_app(), &occasion_from(Some(address("2001:db8::1"))))
+        .await;
     match refused {
         Err(AuthError::TooManyAttempts { retry_after }) => {
             assert!(retry_after > Duration::ZERO && retry_after <= Duration::from_hours(1));
@@ -174,13 +184,13 @@ async fn one_address_makes_only_so_many_accounts_in_a_window(on: SessionsOn) {
     }
     server
         .auth
-        .signup(new("neighbour"), &occasion_from(Some(address("2001:db8:0:1::1"))))
+        .signup(new("neighbour"), AppName::default_app(), &occasion_from(Some(address("2001:db8:0:1::1"))))
         .await
         .expect("another address");
     server.elapse(Duration::from_hours(1)).await;
     server
         .auth
-        .signup(new("late"), &occasion_from(Some(address("2001:db8::1"))))
+        .signup(new("late"), AppName::default_app(), &occasion_from(Some(address("2001:db8::1"))))
         .await
         .expect("another window");
 }
@@ -190,9 +200,15 @@ async fn a_refused_sign_up_costs_no_hash() {
     let options = Options { signup_open: true, hash_threads: 1, hash_queue: 0, ..Options::default() };
     let server = Server::with(BackEnd::on(SessionsOn::Sqlite).await, options).await;
     for number in 0..20 {
-        server.auth.signup(new(&format!("bot{number}")), &occasion()).await.expect("made");
+        server
+            .auth
+            .signup(new(&format!("bot{number}")), AppName::default_app(), &occasion())
+            .await
+            .expect("made");
     }
-    let late = async |number| server.auth.signup(new(&format!("late{number}")), &occasion()).await;
+    let late = async |number| {
+        server.auth.signup(new(&format!("late{number}")), AppName::default_app(), &occasion()).await
+    };
     let refused = join_all((0..50).map(late));
     for answer in refused.await {
         assert_eq!(code(answer), "too_many_attempts", "and none is overloaded: nobody came to the queue");

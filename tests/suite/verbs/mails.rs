@@ -3,16 +3,19 @@
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use keyward::{
-    auth::{Auth, mails::delivery::Round},
-    domain::{app::AppName, sender::Sender, session::EndReason, user::Email},
+    auth::{Auth, mails::delivery::Round, sign_in::answer::SecondProof},
+    domain::{app::AppName, mail::MailKind, sender::Sender, session::EndReason, user::Email},
     mail::{Catalogue, Post, SmtpRoute, SmtpTls},
     store::leases::Holder,
 };
+use rstest_reuse::apply;
+use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::second_factor::{Owner, wrong};
 use crate::support::{
     actor::{PASSWORD, Server, USER, occasion, occasion_from, password},
-    backends::{BackEnd, SessionsOn, eventually},
+    backends::{BackEnd, SessionsOn, eventually, session_back_ends},
     servers::smtp::{Manner, Smtp},
 };
 
@@ -55,7 +58,11 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
-        let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
+        Self::on(SessionsOn::Sqlite).await
+    }
+
+    async fn on(on: SessionsOn) -> Self {
+        let server = Server::on(BackEnd::on(on).await).await;
         let ada = server.user.id;
         server.auth.set_email(ada, Some(&email(ADDRESS)), true, &occasion()).await.expect("set");
         let folder = tempfile::tempdir().expect("a folder");
@@ -87,8 +94,48 @@ impl Stage {
         self.server.auth.deliver_mails(&self.holder, post).await.expect("a round")
     }
 
+    /// The token of a link that sets a password.
+    async fn reset_link(&self) -> String {
+        self.forget(USER).await;
+        token(&self.delivered().await[0])
+    }
+
     async fn waiting(&self) -> usize {
         self.server.auth.mails(None, 100).await.expect("listed").len()
+    }
+}
+
+/// The accounts as they were once.
+struct Before {
+    file: PathBuf,
+    copy: TempDir,
+}
+
+impl Before {
+    const NAME: &str = "copy.db";
+
+    fn of(server: &Server) -> Self {
+        let (file, copy) = (server.accounts_file(), tempfile::tempdir().expect("a folder"));
+        let name = copy.path().join(Self::NAME).display().to_string();
+        let db = Connection::open(&file).expect("the accounts");
+        db.execute("VACUUM INTO ?1", [name]).expect("copied");
+        Self { file, copy }
+    }
+
+    /// As a database that was restored has them.
+    fn put_back(&self) {
+        let db = Connection::open(&self.file).expect("the accounts");
+        let name = self.copy.path().join(Self::NAME).display().to_string();
+        db.execute("ATTACH ?1 AS copy", [name]).expect("attached");
+        db.execute_batch(
+            "BEGIN IMMEDIATE;
+            UPDATE main.users SET (password_hash, email, email_verified) =
+                (SELECT password_hash, email, email_verified FROM copy.users AS once WHERE once.id = users.id);
+            DELETE FROM main.email_changes;
+            INSERT INTO main.email_changes SELECT * FROM copy.email_changes;
+            COMMIT",
+        )
+        .expect("put back");
     }
 }
 
@@ -116,7 +163,16 @@ pub fn code(mail: &str) -> String {
 }
 
 async fn reset(auth: &Arc<Auth>, token: &str, new: &str) -> Result<(), &'static str> {
-    let reset = auth.reset_password(token, &password(new), None, &occasion()).await;
+    reset_with(auth, token, new, None).await
+}
+
+async fn reset_with(
+    auth: &Arc<Auth>,
+    token: &str,
+    new: &str,
+    proof: Option<&SecondProof>,
+) -> Result<(), &'static str> {
+    let reset = auth.reset_password(token, &password(new), proof, &occasion()).await;
     reset.map_err(|error| error.code())
 }
 
@@ -161,6 +217,67 @@ async fn of_resets_at_once_with_one_link_one_is_done() {
         }
     }
     assert_eq!(done, 1);
+}
+
+#[tokio::test]
+async fn a_reset_asks_for_the_second_factor_as_the_sign_in_does() {
+    let stage = Stage::new().await;
+    let (server, auth) = (&stage.server, &stage.server.auth);
+    let owner = Owner::of(server).await;
+    let token = stage.reset_link().await;
+    assert_eq!(reset(auth, &token, OTHER).await, Err("mfa_required"));
+    assert_eq!(reset_with(auth, &token, OTHER, Some(&wrong(&owner, server))).await, Err("wrong_code"));
+    let right = owner.totp(server, 0);
+    assert_eq!(reset_with(auth, &token, "password", Some(&right)).await, Err("weak_password"));
+    reset_with(auth, &token, OTHER, Some(&right)).await.expect("neither was spent by what was refused");
+    assert_eq!(reset_with(auth, &token, PASSWORD, Some(&right)).await, Err("link_spent"));
+    let token = stage.reset_link().await;
+    assert_eq!(
+        reset_with(auth, &token, PASSWORD, Some(&right)).await,
+        Err("wrong_code"),
+        "a step is good once"
+    );
+    reset_with(auth, &token, PASSWORD, Some(&owner.recovery(0))).await.expect("it stands in for the app");
+    let token = stage.reset_link().await;
+    assert_eq!(reset_with(auth, &token, OTHER, Some(&owner.recovery(0))).await, Err("wrong_code"));
+    for _ in 0..12 {
+        let _ = reset_with(auth, &token, OTHER, Some(&wrong(&owner, server))).await;
+    }
+    let guessed = reset_with(auth, &token, OTHER, Some(&owner.recovery(1))).await;
+    assert_eq!(guessed, Err("too_many_attempts"), "guesses are counted with those at the sign-in");
+}
+
+#[apply(session_back_ends)]
+#[tokio::test]
+async fn a_link_that_was_used_is_not_good_again_where_the_accounts_are_as_they_were(on: SessionsOn) {
+    let stage = Stage::on(on).await;
+    let (auth, ada) = (&stage.server.auth, stage.server.user.id);
+    let as_it_was = Before::of(&stage.server);
+    let to_reset = stage.reset_link().await;
+    reset(auth, &to_reset, OTHER).await.expect("set");
+    stage.delivered().await;
+    as_it_was.put_back();
+    stage.server.elapse(Duration::from_secs(59)).await;
+    reset(auth, &to_reset, OTHER).await.expect("what failed may be done anew for a minute");
+    stage.delivered().await;
+    as_it_was.put_back();
+    stage.server.elapse(Duration::from_secs(2)).await;
+    assert_eq!(reset(auth, &to_reset, OTHER).await, Err("link_spent"));
+    let caller = auth.identify(&stage.server.login().await.access_token).await.expect("signed in");
+    auth.change_own_email(&caller, email("new@example.com"), &occasion()).await.expect("asked for");
+    let to_confirm = token(&stage.delivered().await[0]);
+    let asked_for = Before::of(&stage.server);
+    auth.follow_email_link(&to_confirm, &occasion()).await.expect("confirmed");
+    let to_undo = token(&stage.delivered().await[0]);
+    let confirmed = Before::of(&stage.server);
+    auth.follow_email_link(&to_undo, &occasion()).await.expect("undone");
+    stage.server.elapse(Duration::from_secs(61)).await;
+    for (before, link) in [(asked_for, to_confirm), (confirmed, to_undo)] {
+        before.put_back();
+        let again = auth.follow_email_link(&link, &occasion()).await;
+        assert_eq!(again.map_err(|error| error.code()), Err("link_spent"));
+    }
+    assert!(auth.user_by_id(ada).await.expect("an answer").is_some());
 }
 
 #[tokio::test]
@@ -400,12 +517,54 @@ async fn a_node_that_dies_over_a_mail_leaves_it_to_the_next() {
     smtp.be(Manner::Takes);
     let next = stage.server.second_node(crate::support::actor::Options::default()).await;
     let (post, holder) = (by_smtp(&smtp, SmtpTls::Plain), Holder::random());
-    for (minutes, wanted) in [(0, Round::Idle), (3, Round::Idle), (1, Round::Busy)] {
-        stage.server.elapse(Duration::from_mins(minutes)).await;
+    for (secs, wanted) in [(0, Round::Idle), (59, Round::Idle), (1, Round::Busy)] {
+        stage.server.elapse(Duration::from_secs(secs)).await;
         let round = next.deliver_mails(&holder, &post).await.expect("a round");
-        assert_eq!(round, wanted, "the lease of the one that died is over after 4 minutes");
+        assert_eq!(round, wanted, "a minute after the try that was cut short");
     }
     assert_eq!((smtp.taken().len(), stage.waiting().await), (1, 0));
+}
+
+#[tokio::test]
+async fn a_node_that_dies_between_any_two_steps_loses_no_mail_and_sends_none_past_its_time() {
+    // It looks, claims, and removes what has gone out.
+    for (steps, is_last_done) in (0..3).flat_map(|steps| [(steps, false), (steps, true)]) {
+        let stage = Stage::new().await;
+        let smtp = Smtp::start(Manner::Takes).await;
+        stage.forget(USER).await;
+        stage.server.death.after(steps, is_last_done);
+        let (auth, post) = (Arc::clone(&stage.server.auth), by_smtp(&smtp, SmtpTls::Plain));
+        let dying = tokio::spawn(async move { auth.deliver_mails(&Holder::random(), &post).await });
+        eventually("the node dies", || stage.server.death.has_come()).await;
+        dying.abort();
+        assert!(dying.await.is_err_and(|error| error.is_cancelled()));
+        stage.server.death.is_over();
+        let (post, holder) = (by_smtp(&smtp, SmtpTls::Plain), Holder::random());
+        for _ in 0..7 {
+            stage.server.elapse(Duration::from_mins(1)).await;
+            while stage.server.auth.deliver_mails(&holder, &post).await.expect("a round") == Round::Busy {}
+        }
+        let ids: Vec<String> = smtp.taken().iter().map(|mail| header(mail, "Message-ID: ")).collect();
+        assert!((1..=2).contains(&ids.len()) && ids.iter().all(|id| *id == ids[0]), "{steps}: {ids:?}");
+        assert_eq!(stage.waiting().await, 0, "{steps}");
+        let is_twice = steps == 2 && !is_last_done;
+        assert_eq!(ids.len() == 2, is_twice, "only where it had gone out and that was not noted");
+        stage.server.elapse(MailKind::ResetPassword.life()).await;
+        assert_eq!(stage.round(&post).await, Round::Idle);
+    }
+    // One that dies over a mail, and comes back when its time is over.
+    let stage = Stage::new().await;
+    let smtp = Smtp::start(Manner::Takes).await;
+    stage.forget(USER).await;
+    stage.server.death.after(1, true);
+    let (auth, post) = (Arc::clone(&stage.server.auth), by_smtp(&smtp, SmtpTls::Plain));
+    let dying = tokio::spawn(async move { auth.deliver_mails(&Holder::random(), &post).await });
+    eventually("the node dies", || stage.server.death.has_come()).await;
+    dying.abort();
+    stage.server.death.is_over();
+    stage.server.elapse(MailKind::ResetPassword.life()).await;
+    assert_eq!(stage.round(&by_smtp(&smtp, SmtpTls::Plain)).await, Round::Busy);
+    assert!(smtp.taken().is_empty(), "a link that nobody waits for any more does not go out");
 }
 
 #[tokio::test]

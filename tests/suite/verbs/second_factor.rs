@@ -39,7 +39,7 @@ const STEP: Duration = Duration::from_secs(30);
 const BOTH: Methods = Methods::of(&[Method::Totp, Method::RecoveryCode]);
 
 /// The user of a server, with an authenticator app.
-struct Owner {
+pub(super) struct Owner {
     app: Totp,
     codes: Vec<RecoveryCode>,
     tokens: TokenSet,
@@ -47,7 +47,7 @@ struct Owner {
 
 impl Owner {
     /// Sets it all up, and lets the step pass whose code did that.
-    async fn of(server: &Server) -> Self {
+    pub(super) async fn of(server: &Server) -> Self {
         let owner = Self::just_enrolled(server).await;
         server.elapse(STEP * 2).await;
         owner
@@ -65,11 +65,11 @@ impl Owner {
     }
 
     /// The code of now, or so many steps later.
-    fn totp(&self, server: &Server, steps: i64) -> SecondProof {
+    pub(super) fn totp(&self, server: &Server, steps: i64) -> SecondProof {
         SecondProof::Totp(code_of(&self.app, server, steps))
     }
 
-    fn recovery(&self, place: usize) -> SecondProof {
+    pub(super) fn recovery(&self, place: usize) -> SecondProof {
         SecondProof::RecoveryCode(self.codes[place].clone())
     }
 }
@@ -80,7 +80,7 @@ fn code_of(app: &Totp, server: &Server, steps: i64) -> TotpCode {
 }
 
 /// A code that is none of those that are good now.
-fn wrong(owner: &Owner, server: &Server) -> SecondProof {
+pub(super) fn wrong(owner: &Owner, server: &Server) -> SecondProof {
     let good: Vec<String> =
         (-1..=1).map(|steps| code_of(&owner.app, server, steps).expose().to_owned()).collect();
     let code = (0..9).map(|number: u32| format!("{number:06}")).find(|code| !good.contains(code));

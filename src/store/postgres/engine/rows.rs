@@ -182,6 +182,7 @@ pub(in crate::store::postgres) fn pending_email(row: &Row, user: UserId) -> Resu
         address: record.parsed("email_changes.pending", |text| Email::known(text).ok())?,
         version: record.number("email_changes.version")?,
         until: Timestamp::from_millis(record.value("email_changes.pending_until")?),
+        opens: record.value("email_changes.opens")?,
     })
 }
 
