@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Auth, check::Caller, error::AuthError};
 use crate::domain::{
+    auth_context::{Lack, WantedSignIn},
     clock::Timestamp,
     ids::SessionId,
     session::{EndReason, Session},
@@ -23,6 +24,16 @@ impl Auth {
             return Err(AuthError::SignInTooOld { max_age: RECENT });
         }
         Ok(session)
+    }
+
+    /// What a gateway asks of the sign-in: the token says how it was, and no store is asked.
+    pub fn require_sign_in(&self, caller: &Caller, wanted: &WantedSignIn) -> Result<(), AuthError> {
+        match wanted.lacked_by(&caller.claims().auth, self.clock.now()) {
+            None => Ok(()),
+            Some(Lack::SecondFactor) => Err(AuthError::SignInTooWeak),
+            Some(Lack::Recency(max_age)) => Err(AuthError::SignInTooOld { max_age }),
+            Some(Lack::Anything) => Err(AuthError::SignInUnknown),
+        }
     }
 
     pub(in crate::auth) async fn living_session(
