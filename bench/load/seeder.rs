@@ -9,6 +9,7 @@ use keyward::{
     config::{Settings, Sources},
     domain::{
         app::AppName,
+        auth_context::AuthContext,
         claims::{AccessClaims, Principal},
         clock::{Clock, SystemClock},
         ids::{SessionId, TokenId},
@@ -117,6 +118,7 @@ impl Seeder {
             audience: None,
             roles: self.user.roles.clone(),
             roles_at: self.user.roles_at,
+            auth: AuthContext::new(now, Methods::of(&[Method::Password])),
             issued_at: now,
             expires_at: self.settings.tokens.lifetimes.access_expiry(now, now),
         };

@@ -20,6 +20,7 @@ use keyward::{
     domain::{
         algorithm::Algorithm,
         app::AppName,
+        auth_context::AuthContext,
         claims::{AccessClaims, Principal},
         clock::{Clock, ManualClock, Timestamp},
         ids::{SessionId, TokenId},
@@ -175,6 +176,7 @@ impl Served {
             audience: None,
             roles: self.user.roles.clone(),
             roles_at: Timestamp::from_secs(0),
+            auth: AuthContext::new(NOW, Methods::of(&[Method::Password])),
             issued_at: NOW,
             expires_at: NOW + ACCESS_TTL,
         };

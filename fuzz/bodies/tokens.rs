@@ -12,12 +12,14 @@ use keyward::{
     domain::{
         algorithm::Algorithm,
         app::AppName,
+        auth_context::AuthContext,
         claims::{AccessClaims, Principal},
         clock::{ManualClock, Timestamp},
         device_token::DeviceToken,
         ids::{SessionId, TokenId, UserId},
         refresh_token::{RefreshSecret, RefreshToken},
         session_token::SessionToken,
+        sign_in::{Method, Methods},
         user::Role,
     },
     http::Cookies,
@@ -60,6 +62,7 @@ static ISSUER: LazyLock<Issuer> = LazyLock::new(|| {
         audience: None,
         roles: vec![Role::parse(Role::ADMIN).expect("a role")],
         roles_at: Timestamp::from_secs(0),
+        auth: AuthContext::new(NOW, Methods::of(&[Method::Password])),
         issued_at: NOW,
         expires_at: NOW + ACCESS_TTL,
     };

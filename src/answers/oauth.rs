@@ -46,6 +46,11 @@ pub struct ActiveToken {
     pub jti: String,
     pub sid: String,
     pub roles: Vec<String>,
+    /// The sign-in, as in the token (RFC 9470 section 6.2).
+    pub auth_time: i64,
+    #[schema(value_type = Vec<String>)]
+    pub amr: Vec<&'static str>,
+    pub acr: &'static str,
 }
 
 /// A text, or a list where there are several (RFC 7519 section 4.1.3).
@@ -88,6 +93,9 @@ impl Introspection {
             jti: claims.id.to_string(),
             sid: claims.session.to_string(),
             roles: claims.roles.iter().map(Role::as_str).map(str::to_owned).collect(),
+            auth_time: claims.auth.at.secs(),
+            amr: claims.auth.amr.words().collect(),
+            acr: claims.auth.acr(),
         }))
     }
 }

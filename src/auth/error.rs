@@ -164,6 +164,9 @@ pub enum AuthError {
     /// The account has a second factor, and the sign-in was without.
     #[error("a sign-in with a second factor is needed")]
     SignInTooWeak,
+    /// A sign-in is asked for that nobody can show.
+    #[error("no sign-in is what is asked for")]
+    SignInUnknown,
     /// The token lacks a role that was asked for.
     #[error("a role is missing")]
     InsufficientRole,
@@ -239,7 +242,9 @@ impl AuthError {
             Self::AccountDisabled => "account_disabled",
             Self::SecondFactorRequired => "mfa_required",
             Self::SignupClosed => "signup_closed",
-            Self::SignInTooOld { .. } | Self::SignInTooWeak => "insufficient_user_authentication",
+            Self::SignInTooOld { .. } | Self::SignInTooWeak | Self::SignInUnknown => {
+                "insufficient_user_authentication"
+            }
             Self::InsufficientRole => "insufficient_role",
             Self::NotFound(_) => "not_found",
             Self::UsernameTaken => "username_taken",

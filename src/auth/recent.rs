@@ -3,6 +3,7 @@
 
 use super::{Auth, check::Caller, error::AuthError};
 use crate::domain::{
+    auth_context::{Lack, WantedSignIn},
     clock::Timestamp,
     factor::UserFactors,
     ids::SessionId,
@@ -25,6 +26,16 @@ impl Auth {
         let own = self.factors_of(caller.user()).await?;
         require_both_factors(&session, own.methods())?;
         Ok(own)
+    }
+
+    /// What a gateway asks of the sign-in: the token says how it was, and no store is asked.
+    pub fn require_sign_in(&self, caller: &Caller, wanted: &WantedSignIn) -> Result<(), AuthError> {
+        match wanted.lacked_by(&caller.claims().auth, self.clock.now()) {
+            None => Ok(()),
+            Some(Lack::SecondFactor) => Err(AuthError::SignInTooWeak),
+            Some(Lack::Recency(max_age)) => Err(AuthError::SignInTooOld { max_age }),
+            Some(Lack::Anything) => Err(AuthError::SignInUnknown),
+        }
     }
 
     pub(in crate::auth) async fn living_session(

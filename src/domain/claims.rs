@@ -5,6 +5,7 @@ use std::fmt;
 use super::{
     app::AppName,
     app_policy::Audience,
+    auth_context::AuthContext,
     clock::Timestamp,
     ids::{SessionId, TokenId, UserId},
     limits::CLOCK_SKEW,
@@ -72,6 +73,8 @@ pub struct AccessClaims {
     pub roles: Vec<Role>,
     /// `roles_at`: since when they are these, whole seconds; 0 = since the account was made.
     pub roles_at: Timestamp,
+    /// `auth_time`, `amr` and `acr`: the sign-in, which no refresh renews.
+    pub auth: AuthContext,
     /// `iat`, whole seconds.
     pub issued_at: Timestamp,
     /// `exp`, whole seconds: from this moment on the token is over.

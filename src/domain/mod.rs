@@ -7,6 +7,7 @@ pub mod app;
 pub mod app_policy;
 pub mod app_session;
 pub mod app_session_data;
+pub mod auth_context;
 pub mod causes;
 pub mod claims;
 pub mod clock;

@@ -14,6 +14,7 @@ use super::error::TokenError;
 use crate::domain::{
     app::AppName,
     app_policy::Audience,
+    auth_context::{Amr, AuthContext},
     claims::{AccessClaims, Principal},
     clock::Timestamp,
     limits::CLOCK_SKEW,
@@ -54,6 +55,9 @@ struct Wire<'a> {
     roles_at: i64,
     #[serde(skip_serializing_if = "str::is_empty")]
     preferred_username: &'a str,
+    auth_time: i64,
+    amr: Vec<&'static str>,
+    acr: &'static str,
 }
 
 /// A text, or a list where there are two (RFC 7519 section 4.1.3).
@@ -95,6 +99,9 @@ pub fn write(claims: &AccessClaims, expected: &Expected) -> String {
         roles: claims.roles.iter().map(Role::as_str).collect(),
         roles_at: claims.roles_at.secs(),
         preferred_username: &claims.username,
+        auth_time: claims.auth.at.secs(),
+        amr: claims.auth.amr.words().collect(),
+        acr: claims.auth.acr(),
     };
     // Strings and numbers always serialise.
     serde_json::to_string(&wire).unwrap_or_default()
@@ -120,7 +127,7 @@ pub fn read(payload: &[u8], expected: &Expected, now: Timestamp) -> Result<Acces
 }
 
 /// The names of what is read.
-const CLAIMS: [&str; 13] = [
+const CLAIMS: [&str; 15] = [
     "iss",
     "sub",
     "aud",
@@ -134,6 +141,8 @@ const CLAIMS: [&str; 13] = [
     "roles",
     "roles_at",
     "preferred_username",
+    "auth_time",
+    "amr",
 ];
 
 /// What is read, each claim of its type. Text that is parsed further is not copied first.
@@ -159,6 +168,11 @@ struct Payload<'a> {
     #[serde(default)]
     roles_at: f64,
     preferred_username: Option<String>,
+    // `acr` follows from what was proved.
+    #[serde(default)]
+    auth_time: f64,
+    #[serde(default)]
+    amr: Vec<String>,
 }
 
 impl Payload<'_> {
@@ -192,6 +206,10 @@ impl Payload<'_> {
             audience: beside(&self.aud, expected),
             roles: self.roles.iter().map(|role| Role::parse(role).ok()).collect::<Option<_>>()?,
             roles_at: date(self.roles_at)?,
+            auth: AuthContext {
+                at: date(self.auth_time)?,
+                amr: Amr::read(self.amr.iter().map(String::as_str)),
+            },
             issued_at: date(self.iat)?,
             expires_at: date(self.exp)?,
         })

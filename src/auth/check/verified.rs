@@ -131,8 +131,10 @@ mod tests {
     use super::*;
     use crate::domain::{
         app::AppName,
+        auth_context::AuthContext,
         claims::Principal,
         ids::{SessionId, TokenId},
+        sign_in::Methods,
     };
 
     fn token() -> Arc<Verified> {
@@ -148,6 +150,7 @@ mod tests {
             audience: None,
             roles: Vec::new(),
             roles_at: Timestamp::from_secs(0),
+            auth: AuthContext::new(now, Methods::default()),
             issued_at: now,
             expires_at: now + Duration::from_mins(15),
         };

@@ -10,6 +10,7 @@ use crate::{
     },
     domain::{
         app::AppName,
+        auth_context::AuthContext,
         claims::{AccessClaims, Principal},
         clock::Timestamp,
         ids::{SessionId, TokenId},
@@ -85,6 +86,7 @@ pub(in crate::auth) fn claims(session: SessionId, user: &User, living: &Living) 
         audience: None,
         roles: user.roles.clone(),
         roles_at: user.roles_at,
+        auth: AuthContext::new(living.facts.created_at, living.facts.proved),
         issued_at: living.facts.created_at,
         expires_at: living.expires_at,
     }

@@ -8,6 +8,7 @@ use crate::{
     auth::{Auth, error::AuthError},
     domain::{
         app_policy::AppPolicy,
+        auth_context::AuthContext,
         claims::{AccessClaims, Principal},
         clock::Timestamp,
         ids::{SessionId, TokenId, UserId},
@@ -56,6 +57,7 @@ impl Auth {
             app: living.facts.app.clone(),
             roles: user.roles.clone(),
             roles_at: user.roles_at,
+            auth: AuthContext::new(living.facts.created_at, living.facts.proved),
             issued_at,
             // Never later than its session, which a short refresh lifetime may end sooner; and never later
             // than the session's record says, which is for how long its end refuses tokens.

@@ -44,6 +44,7 @@ pub(super) async fn run(auth: &Auth, wanted: FactorsArgs) -> Result<(), CliError
     let removed = auth.remove_factors(user.id, &operator::occasion()).await?;
     let sentence = match removed {
         0 => format!("{name} has no second factor."),
+        1 => format!("{name} signs in by the password alone; the second factor is removed."),
         _ => format!("{name} signs in by the password alone; {removed} factors are removed."),
     };
     let format = if format.is_json() { format } else { after };

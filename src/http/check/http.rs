@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::verdict::{Asked, Effect, IDENTITY, SignIn, Verdict, Wanted};
+use super::verdict::{Asked, Effect, IDENTITY, Verdict, Wanted};
 use crate::{
     auth::error::RateState,
     domain::identity::Identity,
@@ -72,9 +72,7 @@ fn wanted(query: &str) -> Wanted<'_> {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match (&*decoded(name), value) {
             ("role", role) => wanted.roles.push(decoded(role)),
-            (name @ ("acr" | "max_age"), value) => {
-                wanted.sign_in = wanted.sign_in.max(SignIn::asked(name, value));
-            }
+            (name @ ("acr" | "max_age"), value) => wanted.sign_in.add(name, &decoded(value)),
             ("deny", "403") => wanted.deny_with_403 = true,
             ("preflight", "allow") => wanted.allow_preflight = true,
             _ => {}
@@ -109,6 +107,7 @@ mod tests {
     use axum::http::HeaderName;
 
     use super::*;
+    use crate::domain::auth_context::WantedSignIn;
 
     #[test]
     fn only_the_gateways_parameters_are_read() {
@@ -121,9 +120,16 @@ mod tests {
     #[test]
     fn what_has_no_value_asks_for_what_nobody_has() {
         assert_eq!(wanted("role&rol%65=").roles, ["", ""]);
-        for query in ["acr", "max_age", "acr=2&acr=1", "max_age=300", "%61cr="] {
-            assert_eq!(wanted(query).sign_in, SignIn::Unknown, "{query}");
+        let asked = |parameter, value| {
+            let mut asked = WantedSignIn::default();
+            asked.add(parameter, value);
+            asked
+        };
+        for (query, parameter) in [("acr", "acr"), ("max_age", "max_age"), ("%61cr=", "acr")] {
+            assert_eq!(wanted(query).sign_in, asked(parameter, ""), "{query}");
         }
+        assert_eq!(wanted("acr=%32&acr=1").sign_in, asked("acr", "2"));
+        assert_eq!(wanted("max_age=300").sign_in, asked("max_age", "300"));
         assert_eq!(wanted("deny&preflight"), Wanted::default());
     }
 

@@ -10,13 +10,14 @@ use axum::{
 
 use crate::{
     auth::{check::Passed, error::RateState},
-    domain::identity::Identity,
+    domain::{auth_context::WantedSignIn, identity::Identity},
     http::{
         Shared,
         wire::{
             caller::{self, Pages},
             cause::Cause,
-            problem::{Challenge, Problem},
+            challenge::Challenge,
+            problem::Problem,
         },
     },
 };
@@ -37,7 +38,7 @@ pub struct Wanted<'a> {
     /// Each must be there.
     pub roles: Vec<Cow<'a, str>>,
     /// How they must have signed in.
-    pub sign_in: SignIn,
+    pub sign_in: WantedSignIn,
     /// Say 403 where it would be 429.
     pub deny_with_403: bool,
     /// Let a CORS preflight in.
@@ -50,23 +51,6 @@ pub struct Asked<'a> {
     pub headers: &'a HeaderMap,
     /// What its method may do.
     pub effect: Effect,
-}
-
-/// How a gateway wants somebody to have signed in, the least first.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SignIn {
-    /// With one factor, whenever that was.
-    #[default]
-    Any,
-    /// In a way, or at a time, that no session can show.
-    Unknown,
-}
-
-impl SignIn {
-    /// What a parameter asks for. One factor is what every sign-in has (contract 2.2).
-    pub fn asked(name: &str, value: &str) -> Self {
-        if (name, value) == ("acr", "1") { Self::Any } else { Self::Unknown }
-    }
 }
 
 /// What a method may do, the least first.
@@ -179,10 +163,8 @@ async fn decide(http: &Shared, asked: &Asked<'_>, wanted: &Wanted<'_>) -> Result
     let pages = if asked.effect == Effect::ChangesState { Pages::Own } else { Pages::All };
     let caller = caller::identify(http, asked.headers, pages).await?;
     let passed = http.auth.admit(caller, &wanted.roles).await?;
-    match wanted.sign_in {
-        SignIn::Any => Ok(passed),
-        SignIn::Unknown => Err(Problem::insufficient_user_authentication()),
-    }
+    http.auth.require_sign_in(&passed.caller, &wanted.sign_in)?;
+    Ok(passed)
 }
 
 impl Asked<'_> {

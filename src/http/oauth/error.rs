@@ -11,11 +11,7 @@ use axum::{
 use crate::{
     answers::OAuthProblem,
     auth::error::AuthError,
-    http::wire::{
-        body::Json,
-        cause::Cause,
-        problem::{Challenge, Problem},
-    },
+    http::wire::{body::Json, cause::Cause, challenge::Challenge, problem::Problem},
 };
 
 #[derive(Debug)]

@@ -4,6 +4,7 @@ pub(super) mod app_caller;
 pub mod body;
 pub(super) mod caller;
 pub(super) mod cause;
+pub mod challenge;
 pub(super) mod cookies;
 pub mod forwarded;
 pub(super) mod layers;

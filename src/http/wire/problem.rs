@@ -10,6 +10,7 @@ use axum::{
 
 use super::{
     cause::Cause,
+    challenge::Challenge,
     rate::{RATE, RATE_POLICY, policy, whole_seconds},
 };
 use crate::{
@@ -24,25 +25,6 @@ use crate::{
 /// When a client may come back after a 503.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 const INTERNAL: &str = "something went wrong here";
-/// RFC 9470 section 3.
-const SIGN_IN: &str = r#"Bearer realm="keyward", error="insufficient_user_authentication", error_description="a stronger or more recent sign-in is needed""#;
-
-/// What a 401 challenges for (RFC 6750 section 3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Challenge {
-    /// Nothing was sent: no error is named.
-    Missing,
-    /// What was sent is not one bearer token.
-    Malformed,
-    /// The token does not pass.
-    Invalid,
-    /// The sign-in was too weak or is too long ago (RFC 9470 section 3).
-    SignIn,
-    /// It is longer ago than so many seconds.
-    SignInWithin(u32),
-    /// An app must show its secret (RFC 7617).
-    App,
-}
 
 /// In the extensions of an answer that no page of another origin is to read.
 #[derive(Debug, Clone, Copy)]
@@ -94,14 +76,6 @@ impl Problem {
         let detail = "exactly one Authorization header with one bearer token is expected";
         let problem = Self::new(StatusCode::UNAUTHORIZED, "token_invalid", detail);
         Self { challenge: Some(Challenge::Malformed), ..problem }
-    }
-
-    /// 401: the session cannot show the sign-in that a gateway asks for.
-    #[must_use]
-    pub fn insufficient_user_authentication() -> Self {
-        let detail = "a stronger or more recent sign-in is needed";
-        let problem = Self::new(StatusCode::UNAUTHORIZED, "insufficient_user_authentication", detail);
-        Self { challenge: Some(Challenge::SignIn), ..problem }
     }
 
     /// 403: a cookie came along from elsewhere.
@@ -220,7 +194,7 @@ impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         let problem = Self {
             reason: error.reason().map(EndReason::as_str),
-            challenge: challenge(&error),
+            challenge: Challenge::of(&error),
             retry_after: retry_after(&error),
             ..Self::new(status(&error), error.code(), detail(&error))
         };
@@ -262,6 +236,7 @@ fn status(error: &AuthError) -> StatusCode {
         | AuthError::RefreshReused
         | AuthError::SignInTooOld { .. }
         | AuthError::SignInTooWeak
+        | AuthError::SignInUnknown
         | AuthError::SessionEnded(_) => StatusCode::UNAUTHORIZED,
         AuthError::AccountDisabled
         | AuthError::EmailUnconfirmed
@@ -281,21 +256,6 @@ fn status(error: &AuthError) -> StatusCode {
         AuthError::Store(_) | AuthError::Key(_) | AuthError::Sealed(_) | AuthError::Hasher(_) => {
             StatusCode::INTERNAL_SERVER_ERROR
         }
-    }
-}
-
-fn challenge(error: &AuthError) -> Option<Challenge> {
-    match error {
-        AuthError::TokenMissing => Some(Challenge::Missing),
-        AuthError::TokenInvalid
-        | AuthError::TokenExpired
-        | AuthError::TokenRevoked(_)
-        | AuthError::TokenOutdated => Some(Challenge::Invalid),
-        AuthError::SignInTooWeak => Some(Challenge::SignIn),
-        AuthError::SignInTooOld { max_age } => {
-            Some(Challenge::SignInWithin(u32::try_from(max_age.as_secs()).unwrap_or(u32::MAX)))
-        }
-        _ => None,
     }
 }
 
@@ -354,27 +314,5 @@ impl IntoResponse for Problem {
             response.extensions_mut().insert(cause);
         }
         response
-    }
-}
-
-impl Challenge {
-    /// One header with one challenge: nginx passes on only the first.
-    #[must_use]
-    pub fn header(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::App => r#"Basic realm="keyward""#,
-            Self::Missing => r#"Bearer realm="keyward""#,
-            Self::Malformed => {
-                r#"Bearer realm="keyward", error="invalid_request", error_description="one bearer token is expected""#
-            }
-            Self::SignIn => SIGN_IN,
-            Self::SignInWithin(max_age) => {
-                let text = format!(r#"{SIGN_IN}, max_age="{max_age}""#);
-                return HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(SIGN_IN));
-            }
-            Self::Invalid => {
-                r#"Bearer realm="keyward", error="invalid_token", error_description="the token is not valid now""#
-            }
-        })
     }
 }

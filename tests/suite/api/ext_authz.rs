@@ -256,6 +256,23 @@ async fn the_gateways_parameters_come_from_its_own_settings() {
     assert_eq!(status, 403);
 }
 
+/// Contract 5.3.
+#[tokio::test]
+async fn a_gateway_asks_how_and_how_long_ago_somebody_signed_in() {
+    let install = Install::new();
+    let (_server, alice, mut gateway) = alice(&install).await;
+    let asks = |parameter: &str, value: &str| Question::of(&alice).extension(parameter, value);
+    for (parameter, value) in [("acr", "1"), ("max_age", "3600")] {
+        gateway.ask(asks(parameter, value)).await.let_in();
+    }
+    for (parameter, value) in [("acr", "2"), ("acr", "x"), ("max_age", "x"), ("max_age", "")] {
+        let refused = gateway.ask(asks(parameter, value)).await;
+        let headers = refused.refused(401, "insufficient_user_authentication");
+        let challenge = &headers["www-authenticate"];
+        assert_eq!(challenge.contains(r#"acr_values="2""#), value == "2", "{challenge}");
+    }
+}
+
 #[tokio::test]
 async fn a_preflight_passes_only_where_the_gateway_allows_it() {
     let install = Install::new();

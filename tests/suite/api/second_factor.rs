@@ -117,6 +117,36 @@ async fn an_app_is_enrolled_and_then_asked_for_in_every_transport() {
     assert_eq!((&own["factors"][0]["kind"], &own["recovery_codes"]), (&json!("totp"), &json!(8)));
 }
 
+#[tokio::test]
+async fn a_gateway_asks_for_two_factors_and_for_a_recent_sign_in() {
+    let install = Install::new();
+    install.add_user("bob", PASSWORD, &[]);
+    let alice = Alice::of(&install).await;
+    let client = alice.server.client();
+
+    let bob = client.signed_in("bob", PASSWORD).await;
+    let refused = bob.check_at("/v1/check?acr=2").await;
+    refused.refused(401, "insufficient_user_authentication");
+    let challenge = refused.header("www-authenticate");
+    assert!(challenge.starts_with("Bearer ") && challenge.contains(r#"acr_values="2""#), "{challenge}");
+    assert_eq!(bob.check_at("/v1/check?acr=1&max_age=3600").await.status, 200);
+
+    let asked = alice.begins("body").await;
+    let body = json!({ "mfa_token": asked["mfa_token"], "recovery_code": alice.codes[0] });
+    let strong = client.with_tokens(&alice.answers(PAGE, &body).await);
+    for signed_in in [&strong, &strong.refreshed().await] {
+        assert_eq!(signed_in.check_at("/v1/check?acr=2&max_age=3600").await.status, 200);
+    }
+
+    let asked = alice.begins("session").await;
+    let body = json!({ "mfa_token": asked["mfa_token"], "recovery_code": alice.codes[1] });
+    let answer = alice.answers(PAGE, &body).await;
+    let cookie = cookie(&answer.headers).expect("a cookie");
+    let held = cookie.split(';').next().expect("a pair");
+    let check = client.request("GET", "/v1/check?acr=2&max_age=3600").header("cookie", held);
+    assert_eq!(send(check).await.status, 200);
+}
+
 /// Attack 20: a stranger's page that finishes a sign-in of its own in somebody's browser.
 #[tokio::test]
 async fn an_attempt_that_sets_a_cookie_is_answered_from_pages_of_its_app_alone() {
@@ -193,7 +223,7 @@ async fn an_operator_sees_and_takes_away_factors_by_command() {
     assert_eq!((&shown["factors"][0]["kind"], &shown["recovery_codes"]), (&json!("totp"), &json!(10)));
     assert!(install.good(&["user", "factors", "alice"]).contains("totp"));
     let said = install.good(&["user", "factors", "alice", "remove"]);
-    assert_eq!(said, "alice signs in by the password alone; 1 factors are removed.\n");
+    assert_eq!(said, "alice signs in by the password alone; the second factor is removed.\n");
     assert_eq!(install.good(&["user", "factors", "alice", "remove", "--json"]), "{\"removed\":0}\n");
     assert_eq!(alice.server.client().login("alice", PASSWORD).await.status, 200);
     let events = install.good(&["audit", "--user", "alice", "--json"]);

@@ -82,8 +82,13 @@ async fn a_token_says_what_rfc_9068_asks_for() {
     let time = |name: &str| claims[name].as_i64().expect(name);
     assert_eq!(time("exp") - time("iat"), 900);
     assert!(claims["sub"].is_string() && claims["jti"].is_string(), "{claims}");
+    assert_eq!(
+        (time("auth_time"), &claims["amr"], &claims["acr"]),
+        (time("iat"), &json!(["pwd"]), &json!("1"))
+    );
     let next = part(&admin.refreshed().await.access, 1);
     assert_eq!((&next["gen"], &next["sub"]), (&json!(1), &claims["sub"]));
+    assert_eq!(next["auth_time"], claims["auth_time"], "a refresh is no sign-in");
     assert_ne!(next["jti"], claims["jti"]);
 }
 

@@ -17,9 +17,11 @@ use keyward::{
     domain::{
         algorithm::Algorithm,
         app::AppName,
+        auth_context::AuthContext,
         claims::{AccessClaims, Principal},
         clock::{Clock, ManualClock, Timestamp},
         ids::{SessionId, TokenId, UserId},
+        sign_in::{Method, Methods},
         user::Role,
     },
     keys::{error::KeyError, ring::KeyRing, settings::KeySettings},
@@ -94,6 +96,7 @@ fn claims(now: Timestamp) -> AccessClaims {
         audience: None,
         roles: vec![Role::parse(Role::ADMIN).expect("a role")],
         roles_at: Timestamp::from_secs(0),
+        auth: AuthContext::new(now, Methods::of(&[Method::Password, Method::Totp])),
         issued_at: now,
         expires_at: now + ACCESS_TTL,
     }

@@ -92,6 +92,11 @@ async fn what_is_typed_for_oauth_prints_what_the_page_says() {
 }
 
 #[tokio::test]
+async fn what_is_typed_for_second_factors_prints_what_the_page_says() {
+    is_as_it_says("second-factors.md").await;
+}
+
+#[tokio::test]
 async fn what_is_typed_for_the_admin_api_prints_what_the_page_says() {
     is_as_it_says("admin.md").await;
 }

@@ -10,6 +10,7 @@ use super::{
 use keyward::{
     domain::{
         app::AppName,
+        auth_context::AuthContext,
         claims::{AccessClaims, Principal},
         clock::{Clock, ManualClock, Timestamp},
         ids::{SessionId, TokenId, UserId},
@@ -543,6 +544,7 @@ impl BackEnd {
             audience: None,
             roles: Vec::new(),
             roles_at: Timestamp::from_secs(0),
+            auth: AuthContext::new(self.now(), Methods::of(&[Method::Password])),
             issued_at: self.now(),
             expires_at: self.lifetimes.access_expiry(self.now(), self.now()),
         }

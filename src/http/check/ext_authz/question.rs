@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::messages::{EnvoyHeader, HttpRequest};
 use crate::http::{
-    check::verdict::{Asked, Effect, SignIn, Wanted},
+    check::verdict::{Asked, Effect, Wanted},
     wire::problem::Problem,
 };
 
@@ -57,8 +57,8 @@ pub fn wanted(extensions: &[EnvoyHeader]) -> Wanted<'_> {
             (b"role", roles) => {
                 wanted.roles.extend(roles.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).map(text));
             }
-            (b"acr", value) => wanted.sign_in = wanted.sign_in.max(SignIn::asked("acr", &text(value))),
-            (b"max_age", _) => wanted.sign_in = SignIn::Unknown,
+            (b"acr", value) => wanted.sign_in.add("acr", &text(value)),
+            (b"max_age", value) => wanted.sign_in.add("max_age", &text(value)),
             (b"deny", b"403") => wanted.deny_with_403 = true,
             (b"preflight", b"allow") => wanted.allow_preflight = true,
             _ => {}
@@ -76,7 +76,7 @@ mod tests {
     use prost::bytes::Bytes;
 
     use super::*;
-    use crate::http::check::ext_authz::messages::HeaderLines;
+    use crate::{domain::auth_context::WantedSignIn, http::check::ext_authz::messages::HeaderLines};
 
     fn lines(given: &[(&'static str, &'static str)]) -> Vec<EnvoyHeader> {
         let line = |(key, value): &(&'static str, &'static str)| EnvoyHeader {
@@ -97,8 +97,10 @@ mod tests {
         assert_eq!(wanted(&lines(&others)), Wanted::default());
         assert_eq!(wanted(&lines(&[("role", "")])).roles, [""], "a role that nobody has");
         assert_eq!(wanted(&lines(&[("acr", "1")])), Wanted::default());
-        for asked in [[("acr", "2")], [("acr", "")], [("max_age", "60")], [("max_age", "")]] {
-            assert_eq!(wanted(&lines(&asked)).sign_in, SignIn::Unknown, "{asked:?}");
+        for (parameter, value) in [("acr", "2"), ("acr", ""), ("max_age", "60"), ("max_age", "")] {
+            let mut asked = WantedSignIn::default();
+            asked.add(parameter, value);
+            assert_eq!(wanted(&lines(&[(parameter, value)])).sign_in, asked, "{parameter}={value}");
         }
     }
 

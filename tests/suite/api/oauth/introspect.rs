@@ -89,6 +89,7 @@ async fn int_03_an_active_token_says_what_it_is() {
         "active": true, "iss": stage.server.url, "sub": checked.header("x-auth-user"), "aud": "keyward",
         "client_id": "phone", "username": "alice", "token_type": "Bearer", "exp": exp, "iat": iat,
         "jti": told["jti"].as_str().expect("jti"), "sid": user.session, "roles": ["editor"],
+        "auth_time": iat, "amr": ["pwd"], "acr": "1",
     });
     assert_eq!(told, expected);
 }

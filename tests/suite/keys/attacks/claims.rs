@@ -7,6 +7,7 @@ use keyward::{
         algorithm::Algorithm,
         app::AppName,
         app_policy::Audience,
+        auth_context::{Amr, AuthContext},
         claims::{AccessClaims, Principal},
         clock::Timestamp,
         ids::SessionId,
@@ -60,6 +61,35 @@ fn jwt_11_from_us_for_us_and_about_somebody() {
     let audience = Some(Audience::parse("other").expect("an audience"));
     let claims = AccessClaims { audience, ..forge.claims.clone() };
     assert_eq!(forge.verify(&among), Ok(claims), "one audience of several");
+}
+
+/// A node of the version before says nothing of the sign-in, and one of a later version perhaps more.
+#[test]
+fn jwt_11_a_sign_in_of_which_nothing_is_said_was_long_ago_with_one_factor() {
+    let forge = Forge::new(Algorithm::Es256);
+    let silent = AuthContext { at: Timestamp::from_secs(0), amr: Amr::default() };
+    let claims = AccessClaims { auth: silent, ..forge.claims.clone() };
+    let before = forge.with_payload(&json!({"auth_time": null, "amr": null, "acr": null}));
+    assert_eq!(forge.verify(&before), Ok(claims));
+    // Nobody is trusted further than what was proved says.
+    let known = Amr::read(["pwd"].into_iter());
+    let claims =
+        AccessClaims { auth: AuthContext { amr: known, ..forge.claims.auth }, ..forge.claims.clone() };
+    let later = forge.with_payload(&json!({"amr": ["pwd", "face"], "acr": "2"}));
+    assert_eq!(forge.verify(&later), Ok(claims));
+    let mut rows = Vec::new();
+    for changes in [
+        json!({"auth_time": "now"}),
+        json!({"auth_time": -1}),
+        json!({"auth_time": [1]}),
+        json!({"auth_time": 1e300}),
+        json!({"amr": "pwd mfa"}),
+        json!({"amr": [1]}),
+        json!({"amr": {"mfa": true}}),
+    ] {
+        rows.push(row("JWT-11", changes.to_string(), forge.with_payload(&changes)));
+    }
+    forge.assert_refused(rows);
 }
 
 #[test]

@@ -49,6 +49,7 @@ impl Forge {
             "jti": self.claims.id.to_string(), "sid": self.claims.session.to_string(),
             "gen": self.claims.generation, "client_id": "default", "roles": ["admin"],
             "preferred_username": self.claims.username,
+            "auth_time": self.claims.auth.at.secs(), "amr": ["pwd", "otp", "mfa"], "acr": "2",
         })
     }
 
