@@ -14,7 +14,7 @@ use crate::auth::accounts::breached;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a list of passwords into what accounts.breached_passwords takes
+    /// Make a list of passwords into the file that is set as `accounts.breached_passwords`
     Build(Build),
 }
 

@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn each_of_many_is_found_and_none_beside_them() {
-        let text: String = (0..1_000).map(|number| format!("password{number}\n")).collect();
-        let (_folder, list) = list_of(&text);
+        let lines: Vec<String> = (0..1_000).map(|number| format!("password{number}")).collect();
+        let (_folder, list) = list_of(&lines.join("\n"));
         assert!((0..1_000).all(|number| has(&list, &format!("password{number}"))));
         assert!(!(1_000..2_000).any(|number| has(&list, &format!("password{number}"))));
     }

@@ -101,7 +101,7 @@ fn of_policy(there: Option<&AppPolicy>, wanted: &AppDecisions, details: &mut Vec
     let shown = |url: &PageUrl| url.as_str().to_owned();
     details.extend(of_edit("confirm_url", there.confirm_url.as_ref(), &confirm_url, shown));
     details.extend(of_edit("reset_url", there.reset_url.as_ref(), &reset_url, shown));
-    PolicyChange { access_ttl, audience, role, mfa, confirm_url, reset_url }
+    PolicyChange { access_ttl, audience, role, confirm_url, reset_url, mfa }
 }
 
 /// Nothing, where it is so already.
