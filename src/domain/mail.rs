@@ -78,11 +78,17 @@ pub enum MailKind {
     /// To the former address: it was changed, and a link undoes that.
     EmailChanged,
     PasswordChanged,
+    FactorsChanged,
 }
 
 impl MailKind {
-    pub const ALL: [Self; 4] =
-        [Self::ResetPassword, Self::ConfirmEmail, Self::EmailChanged, Self::PasswordChanged];
+    pub const ALL: [Self; 5] = [
+        Self::ResetPassword,
+        Self::ConfirmEmail,
+        Self::EmailChanged,
+        Self::PasswordChanged,
+        Self::FactorsChanged,
+    ];
 
     /// The word for it in lists, databases and files of texts.
     #[must_use]
@@ -92,6 +98,7 @@ impl MailKind {
             Self::ConfirmEmail => "confirm_email",
             Self::EmailChanged => "email_changed",
             Self::PasswordChanged => "password_changed",
+            Self::FactorsChanged => "factors_changed",
         }
     }
 
@@ -101,7 +108,7 @@ impl MailKind {
         match self {
             Self::ResetPassword => Duration::from_hours(6),
             Self::ConfirmEmail => Duration::from_hours(24),
-            Self::EmailChanged | Self::PasswordChanged => Duration::from_hours(3 * 24),
+            Self::EmailChanged | Self::PasswordChanged | Self::FactorsChanged => Duration::from_hours(3 * 24),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::{
         clock::Timestamp,
         event::{Event, EventKind},
         ids::UserId,
+        mail::MailKind,
         occasion::Occasion,
         secret::Password,
         session::EndReason,
@@ -155,7 +156,7 @@ impl Auth {
         self.end_sessions(user.id, EndReason::PasswordChanged, occasion).await?;
         let (accounts, id) = (Arc::clone(&self.stores.accounts), user.id);
         let event = self.event(EventKind::PasswordChanged, occasion).of_user(id);
-        let notice = self.notice_of_password(user);
+        let notice = self.notice(MailKind::PasswordChanged, user);
         let setting = async move { accounts.set_password(id, None, &hash, notice.as_ref()).await };
         if !self.change(setting, |is_set| *is_set, event).await? {
             return Err(NO_SUCH_USER);

@@ -17,6 +17,7 @@ use crate::{
     },
     domain::{
         event::EventKind,
+        mail::MailKind,
         occasion::Occasion,
         secret::{Password, PasswordHash},
         session::EndReason,
@@ -61,7 +62,7 @@ impl Auth {
         let (accounts, user, expected) =
             (Arc::clone(&self.stores.accounts), caller.user(), account.password_hash);
         let event = self.event(EventKind::PasswordChanged, occasion).of_user(user).of_session(claims.session);
-        let notice = self.notice_of_password(&account.user);
+        let notice = self.notice(MailKind::PasswordChanged, &account.user);
         let changing =
             async move { accounts.set_password(user, Some(&expected), &hash, notice.as_ref()).await };
         if !self.change(changing, |is_set| *is_set, event).await? {

@@ -98,7 +98,7 @@ impl Auth {
         self.shut_out(user.id, occasion).await?;
         let (accounts, id) = (Arc::clone(&self.stores.accounts), user.id);
         let event = self.event(EventKind::PasswordReset, occasion).of_user(id).by_owner(id);
-        let notice = self.notice_of_password(&user);
+        let notice = self.notice(MailKind::PasswordChanged, &user);
         let changing =
             async move { accounts.set_password(id, Some(&expected), &hash, notice.as_ref()).await };
         if !self.change(changing, |is_set| *is_set, event).await? {

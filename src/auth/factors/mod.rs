@@ -19,6 +19,7 @@ use crate::domain::{
     event::{Event, EventKind},
     factor::{Factor, FactorKind, SealedSecret, UserFactors},
     ids::{FactorId, UserId},
+    mail::{Mail, MailKind},
     occasion::Occasion,
     recovery_code::RecoveryCode,
     totp_code::TotpCode,
@@ -82,8 +83,9 @@ impl Auth {
         }
         let codes = RecoveryCode::set();
         let hashes: Vec<_> = codes.iter().map(RecoveryCode::hash).collect();
-        let (factors, id) = (Arc::clone(&self.stores.factors), begun.id);
-        let confirming = async move { factors.confirm(user, id, &hashes, now).await };
+        let (factors, id, notice) =
+            (Arc::clone(&self.stores.factors), begun.id, self.notice_of_factors(user).await?);
+        let confirming = async move { factors.confirm(user, id, &hashes, now, notice.as_ref()).await };
         let event = self.factor_changed(EventKind::FactorAdded, user, &by_caller(occasion, caller));
         let event = event.because(begun.kind.as_str());
         if self.change(confirming, |is_done| *is_done, event).await? { Ok(codes) } else { Err(nothing_begun) }
@@ -101,8 +103,8 @@ impl Auth {
         let Some(kind) = own.confirmed().find(|factor| factor.id == id).map(|factor| factor.kind) else {
             return Err(not_found);
         };
-        let factors = Arc::clone(&self.stores.factors);
-        let removing = async move { factors.remove(user, id).await };
+        let (factors, notice) = (Arc::clone(&self.stores.factors), self.notice_of_factors(user).await?);
+        let removing = async move { factors.remove(user, id, notice.as_ref()).await };
         let event = self.factor_changed(EventKind::FactorRemoved, user, &by_caller(occasion, caller));
         let event = event.because(kind.as_str());
         if self.change(removing, |is_gone| *is_gone, event).await? { Ok(()) } else { Err(not_found) }
@@ -117,8 +119,8 @@ impl Auth {
         self.require_recent_sign_in(caller).await?;
         let (codes, user) = (RecoveryCode::set(), caller.user());
         let hashes: Vec<_> = codes.iter().map(RecoveryCode::hash).collect();
-        let factors = Arc::clone(&self.stores.factors);
-        let renewing = async move { factors.renew_codes(user, &hashes).await };
+        let (factors, notice) = (Arc::clone(&self.stores.factors), self.notice_of_factors(user).await?);
+        let renewing = async move { factors.renew_codes(user, &hashes, notice.as_ref()).await };
         let event = self.factor_changed(EventKind::FactorAdded, user, &by_caller(occasion, caller));
         let is_renewed = self.change(renewing, |is_done| *is_done, event.because("recovery_codes")).await?;
         if is_renewed { Ok(codes) } else { Err(AuthError::Conflict(Conflict::NoFactor)) }
@@ -132,10 +134,15 @@ impl Auth {
     /// Takes all factors of a user away, who then signs in by the password alone; returns how many there were. What
     /// an operator does for who has lost them.
     pub async fn remove_factors(&self, user: UserId, occasion: &Occasion) -> Result<u64, AuthError> {
-        let factors = Arc::clone(&self.stores.factors);
-        let removing = async move { factors.remove_all(user).await };
+        let (factors, notice) = (Arc::clone(&self.stores.factors), self.notice_of_factors(user).await?);
+        let removing = async move { factors.remove_all(user, notice.as_ref()).await };
         let event = self.factor_changed(EventKind::FactorRemoved, user, occasion).because("all");
         Ok(self.change(removing, |count| *count > 0, event).await?)
+    }
+
+    async fn notice_of_factors(&self, user: UserId) -> Result<Option<Mail>, AuthError> {
+        let user = self.user_by_id(user).await?;
+        Ok(user.and_then(|user| self.notice(MailKind::FactorsChanged, &user)))
     }
 
     fn factor_changed(&self, kind: EventKind, user: UserId, occasion: &Occasion) -> Event {

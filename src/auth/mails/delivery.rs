@@ -177,7 +177,7 @@ impl Auth {
                 let way = Some(self.seal_email(&link, app)?);
                 Some(Addressee { user: account.user, to: address.clone(), way, code: None })
             }
-            (MailKind::PasswordChanged, Recipient::At { address, .. }) => {
+            (MailKind::PasswordChanged | MailKind::FactorsChanged, Recipient::At { address, .. }) => {
                 Some(Addressee { user: account.user, to: address.clone(), way: None, code: None })
             }
             _ => None,

@@ -64,15 +64,15 @@ impl Auth {
         }
     }
 
-    /// What tells a user that their password was changed, where they can be told. Where to is settled now: whoever
-    /// changed the password may change the address next.
-    pub(in crate::auth) fn notice_of_password(&self, user: &User) -> Option<Mail> {
+    /// What tells a user of a change, where they can be told. Where to is settled now: whoever made it may change the
+    /// address next.
+    pub(in crate::auth) fn notice(&self, kind: MailKind, user: &User) -> Option<Mail> {
         let address = user.email.clone().filter(|_| user.email_verified)?;
         if self.policy().email == EmailPolicy::Off {
             return None;
         }
         let recipient = Recipient::At { user: user.id, address, version: 0 };
-        Some(Mail::new(MailKind::PasswordChanged, recipient, AppName::default_app(), self.clock.now()))
+        Some(Mail::new(kind, recipient, AppName::default_app(), self.clock.now()))
     }
 
     /// Counts a mail that is asked for from there; from one address no more are than that.

@@ -10,6 +10,7 @@ use crate::{
         clock::Timestamp,
         factor::{Factor, UserFactors},
         ids::{FactorId, UserId},
+        mail::Mail,
         recovery_code::RecoveryHash,
     },
     store::{error::StoreError, factors::FactorStore},
@@ -49,20 +50,26 @@ impl FactorStore for Measured<dyn FactorStore> {
         id: FactorId,
         codes: &[RecoveryHash],
         now: Timestamp,
+        notice: Option<&Mail>,
     ) -> Result<bool, StoreError> {
-        self.timed("factors.confirm", self.inner.confirm(user, id, codes, now)).await
+        self.timed("factors.confirm", self.inner.confirm(user, id, codes, now, notice)).await
     }
 
-    async fn remove(&self, user: UserId, id: FactorId) -> Result<bool, StoreError> {
-        self.timed("factors.remove", self.inner.remove(user, id)).await
+    async fn remove(&self, user: UserId, id: FactorId, notice: Option<&Mail>) -> Result<bool, StoreError> {
+        self.timed("factors.remove", self.inner.remove(user, id, notice)).await
     }
 
-    async fn remove_all(&self, user: UserId) -> Result<u64, StoreError> {
-        self.timed("factors.remove_all", self.inner.remove_all(user)).await
+    async fn remove_all(&self, user: UserId, notice: Option<&Mail>) -> Result<u64, StoreError> {
+        self.timed("factors.remove_all", self.inner.remove_all(user, notice)).await
     }
 
-    async fn renew_codes(&self, user: UserId, codes: &[RecoveryHash]) -> Result<bool, StoreError> {
-        self.timed("factors.renew_codes", self.inner.renew_codes(user, codes)).await
+    async fn renew_codes(
+        &self,
+        user: UserId,
+        codes: &[RecoveryHash],
+        notice: Option<&Mail>,
+    ) -> Result<bool, StoreError> {
+        self.timed("factors.renew_codes", self.inner.renew_codes(user, codes, notice)).await
     }
 
     async fn take_code(&self, user: UserId, code: &RecoveryHash) -> Result<bool, StoreError> {

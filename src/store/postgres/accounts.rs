@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     PostgresStore, StoreError,
     engine::{errors, rows},
+    outbox::NoticeRow,
     user_list,
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
         clock::Timestamp,
         ids::UserId,
         locale::Locale,
-        mail::{Mail, Recipient},
+        mail::Mail,
         secret::PasswordHash,
         user::{Account, Email, ROLES_MAX, Role, RoleChange, User, UserStatus, Username},
         user_list::{UserPage, UserPlace, UserQuery},
@@ -174,27 +175,9 @@ impl AccountStore for PostgresStore {
         notice: Option<&Mail>,
     ) -> Result<bool, StoreError> {
         let expected = expected.map(PasswordHash::phc);
-        let address = notice.and_then(|mail| match &mail.recipient {
-            Recipient::At { address, .. } => Some(address.as_str()),
-            Recipient::Named(_) | Recipient::User(_) => None,
-        });
-        let done = self
-            .pool
-            .query(
-                SET_PASSWORD,
-                &[
-                    &id.uuid(),
-                    &expected,
-                    &hash.phc(),
-                    &notice.map(|mail| mail.id.uuid()),
-                    &notice.map(|mail| mail.kind.as_str()),
-                    &address,
-                    &notice.map(|mail| mail.app.as_str()),
-                    &notice.map(|mail| mail.created_at.millis()),
-                    &notice.map(|mail| mail.until.millis()),
-                ],
-            )
-            .await?;
+        let (id, hash, notice) = (id.uuid(), hash.phc(), NoticeRow::of(notice));
+        let of_password: [&(dyn ToSql + Sync); 3] = [&id, &expected, &hash];
+        let done = self.pool.query(SET_PASSWORD, &[&of_password[..], &notice.parameters()].concat()).await?;
         Ok(!done.is_empty())
     }
 

@@ -7,12 +7,14 @@ use tokio_postgres::types::ToSql;
 use super::{
     PostgresStore, StoreError,
     engine::{errors, rows},
+    outbox::NoticeRow,
 };
 use crate::{
     domain::{
         clock::Timestamp,
         factor::{Factor, UserFactors},
         ids::{FactorId, UserId},
+        mail::Mail,
         recovery_code::RecoveryHash,
     },
     store::factors::FactorStore,
@@ -38,25 +40,38 @@ const CONFIRM: &str = "\
              AND other.kind = 'totp' AND factors.kind = 'totp') RETURNING user_id), \
     old AS (DELETE FROM recovery_codes USING confirmed WHERE recovery_codes.user_id = confirmed.user_id), \
     new AS (INSERT INTO recovery_codes (user_id, hash) \
-        SELECT user_id, hash FROM confirmed, unnest($4::bytea[]) AS hash) \
+        SELECT user_id, hash FROM confirmed, unnest($4::bytea[]) AS hash), \
+    told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
+        SELECT $5, $6, user_id, $7, 0, $8, $9, $10, $9, 0, false FROM confirmed \
+        WHERE $5::uuid IS NOT NULL) \
     SELECT count(*) AS count FROM confirmed";
 
 const REMOVE: &str = "\
-    WITH gone AS (DELETE FROM factors WHERE id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL RETURNING id), \
+    WITH gone AS (DELETE FROM factors WHERE id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL RETURNING user_id), \
     codes AS (DELETE FROM recovery_codes WHERE user_id = $2 AND EXISTS (SELECT FROM gone) AND NOT EXISTS \
-        (SELECT FROM factors WHERE user_id = $2 AND confirmed_at IS NOT NULL AND id <> $1)) \
+        (SELECT FROM factors WHERE user_id = $2 AND confirmed_at IS NOT NULL AND id <> $1)), \
+    told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
+        SELECT $3, $4, user_id, $5, 0, $6, $7, $8, $7, 0, false FROM gone \
+        WHERE $3::uuid IS NOT NULL) \
     SELECT count(*) AS count FROM gone";
 
 const REMOVE_ALL: &str = "\
-    WITH gone AS (DELETE FROM factors WHERE user_id = $1 RETURNING confirmed_at), \
-    codes AS (DELETE FROM recovery_codes WHERE user_id = $1) \
+    WITH gone AS (DELETE FROM factors WHERE user_id = $1 RETURNING user_id, confirmed_at), \
+    owner AS (SELECT DISTINCT user_id FROM gone WHERE confirmed_at IS NOT NULL), \
+    codes AS (DELETE FROM recovery_codes WHERE user_id = $1), \
+    told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
+        SELECT $2, $3, user_id, $4, 0, $5, $6, $7, $6, 0, false FROM owner \
+        WHERE $2::uuid IS NOT NULL) \
     SELECT count(confirmed_at) AS count FROM gone";
 
 const RENEW_CODES: &str = "\
     WITH owner AS (SELECT DISTINCT user_id FROM factors WHERE user_id = $1 AND confirmed_at IS NOT NULL), \
     old AS (DELETE FROM recovery_codes USING owner WHERE recovery_codes.user_id = owner.user_id), \
     new AS (INSERT INTO recovery_codes (user_id, hash) \
-        SELECT user_id, hash FROM owner, unnest($2::bytea[]) AS hash) \
+        SELECT user_id, hash FROM owner, unnest($2::bytea[]) AS hash), \
+    told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
+        SELECT $3, $4, user_id, $5, 0, $6, $7, $8, $7, 0, false FROM owner \
+        WHERE $3::uuid IS NOT NULL) \
     SELECT count(*) AS count FROM owner";
 
 const TAKE_CODE: &str = "DELETE FROM recovery_codes WHERE user_id = $1 AND hash = $2";
@@ -87,22 +102,28 @@ impl FactorStore for PostgresStore {
         id: FactorId,
         codes: &[RecoveryHash],
         now: Timestamp,
+        notice: Option<&Mail>,
     ) -> Result<bool, StoreError> {
         let id = id.as_bytes().as_slice();
-        Ok(self.changed(CONFIRM, &[&id, &user.uuid(), &now.millis(), &bytes(codes)]).await? > 0)
+        Ok(self.changed(CONFIRM, &[&id, &user.uuid(), &now.millis(), &bytes(codes)], notice).await? > 0)
     }
 
-    async fn remove(&self, user: UserId, id: FactorId) -> Result<bool, StoreError> {
+    async fn remove(&self, user: UserId, id: FactorId, notice: Option<&Mail>) -> Result<bool, StoreError> {
         let id = id.as_bytes().as_slice();
-        Ok(self.changed(REMOVE, &[&id, &user.uuid()]).await? > 0)
+        Ok(self.changed(REMOVE, &[&id, &user.uuid()], notice).await? > 0)
     }
 
-    async fn remove_all(&self, user: UserId) -> Result<u64, StoreError> {
-        self.changed(REMOVE_ALL, &[&user.uuid()]).await
+    async fn remove_all(&self, user: UserId, notice: Option<&Mail>) -> Result<u64, StoreError> {
+        self.changed(REMOVE_ALL, &[&user.uuid()], notice).await
     }
 
-    async fn renew_codes(&self, user: UserId, codes: &[RecoveryHash]) -> Result<bool, StoreError> {
-        Ok(self.changed(RENEW_CODES, &[&user.uuid(), &bytes(codes)]).await? > 0)
+    async fn renew_codes(
+        &self,
+        user: UserId,
+        codes: &[RecoveryHash],
+        notice: Option<&Mail>,
+    ) -> Result<bool, StoreError> {
+        Ok(self.changed(RENEW_CODES, &[&user.uuid(), &bytes(codes)], notice).await? > 0)
     }
 
     async fn take_code(&self, user: UserId, code: &RecoveryHash) -> Result<bool, StoreError> {
@@ -112,13 +133,16 @@ impl FactorStore for PostgresStore {
 }
 
 impl PostgresStore {
-    /// What a statement counts that changes factors.
+    /// What a statement counts that changes factors; what the notice holds comes last.
     async fn changed(
         &self,
         sql: &'static str,
         parameters: &[&(dyn ToSql + Sync)],
+        notice: Option<&Mail>,
     ) -> Result<u64, StoreError> {
-        let [counted] = self.pool.transaction(LOCK, &[(sql, parameters)]).await?;
+        let notice = NoticeRow::of(notice);
+        let parameters = [parameters, &notice.parameters()].concat();
+        let [counted] = self.pool.transaction(LOCK, &[(sql, &parameters)]).await?;
         let row = counted.first().ok_or_else(|| errors::refused("no answer to a question"))?;
         let count: i64 = row.try_get("count").map_err(errors::of_statement)?;
         Ok(u64::try_from(count).unwrap_or(0))

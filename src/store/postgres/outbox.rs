@@ -1,6 +1,7 @@
 //! [`OutboxStore`] in PostgreSQL: a row of the table `mails`, one statement a verb.
 
 use async_trait::async_trait;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{
@@ -111,5 +112,36 @@ impl OutboxStore for PostgresStore {
     async fn forget_dead(&self, before: Timestamp, most: u32, limit: u32) -> Result<u64, StoreError> {
         let first = MailId::first_at(before).uuid();
         self.pool.execute(FORGET, &[&first, &i64::from(most), &i64::from(limit)]).await
+    }
+}
+
+/// The mail that tells a user of a change, as values of the statement that makes it; NULL = there is none.
+pub(super) struct NoticeRow<'a> {
+    id: Option<Uuid>,
+    kind: Option<&'static str>,
+    address: Option<&'a str>,
+    app: Option<&'a str>,
+    created_at: Option<i64>,
+    until: Option<i64>,
+}
+
+impl<'a> NoticeRow<'a> {
+    pub(super) fn of(notice: Option<&'a Mail>) -> Self {
+        let address = notice.and_then(|mail| match &mail.recipient {
+            Recipient::At { address, .. } => Some(address.as_str()),
+            Recipient::Named(_) | Recipient::User(_) => None,
+        });
+        Self {
+            id: notice.map(|mail| mail.id.uuid()),
+            kind: notice.map(|mail| mail.kind.as_str()),
+            address,
+            app: notice.map(|mail| mail.app.as_str()),
+            created_at: notice.map(|mail| mail.created_at.millis()),
+            until: notice.map(|mail| mail.until.millis()),
+        }
+    }
+
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 6] {
+        [&self.id, &self.kind, &self.address, &self.app, &self.created_at, &self.until]
     }
 }

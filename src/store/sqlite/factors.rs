@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
-use super::{SqliteStore, engine::rows};
+use super::{SqliteStore, engine::rows, outbox};
 use crate::{
     domain::{
         clock::Timestamp,
         factor::{Factor, FactorKind, SealedSecret, UserFactors},
         ids::{FactorId, UserId},
+        mail::Mail,
         recovery_code::RecoveryHash,
     },
     store::{error::StoreError, factors::FactorStore},
@@ -56,27 +57,54 @@ impl FactorStore for SqliteStore {
         id: FactorId,
         codes: &[RecoveryHash],
         now: Timestamp,
+        notice: Option<&Mail>,
     ) -> Result<bool, StoreError> {
-        let codes = codes.to_vec();
-        self.writer.write(move |step| confirm(step.db, user, id, &codes, now)).await
+        let (codes, notice) = (codes.to_vec(), notice.cloned());
+        self.writer
+            .write(move |step| {
+                let is_confirmed = confirm(step.db, user, id, &codes, now)?;
+                tell(step.db, is_confirmed, notice.as_ref())?;
+                Ok(is_confirmed)
+            })
+            .await
     }
 
-    async fn remove(&self, user: UserId, id: FactorId) -> Result<bool, StoreError> {
-        self.writer.write(move |step| remove(step.db, user, id)).await
+    async fn remove(&self, user: UserId, id: FactorId, notice: Option<&Mail>) -> Result<bool, StoreError> {
+        let notice = notice.cloned();
+        self.writer
+            .write(move |step| {
+                let is_gone = remove(step.db, user, id)?;
+                tell(step.db, is_gone, notice.as_ref())?;
+                Ok(is_gone)
+            })
+            .await
     }
 
-    async fn remove_all(&self, user: UserId) -> Result<u64, StoreError> {
-        self.writer.write(move |step| remove_all(step.db, user)).await
+    async fn remove_all(&self, user: UserId, notice: Option<&Mail>) -> Result<u64, StoreError> {
+        let notice = notice.cloned();
+        self.writer
+            .write(move |step| {
+                let counted = remove_all(step.db, user)?;
+                tell(step.db, counted > 0, notice.as_ref())?;
+                Ok(counted)
+            })
+            .await
     }
 
-    async fn renew_codes(&self, user: UserId, codes: &[RecoveryHash]) -> Result<bool, StoreError> {
-        let codes = codes.to_vec();
+    async fn renew_codes(
+        &self,
+        user: UserId,
+        codes: &[RecoveryHash],
+        notice: Option<&Mail>,
+    ) -> Result<bool, StoreError> {
+        let (codes, notice) = (codes.to_vec(), notice.cloned());
         self.writer
             .write(move |step| {
                 let has_factor = count(step.db, user)? > 0;
                 if has_factor {
                     replace_codes(step.db, user, &codes)?;
                 }
+                tell(step.db, has_factor, notice.as_ref())?;
                 Ok(has_factor)
             })
             .await
@@ -146,6 +174,14 @@ fn remove_all(db: &Connection, user: UserId) -> Result<u64, StoreError> {
     db.prepare_cached(REMOVE_ALL)?.execute([user.uuid()])?;
     replace_codes(db, user, &[])?;
     Ok(counted)
+}
+
+/// Has the notice of a change wait, where one was made.
+fn tell(db: &Connection, is_changed: bool, notice: Option<&Mail>) -> Result<(), StoreError> {
+    match notice.filter(|_| is_changed) {
+        Some(mail) => outbox::post(db, mail, u32::MAX).map(drop),
+        None => Ok(()),
+    }
 }
 
 fn count(db: &Connection, user: UserId) -> Result<u64, StoreError> {

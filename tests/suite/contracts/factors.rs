@@ -5,12 +5,14 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use keyward::{
     domain::{
+        app::AppName,
         clock::Timestamp,
         factor::{Factor, FactorKind, SealedSecret},
         ids::{FactorId, UserId},
+        mail::{Mail, MailKind, Recipient},
         recovery_code::{RecoveryCode, RecoveryHash},
         secret::PasswordHash,
-        user::{Account, User, UserStatus, Username},
+        user::{Account, Email, User, UserStatus, Username},
     },
     store::{accounts::Guarded, factors::FactorStore},
 };
@@ -62,7 +64,7 @@ async fn has(factors: &Arc<dyn FactorStore>, user: UserId) -> (Vec<Factor>, usiz
 async fn set_up(back_end: &AccountBackEnd, name: &str) -> (UserId, Factor, Vec<RecoveryHash>) {
     let (user, factor, codes) = (user(back_end, name).await, totp(), hashes());
     assert!(back_end.factors.begin(user, &factor).await.expect("an answer"));
-    assert!(back_end.factors.confirm(user, factor.id, &codes, START).await.expect("an answer"));
+    assert!(back_end.factors.confirm(user, factor.id, &codes, START, None).await.expect("an answer"));
     (user, Factor { confirmed_at: Some(START), ..factor }, codes)
 }
 
@@ -75,13 +77,13 @@ async fn a_factor_is_read_back_as_it_was_begun_and_counts_once_confirmed(on: Acc
     assert!(back_end.factors.begin(alice, &factor).await.unwrap());
     assert_eq!(has(&back_end.factors, alice).await, (vec![factor.clone()], 0));
     let later = START + Duration::from_secs(7);
-    assert!(back_end.factors.confirm(alice, factor.id, &codes, later).await.unwrap());
+    assert!(back_end.factors.confirm(alice, factor.id, &codes, later, None).await.unwrap());
     let confirmed = Factor { confirmed_at: Some(later), ..factor.clone() };
     assert_eq!(has(&back_end.factors, alice).await, (vec![confirmed], codes.len()));
     let own = back_end.factors.of_user(alice).await.unwrap();
     assert!(codes.iter().all(|code| own.recovery_codes.contains(code)));
     // Again, as after an answer that was lost.
-    assert!(!back_end.factors.confirm(alice, factor.id, &hashes(), later).await.unwrap());
+    assert!(!back_end.factors.confirm(alice, factor.id, &hashes(), later, None).await.unwrap());
     assert_eq!(back_end.factors.of_user(alice).await.unwrap(), own, "nothing is changed by it");
 }
 
@@ -94,15 +96,48 @@ async fn what_was_begun_anew_takes_the_place_of_what_was_never_confirmed(on: Acc
         assert!(back_end.factors.begin(alice, factor).await.unwrap());
     }
     assert_eq!(has(&back_end.factors, alice).await.0, vec![second.clone()]);
-    assert!(!back_end.factors.confirm(alice, first.id, &hashes(), START).await.unwrap());
-    assert!(back_end.factors.confirm(alice, second.id, &hashes(), START).await.unwrap());
+    assert!(!back_end.factors.confirm(alice, first.id, &hashes(), START, None).await.unwrap());
+    assert!(back_end.factors.confirm(alice, second.id, &hashes(), START, None).await.unwrap());
     // One counts: another can be begun, and not confirmed.
     let third = totp();
     assert!(back_end.factors.begin(alice, &third).await.unwrap());
-    assert!(!back_end.factors.confirm(alice, third.id, &hashes(), START).await.unwrap());
-    assert!(!back_end.factors.remove(alice, third.id).await.unwrap(), "it never counted");
-    assert!(back_end.factors.remove(alice, second.id).await.unwrap());
-    assert!(back_end.factors.confirm(alice, third.id, &hashes(), START).await.unwrap());
+    assert!(!back_end.factors.confirm(alice, third.id, &hashes(), START, None).await.unwrap());
+    assert!(!back_end.factors.remove(alice, third.id, None).await.unwrap(), "it never counted");
+    assert!(back_end.factors.remove(alice, second.id, None).await.unwrap());
+    assert!(back_end.factors.confirm(alice, third.id, &hashes(), START, None).await.unwrap());
+}
+
+#[apply(account_back_ends)]
+#[tokio::test]
+async fn each_change_is_told_of_from_the_same_step_on_and_nothing_else_is(on: AccountsOn) {
+    let back_end = AccountBackEnd::on(on).await;
+    let (alice, factor, factors) = (user(&back_end, "alice").await, totp(), &back_end.factors);
+    let address = Email::parse("alice@example.com").expect("an address");
+    let to = Recipient::At { user: alice, address, version: 0 };
+    let notice = || Mail::new(MailKind::FactorsChanged, to.clone(), AppName::default_app(), START);
+    let told = async || back_end.outbox.due(START, 99).await.expect("an answer").len();
+    assert!(factors.begin(alice, &factor).await.unwrap());
+    for (is_done, told_of) in [(true, 1), (false, 1)] {
+        let done = factors.confirm(alice, factor.id, &hashes(), START, Some(&notice())).await.unwrap();
+        assert_eq!((done, told().await), (is_done, told_of));
+    }
+    assert!(factors.renew_codes(alice, &hashes(), Some(&notice())).await.unwrap());
+    assert_eq!(told().await, 2);
+    for (is_done, told_of) in [(true, 3), (false, 3)] {
+        let done = factors.remove(alice, factor.id, Some(&notice())).await.unwrap();
+        assert_eq!((done, told().await), (is_done, told_of));
+    }
+    assert!(!factors.renew_codes(alice, &hashes(), Some(&notice())).await.unwrap());
+    assert_eq!(told().await, 3);
+    let other = totp();
+    assert!(factors.begin(alice, &other).await.unwrap());
+    assert!(factors.confirm(alice, other.id, &hashes(), START, None).await.unwrap());
+    for (count, told_of) in [(1, 4), (0, 4)] {
+        let removed = factors.remove_all(alice, Some(&notice())).await.unwrap();
+        assert_eq!((removed, told().await), (count, told_of));
+    }
+    let mails = back_end.outbox.due(START, 99).await.expect("an answer");
+    assert!(mails.iter().all(|mail| (&mail.recipient, mail.kind) == (&to, MailKind::FactorsChanged)));
 }
 
 #[apply(account_back_ends)]
@@ -112,9 +147,12 @@ async fn nobody_confirms_or_removes_what_is_anothers(on: AccountsOn) {
     let (alice, own, _) = set_up(&back_end, "alice").await;
     let (bob, begun) = (user(&back_end, "bob").await, totp());
     assert!(back_end.factors.begin(bob, &begun).await.unwrap());
-    assert!(!back_end.factors.confirm(alice, begun.id, &hashes(), START).await.unwrap());
-    assert!(!back_end.factors.remove(bob, own.id).await.unwrap());
-    assert!(!back_end.factors.renew_codes(bob, &hashes()).await.unwrap(), "codes stand in for a factor");
+    assert!(!back_end.factors.confirm(alice, begun.id, &hashes(), START, None).await.unwrap());
+    assert!(!back_end.factors.remove(bob, own.id, None).await.unwrap());
+    assert!(
+        !back_end.factors.renew_codes(bob, &hashes(), None).await.unwrap(),
+        "codes stand in for a factor"
+    );
     assert_eq!(has(&back_end.factors, bob).await, (vec![begun], 0));
     assert!(!back_end.factors.begin(UserId::new(START), &totp()).await.unwrap(), "there is no such user");
 }
@@ -124,13 +162,13 @@ async fn nobody_confirms_or_removes_what_is_anothers(on: AccountsOn) {
 async fn the_codes_go_with_the_last_factor_and_all_with_the_account(on: AccountsOn) {
     let back_end = AccountBackEnd::on(on).await;
     let (alice, factor, _) = set_up(&back_end, "alice").await;
-    assert!(back_end.factors.remove(alice, factor.id).await.unwrap());
-    assert!(!back_end.factors.remove(alice, factor.id).await.unwrap(), "once");
+    assert!(back_end.factors.remove(alice, factor.id, None).await.unwrap());
+    assert!(!back_end.factors.remove(alice, factor.id, None).await.unwrap(), "once");
     assert_eq!(has(&back_end.factors, alice).await, (Vec::new(), 0));
 
     let (bob, _, _) = set_up(&back_end, "bob").await;
-    assert_eq!(back_end.factors.remove_all(bob).await.unwrap(), 1);
-    assert_eq!(back_end.factors.remove_all(bob).await.unwrap(), 0);
+    assert_eq!(back_end.factors.remove_all(bob, None).await.unwrap(), 1);
+    assert_eq!(back_end.factors.remove_all(bob, None).await.unwrap(), 0);
     assert_eq!(has(&back_end.factors, bob).await, (Vec::new(), 0));
 
     let (carol, _, codes) = set_up(&back_end, "carol").await;
@@ -169,7 +207,7 @@ async fn of_several_sets_of_codes_one_is_left_whichever_node_renews(on: Accounts
         let sets: Vec<_> = (0..4).map(|_| hashes()).collect();
         let renewals = sets.iter().enumerate().map(|(number, set)| {
             let node = nodes[number % 2].clone();
-            async move { node.renew_codes(alice, set).await.expect("an answer") }
+            async move { node.renew_codes(alice, set, None).await.expect("an answer") }
         });
         assert!(join_all(renewals).await.into_iter().all(|is_done| is_done));
         let left = back_end.factors.of_user(alice).await.unwrap().recovery_codes;

@@ -28,6 +28,7 @@ use keyward::{
         factors::FactorStore,
         memory::MemoryCounters,
         once::OnceStore,
+        outbox::OutboxStore,
         postgres::PostgresStore,
         redis::revocations::feed::Feed,
         revocations::{Refusal, RevocationStore},
@@ -103,6 +104,7 @@ pub struct AccountBackEnd {
     pub accounts: Arc<dyn AccountStore>,
     pub apps: Arc<dyn AppStore>,
     pub factors: Arc<dyn FactorStore>,
+    pub outbox: Arc<dyn OutboxStore>,
     server: AccountServer,
 }
 
@@ -117,16 +119,16 @@ enum AccountServer {
 pub type AccountNode = (Arc<dyn AccountStore>, Arc<dyn AppStore>);
 
 impl AccountServer {
-    async fn open(&self) -> (AccountNode, Arc<dyn FactorStore>) {
+    async fn open(&self) -> (AccountNode, Arc<dyn FactorStore>, Arc<dyn OutboxStore>) {
         match self {
             Self::Sqlite(folder) => {
                 let store =
                     open_sqlite(folder, LIFETIMES, Arc::default(), ManualClock::at(START).into()).await;
-                ((store.clone(), store.clone()), store)
+                ((store.clone(), store.clone()), store.clone(), store)
             }
             Self::Postgres(url) => {
                 let store = Arc::new(postgres_store(url).await);
-                ((store.clone(), store.clone()), store)
+                ((store.clone(), store.clone()), store.clone(), store)
             }
         }
     }
@@ -139,8 +141,8 @@ impl AccountBackEnd {
             AccountsOn::Sqlite => AccountServer::Sqlite(folder()),
             AccountsOn::Postgres => AccountServer::Postgres(servers::postgres::database()),
         };
-        let ((accounts, apps), factors) = server.open().await;
-        Self { accounts, apps, factors, server }
+        let ((accounts, apps), factors, outbox) = server.open().await;
+        Self { accounts, apps, factors, outbox, server }
     }
 
     /// Another node beside this one, on the same data.

@@ -224,6 +224,7 @@ async fn a_reset_asks_for_the_second_factor_as_the_sign_in_does() {
     let stage = Stage::new().await;
     let (server, auth) = (&stage.server, &stage.server.auth);
     let owner = Owner::of(server).await;
+    stage.delivered().await;
     let token = stage.reset_link().await;
     assert_eq!(reset(auth, &token, OTHER).await, Err("mfa_required"));
     assert_eq!(reset_with(auth, &token, OTHER, Some(&wrong(&owner, server))).await, Err("wrong_code"));
@@ -245,6 +246,20 @@ async fn a_reset_asks_for_the_second_factor_as_the_sign_in_does() {
     }
     let guessed = reset_with(auth, &token, OTHER, Some(&owner.recovery(1))).await;
     assert_eq!(guessed, Err("too_many_attempts"), "guesses are counted with those at the sign-in");
+}
+
+#[tokio::test]
+async fn a_change_of_factors_is_told_to_who_they_protect() {
+    let stage = Stage::new().await;
+    Owner::of(&stage.server).await;
+    let told = stage.delivered().await;
+    assert_eq!(told.len(), 1, "once it counts");
+    assert!(told[0].contains("To: ada@example.com"), "{}", told[0]);
+    assert!(told[0].contains("Subject: Your second factors were changed"), "{}", told[0]);
+    let (auth, ada) = (&stage.server.auth, stage.server.user.id);
+    assert_eq!(auth.remove_factors(ada, &occasion()).await.expect("removed"), 1);
+    assert_eq!(auth.remove_factors(ada, &occasion()).await.expect("none left"), 0);
+    assert_eq!(stage.delivered().await.len(), 1);
 }
 
 #[apply(session_back_ends)]
@@ -286,7 +301,7 @@ async fn a_link_ends_with_its_hour_with_the_password_and_with_the_account() {
     let auth = &stage.server.auth;
     stage.forget(USER).await;
     let of_before = token(&stage.delivered().await[0]);
-    stage.server.elapse(Duration::from_mins(60)).await;
+    stage.server.elapse(Duration::from_hours(1)).await;
     assert_eq!(reset(auth, &of_before, OTHER).await, Err("link_spent"), "its hour is over");
     stage.forget(USER).await;
     let of_before = token(&stage.delivered().await[0]);
