@@ -13,15 +13,15 @@ use super::{
     caller::{MayManage, MayRead},
     page,
 };
+use crate::domain::{
+    admin::AdminRole,
+    app::{AppName, Origin},
+    app_policy::{self, Audience, PolicyChange, PolicyEdit},
+    user::InvalidName,
+};
 use crate::{
     answers::{App, AppWithSecret, Apps, RemovedApp},
     auth::apps::{AppUpdate, NewApp},
-    domain::{
-        admin::AdminRole,
-        app::{AppName, Origin},
-        app_policy::{self, Audience, PolicyChange, PolicyEdit},
-        user::InvalidName,
-    },
     http::{
         Shared,
         wire::{

@@ -47,9 +47,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// What the script answers.
 enum RotateReply {
     Granted(Grant),
-    /// Ended now, as the word for it says.
-    Reused(Remains),
-    Contested(Remains),
+    /// Ended now, and why.
+    EndedNow(Rotation, Remains),
     /// It had ended before.
     Ended(Remains),
     Expired,
@@ -79,8 +78,8 @@ impl RotateReply {
         let fields = &answer.fields;
         Ok(match answer.word() {
             "granted" => Self::Granted(Grant::read(fields)?),
-            "reused" => Self::Reused(fields.remains()?),
-            "contested" => Self::Contested(fields.remains()?),
+            "reused" => Self::EndedNow(Rotation::Reused, fields.remains()?),
+            "contested" => Self::EndedNow(Rotation::Contested, fields.remains()?),
             "ended" => Self::Ended(fields.remains()?),
             "expired" => Self::Expired,
             "withdrawn" => Self::Withdrawn,
@@ -133,13 +132,9 @@ impl RedisStore {
         }
         match reply {
             RotateReply::Granted(grant) => self.grant(chain, grant, asked_at).await.map(Rotation::Granted),
-            RotateReply::Reused(remains) => {
+            RotateReply::EndedNow(why, remains) => {
                 self.refuse_and_clean_up(chain, &remains, asked_at).await?;
-                Ok(Rotation::Reused)
-            }
-            RotateReply::Contested(remains) => {
-                self.refuse_and_clean_up(chain, &remains, asked_at).await?;
-                Ok(Rotation::Contested)
+                Ok(why)
             }
             RotateReply::Ended(remains) => {
                 self.meet_end(session, &remains, asked_at).await.map(Rotation::Ended)
