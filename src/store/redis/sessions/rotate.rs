@@ -120,13 +120,15 @@ impl RedisStore {
         policy: &ReusePolicy,
         arrived_at: Timestamp,
     ) -> Result<Rotation, StoreError> {
-        let (session, asked_at) = (chain.presented.session(), self.clock.now());
+        let (session, asked_at, begun) = (chain.presented.session(), self.clock.now(), self.clock.passed());
         // Read only now, it may have reached this machine while the process stood still. Other nodes went on meanwhile.
         let arrived_at = arrived_at - self.revocations.stood_still().unwrap_or_default();
         let call = || self.rotation(chain, policy, arrived_at, asked_at);
         let mut reply = self.ask_rotate(chain, call()).await?;
         if let RotateReply::AskAgain(carried_out_at) = reply {
-            let arrived_at = carried_out_at - self.clock.now().since(arrived_at);
+            // The clock may have been set meanwhile.
+            let waited = asked_at.since(arrived_at) + self.clock.passed().saturating_sub(begun);
+            let arrived_at = carried_out_at - waited;
             let limits = [arrived_at, carried_out_at + PATIENCE].map(Timestamp::millis);
             reply = self.ask_rotate(chain, call().arg(&limits)).await?;
         }
