@@ -171,12 +171,14 @@ impl Question {
         holds(&cookies, [COOKIE, cookie].concat().as_bytes()) && (is_read || is_own)
     }
 
-    /// Roles that the user has, and a sign-in that every session can show.
+    /// Roles that the user has, and a sign-in that every session can show: the clock stands still since.
     fn asks_for_no_more(&self) -> bool {
+        let is_number =
+            |text: &String| text.bytes().all(|c| c.is_ascii_digit()) && text.parse::<u32>().is_ok();
         let role = self.extensions.get("role");
         role.is_none_or(|roles| roles.split(',').all(|role| role.trim_ascii() == "editor"))
             && self.extensions.get("acr").is_none_or(|acr| acr == "1")
-            && !self.extensions.contains_key("max_age")
+            && self.extensions.get("max_age").is_none_or(is_number)
     }
 }
 

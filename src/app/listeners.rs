@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use rustix::net::listen;
 use tokio::task::JoinError;
 
 use super::{StartError, descriptors::Shares};
@@ -16,6 +17,10 @@ use crate::{
         server::{Listener, Speaks},
     },
 };
+
+/// How many connections may wait to be taken; the system holds it to `net.core.somaxconn`, which is as many. Where
+/// more come at once, TCP asks again after 1, 3, 7, 15 and 31 s: as when all clients come back after a restart.
+const WAITING: i32 = 4_096;
 
 /// Bound, not yet answering.
 pub struct Listeners {
@@ -33,7 +38,11 @@ impl Listeners {
     /// When an address cannot be had, with the setting it comes from.
     pub fn bind(settings: &config::Server) -> Result<Self, StartError> {
         let bind = |setting: &'static str, address: SocketAddr| {
-            TcpListener::bind(address).map_err(|source| StartError::Listen { setting, address, source })
+            let bound = TcpListener::bind(address).and_then(|socket| {
+                listen(&socket, WAITING)?;
+                Ok(socket)
+            });
+            bound.map_err(|source| StartError::Listen { setting, address, source })
         };
         let bind_if_set =
             |setting, address: Option<SocketAddr>| address.map(|address| bind(setting, address)).transpose();

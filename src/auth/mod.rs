@@ -236,6 +236,12 @@ impl Auth {
         self.clock.now()
     }
 
+    /// How much time has passed since a moment that never changes, however the clock is set.
+    #[must_use]
+    pub fn passed(&self) -> Duration {
+        self.clock.passed()
+    }
+
     /// How busy the queue of passwords to be hashed is.
     #[must_use]
     pub fn hash_load(&self) -> QueueLoad {

@@ -66,6 +66,8 @@ impl Settings {
         taken.rate_limit = read.rate_limit.clone();
         taken.login.queue = read.login.queue;
         taken.accounts = read.accounts.clone();
+        // It is open.
+        taken.accounts.breached_passwords.clone_from(&self.accounts.breached_passwords);
         taken.outage = read.outage.clone();
         taken.log.level.clone_from(&read.log.level);
         taken

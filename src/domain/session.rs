@@ -109,13 +109,10 @@ impl Device {
 
 /// What of a text can be shown, up to that many bytes.
 pub(super) fn printable(text: &str, max_bytes: usize) -> Option<String> {
-    let mut kept = String::new();
-    for c in text.trim().chars().filter(|c| !c.is_control()) {
-        if kept.len() + c.len_utf8() > max_bytes {
-            break;
-        }
-        kept.push(c);
-    }
+    let text = text.trim();
+    let is_control = |c: char| c.is_control();
+    let mut kept = if text.contains(is_control) { text.replace(is_control, "") } else { text.to_owned() };
+    kept.truncate(kept.floor_char_boundary(max_bytes));
     (!kept.is_empty()).then_some(kept)
 }
 

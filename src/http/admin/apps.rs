@@ -13,17 +13,17 @@ use super::{
     caller::{MayManage, MayRead},
     page,
 };
+use crate::domain::{
+    admin::AdminRole,
+    app::{AppName, Origin},
+    app_policy::{self, Audience, PolicyChange, PolicyEdit},
+    page_url::PageUrl,
+    sign_in::SecondFactor,
+    user::InvalidName,
+};
 use crate::{
     answers::{App, AppWithSecret, Apps, RemovedApp},
     auth::apps::{AppUpdate, NewApp},
-    domain::{
-        admin::AdminRole,
-        app::{AppName, Origin},
-        app_policy::{self, Audience, PolicyChange, PolicyEdit},
-        page_url::PageUrl,
-        sign_in::SecondFactor,
-        user::InvalidName,
-    },
     http::{
         Shared,
         wire::{

@@ -25,7 +25,6 @@ use crate::{
     domain::{
         app::AppName,
         causes::Causes,
-        clock::Timestamp,
         ids::UserId,
         occasion::Occasion,
         secret::Password,
@@ -214,19 +213,19 @@ pub struct RefreshBody {
 /// arrives, another tab's refresh or sign-in may have put a new one there.
 pub async fn refresh(
     State(http): State<Shared>,
-    ArrivedAt(arrived_at): ArrivedAt,
+    arrived_at: ArrivedAt,
     CameBy(occasion): CameBy,
     headers: HeaderMap,
     OptionalJson(body): OptionalJson<RefreshBody>,
 ) -> Result<(HeaderMap, Json<Tokens>), Problem> {
-    let outcome = refreshed(&http, arrived_at, &occasion, &headers, body).await;
+    let outcome = refreshed(&http, &arrived_at, &occasion, &headers, body).await;
     REFRESHES.count(&[outcome.as_ref().map_or_else(Problem::code, |_| GRANTED)]);
     outcome
 }
 
 async fn refreshed(
     http: &Shared,
-    arrived_at: Timestamp,
+    arrived_at: &ArrivedAt,
     occasion: &Occasion,
     headers: &HeaderMap,
     body: Option<RefreshBody>,
@@ -249,6 +248,7 @@ async fn refreshed(
     if let Some(app) = app {
         app_caller::require_secret(http, headers, &app).await?;
     }
+    let arrived_at = arrived_at.by_clock(&http.auth);
     Ok(tokens(http, http.auth.refresh(&token, arrived_at, occasion).await?, transport))
 }
 

@@ -19,7 +19,7 @@ use crate::{
 
 pub async fn token(
     State(http): State<Shared>,
-    ArrivedAt(arrived_at): ArrivedAt,
+    arrived_at: ArrivedAt,
     CameBy(occasion): CameBy,
     form: Form,
 ) -> Result<([(HeaderName, &'static str); 1], Json<Tokens>), OAuthError> {
@@ -33,6 +33,7 @@ pub async fn token(
     if params.get("scope").is_some() {
         return Err(OAuthError::invalid_scope());
     }
+    let arrived_at = arrived_at.by_clock(&http.auth);
     let issued = http.auth.refresh_of(&app, refresh_token, arrived_at, &occasion).await;
     REFRESHES.count(&[issued.as_ref().map_or_else(AuthError::code, |_| GRANTED)]);
     let issued = issued?;

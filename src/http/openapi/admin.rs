@@ -22,6 +22,10 @@ use crate::{
 };
 
 pub fn users() -> Vec<Described> {
+    accounts().into_iter().chain(factors()).collect()
+}
+
+fn accounts() -> Vec<Described> {
     let verb = |id, path, summary| {
         Described::of(id, Post, path, summary).answers::<UserRecord>(200, "The user as they are now.")
     };
@@ -55,6 +59,11 @@ pub fn users() -> Vec<Described> {
         )
         .answers_nothing(202, "A mail goes to their verified address, if they have one.")
         .may(&[OVERLOADED]),
+    ]
+}
+
+fn factors() -> Vec<Described> {
+    vec![
         Described::of("userFactors", Get, "/admin/v1/users/{id}/factors", "A user's second factors")
             .answers::<Factors>(200, "Those that count."),
         Described::of(

@@ -23,6 +23,10 @@ use crate::{
 const COOKIES: &[&str] = &["Set-Cookie"];
 
 pub fn sessions() -> Vec<Described> {
+    credentials().into_iter().chain(own_sessions()).collect()
+}
+
+fn credentials() -> Vec<Described> {
     vec![
         Described::of("login", Post, "/v1/login", "Sign in")
             .told(
@@ -54,6 +58,11 @@ pub fn sessions() -> Vec<Described> {
             .answers_nothing(204, "The session is over.")
             .with_headers(COOKIES)
             .may(&[TOKEN_MISSING, TOKEN_INVALID, REFRESH_INVALID, CROSS_SITE, STORE_UNAVAILABLE, INTERNAL]),
+    ]
+}
+
+fn own_sessions() -> Vec<Described> {
+    vec![
         Described::of("logoutAll", Post, "/v1/logout/all", "Sign out everywhere")
             .asks::<LogoutAllQuery>()
             .answers::<Ended>(200, "How many sessions ended."),

@@ -5,6 +5,7 @@ use std::{
     convert::Infallible,
     future::{Future, Ready, ready},
     io,
+    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -18,10 +19,10 @@ use axum::{
     http::{HeaderValue, Request, Version, header},
     response::Response,
 };
-use axum_server::accept::Accept;
+use axum_server::{AddrListener, Address, accept::Accept};
 use futures_util::future::Either;
 use http_body::{Frame, SizeHint};
-use tokio::net::TcpStream;
+use tokio::net::TcpListener;
 use tower::Service;
 
 use super::{
@@ -30,34 +31,58 @@ use super::{
 };
 use crate::measures::table::CONNECTIONS_REFUSED;
 
-/// Seats connections, with `TCP_NODELAY`.
+/// A listener that leads each connection to a seat before it takes the next one from the system's queue.
+pub struct Hall {
+    pub listener: TcpListener,
+    pub seats: Arc<Seats>,
+}
+
+/// Who is at the other end of a connection with a seat.
+#[derive(Debug, Clone)]
+pub struct Peer(pub SocketAddr);
+
+impl Address for Peer {
+    type Stream = Socket;
+    type Listener = Hall;
+}
+
+impl AddrListener<Socket, Peer> for Hall {
+    /// A hall is made of a listener that is bound already.
+    async fn bind_to(_: Peer) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    async fn accept_stream(&self) -> io::Result<(Socket, Peer)> {
+        loop {
+            let (stream, peer) = self.listener.accept().await?;
+            if let Some((taken, told_to_go)) = self.seats.lead(peer.ip()).await {
+                stream.set_nodelay(true)?;
+                return Ok((Socket::of(stream, taken, told_to_go), Peer(peer)));
+            }
+            CONNECTIONS_REFUSED.count(&[]);
+        }
+    }
+
+    fn get_local_addr(&self) -> io::Result<Peer> {
+        self.listener.local_addr().map(Peer)
+    }
+}
+
+/// Gives each connection a service that knows its seat.
 #[derive(Clone)]
 pub struct Usher {
-    pub seats: Arc<Seats>,
     /// Whether the server is about to stop.
     pub draining: Arc<AtomicBool>,
 }
 
-impl<S> Accept<TcpStream, S> for Usher {
+impl<S> Accept<Socket, S> for Usher {
     type Stream = Socket;
     type Service = Seated<S>;
     type Future = Ready<io::Result<(Socket, Seated<S>)>>;
 
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        ready(self.seat(stream, service))
-    }
-}
-
-impl Usher {
-    fn seat<S>(&self, stream: TcpStream, service: S) -> io::Result<(Socket, Seated<S>)> {
-        let Some((taken, told_to_go)) = self.seats.take(stream.peer_addr()?.ip()) else {
-            CONNECTIONS_REFUSED.count(&[]);
-            return Err(io::Error::other("too many connections"));
-        };
-        stream.set_nodelay(true)?;
-        let seat = Arc::clone(&taken.seat);
-        let seated = Seated { service, seat, draining: Arc::clone(&self.draining) };
-        Ok((Socket::of(stream, taken, told_to_go), seated))
+    fn accept(&self, stream: Socket, service: S) -> Self::Future {
+        let seated = Seated { service, seat: stream.seat(), draining: Arc::clone(&self.draining) };
+        ready(Ok((stream, seated)))
     }
 }
 

@@ -9,17 +9,18 @@ use std::{
     convert::Infallible,
     future::ready,
     io,
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
-use axum_server::Handle;
+use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
 use tower::service_fn;
 
+pub use self::connection::Peer;
 use self::{
-    connection::Usher,
+    connection::{Hall, Usher},
     seats::{Room, Seats},
     socket::PATIENCE,
 };
@@ -58,15 +59,11 @@ pub struct Listener {
 ///
 /// # Errors
 /// When the listener cannot be used.
-pub async fn serve(
-    listener: Listener,
-    draining: Arc<AtomicBool>,
-    handle: Handle<SocketAddr>,
-) -> io::Result<()> {
+pub async fn serve(listener: Listener, draining: Arc<AtomicBool>, handle: Handle<Peer>) -> io::Result<()> {
     let Listener { socket, routes, speaks, room } = listener;
     socket.set_nonblocking(true)?;
-    let usher = Usher { seats: Seats::of(room), draining };
-    let server = axum_server::from_tcp(socket)?.handle(handle).acceptor(usher);
+    let hall = Hall { listener: socket.try_into()?, seats: Seats::of(room) };
+    let server = Server::from_listener(hall).handle(handle).acceptor(Usher { draining });
     let mut server = if speaks == Speaks::Http1 { server.http1_only() } else { server };
     let http = server.http_builder();
     // Without a timer, hyper's timeouts do nothing. Flushes are not put off: a client that never stops
@@ -80,6 +77,6 @@ pub async fn serve(
         .max_send_buf_size(BUFFER)
         .keep_alive_interval(PING)
         .keep_alive_timeout(PATIENCE);
-    let connected = move |peer: SocketAddr| ready(Ok::<_, Infallible>(routes.from(peer)));
+    let connected = move |Peer(peer)| ready(Ok::<_, Infallible>(routes.from(peer)));
     server.serve(service_fn(connected)).await
 }

@@ -9,11 +9,15 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use ipnet::IpNet;
 use metrics::Gauge;
-use tokio::sync::oneshot;
+use tokio::{
+    sync::{Notify, oneshot},
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     http::wire::proxies::TrustedProxies,
@@ -22,6 +26,8 @@ use crate::{
 
 /// One part in so many is kept free, and is what is freed at once where it no longer is.
 const PART: usize = 8;
+/// How long a newcomer waits for somebody who has been told to go. Nobody needs as long.
+const LEAVING: Duration = Duration::from_secs(1);
 /// Connections begin to wait one after the other, whatever the clock says.
 static TURNS: AtomicU64 = AtomicU64::new(0);
 
@@ -43,6 +49,7 @@ pub struct Seats {
     room: Room,
     open: Gauge,
     table: Mutex<Table>,
+    left: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -83,6 +90,12 @@ pub struct Taken {
     seats: Arc<Seats>,
 }
 
+/// There is no seat; whether one is being left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Full {
+    is_being_left: bool,
+}
+
 /// A request under way: its connection is not shown out.
 #[derive(Debug)]
 pub struct Busy(Arc<Seat>);
@@ -93,33 +106,46 @@ impl Seats {
         CONNECTIONS_MAX.gauge(&labels).set(u32::try_from(room.total).unwrap_or(u32::MAX));
         let open = CONNECTIONS.gauge(&labels);
         open.set(0.0);
-        Arc::new(Self { room, open, table: Mutex::default() })
+        Arc::new(Self { room, open, table: Mutex::default(), left: Notify::new() })
     }
 
-    /// A seat, and what tells its connection to go; `None` where all that are taken are in use.
-    pub fn take(self: &Arc<Self>, peer: IpAddr) -> Option<(Taken, oneshot::Receiver<()>)> {
+    /// A seat, and what tells its connection to go; `None` where all that are taken are in use. One
+    /// newcomer is led to a seat at a time: the others wait in the system's queue.
+    pub async fn lead(self: &Arc<Self>, peer: IpAddr) -> Option<(Taken, oneshot::Receiver<()>)> {
+        let until = Instant::now() + LEAVING;
+        loop {
+            match self.take(peer) {
+                Ok(seat) => return Some(seat),
+                Err(Full { is_being_left: true }) => timeout_at(until, self.left.notified()).await.ok()?,
+                Err(Full { is_being_left: false }) => return None,
+            }
+        }
+    }
+
+    fn take(self: &Arc<Self>, peer: IpAddr) -> Result<(Taken, oneshot::Receiver<()>), Full> {
         let peer = peer.to_canonical();
         let (network, share) = (network(peer), self.share(peer));
         let mut table = lock(&self.table);
-        let of_peer = table.peers.get(&network).copied().unwrap_or_default();
         if let Some(share) = share {
+            let of_peer = table.of_peer(network);
             if is_nearly_full(of_peer.seats - of_peer.leaving, share) {
                 table.show_out(share / PART, |seat| seat.peer == network);
             }
             if of_peer.seats >= share {
-                return None;
+                return Err(Full { is_being_left: table.of_peer(network).leaving > 0 });
             }
         }
         let total = self.room.total;
         if is_nearly_full(table.seats.len() - table.leaving, total) {
             table.show_out(total / PART, |_| true);
         }
-        (table.seats.len() < total).then(|| {
-            let (cut, told) = oneshot::channel();
-            let (seat, number) = table.seat(network, cut);
-            self.open.increment(1.0);
-            (Taken { seat, number, seats: Arc::clone(self) }, told)
-        })
+        if table.seats.len() >= total {
+            return Err(Full { is_being_left: table.leaving > 0 });
+        }
+        let (cut, told) = oneshot::channel();
+        let (seat, number) = table.seat(network, cut);
+        self.open.increment(1.0);
+        Ok((Taken { seat, number, seats: Arc::clone(self) }, told))
     }
 
     fn share(&self, peer: IpAddr) -> Option<usize> {
@@ -128,6 +154,10 @@ impl Seats {
 }
 
 impl Table {
+    fn of_peer(&self, peer: IpNet) -> OfPeer {
+        self.peers.get(&peer).copied().unwrap_or_default()
+    }
+
     fn seat(&mut self, peer: IpNet, cut: oneshot::Sender<()>) -> (Arc<Seat>, u64) {
         let state = State { requests: 0, has_spoken: false, waiting_since: turn(), cut: Some(cut) };
         let seat = Arc::new(Seat { peer, state: Mutex::new(state) });
@@ -208,6 +238,7 @@ impl Drop for Busy {
 impl Drop for Taken {
     fn drop(&mut self) {
         lock(&self.seats.table).free(self.number);
+        self.seats.left.notify_one();
         self.seats.open.decrement(1.0);
     }
 }
@@ -232,6 +263,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures_util::FutureExt;
+
     use super::*;
 
     fn seats(total: usize, of_peer: usize, proxy: &str) -> Arc<Seats> {
@@ -263,7 +298,7 @@ mod tests {
     fn a_peer_has_its_share_and_a_proxy_all() {
         let seats = seats(64, 8, "10.0.0.0/8");
         let take = |peer: IpAddr| {
-            seats.take(peer).map(|(taken, told)| (taken.seat.begin().expect("let in"), taken, told))
+            seats.take(peer).ok().map(|(taken, told)| (taken.seat.begin().expect("let in"), taken, told))
         };
         let busy: Vec<_> = (0..20).filter_map(|_| take(peer(1))).collect();
         assert_eq!(busy.len(), 8, "one peer");
@@ -274,6 +309,20 @@ mod tests {
         drop((busy, proxied));
         assert!(lock(&seats.table).seats.is_empty() && lock(&seats.table).peers.is_empty());
         assert_eq!(lock(&seats.table).leaving, 0);
+    }
+
+    #[tokio::test]
+    async fn a_newcomer_waits_for_who_was_told_to_go_and_for_nobody_else() {
+        let seats = seats(2, 2, "10.0.0.0/8");
+        let come = |last| seats.lead(peer(last));
+        let (first, second) = (come(1).await.expect("a seat"), come(2).await.expect("a seat"));
+        let busy = second.0.seat.begin().expect("let in");
+        let mut third = pin!(come(3));
+        assert!(third.as_mut().now_or_never().is_none(), "the first one was told to go, and has not left");
+        drop(first);
+        let third = third.await.expect("its seat");
+        let _busy = (busy, third.0.seat.begin().expect("let in"));
+        assert!(come(4).await.is_none(), "both are in use");
     }
 
     #[test]

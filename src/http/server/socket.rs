@@ -5,6 +5,7 @@ use std::{
     future::Future,
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -16,7 +17,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::seats::Taken;
+use super::seats::{Seat, Taken};
 
 /// How long the first bytes may take, and how long a write may wait for its reader.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,6 +42,10 @@ impl Socket {
     pub fn of(stream: TcpStream, taken: Taken, told_to_go: oneshot::Receiver<()>) -> Self {
         let opening = Some(Box::pin(sleep(PATIENCE)));
         Self { stream, taken, told_to_go, heard: 0, opening, stalled: None, reader: None }
+    }
+
+    pub fn seat(&self) -> Arc<Seat> {
+        Arc::clone(&self.taken.seat)
     }
 
     fn may_stay(&mut self, context: &mut Context<'_>) -> io::Result<()> {

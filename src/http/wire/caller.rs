@@ -5,6 +5,7 @@ use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::Once,
+    time::Duration,
 };
 
 use axum::{
@@ -14,7 +15,7 @@ use axum::{
 
 use super::{forwarded, origin, problem::Problem};
 use crate::{
-    auth::{check, error::AuthError},
+    auth::{Auth, check, error::AuthError},
     domain::clock::Timestamp,
     http::Shared,
     measures::table::FORWARDED_IGNORED,
@@ -151,13 +152,21 @@ fn notice_unheard(peer: IpAddr) {
     });
 }
 
-/// When the request reached the server: before anything of it was looked up, its body included.
-pub struct ArrivedAt(pub Timestamp);
+/// When the request reached the server: before anything of it was looked up, its body included. As a span, since the
+/// clock may be set while it is under way.
+pub struct ArrivedAt(Duration);
+
+impl ArrivedAt {
+    /// The moment, by the clock as it shows now.
+    pub fn by_clock(&self, auth: &Auth) -> Timestamp {
+        auth.now() - auth.passed().saturating_sub(self.0)
+    }
+}
 
 impl FromRequestParts<Shared> for ArrivedAt {
     type Rejection = Infallible;
 
     async fn from_request_parts(_: &mut Parts, http: &Shared) -> Result<Self, Infallible> {
-        Ok(Self(http.auth.now()))
+        Ok(Self(http.auth.passed()))
     }
 }

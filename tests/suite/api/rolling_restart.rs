@@ -112,7 +112,7 @@ fn stops(node: Server) {
     let ready = || Ask::new("GET /readyz").at(&node.url).status;
     wait_for(|| (ready() == 503).then_some(())).expect("it says that it will stop");
     assert_eq!(Ask::new("GET /healthz").at(&node.url).status, 200, "and goes on until it does");
-    node.terminate();
+    node.stops();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,11 +157,7 @@ async fn in_a_rolling_restart_under_load_no_request_fails() {
     });
     let (served, failed) = (seen.served.load(Ordering::Relaxed), seen.failed.into_inner().expect("no panic"));
     eprintln!("six restarts of three nodes: {served} requests served, {} failed", failed.len());
-    // A request may reach a connection in the moment in which it is closed; what is no GET the balancer must not repeat
-    // then (RFC 9110 section 9.2.2), and says 502. Its client does.
-    let may_fail = |request: &String| request.contains("POST") && request.contains("status: 502");
-    let is_well = failed.len() <= 2 && failed.iter().all(may_fail);
-    assert!(is_well && served > 200, "{served} served, {} failed: {failed:#?}", failed.len());
+    assert!(failed.is_empty() && served > 200, "{served} served, {} failed: {failed:#?}", failed.len());
 }
 
 /// Ends the load, also where the test fails.

@@ -81,7 +81,7 @@ fn the_first_run_does_it_and_the_second_changes_nothing() {
     assert_eq!(done.stderr, "The secret of shop, shown this once:\n");
     let secret = done.stdout.lines().last().expect("a secret");
     let (apps, roles) = state(&install);
-    let app = |name: &str, kind: &str, origins: &[&str], ttl: Value, audience: Value| json!({ "name": name, "kind": kind, "origins": origins, "access_ttl": ttl, "audience": audience, "role": null });
+    let app = |name: &str, kind: &str, origins: &[&str], ttl: Value, audience: Value| json!({ "name": name, "kind": kind, "origins": origins, "access_ttl": ttl, "audience": audience, "role": null, "mfa": null, "confirm_url": null, "reset_url": null });
     assert_eq!(
         apps,
         [

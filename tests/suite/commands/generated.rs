@@ -38,6 +38,10 @@ fn each_command_has_a_manual_page() {
             let text = page(&format!("keyward-{command}-{inner}"));
             assert!(text.contains(".SH SYNOPSIS"), "{text}");
             count += 1;
+            for innermost in below(&install, &[&command, &inner]) {
+                page(&format!("keyward-{command}-{inner}-{innermost}"));
+                count += 1;
+            }
         }
     }
     assert!(count > 30, "{count} commands");

@@ -96,6 +96,7 @@ impl Stage {
 
     /// The token of a link that sets a password.
     async fn reset_link(&self) -> String {
+        self.delivered().await;
         self.forget(USER).await;
         token(&self.delivered().await[0])
     }

@@ -53,22 +53,14 @@ impl SessionStore for RedisStore {
         session: &NewSession,
         most: Option<NonZeroU32>,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let SessionFacts { user, app, created_at: created, .. } = &session.facts;
-        let created = *created;
+        let created = session.facts.created_at;
         let lifetimes = &self.keeping.lifetimes;
         let expires = lifetimes.session_expiry(created, created);
         let life = created.until(expires);
-        let (of_user, at_app) = (self.keys.sign_ins_of_user(*user), self.keys.sign_ins_at_app(app));
         let token = session.kind.first_token();
         let refresh_key = token.map(|token| self.keys.refresh(token));
         let (beside, together) = if self.is_one_server() { (None, refresh_key) } else { (refresh_key, None) };
-        tokio::try_join!(
-            self.enter(&of_user, session.id, created, life),
-            self.enter(&at_app, session.id, created, life),
-            self.put_first_refresh(beside, session.id, life),
-            self.thin_out(&of_user, created),
-            self.thin_out(&at_app, created),
-        )?;
+        tokio::try_join!(self.enter_each(session, life), self.put_first_refresh(beside, session.id, life))?;
         // Where there is no refresh token, there are no access tokens either.
         let tokens_until = token.map_or(created, |_| lifetimes.access_expiry(created, created));
         let token_hash = token.map(|token| self.keys.token_hash(token));
@@ -244,6 +236,20 @@ impl RedisStore {
             }
         }
         Ok(Vec::new())
+    }
+
+    /// Enters a new session in the indexes it belongs to, and takes out of them what is over.
+    async fn enter_each(&self, session: &NewSession, life: Duration) -> Result<(), StoreError> {
+        let SessionFacts { user, app, created_at, .. } = &session.facts;
+        let indexes = [self.keys.sign_ins_of_user(*user), self.keys.sign_ins_at_app(app)];
+        try_join_all(indexes.iter().map(async |index| {
+            tokio::try_join!(
+                self.enter(index, session.id, *created_at, life),
+                self.thin_out(index, *created_at)
+            )
+        }))
+        .await
+        .map(|_| ())
     }
 
     /// The key of a session's first token, where it is not written with the hash.

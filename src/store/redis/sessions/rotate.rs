@@ -47,9 +47,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// What the script answers.
 enum RotateReply {
     Granted(Grant),
-    /// Ended now, as the word for it says.
-    Reused(Remains),
-    Contested(Remains),
+    /// Ended now, and why.
+    EndedNow(Rotation, Remains),
     /// It had ended before.
     Ended(Remains),
     Expired,
@@ -79,8 +78,8 @@ impl RotateReply {
         let fields = &answer.fields;
         Ok(match answer.word() {
             "granted" => Self::Granted(Grant::read(fields)?),
-            "reused" => Self::Reused(fields.remains()?),
-            "contested" => Self::Contested(fields.remains()?),
+            "reused" => Self::EndedNow(Rotation::Reused, fields.remains()?),
+            "contested" => Self::EndedNow(Rotation::Contested, fields.remains()?),
             "ended" => Self::Ended(fields.remains()?),
             "expired" => Self::Expired,
             "withdrawn" => Self::Withdrawn,
@@ -121,25 +120,23 @@ impl RedisStore {
         policy: &ReusePolicy,
         arrived_at: Timestamp,
     ) -> Result<Rotation, StoreError> {
-        let (session, asked_at) = (chain.presented.session(), self.clock.now());
+        let (session, asked_at, begun) = (chain.presented.session(), self.clock.now(), self.clock.passed());
         // Read only now, it may have reached this machine while the process stood still. Other nodes went on meanwhile.
         let arrived_at = arrived_at - self.revocations.stood_still().unwrap_or_default();
         let call = || self.rotation(chain, policy, arrived_at, asked_at);
         let mut reply = self.ask_rotate(chain, call()).await?;
         if let RotateReply::AskAgain(carried_out_at) = reply {
-            let arrived_at = carried_out_at - self.clock.now().since(arrived_at);
+            // The clock may have been set meanwhile.
+            let waited = asked_at.since(arrived_at) + self.clock.passed().saturating_sub(begun);
+            let arrived_at = carried_out_at - waited;
             let limits = [arrived_at, carried_out_at + PATIENCE].map(Timestamp::millis);
             reply = self.ask_rotate(chain, call().arg(&limits)).await?;
         }
         match reply {
             RotateReply::Granted(grant) => self.grant(chain, grant, asked_at).await.map(Rotation::Granted),
-            RotateReply::Reused(remains) => {
+            RotateReply::EndedNow(why, remains) => {
                 self.refuse_and_clean_up(chain, &remains, asked_at).await?;
-                Ok(Rotation::Reused)
-            }
-            RotateReply::Contested(remains) => {
-                self.refuse_and_clean_up(chain, &remains, asked_at).await?;
-                Ok(Rotation::Contested)
+                Ok(why)
             }
             RotateReply::Ended(remains) => {
                 self.meet_end(session, &remains, asked_at).await.map(Rotation::Ended)

@@ -1,7 +1,13 @@
 //! What is carried out late, and nodes whose clocks differ: no honest user is signed out by it. The
 //! times here are Redis's own, as in production, so they pass for real.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use crate::support::{
     backends::{FIRST_USE, LIFETIMES, facts_of, with_tokens},
@@ -30,11 +36,17 @@ const POLICY: ReusePolicy = ReusePolicy { grace: GRACE, contested: Contested::En
 const GIVEN_UP: Duration = Duration::from_millis(700);
 
 /// A clock that is wrong by so many seconds.
-struct Skewed(i64);
+struct Skewed(AtomicI64);
+
+impl Skewed {
+    fn set(&self, seconds_ahead: i64) {
+        self.0.store(seconds_ahead, Ordering::SeqCst);
+    }
+}
 
 impl Clock for Skewed {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(SystemClock.now().millis() + self.0 * 1000)
+        Timestamp::from_millis(SystemClock.now().millis() + self.0.load(Ordering::SeqCst) * 1000)
     }
 
     fn passed(&self) -> Duration {
@@ -50,7 +62,7 @@ struct Node {
 
 impl Node {
     async fn on(space: &Keyspace, seconds_ahead: i64) -> Self {
-        let clock = Arc::new(Skewed(seconds_ahead));
+        let clock = Arc::new(Skewed(seconds_ahead.into()));
         let keeping = Keeping {
             lifetimes: LIFETIMES,
             refresh_keys: RefreshKeys::Hashed,
@@ -156,6 +168,35 @@ async fn a_refresh_that_was_slow_on_the_way_is_judged_by_when_it_arrived() {
         proxy.open();
     };
     tokio::join!(refresh, meanwhile);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_meanwhile_makes_a_refresh_neither_older_nor_younger() {
+    let space = Keyspace::single();
+    let node = Node::on(&space, 0).await;
+    let (proxy, _way, slow) = behind_a_proxy(&space).await;
+    for seconds_ahead in [3600, -3600] {
+        let set_meanwhile = async || {
+            proxy.held().await;
+            slow.clock.set(seconds_ahead);
+            sleep(GRACE + Duration::from_millis(50)).await;
+            proxy.open();
+        };
+        let token = node.sign_in().await;
+        let child = node.refreshed(&token).await;
+        proxy.hold_after(0);
+        let (in_time, ()) = tokio::join!(slow.refresh(&token), async {
+            node.confirm(&child).await;
+            set_meanwhile().await;
+        });
+        assert!(matches!(in_time, Ok(Rotation::Granted(_))), "{seconds_ahead}: {in_time:?}");
+
+        slow.clock.set(0);
+        proxy.hold_after(0);
+        let (too_late, ()) = tokio::join!(slow.refresh(&token), set_meanwhile());
+        assert!(matches!(too_late, Ok(Rotation::Reused)), "{seconds_ahead}: {too_late:?}");
+        slow.clock.set(0);
+    }
 }
 
 #[tokio::test]

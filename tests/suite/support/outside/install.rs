@@ -336,6 +336,11 @@ impl Server {
     /// Asks it to stop, and returns once it has.
     pub fn terminate(self) {
         self.ask_to_stop();
+        self.stops();
+    }
+
+    /// Returns once it has stopped, which it was asked to: asked again, it waits no longer for who must hear of it.
+    pub fn stops(self) {
         let process = format!("/proc/{}/stat", self.pid);
         // A process that ended stays as a zombie until the guard looks.
         let over = || !fs::read_to_string(&process).is_ok_and(|stat| !stat.contains(") Z "));
