@@ -157,14 +157,7 @@ impl BackEnds {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, StartError>
     where
-        A: AccountStore
-            + AddressStore
-            + AppStore
-            + EventStore
-            + FactorStore
-            + LeaseStore
-            + OutboxStore
-            + 'static,
+        A: Tables,
     {
         let revoked = Arc::new(RevocationSet::default());
         let redis = Arc::new(open_redis(settings, lifetimes, &revoked, clock).await?);
@@ -189,6 +182,15 @@ impl BackEnds {
         Ok(Self { stores, redis: Some(redis), installation, watches: vec![of_accounts, watch] })
     }
 }
+
+/// What is kept in a database, whatever keeps the sessions.
+trait Tables:
+    AccountStore + AddressStore + AppStore + EventStore + FactorStore + LeaseStore + OutboxStore + 'static
+{
+}
+
+impl Tables for PostgresStore {}
+impl Tables for SqliteStore {}
 
 async fn open_postgres(url: &SecretString, tls_ca: Option<&Path>) -> Result<PostgresStore, StoreError> {
     let store = PostgresStore::connect(url, tls_ca).await?;

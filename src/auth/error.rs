@@ -223,6 +223,9 @@ pub enum AuthError {
     Hasher(Box<dyn Error + Send + Sync>),
 }
 
+/// RFC 9470, section 3.
+const STEP_UP: &str = "insufficient_user_authentication";
+
 impl AuthError {
     /// The contract's code (2.3).
     #[must_use]
@@ -242,9 +245,7 @@ impl AuthError {
             Self::AccountDisabled => "account_disabled",
             Self::SecondFactorRequired => "mfa_required",
             Self::SignupClosed => "signup_closed",
-            Self::SignInTooOld { .. } | Self::SignInTooWeak | Self::SignInUnknown => {
-                "insufficient_user_authentication"
-            }
+            Self::SignInTooOld { .. } | Self::SignInTooWeak | Self::SignInUnknown => STEP_UP,
             Self::InsufficientRole => "insufficient_role",
             Self::NotFound(_) => "not_found",
             Self::UsernameTaken => "username_taken",

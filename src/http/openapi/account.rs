@@ -22,6 +22,10 @@ use crate::{
 };
 
 pub fn account() -> Vec<Described> {
+    own().into_iter().chain(by_mail()).collect()
+}
+
+fn own() -> Vec<Described> {
     vec![
         Described::of("signup", Post, "/v1/signup", "Make an account")
             .told("Where `accounts.signup` is `open`.")
@@ -43,6 +47,19 @@ pub fn account() -> Vec<Described> {
             .told("Takes a sign-in of a moment ago. All that the account holds goes with it.")
             .answers_nothing(204, "It is gone.")
             .may(&[INSUFFICIENT_USER_AUTHENTICATION, CONFLICT]),
+        Described::of("listOwnEvents", Get, "/v1/me/activity", "What happened to the account")
+            .asks::<OwnEventsQuery>()
+            .answers::<OwnEvents>(200, "A page of events, the newest first."),
+        Described::of("changePassword", Post, "/v1/password", "Change the password")
+            .told("Every other session ends.")
+            .takes::<PasswordBody>()
+            .answers_nothing(204, "It is changed.")
+            .may(&[WRONG_PASSWORD, WEAK_PASSWORD, TOO_MANY_ATTEMPTS, OVERLOADED]),
+    ]
+}
+
+fn by_mail() -> Vec<Described> {
+    vec![
         Described::of("confirmEmail", Post, "/v1/email/confirm", "Follow a link about an address")
             .told(
                 "By the `token` of a link, wherever that is opened; or by the `code` of the same mail, with the \
@@ -63,13 +80,5 @@ pub fn account() -> Vec<Described> {
             .answers_nothing(204, "It is set.")
             .may(&[ACCOUNT_DISABLED, FACTOR_MISSING, LINK_SPENT, WEAK_PASSWORD, WRONG_CODE])
             .may(&[TOO_MANY_ATTEMPTS, OVERLOADED, STORE_UNAVAILABLE, INTERNAL]),
-        Described::of("listOwnEvents", Get, "/v1/me/activity", "What happened to the account")
-            .asks::<OwnEventsQuery>()
-            .answers::<OwnEvents>(200, "A page of events, the newest first."),
-        Described::of("changePassword", Post, "/v1/password", "Change the password")
-            .told("Every other session ends.")
-            .takes::<PasswordBody>()
-            .answers_nothing(204, "It is changed.")
-            .may(&[WRONG_PASSWORD, WEAK_PASSWORD, TOO_MANY_ATTEMPTS, OVERLOADED]),
     ]
 }

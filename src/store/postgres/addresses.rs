@@ -6,7 +6,8 @@ use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     PostgresStore, StoreError,
-    accounts::{AccountRow, LOCK_IMPORTS, one},
+    account_rows::AccountRow,
+    accounts::{LOCK_IMPORTS, one},
     engine::{errors, rows},
 };
 use crate::{

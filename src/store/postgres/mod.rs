@@ -1,6 +1,7 @@
 //! Accounts and apps in PostgreSQL, for nodes that share them. Sessions are not kept here: they live
 //! in Redis then.
 
+mod account_rows;
 mod accounts;
 mod addresses;
 mod advice;
