@@ -34,7 +34,7 @@ fn plan(setup: Setup, seconds: u64) -> Plan {
         time: Duration::from_secs(seconds),
         people: 24,
         thieves: 6,
-        stay: (3_000, 15_000),
+        stay: (2_000, 10_000),
         times: TIMES,
         rules: RULES,
         calm: (600, 1_400),
@@ -99,13 +99,13 @@ async fn it_holds_on_two_nodes_and_redis() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "tests/run gives it the machine to itself"]
 async fn it_holds_behind_sentinels() {
-    holds(Setup::Sentinel(2), 14).await;
+    holds(Setup::Sentinel(2), 18).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "tests/run gives it the machine to itself"]
 async fn it_holds_on_a_cluster() {
-    holds(Setup::Cluster(2), 14).await;
+    holds(Setup::Cluster(2), 18).await;
 }
 
 const fn at(millis: u64) -> Duration {

@@ -111,6 +111,9 @@ async fn guesses_are_counted_for_the_account_over_all_attempts(on: SessionsOn) {
     assert_eq!(guesses.iter().filter(|code| **code == "too_many_attempts").count(), 30, "{guesses:?}");
     let refused = answer(&server.auth, &begin(&server.auth).await, owner.totp(&server, 0)).await;
     assert_eq!(code(&refused), "too_many_attempts", "the right one too");
+    for node in &nodes {
+        assert_eq!(node.flush_events(Duration::from_mins(1)).await, 0, "all are written");
+    }
     let kind = Some(EventKind::LockedOut);
     let told = server.auth.events(&EventFilter { kind, ..EventFilter::default() }, None, 10).await;
     assert_eq!(told.expect("a list").events[0].reason.as_deref(), Some("factor_locked_out"));
