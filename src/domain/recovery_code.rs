@@ -20,7 +20,7 @@ const GROUP: usize = 6;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RecoveryHash([u8; 32]);
 
-/// A code, as it is hashed: 24 characters of [`ALPHABET`].
+/// A code, as it is hashed: 24 characters of Crockford's base 32.
 #[derive(Clone)]
 pub struct RecoveryCode(Zeroizing<String>);
 
