@@ -47,8 +47,13 @@ async fn created(app: &AppServer, path: &str, data: Option<Value>) -> String {
 async fn a_session_from_its_creation_to_its_end() {
     let (_install, _server, shop) = shop().await;
     let token = created(&shop, "user123?ip=192.168.99.22&ttl=86400", None).await;
-    let fresh = json!({ "id": "user123", "r": 1, "w": 1, "ttl": 86400, "idle": 0, "ip": "192.168.99.22" });
-    assert_eq!(good(&shop.rest("GET", &format!("get/{token}")).await), fresh);
+    let mut fresh = good(&shop.rest("GET", &format!("get/{token}")).await);
+    // In whole seconds, of which a busy machine may let some pass.
+    let idle = fresh["idle"].take();
+    assert!(idle.as_u64().is_some_and(|idle| idle < 30), "{idle}");
+    let expected =
+        json!({ "id": "user123", "r": 1, "w": 1, "ttl": 86400, "idle": null, "ip": "192.168.99.22" });
+    assert_eq!(fresh, expected);
 
     let set = format!("set/{token}");
     let session = good(&shop.rest_with("POST", &set, &json!({ "name": "Peter", "unread": 12 })).await);
