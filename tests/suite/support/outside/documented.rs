@@ -31,13 +31,9 @@ struct Documented {
     validators: Mutex<HashMap<String, Arc<Validator>>>,
 }
 
-/// From now on this address is such a listener, or `None` = something else.
-pub fn listens(address: SocketAddr, part: Option<ApiPart>) {
-    let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
-    match part {
-        Some(part) => listeners.insert(address.to_string(), part),
-        None => listeners.remove(&address.to_string()),
-    };
+/// This address is such a listener.
+pub fn listens(address: SocketAddr, part: ApiPart) {
+    LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).insert(address.to_string(), part);
 }
 
 /// Fails where the answer to that request is not documented.

@@ -1,13 +1,14 @@
 //! A place to run the real binary: a folder of its own, free addresses, settings by environment.
 
 use std::{
+    collections::HashSet,
     fmt::Display,
     fs::{self, File},
     io::Write,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{self, Child, Command, Stdio},
-    sync::{Arc, OnceLock},
+    sync::{Arc, LazyLock, Mutex, OnceLock},
     thread,
     time::{Duration, Instant},
 };
@@ -19,6 +20,8 @@ use super::{actor::Actor, documented, secrets};
 
 /// How long anything may take that ends by itself.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// The addresses that [`free_addresses`] gave.
+static GIVEN: LazyLock<Mutex<HashSet<SocketAddr>>> = LazyLock::new(Mutex::default);
 
 /// Waits on a pipe from the test process, and kills the server when that ends, in whatever way. Its
 /// arguments are a file for the process id, and the command.
@@ -69,8 +72,8 @@ pub struct Server {
 impl Install {
     pub fn new() -> Self {
         let [listen, management, check, ext_authz, admin] = free_addresses();
-        documented::listens(listen, Some(ApiPart::Public));
-        documented::listens(admin, Some(ApiPart::Admin));
+        documented::listens(listen, ApiPart::Public);
+        documented::listens(admin, ApiPart::Admin);
         let install = Self {
             folder: Arc::new(tempfile::tempdir().expect("a folder")),
             settings: Vec::new(),
@@ -374,19 +377,21 @@ pub fn wait_for<T>(mut poll: impl FnMut() -> Option<T>) -> Option<T> {
     }
 }
 
-/// Addresses nobody listens on. They are on a loopback address that belongs to this process alone, so
-/// that no other connection can take one of the ports before the server does.
+/// Addresses nobody listens on. They are on a loopback address that belongs to this process alone, and none is given
+/// twice, so that nobody else can take one of the ports before the server does.
 pub fn free_addresses<const N: usize>() -> [SocketAddr; N] {
     let id = process::id();
     let [.., high, low] = id.to_be_bytes();
     let host = Ipv4Addr::new(127, 64 + u8::try_from(id >> 16 & 0x3f).expect("6 bits"), high, low.max(1));
-    let bound = [(); N].map(|()| TcpListener::bind((host, 0)).expect("a port"));
-    // A server that is over may have had one of them.
-    let addresses = bound.map(|bound| bound.local_addr().expect("its address"));
-    for address in addresses {
-        documented::listens(address, None);
-    }
-    addresses
+    [(); N].map(|()| {
+        loop {
+            let bound = TcpListener::bind((host, 0)).expect("a port");
+            let address = bound.local_addr().expect("its address");
+            if GIVEN.lock().expect("no panic").insert(address) {
+                return address;
+            }
+        }
+    })
 }
 
 fn file(path: &Path) -> File {
