@@ -115,13 +115,13 @@ impl Auth {
         now: Timestamp,
     ) -> Result<Option<Refusal>, AuthError> {
         let revoked = &self.stores.revoked;
-        let known = revoked.find(claims, now);
-        if known.is_some() || revoked.is_up_to_date() {
+        if let Some(known) = revoked.find_surely(claims, now) {
             return Ok(known);
         }
         match self.ask_back_end(self.stores.revocations.ask(claims, now)).await {
             Ok(refusal) => Ok(refusal),
-            Err(error) => self.tolerate_outage(error).map(|()| None),
+            // The set may have learned of it while the back end was asked.
+            Err(error) => self.tolerate_outage(error).map(|()| revoked.find(claims, now)),
         }
     }
 

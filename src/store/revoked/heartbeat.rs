@@ -26,19 +26,22 @@ impl Default for Heartbeat {
 }
 
 impl Heartbeat {
-    pub fn beat(&self) {
-        self.last.store(self.now(), Ordering::Release);
+    /// Nothing that was sent before that moment waits to be read. It is said of a moment that is over, because whoever
+    /// says so may have been held up since.
+    pub fn beat(&self, as_of: Instant) {
+        self.last.fetch_max(self.millis(as_of), Ordering::AcqRel);
     }
 
     /// Whether it has begun, and was not heard just now.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         let last = self.last.load(Ordering::Acquire);
-        last > 0 && is_silent(last, self.now())
+        last > 0 && is_silent(last, self.millis(Instant::now()))
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    fn millis(&self, moment: Instant) -> u64 {
+        let since = moment.saturating_duration_since(self.began);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 }
 
@@ -49,6 +52,18 @@ fn is_silent(last: u64, now: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_was_held_up_since_says_nothing_new() {
+        let began = Instant::now().checked_sub(Duration::from_secs(10)).expect("it runs for longer");
+        let heartbeat = Heartbeat { began, last: AtomicU64::default() };
+        let ago = |millis| Instant::now().checked_sub(Duration::from_millis(millis)).expect("since");
+        heartbeat.beat(ago(150));
+        assert!(heartbeat.is_silent(), "that was long ago");
+        heartbeat.beat(Instant::now());
+        heartbeat.beat(ago(150));
+        assert!(!heartbeat.is_silent(), "it is known of a later moment");
+    }
 
     #[test]
     fn a_silence_is_noticed_by_who_asks() {

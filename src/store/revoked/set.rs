@@ -9,7 +9,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
@@ -271,16 +271,25 @@ impl RevocationSet {
         self.pulse.beat();
     }
 
-    /// The feed says: nothing that was sent to it waits to be read. To be said every [`heartbeat::EVERY`].
+    /// The feed says: nothing that was sent to it before that moment waits to be read. To be said every
+    /// [`heartbeat::EVERY`].
     ///
     /// [`heartbeat::EVERY`]: super::heartbeat::EVERY
-    pub fn beat_of_feed(&self) {
-        self.heartbeat.beat();
+    pub fn beat_of_feed(&self, as_of: Instant) {
+        self.heartbeat.beat(as_of);
+    }
+
+    /// What it knows of these claims; `None` where it may lack what was decided more than a tenth of a second ago.
+    #[must_use]
+    pub fn find_surely(&self, claims: &AccessClaims, now: Timestamp) -> Option<Option<Refusal>> {
+        // Asked first: what it learns from here on makes the answer better, and what it was asked for no older.
+        let is_up_to_date = self.is_up_to_date();
+        let known = self.find(claims, now);
+        (known.is_some() || is_up_to_date).then_some(known)
     }
 
     /// Whether the set is the truth, but for the last tenth of a second: its feed follows, and was not held up.
-    #[must_use]
-    pub fn is_up_to_date(&self) -> bool {
+    fn is_up_to_date(&self) -> bool {
         self.is_following() && !self.heartbeat.is_silent()
     }
 

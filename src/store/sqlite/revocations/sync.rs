@@ -1,7 +1,7 @@
 //! Keeps the revocation set at one with the file: this process's writes go in when they are
 //! committed, those of another one (the command line beside a running server) soon after.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use rusqlite::Connection;
 
@@ -62,7 +62,7 @@ impl RevocationSync {
     fn catch_up(&mut self, connection: &Connection) -> Result<(), StoreError> {
         // Time and count are read first: what another process commits during the reload changes the count
         // again, and is read the next time.
-        let (now, passed) = (self.now(), self.clock.passed());
+        let (now, passed, asked_at) = (self.now(), self.clock.passed(), Instant::now());
         let version = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
         if version != self.seen {
             self.reload(connection, now)?;
@@ -70,7 +70,7 @@ impl RevocationSync {
             self.seen = version;
         }
         self.set.set_following(passed);
-        self.set.beat_of_feed();
+        self.set.beat_of_feed(asked_at);
         Ok(())
     }
 

@@ -161,15 +161,16 @@ impl Follower {
         let mut last = Instant::now();
         loop {
             beats.tick().await;
-            if last.elapsed() > heartbeat::SILENCE {
+            let now = Instant::now();
+            if now - last > heartbeat::SILENCE {
                 self.stalls.set(self.stalls.get() + 1);
                 self.is_behind.set(true);
                 self.held_up.notify_one();
             }
-            last = Instant::now();
-            let is_slow = self.reading_since.get().is_some_and(|since| since.elapsed() > heartbeat::EVERY);
+            last = now;
+            let is_slow = self.reading_since.get().is_some_and(|since| now - since > heartbeat::EVERY);
             if !self.is_behind.get() && !is_slow {
-                self.revocations.beat_of_feed();
+                self.revocations.beat_of_feed(now.into_std());
             }
         }
     }
@@ -303,7 +304,7 @@ impl Follower {
         servers: &[MultiplexedConnection],
         pushes: &mut mpsc::Receiver<Push>,
     ) -> Result<(), Trouble> {
-        let stalls = self.stalls.get();
+        let (stalls, asked_at) = (self.stalls.get(), Instant::now());
         self.ping(servers).await?;
         self.drain(servers, pushes).await?;
         if !self.revocations.is_following() {
@@ -311,7 +312,7 @@ impl Follower {
         }
         if self.stalls.get() == stalls {
             self.is_behind.set(false);
-            self.revocations.beat_of_feed();
+            self.revocations.beat_of_feed(asked_at.into_std());
         }
         Ok(())
     }
