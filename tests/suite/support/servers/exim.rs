@@ -43,9 +43,9 @@ impl Exim {
         fs::write(&configuration, configured(folder.path(), port, from_first_byte, [&user, &group]))
             .expect("written");
         give_to(&user, folder.path());
-        let mut server = Command::new("sh");
-        server.args(["-c", GUARD, "sh"]).arg(command.get_program()).args(command.get_args());
-        server.arg(&binary).arg("-bdf").arg("-C").arg(&configuration);
+        // Within `runuser`, which does not take along what it runs when it is killed.
+        let mut server = command;
+        server.args(["sh", "-c", GUARD, "sh"]).arg(&binary).arg("-bdf").arg("-C").arg(&configuration);
         let guard = server.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let exim = Self { folder, port, guard: guard.expect("sh") };
         let connects = || std::net::TcpStream::connect(("127.0.0.1", port)).ok();
