@@ -36,6 +36,7 @@ pub async fn examine(
     findings.extend(places::of_listeners(&settings.server));
     findings.extend(places::of_data(settings));
     findings.extend(places::of_first_password(settings));
+    findings.extend(places::of_breached_passwords(settings));
     // Each of them may have to wait for a store that is away.
     let (keys, database, redis, mail) = tokio::join!(
         keys::examine(settings, clock),

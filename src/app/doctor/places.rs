@@ -16,7 +16,10 @@ use super::{
     disks::{self, nearest},
     finding::Finding,
 };
-use crate::config::{Database, Server, Settings};
+use crate::{
+    auth::accounts::breached::BreachList,
+    config::{Database, Server, Settings},
+};
 
 /// Room for the journal of a busy database (64 MiB at most), and then as much.
 const ROOM: u64 = 128 << 20;
@@ -104,6 +107,18 @@ pub(super) fn of_first_password(settings: &Settings) -> Option<Finding> {
     let file = settings.storage.data_dir.join("first-password");
     let text = format!("{} is still there: delete it once you have read it", file.display());
     file.exists().then(|| Finding::note("data", text))
+}
+
+/// The list of passwords that nobody may have: without it the server does not start.
+pub(super) fn of_breached_passwords(settings: &Settings) -> Option<Finding> {
+    let path = settings.accounts.breached_passwords.as_deref()?;
+    let error = BreachList::open(path).err()?;
+    let text = format!(
+        "accounts.breached_passwords: {} cannot be read as a list of breached passwords: {error}; make it with \
+         `keyward breach build`",
+        path.display()
+    );
+    Some(Finding::wrong("settings", text))
 }
 
 fn of_folder(folder: &Path) -> Vec<String> {

@@ -44,6 +44,7 @@ fn is_silent(install: &Install) {
 #[case::no_url("note", &[("KEYWARD_SERVER_LISTEN", "0.0.0.0:0")], "server.public_url is not set: tokens will name")]
 #[case::short("note", &[("KEYWARD_ACCOUNTS_PASSWORD_MIN_LENGTH", "7")], "accounts.password_min_length is 7")]
 #[case::no_address("wrong", &[("KEYWARD_SERVER_CHECK_LISTEN", "192.0.2.1:9082")], "this machine has no such address")]
+#[case::no_list("wrong", &[("KEYWARD_ACCOUNTS_BREACHED_PASSWORDS", "/dev/null")], "cannot be read as a list of breached passwords")]
 #[case::no_setting("wrong", &[("KEYWARD_TOKENS_ACESS_TTL", "5m")], "unknown setting")]
 #[case::no_redis("wrong", &[("DATABASE_URL", "postgres://db/kw")], "but storage.redis_url is not set")]
 #[tokio::test]
