@@ -2,6 +2,7 @@
 //! where they are lost.
 
 mod qr;
+mod recovery;
 mod totp;
 
 use std::sync::Arc;

@@ -165,7 +165,7 @@ impl Auth {
                 let Some(factor) = own.totp() else { return Ok(false) };
                 self.spend_totp(user, factor, code, spender).await
             }
-            SecondProof::RecoveryCode(code) => Ok(self.stores.factors.take_code(user, &code.hash()).await?),
+            SecondProof::RecoveryCode(code) => self.spend_recovery_code(user, code, spender).await,
         }
     }
 }

@@ -209,7 +209,7 @@ async fn open_sqlite(
     set: Arc<RevocationSet>,
     clock: Arc<ManualClock>,
 ) -> Arc<SqliteStore> {
-    let path: PathBuf = folder.path().join("keyward.db");
+    let path = sqlite_file(folder);
     let open = move || SqliteStore::open(&path, lifetimes, set, clock);
     let opened = tokio::task::spawn_blocking(open).await.expect("no panic");
     Arc::new(opened.expect("a database"))
@@ -232,6 +232,10 @@ pub struct BackEnd {
     /// test; zero where only `clock` counts, and so every boundary is exact.
     pub slack: Duration,
     server: SessionServer,
+}
+
+fn sqlite_file(folder: &TempDir) -> PathBuf {
+    folder.path().join("keyward.db")
 }
 
 /// What keeps a back end's sessions, and ends with it.
@@ -331,6 +335,14 @@ impl SessionServer {
 }
 
 impl BackEnd {
+    /// Where SQLite keeps the sessions.
+    pub fn sqlite_file(&self) -> PathBuf {
+        match &self.server {
+            SessionServer::Sqlite(folder) => sqlite_file(folder),
+            SessionServer::Redis(_) => panic!("they are in Redis"),
+        }
+    }
+
     /// A new and empty one, with the contract's default lifetimes.
     pub async fn on(on: SessionsOn) -> Self {
         Self::with(on, LIFETIMES).await

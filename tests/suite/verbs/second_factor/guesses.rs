@@ -8,6 +8,7 @@ use keyward::{
     domain::event::{EventFilter, EventKind},
 };
 use rstest_reuse::apply;
+use rusqlite::Connection;
 use totp_rs::{Builder, Secret};
 
 use super::{Owner, STEP, answer, begin, code, code_of, wrong};
@@ -59,6 +60,27 @@ async fn of_attempts_that_answer_with_one_code_at_once_one_is_let_in(on: Session
         assert_eq!(answers.iter().filter(|code| **code == "granted").count(), 1, "{answers:?}");
         assert_eq!(answers.iter().filter(|code| **code == "wrong_code").count(), 5, "{answers:?}");
     }
+}
+
+#[tokio::test]
+async fn a_recovery_code_is_good_again_for_the_attempt_whose_session_was_not_written() {
+    let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;
+    let owner = Owner::of(&server).await;
+    let (asked, other) = (begin(&server.auth).await, begin(&server.auth).await);
+    let file = Connection::open(server.back_end.sqlite_file()).expect("opened");
+    let full = "CREATE TRIGGER full BEFORE INSERT ON sessions BEGIN SELECT RAISE(FAIL, 'full'); END";
+    file.execute_batch(full).expect("made");
+    let failed = answer(&server.auth, &asked, owner.recovery(0)).await;
+    assert!(["internal", "store_unavailable"].contains(&code(&failed)), "{}", code(&failed));
+    file.execute_batch("DROP TRIGGER full").expect("dropped");
+
+    let stolen = answer(&server.auth, &other, owner.recovery(0)).await;
+    assert_eq!(code(&stolen), "wrong_code", "it is for the attempt that spent it");
+    answer(&server.auth, &asked, owner.recovery(0)).await.expect("signed in");
+    let again = answer(&server.auth, &begin(&server.auth).await, owner.recovery(0)).await;
+    assert_eq!(code(&again), "wrong_code");
+    let left = server.auth.factors_of(server.user.id).await.expect("a list").recovery_codes.len();
+    assert_eq!(left, 9);
 }
 
 /// 3: a recovery code that somebody has found.
