@@ -8,6 +8,7 @@ mod by_hand;
 mod events;
 mod floods;
 mod guessing;
+mod held_up;
 pub mod mails;
 mod outage;
 mod second_factor;
