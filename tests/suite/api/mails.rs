@@ -122,6 +122,50 @@ async fn a_link_leads_to_the_apps_page_whatever_host_the_request_names() {
     assert_eq!(reset(&server.client(), token, OTHER).await.status, 204);
 }
 
+/// Attack 5: programs that open each link of a mail before its reader does.
+#[tokio::test]
+async fn a_link_that_is_only_opened_is_not_spent() {
+    let install = Install::new();
+    let server = start(&install).await;
+    assert_eq!(forgot(&server.client(), "ada").await.status, 202);
+    let token = secret_of(&mail(&install));
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        for path in ["/v1/password/reset", "/v1/email/confirm"] {
+            let opened = send(server.client().request(method, &format!("{path}?token={token}"))).await;
+            assert_eq!(opened.status, 405, "{method} {path}: {opened:?}");
+        }
+    }
+    assert_eq!(reset(&server.client(), &token, OTHER).await.status, 204);
+}
+
+/// Attacks 13 and 14: what a mail program would read as more than one address, and letters that look like others.
+#[tokio::test]
+async fn no_way_to_write_an_address_reaches_anybody_but_who_has_it() {
+    let install = Install::new();
+    let server = start(&install).await;
+    let ada = server.client().signed_in("ada", PASSWORD).await;
+    for several in [
+        "ada@example.com, eve@example.com",
+        "ada@example.com\r\nBcc: eve@example.com",
+        "<ada@example.com> eve@example.com",
+        "\"ada eve\"@example.com",
+        "ada@example.com\u{0}eve@example.com",
+        "eve@example.com@example.com",
+    ] {
+        patch(&ada, json!({ "email": several })).await.problem(400, "invalid_request");
+    }
+    let alike =
+        ["\u{430}da@example.com", "ad\u{251}@example.com", "ada@ex\u{430}mple.com", "ada@example.c0m"];
+    for typed in alike {
+        assert_eq!(forgot(&server.client(), typed).await.status, 202);
+        assert_ne!(server.client().login(typed, PASSWORD).await.status, 200, "{typed}");
+    }
+    assert_eq!(forgot(&server.client(), "ADA@Example.COM").await.status, 202);
+    let sent = mail(&install);
+    assert!(sent.contains("To: ada@example.com\r\n"), "to the address that is kept: {sent}");
+    assert!(files(&install).is_empty(), "the mails before it were to nobody");
+}
+
 #[tokio::test]
 async fn an_address_is_confirmed_by_code_or_link_and_its_change_undone_by_who_had_the_former() {
     let install = Install::new();
