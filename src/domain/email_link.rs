@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::{constant_time, digest};
+use aws_lc_rs::constant_time;
 use uuid::Uuid;
 
 use super::{
-    app::AppName, clock::Timestamp, ids::UserId, refresh_token::RefreshSecret, secret::PasswordHash,
-    user::Email,
+    app::AppName, clock::Timestamp, ids::UserId, refresh_token::RefreshSecret, secret::HashPrint, user::Email,
 };
 
 /// How long a link that sets a new password is good, from when it is sent.
@@ -20,20 +19,6 @@ pub const UNDO_LIFE: Duration = Duration::from_hours(7 * 24);
 
 const HEAD: usize = 16 + 8;
 const CODE_LABEL: &[u8] = b"keyward email code";
-
-/// A password's hash, told apart from others: with the next password the link is spent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HashPrint([u8; 16]);
-
-impl HashPrint {
-    #[must_use]
-    pub fn of(hash: &PasswordHash) -> Self {
-        let mut print = [0; 16];
-        let digest = digest::digest(&digest::SHA256, hash.phc().as_bytes());
-        print.copy_from_slice(&digest.as_ref()[..16]);
-        Self(print)
-    }
-}
 
 /// Sets a new password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,14 +45,14 @@ pub struct EmailLink {
 impl ResetLink {
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        [&head(self.user, self.expires_at)[..], &self.print.0].concat()
+        [&head(self.user, self.expires_at)[..], self.print.as_bytes()].concat()
     }
 
     /// Reads it back; `None` = nothing that was ever written.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let (user, expires_at, rest) = read_head(bytes)?;
-        Some(Self { user, expires_at, print: HashPrint(rest.try_into().ok()?) })
+        Some(Self { user, expires_at, print: HashPrint::from_bytes(rest.try_into().ok()?) })
     }
 }
 
@@ -134,6 +119,7 @@ fn read_head(bytes: &[u8]) -> Option<(UserId, Timestamp, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::secret::PasswordHash;
 
     #[test]
     fn links_are_read_back_as_they_were_written() {

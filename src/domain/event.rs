@@ -2,7 +2,6 @@
 //! changed what. An event holds no secret, and nothing that was typed.
 
 use std::{
-    fmt,
     net::IpAddr,
     str::FromStr,
     sync::atomic::{AtomicU32, Ordering},
@@ -13,22 +12,23 @@ use uuid::Uuid;
 use super::{
     app::AppName,
     clock::Timestamp,
-    ids::{InvalidId, SessionId, UserId},
+    ids::{InvalidId, SessionId, UserId, first_uuid_at, uuid_at, uuid_id},
     occasion::{Actor, Occasion},
     random,
 };
 
-/// Names an event, in the order of time: its moment; of those that one process tells in one moment, how many there
-/// were before; and chance. A version 7 UUID (RFC 9562 section 6.2, method 1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EventId(Uuid);
+uuid_id!(
+    /// Names an event, in the order of time: its moment; of those that one process tells in one moment, how many there
+    /// were before; and chance (RFC 9562 section 6.2, method 1).
+    EventId,
+    "event id"
+);
 
 impl EventId {
     #[must_use]
     pub fn new(at: Timestamp) -> Self {
         static TOLD: AtomicU32 = AtomicU32::new(0);
 
-        let millis = u64::try_from(at.millis()).unwrap_or(0);
         let told = TOLD.fetch_add(1, Ordering::Relaxed);
         // 12 bits of the count, then 14: the format has the upper bits of either part to itself.
         let [_, _, high @ ..] = (told >> 14).to_be_bytes();
@@ -36,47 +36,19 @@ impl EventId {
         let mut rest = random::bytes::<10>();
         rest[..2].copy_from_slice(&high);
         rest[2..4].copy_from_slice(&low);
-        Self(uuid::Builder::from_unix_timestamp_millis(millis, &rest).into_uuid())
+        Self(uuid_at(at, &rest))
     }
 
     /// The first that an event of that moment can have.
     #[must_use]
     pub fn first_at(at: Timestamp) -> Self {
-        let millis = u64::try_from(at.millis()).unwrap_or(0).min((1 << 48) - 1);
-        Self(Uuid::from_u128(u128::from(millis) << 80))
+        Self(first_uuid_at(at))
     }
 
     /// One that is later than all.
     #[must_use]
     pub const fn last() -> Self {
         Self(Uuid::max())
-    }
-
-    /// From the UUID a database holds.
-    #[must_use]
-    pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-
-    #[must_use]
-    pub const fn uuid(self) -> Uuid {
-        self.0
-    }
-}
-
-impl FromStr for EventId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let uuid = Uuid::try_parse(text).map_err(|_| InvalidId("event id"))?;
-        // One text for one id: only the lower-case hyphenated form.
-        if uuid.hyphenated().to_string() == text { Ok(Self(uuid)) } else { Err(InvalidId("event id")) }
-    }
-}
-
-impl fmt::Display for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
     }
 }
 

@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
-use super::random;
+use super::{clock::Timestamp, random};
 
 /// Text that is not an id of the wanted kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,123 +40,70 @@ impl fmt::Display for Random16 {
     }
 }
 
-/// A session: one sign-in on one device.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId(Random16);
+/// An id of 16 random bytes: how it is made, kept, written and read is the same for all.
+macro_rules! random_id {
+    ($(#[$doc:meta])* $id:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $id(Random16);
 
-impl SessionId {
-    /// A new, unpredictable id.
-    #[must_use]
-    pub fn random() -> Self {
-        Self(Random16::new())
-    }
+        impl $id {
+            /// A new, unpredictable id.
+            #[must_use]
+            pub fn random() -> Self {
+                Self(Random16::new())
+            }
 
-    /// From the 16 bytes a refresh token carries.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(Random16(bytes))
-    }
+            /// From the 16 bytes that a token carries or a store holds.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Random16(bytes))
+            }
 
-    /// The 16 bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0.0
-    }
+            /// The 16 bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0.0
+            }
+        }
+
+        impl FromStr for $id {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Random16::parse(text, $what).map(Self)
+            }
+        }
+
+        impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($id))
+            }
+        }
+    };
 }
 
-impl FromStr for SessionId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        Random16::parse(text, "session id").map(Self)
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionId({self})")
-    }
-}
-
-/// The `jti` of one access token (RFC 7519 section 4.1.7): 128 random bits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TokenId(Random16);
-
-impl TokenId {
-    /// A new, unpredictable id.
-    #[must_use]
-    pub fn random() -> Self {
-        Self(Random16::new())
-    }
-}
-
-impl FromStr for TokenId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        Random16::parse(text, "token id").map(Self)
-    }
-}
-
-impl fmt::Display for TokenId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for TokenId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TokenId({self})")
-    }
-}
-
-/// A second factor of an account: 128 random bits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FactorId(Random16);
-
-impl FactorId {
-    #[must_use]
-    pub fn random() -> Self {
-        Self(Random16::new())
-    }
-
-    /// From the 16 bytes a database holds.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(Random16(bytes))
-    }
-
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0.0
-    }
-}
-
-impl FromStr for FactorId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        Random16::parse(text, "factor id").map(Self)
-    }
-}
-
-impl fmt::Display for FactorId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for FactorId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FactorId({self})")
-    }
-}
+random_id!(
+    /// A session: one sign-in on one device.
+    SessionId,
+    "session id"
+);
+random_id!(
+    /// The `jti` of one access token (RFC 7519 section 4.1.7).
+    TokenId,
+    "token id"
+);
+random_id!(
+    /// A second factor of an account.
+    FactorId,
+    "factor id"
+);
 
 /// A key that seals data: 64 bits that follow from it, written as 11 characters of base64url.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -202,23 +149,79 @@ impl fmt::Debug for SealingKeyId {
     }
 }
 
-/// A user: a version 7 UUID, so that ids sort by age.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct UserId(Uuid);
+/// An id that is a version 7 UUID (RFC 9562 section 5.7), so that ids sort by age: how it is kept, written and read is
+/// the same for all.
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $id:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $id(Uuid);
+
+        impl $id {
+            /// From the UUID a database holds.
+            #[must_use]
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The UUID.
+            #[must_use]
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl std::str::FromStr for $id {
+            type Err = $crate::domain::ids::InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $crate::domain::ids::parse_uuid(text, $what).map(Self)
+            }
+        }
+
+        impl std::fmt::Display for $id {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+    };
+}
+pub(super) use uuid_id;
+
+/// Of that moment, and told apart from others of it by the rest.
+pub(super) fn uuid_at(at: Timestamp, rest: &[u8; 10]) -> Uuid {
+    uuid::Builder::from_unix_timestamp_millis(u64::try_from(at.millis()).unwrap_or(0), rest).into_uuid()
+}
+
+/// The first that there can be of that moment.
+pub(super) fn first_uuid_at(at: Timestamp) -> Uuid {
+    let millis = u64::try_from(at.millis()).unwrap_or(0).min((1 << 48) - 1);
+    Uuid::from_u128(u128::from(millis) << 80)
+}
+
+pub(super) fn parse_uuid(text: &str, what: &'static str) -> Result<Uuid, InvalidId> {
+    let uuid = Uuid::try_parse(text).map_err(|_| InvalidId(what))?;
+    // One text for one id: only the lower-case hyphenated form.
+    if uuid.hyphenated().to_string() == text { Ok(uuid) } else { Err(InvalidId(what)) }
+}
+
+uuid_id!(
+    /// A user.
+    UserId,
+    "user id"
+);
 
 impl UserId {
     /// A new id.
     #[must_use]
-    pub fn new(now: super::clock::Timestamp) -> Self {
-        let random = random::bytes::<10>();
-        let millis = u64::try_from(now.millis()).unwrap_or(0);
-        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    pub fn new(now: Timestamp) -> Self {
+        Self(uuid_at(now, &random::bytes()))
     }
 
     /// The id of somebody who was brought along from elsewhere without one: always the same for the same `traits`,
     /// so that to bring them along once more makes nobody twice.
     #[must_use]
-    pub fn derived(created_at: super::clock::Timestamp, traits: &[&str]) -> Self {
+    pub fn derived(created_at: Timestamp, traits: &[&str]) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(b"keyward imported user");
         for text in traits {
@@ -228,35 +231,6 @@ impl UserId {
         }
         let mut chosen = [0; 10];
         chosen.copy_from_slice(&context.finish().as_ref()[..10]);
-        let millis = u64::try_from(created_at.millis()).unwrap_or(0);
-        Self(uuid::Builder::from_unix_timestamp_millis(millis, &chosen).into_uuid())
-    }
-
-    /// From the UUID a database holds.
-    #[must_use]
-    pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-
-    /// The UUID.
-    #[must_use]
-    pub const fn uuid(self) -> Uuid {
-        self.0
-    }
-}
-
-impl FromStr for UserId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let uuid = Uuid::try_parse(text).map_err(|_| InvalidId("user id"))?;
-        // One text for one id: only the lower-case hyphenated form.
-        if uuid.hyphenated().to_string() == text { Ok(Self(uuid)) } else { Err(InvalidId("user id")) }
-    }
-}
-
-impl fmt::Display for UserId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
+        Self(uuid_at(created_at, &chosen))
     }
 }

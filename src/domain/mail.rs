@@ -1,13 +1,13 @@
 //! A mail that is to go out: what it is about and whom, and not what it will say. It holds no secret.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use uuid::Uuid;
 
 use super::{
     app::AppName,
     clock::Timestamp,
-    ids::{InvalidId, UserId},
+    ids::{InvalidId, UserId, first_uuid_at, uuid_at, uuid_id},
     random,
     user::Email,
 };
@@ -22,49 +22,22 @@ const PAUSES: [Duration; 6] = [
     Duration::from_mins(30),
 ];
 
-/// Names a mail, also to those who pass it on: a version 7 UUID, so that they sort by age.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MailId(Uuid);
+uuid_id!(
+    /// Names a mail, also to those who pass it on.
+    MailId,
+    "mail id"
+);
 
 impl MailId {
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        let millis = u64::try_from(now.millis()).unwrap_or(0);
-        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random::bytes::<10>()).into_uuid())
+        Self(uuid_at(now, &random::bytes()))
     }
 
     /// The first that a mail of that moment can have.
     #[must_use]
     pub fn first_at(at: Timestamp) -> Self {
-        let millis = u64::try_from(at.millis()).unwrap_or(0).min((1 << 48) - 1);
-        Self(Uuid::from_u128(u128::from(millis) << 80))
-    }
-
-    /// From the UUID a database holds.
-    #[must_use]
-    pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-
-    #[must_use]
-    pub const fn uuid(self) -> Uuid {
-        self.0
-    }
-}
-
-impl FromStr for MailId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let uuid = Uuid::try_parse(text).map_err(|_| InvalidId("mail id"))?;
-        // One text for one id: only the lower-case hyphenated form.
-        if uuid.hyphenated().to_string() == text { Ok(Self(uuid)) } else { Err(InvalidId("mail id")) }
-    }
-}
-
-impl fmt::Display for MailId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
+        Self(first_uuid_at(at))
     }
 }
 

@@ -108,6 +108,37 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
+/// 128 bits that tell one password's hash from another's: each has a salt of its own, so that what names a print is over
+/// with the next password, whichever that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashPrint([u8; 16]);
+
+impl HashPrint {
+    #[must_use]
+    pub fn of(hash: &PasswordHash) -> Self {
+        let mut print = [0; 16];
+        let digest = digest::digest(&digest::SHA256, hash.phc().as_bytes());
+        print.copy_from_slice(&digest.as_ref()[..16]);
+        Self(print)
+    }
+
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// In base64url.
+    #[must_use]
+    pub fn encoded(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+}
+
 /// A confidential app's secret: 256 random bits in base64url, shown once.
 #[derive(Clone)]
 pub struct AppSecret(Zeroizing<String>);

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::{
     auth::{Auth, error::AuthError},
     domain::{clock::Timestamp, factor::Factor, ids::UserId, random, totp_code::TotpCode},
-    keys::sealer::Purpose,
+    keys::sealer::{OpenError, Purpose},
     store::once::{OnceKey, Spending},
 };
 
@@ -75,8 +75,7 @@ impl Auth {
     fn unseal_totp(&self, user: UserId, factor: &Factor) -> Result<TotpSecret, AuthError> {
         let whose = format!("{user} {}", factor.id);
         let opened = self.keys.sealer().open(Purpose::new("totp secret", &whose), factor.sealed.as_str())?;
-        TotpSecret::from_bytes(opened.expose())
-            .ok_or(AuthError::Sealed(crate::keys::sealer::OpenError::Invalid))
+        TotpSecret::from_bytes(opened.expose()).ok_or(AuthError::Sealed(OpenError::Invalid))
     }
 
     /// Spends a code: whether it is right, and nobody else has used it. Who says again what they are is heard again,

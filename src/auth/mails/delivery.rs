@@ -10,9 +10,10 @@ use crate::{
     domain::{
         app::{App, AppName},
         clock::Timestamp,
-        email_link::{EmailCode, EmailLink, HashPrint, RESET_LIFE, ResetLink, UNDO_LIFE},
+        email_link::{EmailCode, EmailLink, RESET_LIFE, ResetLink, UNDO_LIFE},
         ids::UserId,
         mail::{Mail, MailKind, Recipient},
+        secret::HashPrint,
         user::{Account, Email, User, UserStatus},
     },
     mail::{Facts, Letter, NotSent, Post, Way},

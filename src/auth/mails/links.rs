@@ -8,10 +8,10 @@ use crate::{
     auth::{Auth, error::AuthError},
     domain::{
         app::App,
-        app_policy::AppPolicy,
         clock::Timestamp,
         email_link::{CONFIRM_LIFE, EmailLink, RESET_LIFE, ResetLink, UNDO_LIFE},
         ids::UserId,
+        page_url::PageUrl,
         user::Email,
     },
     keys::sealer::{OpenError, Purpose},
@@ -49,23 +49,23 @@ fn spending(key: OnceKey, life: Duration, until: Timestamp) -> Spending {
     Spending { key, made_at: until - life, until, outcome: String::new() }
 }
 
+/// By the app's page, or where it has none by the token alone.
+fn way(page: Option<&PageUrl>, token: String) -> Way {
+    match page {
+        Some(page) => Way::Url(page.with(&token)),
+        None => Way::Token(token),
+    }
+}
+
 impl Auth {
     pub(in crate::auth) fn seal_reset(&self, link: &ResetLink, app: &App) -> Result<Way, AuthError> {
         let token = self.keys.sealer().seal(RESET, &link.bytes())?;
-        let AppPolicy { reset_url, .. } = &app.policy;
-        Ok(match reset_url {
-            Some(page) => Way::Url(page.with(&token)),
-            None => Way::Token(token),
-        })
+        Ok(way(app.policy.reset_url.as_ref(), token))
     }
 
     pub(in crate::auth) fn seal_email(&self, link: &EmailLink, app: &App) -> Result<Way, AuthError> {
         let token = self.keys.sealer().seal(EMAIL, &link.bytes())?;
-        let AppPolicy { confirm_url, .. } = &app.policy;
-        Ok(match confirm_url {
-            Some(page) => Way::Url(page.with(&token)),
-            None => Way::Token(token),
-        })
+        Ok(way(app.policy.confirm_url.as_ref(), token))
     }
 
     /// What a token says, if it is ours and its time is not over.

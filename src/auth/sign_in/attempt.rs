@@ -6,7 +6,6 @@
 
 use std::{fmt, time::Duration};
 
-use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -18,7 +17,7 @@ use crate::{
         clock::Timestamp,
         ids::UserId,
         random,
-        secret::PasswordHash,
+        secret::HashPrint,
         session::{Device, Transport},
         sign_in::Methods,
         user::Account,
@@ -44,6 +43,7 @@ pub struct SignInAttempt {
     pub(super) transport: Transport,
     /// What the client calls itself.
     pub(super) device: Option<String>,
+    /// The print of its hash.
     password: String,
     made_at: Timestamp,
 }
@@ -108,7 +108,7 @@ impl SignInAttempt {
 
     /// Whether the account's password is the one that was proved.
     pub(super) fn knows(&self, account: &Account) -> bool {
-        self.password == fingerprint(&account.password_hash)
+        self.password == HashPrint::of(&account.password_hash).encoded()
     }
 
     /// One session becomes of it.
@@ -151,7 +151,7 @@ impl Auth {
             app_at: app.created_at.millis(),
             transport: transport.as_str().to_owned(),
             device: device.name.clone(),
-            password: fingerprint(&account.password_hash),
+            password: HashPrint::of(&account.password_hash).encoded(),
             at: self.clock.now().millis(),
         };
         // Strings and numbers always serialise.
@@ -171,9 +171,4 @@ impl Auth {
         }
         Ok(attempt)
     }
-}
-
-/// 128 bits of SHA-256: another one with each change of the password, since each hash has a salt of its own.
-fn fingerprint(hash: &PasswordHash) -> String {
-    URL_SAFE_NO_PAD.encode(&digest::digest(&digest::SHA256, hash.phc().as_bytes()).as_ref()[..16])
 }

@@ -127,11 +127,10 @@ impl Auth {
     ) -> Result<LoginOutcome<(User, Living)>, AuthError> {
         let name = login.app.clone().unwrap_or_else(AppName::default_app);
         let app = self.stores.apps.find(&name).await?.ok_or(UNREGISTERED_APP)?;
-        let account = match self.authenticate(&login, &app, occasion).await? {
-            LoginOutcome::SignedIn(account) => account,
+        let (account, proved) = match self.authenticate(&login, &app, occasion).await? {
+            LoginOutcome::SignedIn(proved) => proved,
             LoginOutcome::Needs(asked) => return Ok(LoginOutcome::Needs(asked)),
         };
-        let (account, proved) = account;
         let party = Party::of(login.username.key(), &network(login.device.ip));
         let known_by = KnownBy::Password { password: &login.password, party };
         let opening = Opening { id, account, app: &app, device: login.device, kind, proved, known_by };

@@ -1,10 +1,12 @@
 //! Accounts.
 
-use crate::support::backends::{AccountBackEnd, AccountsOn, START, account_back_ends};
+use crate::support::{
+    accounts,
+    backends::{AccountBackEnd, AccountsOn, START, account_back_ends},
+};
 use futures_util::future::join_all;
 use keyward::{
     domain::{
-        clock::Timestamp,
         ids::UserId,
         secret::PasswordHash,
         user::{Account, Email, ROLES_MAX, Role, RoleChange, User, UserStatus, Username},
@@ -22,18 +24,13 @@ fn hash(text: &str) -> PasswordHash {
 }
 
 fn account(username: &str) -> Account {
+    let plain = accounts::account(username);
     let user = User {
-        id: UserId::new(START),
-        username: name(username),
         email: Some(Email::parse("someone@example.com").expect("an address")),
-        email_verified: false,
         roles: vec![Role::parse("admin").expect("a role"), Role::parse("ops:eu/read").expect("a role")],
-        roles_at: Timestamp::from_secs(0),
-        status: UserStatus::Active,
-        locale: None,
-        created_at: START,
+        ..plain.user
     };
-    Account { user, password_hash: hash("first"), pardons: 0 }
+    Account { user, password_hash: hash("first"), ..plain }
 }
 
 async fn hash_of(back_end: &AccountBackEnd, id: UserId) -> PasswordHash {

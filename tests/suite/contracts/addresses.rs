@@ -10,7 +10,7 @@ use keyward::{
         ids::UserId,
         mail::{Mail, MailKind, Recipient},
         secret::PasswordHash,
-        user::{Account, Email, User, UserStatus, Username},
+        user::Email,
     },
     store::{
         accounts::{Created, Guarded, Imported},
@@ -20,6 +20,7 @@ use keyward::{
 use rstest_reuse::apply;
 
 use crate::support::{
+    accounts::account,
     backends::{AccountsOn, START, TICK, account_back_ends},
     database::{Database, Node},
 };
@@ -28,21 +29,6 @@ const UNTIL: Timestamp = Timestamp::from_millis(START.millis() + 3_600_000);
 
 fn email(text: &str) -> Email {
     Email::parse(text).expect("an address")
-}
-
-fn account(name: &str) -> Account {
-    let user = User {
-        id: UserId::new(START),
-        username: Username::parse(name).expect("a name"),
-        email: None,
-        email_verified: false,
-        roles: Vec::new(),
-        roles_at: Timestamp::from_secs(0),
-        status: UserStatus::Active,
-        locale: None,
-        created_at: START,
-    };
-    Account { user, password_hash: PasswordHash::from_phc("$argon2id$a".to_owned()), pardons: 0 }
 }
 
 async fn made(node: &Arc<dyn Node>, name: &str) -> UserId {
@@ -282,7 +268,9 @@ async fn the_mail_that_tells_of_a_password_waits_from_the_same_step_on(on: Accou
     let recipient = Recipient::At { user: ada, address: email("ada@example.com"), version: 0 };
     let told = |at| Mail::new(MailKind::PasswordChanged, recipient.clone(), AppName::default_app(), at);
     let (first, second) = (told(START), told(START + Duration::from_secs(1)));
-    assert!(node.set_password(ada, Some(&hash("a")), &hash("b"), Some(&first)).await.expect("an answer"));
-    assert!(!node.set_password(ada, Some(&hash("a")), &hash("c"), Some(&second)).await.expect("an answer"));
+    assert!(node.set_password(ada, Some(&hash("h4sh")), &hash("b"), Some(&first)).await.expect("an answer"));
+    assert!(
+        !node.set_password(ada, Some(&hash("h4sh")), &hash("c"), Some(&second)).await.expect("an answer")
+    );
     assert_eq!(node.due(UNTIL, 9).await.expect("an answer"), [first], "nothing was changed the second time");
 }

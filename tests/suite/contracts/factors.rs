@@ -6,34 +6,20 @@ use futures_util::future::join_all;
 use keyward::{
     domain::{
         app::AppName,
-        clock::Timestamp,
         factor::{Factor, FactorKind, SealedSecret},
         ids::{FactorId, UserId},
         mail::{Mail, MailKind, Recipient},
         recovery_code::{RecoveryCode, RecoveryHash},
-        secret::PasswordHash,
-        user::{Account, Email, User, UserStatus, Username},
+        user::Email,
     },
     store::{accounts::Guarded, factors::FactorStore},
 };
 use rstest_reuse::apply;
 
-use crate::support::backends::{AccountBackEnd, AccountsOn, START, account_back_ends};
-
-fn account(name: &str) -> Account {
-    let user = User {
-        id: UserId::new(START),
-        username: Username::parse(name).expect("a name"),
-        email: None,
-        email_verified: false,
-        roles: Vec::new(),
-        roles_at: Timestamp::from_secs(0),
-        status: UserStatus::Active,
-        locale: None,
-        created_at: START,
-    };
-    Account { user, password_hash: PasswordHash::unset(), pardons: 0 }
-}
+use crate::support::{
+    accounts::account,
+    backends::{AccountBackEnd, AccountsOn, START, account_back_ends},
+};
 
 async fn user(back_end: &AccountBackEnd, name: &str) -> UserId {
     let account = account(name);

@@ -1,6 +1,9 @@
 //! Accounts that are brought along from elsewhere, many at once.
 
-use crate::support::backends::{AccountBackEnd, AccountsOn, START, account_back_ends};
+use crate::support::{
+    accounts::account,
+    backends::{AccountBackEnd, AccountsOn, START, account_back_ends},
+};
 use futures_util::future::join_all;
 use keyward::{
     domain::{
@@ -8,26 +11,11 @@ use keyward::{
         ids::UserId,
         locale::Locale,
         secret::PasswordHash,
-        user::{Account, Email, Role, User, UserStatus, Username},
+        user::{Account, Email, Role, User, UserStatus},
     },
     store::accounts::{Created, Imported},
 };
 use rstest_reuse::apply;
-
-fn account(name: &str) -> Account {
-    let user = User {
-        id: UserId::new(START),
-        username: Username::parse(name).expect("a name"),
-        email: None,
-        email_verified: false,
-        roles: Vec::new(),
-        roles_at: Timestamp::from_secs(0),
-        status: UserStatus::Active,
-        locale: None,
-        created_at: START,
-    };
-    Account { user, password_hash: PasswordHash::unset(), pardons: 0 }
-}
 
 /// Another account of that name.
 fn named(other: &Account, id: UserId) -> Account {

@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::support::backends::{AccountBackEnd, AccountsOn, START, account_back_ends};
+use crate::support::{
+    accounts,
+    backends::{AccountBackEnd, AccountsOn, START, account_back_ends},
+};
 use futures_util::future::join_all;
 use keyward::{
     domain::{
-        clock::Timestamp,
         ids::UserId,
-        secret::PasswordHash,
-        user::{Account, Email, Role, RoleChange, User, UserStatus, Username},
+        user::{Account, Email, Role, RoleChange, User, UserStatus},
         user_list::{SearchPrefix, UserPlace, UserQuery},
     },
     store::accounts::{AccountStore, Guarded, RolesChanged, UserCounts},
@@ -21,19 +22,15 @@ fn roles(names: &[&str]) -> Vec<Role> {
 }
 
 fn account(number: u64, username: &str, email: Option<&str>, names: &[&str]) -> Account {
-    let created_at = START + Duration::from_millis(number);
+    let (plain, created_at) = (accounts::account(username), START + Duration::from_millis(number));
     let user = User {
         id: UserId::new(created_at),
-        username: Username::parse(username).expect("a name"),
         email: email.map(|email| Email::parse(email).expect("an address")),
-        email_verified: false,
         roles: roles(names),
-        roles_at: Timestamp::from_secs(0),
-        status: UserStatus::Active,
-        locale: None,
         created_at,
+        ..plain.user
     };
-    Account { user, password_hash: PasswordHash::from_phc("$argon2id$x".to_owned()), pardons: 0 }
+    Account { user, ..plain }
 }
 
 async fn made(store: &dyn AccountStore, accounts: &[Account]) {

@@ -1,5 +1,6 @@
 //! What tests stand on: real servers, back ends with a clock that stands still, actors that sign in.
 
+pub mod accounts;
 pub mod actor;
 pub mod app_sessions;
 pub mod backends;

@@ -6,35 +6,17 @@ mod rights;
 mod tls;
 
 use super::whole;
+use crate::support::accounts;
 use crate::support::backends::postgres_store;
 use crate::support::servers::postgres;
 use keyward::{
-    domain::{
-        clock::Timestamp,
-        ids::UserId,
-        secret::PasswordHash,
-        user::{Account, Role, User, UserStatus, Username},
-    },
+    domain::user::{Account, Role, User},
     store::{accounts::AccountStore, apps::AppStore, error::StoreError},
 };
 
 fn account(name: &str) -> Account {
-    let now = Timestamp::from_millis(1_700_000_000_123);
-    Account {
-        user: User {
-            id: UserId::new(now),
-            username: Username::parse(name).expect(name),
-            email: None,
-            email_verified: false,
-            roles: vec![Role::parse("admin").expect("a role")],
-            roles_at: Timestamp::from_secs(0),
-            status: UserStatus::Active,
-            locale: None,
-            created_at: now,
-        },
-        password_hash: PasswordHash::from_phc("$argon2id$h4sh".to_owned()),
-        pardons: 0,
-    }
+    let plain = accounts::account(name);
+    Account { user: User { roles: vec![Role::parse("admin").expect("a role")], ..plain.user }, ..plain }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,15 +15,14 @@ use std::{
 };
 
 use super::whole;
+use crate::support::accounts::account;
 use crate::support::backends::{LIFETIMES, START, facts_of, with_tokens};
 use keyward::{
     domain::{
         clock::ManualClock,
         ids::UserId,
         refresh_token::{RefreshSecret, RefreshToken},
-        secret::PasswordHash,
         session::{Device, SessionFacts},
-        user::{Account, User, UserStatus, Username},
     },
     store::{error::StoreError, revoked::set::RevocationSet, sessions::SessionStore, sqlite::SqliteStore},
 };
@@ -59,21 +58,6 @@ async fn try_sign_in(store: &SqliteStore) -> Result<RefreshToken, StoreError> {
     let facts = SessionFacts { device, ..facts_of(UserId::new(START), START) };
     let (session, token) = with_tokens(facts, &secret());
     store.open(&session, None).await.map(|_| token)
-}
-
-fn account(name: &str) -> Account {
-    let user = User {
-        id: UserId::new(START),
-        username: Username::parse(name).expect("a name"),
-        email: None,
-        email_verified: false,
-        roles: Vec::new(),
-        roles_at: keyward::domain::clock::Timestamp::from_secs(0),
-        status: UserStatus::Active,
-        locale: None,
-        created_at: START,
-    };
-    Account { user, password_hash: PasswordHash::from_phc("$argon2id$h4sh".to_owned()), pardons: 0 }
 }
 
 /// A file that says to a part of this binary that it is to play another process in that folder.
