@@ -61,6 +61,8 @@ async fn finds(wrong: Wrong, grace: Duration) {
             times: Times { grace, ..TIMES },
             rules: Rules { grace: Duration::from_millis(500), slack: Duration::ZERO, ..RULES },
             thieves: 24,
+            // What happens during and soon after a fault is forgiven.
+            calm: (3_000, 5_000),
             ..plan(Setup::Embedded, 10)
         };
         let run = simulation::run(plan).await;
