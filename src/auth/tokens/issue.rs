@@ -57,7 +57,7 @@ impl Auth {
             app: living.facts.app.clone(),
             roles: user.roles.clone(),
             roles_at: user.roles_at,
-            auth: AuthContext::new(living.facts.created_at, living.facts.proved),
+            auth: AuthContext::new(living.facts.proved.at, living.facts.proved.methods),
             issued_at,
             // Never later than its session, which a short refresh lifetime may end sooner; and never later
             // than the session's record says, which is for how long its end refuses tokens.
