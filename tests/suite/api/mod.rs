@@ -42,6 +42,7 @@ mod session_cookies;
 mod side_by_side;
 mod signing_in;
 mod startup_mistakes;
+mod step_up;
 mod tokens;
 #[cfg(feature = "otlp")]
 mod traces;

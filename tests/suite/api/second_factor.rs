@@ -48,11 +48,11 @@ impl Alice {
     }
 }
 
-fn code(app: &Totp, steps: i64) -> String {
+pub(super) fn code(app: &Totp, steps: i64) -> String {
     app.generate(u64::try_from(SystemClock.now().secs() + 30 * steps).expect("after 1970")).to_string()
 }
 
-async fn enrol(alice: &Actor) -> (Totp, Vec<String>) {
+pub(super) async fn enrol(alice: &Actor) -> (Totp, Vec<String>) {
     let begun = alice.post_authorized("/v1/factors/totp", &json!({})).await;
     assert_eq!((begun.status, begun.header("cache-control")), (200, "no-store"));
     let begun = begun.json();
