@@ -35,7 +35,7 @@ mod rest_sessions;
 mod revocations;
 mod rolling_restart;
 mod sealing_keys;
-mod second_factor;
+pub mod second_factor;
 mod secret;
 mod secrets_unsaid;
 mod session_cookies;
