@@ -2,7 +2,8 @@
 //! What that comes to with what was proved before is `domain::proved`; the atomic step is `SessionStore::step_up`.
 //!
 //! Nothing is handed out that a client could lose: the refresh token it has stays good, and where an answer was lost,
-//! the next refresh says the same.
+//! the next refresh says the same. Nor is anything prolonged: the access token lives no longer than the one that was
+//! shown, so that whatever a refresh takes (its token, the app's secret) is not got around.
 
 use std::{sync::Arc, time::Duration};
 
@@ -58,13 +59,6 @@ pub struct StepUpGrant {
     pub access: Option<AccessToken>,
 }
 
-/// What was written, and when.
-struct Written {
-    living: Living,
-    now: Timestamp,
-    tokens_until: Timestamp,
-}
-
 impl ShownProofs {
     fn methods(&self) -> Methods {
         let password = self.password.as_ref().map(|_| Method::Password);
@@ -104,8 +98,8 @@ impl Auth {
         // Said before a code is spent on what it alone cannot do.
         self.with_proofs(session.facts.proved, shown, set_up, self.clock.now())?;
         self.prove_each(&account, session.id, proofs, occasion).await?;
-        let written = self.write_step_up(&session, shown, set_up, kept_by, occasion).await?;
-        self.hand_out(caller, &written, kept_by, occasion).await
+        let (living, now) = self.write_step_up(&session, shown, set_up, occasion).await?;
+        self.hand_out(caller, &living, (kept_by, now), occasion).await
     }
 
     async fn active_account(&self, caller: &Caller) -> Result<Account, AuthError> {
@@ -165,23 +159,20 @@ impl Auth {
         session: &Session,
         shown: Methods,
         set_up: Methods,
-        kept_by: KeptBy,
         occasion: &Occasion,
-    ) -> Result<Written, AuthError> {
+    ) -> Result<(Living, Timestamp), AuthError> {
         let facts = &session.facts;
         let mut from = facts.proved;
         loop {
             let now = self.clock.now();
             let to = self.with_proofs(from, shown, set_up, now)?;
-            let tokens_until = self.policy().lifetimes.access_expiry(facts.created_at, now);
-            let for_token = (kept_by == KeptBy::Tokens).then_some(tokens_until);
-            let step_up = StepUp { session: session.id, from, to, tokens_until: for_token };
+            let step_up = StepUp { session: session.id, from, to };
             let event = self.event(EventKind::SteppedUp, occasion).of_user(facts.user).of_session(session.id);
             let event = event.at_app(facts.app.clone()).in_detail(shown.words());
             let sessions = Arc::clone(&self.stores.sessions);
             let writing = async move { sessions.step_up(&step_up, now).await };
             match self.change(writing, |became| matches!(became, SteppedUp::Done(_)), event).await? {
-                SteppedUp::Done(living) => return Ok(Written { living, now, tokens_until }),
+                SteppedUp::Done(living) => return Ok((living, now)),
                 SteppedUp::Moved(said) => from = said,
                 SteppedUp::Ended(reason) => return Err(AuthError::TokenRevoked(reason)),
                 SteppedUp::Expired => return Err(AuthError::TokenRevoked(EndReason::Expired)),
@@ -194,17 +185,17 @@ impl Auth {
     async fn hand_out(
         &self,
         caller: &Caller,
-        written: &Written,
-        kept_by: KeptBy,
+        living: &Living,
+        (kept_by, now): (KeptBy, Timestamp),
         occasion: &Occasion,
     ) -> Result<StepUpGrant, AuthError> {
         let (session, generation) = (caller.claims().session, caller.claims().generation);
-        let Written { living, now, tokens_until } = written;
         let account = match self.stores.accounts.by_id(caller.user()).await? {
             Some(account) if account.user.status == UserStatus::Active => account,
             _ => return self.end_as_disabled(session, occasion).await,
         };
-        let issue = AccessIssue { session, generation, living, issued_at: *now, tokens_until: *tokens_until };
+        let tokens_until = caller.claims().expires_at;
+        let issue = AccessIssue { session, generation, living, issued_at: now, tokens_until };
         let access = match kept_by {
             KeptBy::Tokens => Some(self.issue_access(&account.user, &issue).await?),
             KeptBy::Cookie => None,

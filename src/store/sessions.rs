@@ -99,8 +99,6 @@ pub struct StepUp {
     pub from: Proved,
     /// What it is to say.
     pub to: Proved,
-    /// Until when the access token lives that is issued by it, where one is.
-    pub tokens_until: Option<Timestamp>,
 }
 
 /// What became of a step-up.
@@ -184,8 +182,8 @@ pub trait SessionStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Confirmation, StoreError>;
 
-    /// Writes what more is proved in a session, if it still says what that was decided from: that and for how long its
-    /// tokens live, and nothing else of it, so that a rotation beside it loses nothing and is not lost.
+    /// Writes what more is proved in a session, if it still says what that was decided from: that and nothing else of it,
+    /// so that a rotation beside it loses nothing and is not lost.
     async fn step_up(&self, step_up: &StepUp, now: Timestamp) -> Result<SteppedUp, StoreError>;
 
     /// Notes that the session was active; does nothing to one that is over.

@@ -35,7 +35,7 @@ struct Busy {
 /// From what a sign-in of that moment says to the same once more.
 fn step_up_of(token: &RefreshToken, at: Timestamp) -> StepUp {
     let proved = Proved::at_once(Methods::of(&[Method::Password]), at);
-    StepUp { session: token.session(), from: proved, to: proved, tokens_until: Some(at) }
+    StepUp { session: token.session(), from: proved, to: proved }
 }
 
 impl Busy {

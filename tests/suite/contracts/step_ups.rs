@@ -27,12 +27,7 @@ async fn found(back_end: &BackEnd, client: &SignedIn) -> Session {
 /// A step-up to these methods as of now, from what the session says.
 async fn to(back_end: &BackEnd, client: &SignedIn, methods: Methods) -> StepUp {
     let from = found(back_end, client).await.facts.proved;
-    StepUp {
-        session: client.session(),
-        from,
-        to: Proved { methods, since: from.since, at: back_end.now() },
-        tokens_until: Some(back_end.now() + back_end.lifetimes.access),
-    }
+    StepUp { session: client.session(), from, to: Proved { methods, since: from.since, at: back_end.now() } }
 }
 
 async fn step_up(back_end: &BackEnd, step_up: &StepUp) -> SteppedUp {
@@ -118,28 +113,6 @@ async fn what_is_over_is_not_stepped_up_and_does_not_come_back(on: SessionsOn) {
     back_end.elapse(back_end.lifetimes.refresh + TICK).await;
     assert_eq!(step_up(&back_end, &later).await, SteppedUp::Expired);
     assert_eq!(back_end.refresh(&expired.token).await, Rotation::Expired);
-}
-
-/// Contract 4: a session's end refuses its tokens for as long as the last of them lives.
-#[apply(session_back_ends)]
-#[tokio::test]
-async fn an_end_refuses_the_token_of_a_step_up_for_as_long_as_it_lives(on: SessionsOn) {
-    let back_end = BackEnd::on(on).await;
-    let [with_token, without] = [back_end.sign_in().await, back_end.sign_in().await];
-    back_end.elapse(Duration::from_mins(10)).await;
-    let long = to(&back_end, &with_token, BOTH).await;
-    done(step_up(&back_end, &long).await);
-    // By a node whose tokens live shorter, and for a session that has none: neither takes anything back.
-    let short = StepUp { from: long.to, tokens_until: Some(back_end.now() + TICK), ..long };
-    done(step_up(&back_end, &short).await);
-    let none = StepUp { tokens_until: None, ..to(&back_end, &without, BOTH).await };
-    done(step_up(&back_end, &none).await);
-    for client in [&with_token, &without] {
-        back_end.end(client.session(), EndReason::Logout).await;
-    }
-    back_end.elapse(Duration::from_mins(10)).await;
-    assert_eq!(back_end.refusal(&back_end.claims(&with_token)).await, Some(EndReason::Logout));
-    assert_eq!(back_end.refusal(&back_end.claims(&without)).await, None, "those of the sign-in are over");
 }
 
 /// Step-ups, rotations and first sights of two nodes, all at once.

@@ -1,8 +1,5 @@
--- Writes what more is proved in a session, if it still says what that was decided from; no other field that a
--- rotation writes but `z`, and that only forward.
+-- Writes what more is proved in a session, if it still says what that was decided from: fields that no rotation writes.
 -- ARGV: 5, 6, 7 what it said: the methods, since when, and when the last was shown   8, 9, 10 what it is to say
---       11 until when the access token lives that is issued by it, '' = none is
-local token_end = ARGV[11]
 if not is_known then return {'expired'} end
 if record.x then return answer('ended') end
 
@@ -13,8 +10,4 @@ end
 if not says(ARGV[5], ARGV[6], ARGV[7]) and not says(ARGV[8], ARGV[9], ARGV[10]) then return answer('moved') end
 
 write('m', ARGV[8], 'f', ARGV[9], 'h', ARGV[10])
-if token_end ~= '' then
-  -- What the version before issued without writing it down is over in a day.
-  write('z', math.max(tonumber(record.z or now + 86400000), tonumber(token_end)))
-end
 return answer('done')

@@ -13,20 +13,18 @@ use crate::{
 };
 
 impl RedisStore {
-    /// Where replicas are waited for, so is this: until when tokens are to be refused must not be lost with a master.
+    /// No replica is waited for: where a failover forgets it, its owner is asked once more.
     pub(super) async fn step_session_up(
         &self,
         step_up: &StepUp,
         now: Timestamp,
     ) -> Result<SteppedUp, StoreError> {
-        let StepUp { session, from, to, tokens_until } = step_up;
-        let until = tokens_until.map(|until| until.millis().to_string()).unwrap_or_default();
+        let StepUp { session, from, to } = step_up;
         let call = self
             .on_session(&STEP_UP, *session, now)
             .arg(record::of_proved(from).map(|(_, value)| value).as_slice())
-            .arg(record::of_proved(to).map(|(_, value)| value).as_slice())
-            .arg(until);
-        let values: Vec<Value> = self.durable.call_durably(&call).await?;
+            .arg(record::of_proved(to).map(|(_, value)| value).as_slice());
+        let values: Vec<Value> = self.link.call(&call).await?;
         let answer = ScriptAnswer::read(*session, values)?;
         Ok(match answer.word() {
             "done" => SteppedUp::Done(answer.fields.living()?),

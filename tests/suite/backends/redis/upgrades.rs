@@ -104,20 +104,15 @@ async fn an_end_that_an_earlier_version_wrote_is_known(
 async fn a_session_that_an_earlier_version_wrote_is_stepped_up() {
     let back_end = back_end().await;
     let client = back_end.sign_in().await;
-    back_end.keyspace().ask::<()>("HDEL", &session_key(&client), "f h m z");
+    back_end.keyspace().ask::<()>("HDEL", &session_key(&client), "f h m");
     let at_sign_in = Proved::at_once(Methods::of(&[Method::Password]), back_end.now());
     assert_eq!(back_end.find(client.session()).await.expect("alive").facts.proved, at_sign_in);
-    let claims = back_end.claims(&client);
     back_end.elapse(Duration::from_secs(1)).await;
     let to = Proved::at_once(Methods::of(&[Method::Totp]), back_end.now());
-    let step_up =
-        StepUp { session: client.session(), from: at_sign_in, to, tokens_until: Some(back_end.now()) };
+    let step_up = StepUp { session: client.session(), from: at_sign_in, to };
     let outcome = back_end.sessions.step_up(&step_up, back_end.now()).await.expect("an answer");
     assert!(matches!(outcome, SteppedUp::Done(_)), "{outcome:?}");
     assert_eq!(back_end.find(client.session()).await.expect("alive").facts.proved, to);
-    back_end.end(client.session(), EndReason::Logout).await;
-    back_end.elapse(Duration::from_hours(23)).await;
-    assert_eq!(back_end.refusal(&claims).await, Some(EndReason::Logout), "as long as any token may live");
 }
 
 #[tokio::test]
@@ -147,7 +142,7 @@ async fn what_this_version_writes_of_a_session_has_the_form_that_the_one_before_
     back_end.confirm(&child).await;
     let from = back_end.find(client.session()).await.expect("alive").facts.proved;
     let to = Proved::at_once(Methods::of(&[Method::Password, Method::Totp]), back_end.now());
-    let step_up = StepUp { session: client.session(), from, to, tokens_until: Some(back_end.now()) };
+    let step_up = StepUp { session: client.session(), from, to };
     back_end.sessions.step_up(&step_up, back_end.now()).await.expect("an answer");
     let record: BTreeMap<String, Vec<u8>> = back_end.keyspace().ask("HGETALL", &session_key(&client), "");
     let is_moment = |value: &[u8]| {

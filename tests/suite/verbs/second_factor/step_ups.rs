@@ -18,6 +18,7 @@ use keyward::{
         auth_context::{AuthContext, WantedSignIn},
         event::{EventFilter, EventKind},
         proved::Proved,
+        session::EndReason,
         sign_in::{Method, Methods},
         user::{Role, RoleChange},
     },
@@ -135,6 +136,25 @@ async fn who_loses_the_answer_is_not_signed_out(on: SessionsOn) {
     server.elapse(Duration::from_hours(3)).await;
     let next = server.refresh(first.refresh_token.expose()).await.expect("the refresh token stays good");
     assert_eq!(says(&server.auth, &next.access_token).await.acr(), "2", "and brings what was lost");
+}
+
+/// What a refresh takes, its token and an app's secret, is not got around by a stolen access token and a password.
+#[apply(session_back_ends)]
+#[tokio::test]
+async fn the_token_of_a_step_up_lives_no_longer_than_the_one_that_was_shown(on: SessionsOn) {
+    let server = Server::on(BackEnd::on(on).await).await;
+    let mut access = server.login().await.access_token;
+    let session = server.auth.identify(&access).await.expect("signed in").claims().session;
+    let ends_at = server.auth.identify(&access).await.expect("signed in").claims().expires_at;
+    for _ in 0..3 {
+        server.elapse(Duration::from_mins(4)).await;
+        access = stepped_up(&server.auth, &access, &by_password()).await;
+        assert_eq!(server.auth.identify(&access).await.expect("signed in").claims().expires_at, ends_at);
+    }
+    server.back_end.end(session, EndReason::Logout).await;
+    assert_eq!(code(&server.auth.identify(&access).await), "token_revoked");
+    server.elapse(Duration::from_mins(4)).await;
+    assert_eq!(refused(&server.auth, &access, &by_password()).await, "token_expired");
 }
 
 /// The token of a step-up shows nobody that a refresh has arrived which its client may never have got.
@@ -377,7 +397,7 @@ async fn what_another_node_has_proved_a_moment_ahead_counts(on: SessionsOn) {
     let owner = Owner::of(&server).await;
     let session = server.back_end.find(owner.tokens.session).await.expect("alive");
     let ahead = Proved::at_once(Methods::of(&[Method::Password]), server.now() + Duration::from_secs(2));
-    let moved = StepUp { session: session.id, from: session.facts.proved, to: ahead, tokens_until: None };
+    let moved = StepUp { session: session.id, from: session.facts.proved, to: ahead };
     let outcome = server.back_end.sessions.step_up(&moved, server.now()).await.expect("an answer");
     assert!(matches!(outcome, SteppedUp::Done(_)), "{outcome:?}");
     let access = stepped_up(&server.auth, &owner.tokens.access_token, &by(owner.totp(&server, 0))).await;
