@@ -16,7 +16,7 @@ use crate::support::servers::{postgres, redis};
 const PASSWORD: &str = "seven words make a fine passphrase indeed";
 const PAGE: &str = "https://app.example.com";
 const WEAK: &str = "insufficient_user_authentication";
-const ASKS: &str = "/v1/check?acr=2&max_age=60";
+const ASKS: &str = "/v1/check?acr=2&max_age=600";
 
 async fn step_up(actor: &Actor, body: &Value) -> Answer {
     actor.post_authorized("/v1/step-up", body).await
@@ -39,7 +39,7 @@ async fn a_gateway_refuses_a_step_up_follows_and_both_nodes_let_in() {
     let (app, codes) = enrol(&alice).await;
     let mut gateways = [Gateway::of(&nodes.one).await, Gateway::of(&nodes.two).await];
     let urls = [&nodes.one.url, &nodes.two.url];
-    let asks = |actor| Question::of(actor).extension("acr", "2").extension("max_age", "60");
+    let asks = |actor| Question::of(actor).extension("acr", "2").extension("max_age", "600");
     for (gateway, url) in gateways.iter_mut().zip(urls) {
         gateway.ask(asks(&alice)).await.refused(401, WEAK);
         alice.at(url).check_at(ASKS).await.refused(401, WEAK);
