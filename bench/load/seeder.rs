@@ -13,6 +13,7 @@ use keyward::{
         claims::{AccessClaims, Principal},
         clock::{Clock, SystemClock},
         ids::{SessionId, TokenId},
+        proved::Proved,
         refresh_token::{Chain, RefreshToken},
         session::{Device, NewSession, SessionFacts, SessionKind},
         sign_in::{Method, Methods},
@@ -55,12 +56,13 @@ impl Seeder {
             let sessions = Arc::clone(&sessions);
             let id = SessionId::random();
             let token = RefreshToken::first(id, self.keys.refresh_secret());
+            let created_at = SystemClock.now();
             let facts = SessionFacts {
                 user: self.user.id,
                 app: AppName::default_app(),
                 device: Device::new(None, None, None),
-                created_at: SystemClock.now(),
-                proved: Methods::of(&[Method::Password]),
+                created_at,
+                proved: Proved::at_once(Methods::of(&[Method::Password]), created_at),
             };
             let session = NewSession { id, kind: SessionKind::Tokens(token.clone()), facts };
             async move {

@@ -26,6 +26,7 @@ use keyward::{
         ids::{SessionId, TokenId},
         limits::Lifetimes,
         occasion::Occasion,
+        proved::Proved,
         refresh_token::RefreshToken,
         rotation::{Confirm, Contested, ReusePolicy},
         secret::Password,
@@ -198,7 +199,7 @@ impl Served {
             app,
             device,
             created_at: NOW,
-            proved: Methods::of(&[Method::Password]),
+            proved: Proved::at_once(Methods::of(&[Method::Password]), NOW),
         };
         let session = NewSession { id, kind, facts };
         self.runtime.block_on(self.stores.sessions.open(&session, None)).expect("a session");

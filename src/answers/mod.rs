@@ -34,5 +34,5 @@ pub use self::{
     revocation::{FeedStatus, Revocation, RevocationSnapshot},
     session::{Ended, OwnSession, OwnSessions, Session, SessionRecord, Sessions},
     stats::{Stats, UserTotals},
-    tokens::{OpenedSession, SignedIn, Tokens},
+    tokens::{OpenedSession, SignedIn, SteppedUpSession, Tokens},
 };

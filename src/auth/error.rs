@@ -47,6 +47,8 @@ pub enum Invalid {
     AddressMissing,
     #[error("this sign-in does not ask for that")]
     NotAsked,
+    #[error("totp, recovery_code: the account has none")]
+    NotSetUp,
     #[error("role: takes an app that has a secret")]
     RoleOfPublicApp,
     /// Together with what is kept already, where it is a change.
@@ -152,6 +154,9 @@ pub enum AuthError {
     /// The password was right, and the app asks for more.
     #[error("a second factor is to be proved")]
     SecondFactorRequired,
+    /// One factor alone would make less of a session.
+    #[error("the session has shown two factors, longer ago than one counts with another: show both")]
+    BothFactorsNeeded,
     /// Accounts are made by the operator here.
     #[error("sign-up is closed")]
     SignupClosed,
@@ -243,7 +248,7 @@ impl AuthError {
             Self::RefreshReused => "refresh_reused",
             Self::SessionEnded(_) => "session_ended",
             Self::AccountDisabled => "account_disabled",
-            Self::SecondFactorRequired => "mfa_required",
+            Self::SecondFactorRequired | Self::BothFactorsNeeded => "mfa_required",
             Self::SignupClosed => "signup_closed",
             Self::SignInTooOld { .. } | Self::SignInTooWeak | Self::SignInUnknown => STEP_UP,
             Self::InsufficientRole => "insufficient_role",

@@ -18,6 +18,7 @@ pub mod sessions;
 pub mod sign_in;
 mod signing_keys;
 pub mod stats;
+pub mod step_up;
 mod to_the_end;
 pub mod tokens;
 

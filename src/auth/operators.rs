@@ -5,7 +5,7 @@ use super::{Auth, check::Caller, error::AuthError};
 use crate::domain::{admin::AdminRole, app::AppKind, occasion::Actor, session::EndReason, user::UserStatus};
 
 impl Auth {
-    /// A signed-in user who may do what takes this role: to change something, only so long after the sign-in. It
+    /// A signed-in user who may do what takes this role: to change something, only so long after they last proved who they are. It
     /// counts as a request of the session.
     pub async fn operator(&self, caller: &Caller, needed: AdminRole) -> Result<Actor, AuthError> {
         self.count(caller).await?;
@@ -16,7 +16,7 @@ impl Auth {
         require(AdminRole::of(&account.roles), needed)?;
         let session = self.living_session(caller.claims().session, now).await?;
         let max_age = self.policy().admin_max_age;
-        if needed.changes_something() && session.facts.created_at + max_age < now {
+        if needed.changes_something() && session.facts.proved.at + max_age < now {
             return Err(AuthError::SignInTooOld { max_age });
         }
         Ok(Actor::User(user))

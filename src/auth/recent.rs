@@ -1,5 +1,5 @@
-//! How long ago, and how well, somebody signed in: what changes how an account is got into takes a sign-in of a moment
-//! ago, and of an account with a second factor one with both.
+//! How long ago, and how well, somebody proved who they are, by a sign-in or a step-up: what changes how an account is
+//! got into takes a proof of a moment ago, and of an account with a second factor one by both.
 
 use super::{Auth, check::Caller, error::AuthError};
 use crate::domain::{
@@ -20,7 +20,7 @@ impl Auth {
     ) -> Result<UserFactors, AuthError> {
         let (now, max_age) = (self.clock.now(), self.policy().recent_sign_in);
         let session = self.living_session(caller.claims().session, now).await?;
-        if session.facts.created_at + max_age < now {
+        if session.facts.proved.at + max_age < now {
             return Err(AuthError::SignInTooOld { max_age });
         }
         let own = self.factors_of(caller.user()).await?;
@@ -51,7 +51,7 @@ impl Auth {
 /// Whether a session may change an account that can prove that much: where there is a second factor, whoever has the
 /// password alone must not get past it by an app that asks for no more.
 const fn require_both_factors(session: &Session, set_up: Methods) -> Result<(), AuthError> {
-    if set_up.has_own_factor() && !session.facts.proved.are_two_factors() {
+    if set_up.has_own_factor() && !session.facts.proved.methods.are_two_factors() {
         return Err(AuthError::SignInTooWeak);
     }
     Ok(())

@@ -77,6 +77,9 @@ pub(super) struct Test {
     /// A path that the gateway opens only to a role, which the user lacks
     #[arg(long, value_name = "PATH")]
     forbidden: Option<String>,
+    /// A path that the gateway opens only after two factors, where the user has shown one
+    #[arg(long, value_name = "PATH")]
+    step_up: Option<String>,
     /// An access token that has expired
     #[arg(long, value_name = "TOKEN")]
     expired: Option<String>,
@@ -157,6 +160,7 @@ async fn test(context: &Context, wanted: Test) -> Result<(), CliError> {
     let mark = format!("{:016x}", u64::from_be_bytes(random::bytes()));
     let attacker = Attacker::new(gateway, user, &mark);
     let attacker = attacker.with_expired(wanted.expired).with_forbidden(wanted.forbidden);
+    let attacker = attacker.with_step_up(wanted.step_up);
     let results = attacker.run().await?;
     output::listing(&results, wanted.json)?;
     let is_open = results.iter().any(|result| result.outcome == Outcome::Open);

@@ -11,7 +11,7 @@ use super::{
 /// What a token says of the sign-in that it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuthContext {
-    /// `auth_time`, in whole seconds; the epoch where a token does not say it.
+    /// `auth_time`, in whole seconds: when the last of it was proved. The epoch where a token does not say it.
     pub at: Timestamp,
     /// `amr`.
     pub amr: Amr,

@@ -73,7 +73,7 @@ pub struct AccessClaims {
     pub roles: Vec<Role>,
     /// `roles_at`: since when they are these, whole seconds; 0 = since the account was made.
     pub roles_at: Timestamp,
-    /// `auth_time`, `amr` and `acr`: the sign-in, which no refresh renews.
+    /// `auth_time`, `amr` and `acr`: what was proved. A refresh renews none of it, a step-up does.
     pub auth: AuthContext,
     /// `iat`, whole seconds.
     pub issued_at: Timestamp,

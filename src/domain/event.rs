@@ -56,6 +56,8 @@ impl EventId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventKind {
     SignedIn,
+    /// The owner of a session proved who they are once more.
+    SteppedUp,
     SignInFailed,
     /// From here on tries are refused unseen, for a while.
     LockedOut,
@@ -81,8 +83,9 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::SignedIn,
+        Self::SteppedUp,
         Self::SignInFailed,
         Self::LockedOut,
         Self::SignedOut,
@@ -111,6 +114,7 @@ impl EventKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SignedIn => "signed_in",
+            Self::SteppedUp => "stepped_up",
             Self::SignInFailed => "sign_in_failed",
             Self::LockedOut => "locked_out",
             Self::SignedOut => "signed_out",

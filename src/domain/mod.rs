@@ -24,6 +24,7 @@ pub mod locale;
 pub mod mail;
 pub mod occasion;
 pub mod page_url;
+pub mod proved;
 pub mod random;
 pub mod recovery_code;
 pub mod refresh_token;

@@ -6,9 +6,9 @@ use super::{
     app::AppName,
     clock::Timestamp,
     ids::{InvalidId, SessionId, UserId},
+    proved::Proved,
     refresh_token::{NonceHash, RefreshToken},
     session_token::SessionToken,
-    sign_in::Methods,
 };
 
 /// The longest device name kept, in bytes; longer ones are cut at a character.
@@ -124,10 +124,10 @@ pub struct SessionFacts {
     /// The app it was opened for.
     pub app: AppName,
     pub device: Device,
-    /// The moment of the sign-in.
+    /// When it was opened: its age, whatever was proved since.
     pub created_at: Timestamp,
-    /// By what its owner proved who they are.
-    pub proved: Methods,
+    /// By what, and when, its owner proved who they are.
+    pub proved: Proved,
 }
 
 /// How a client keeps what it is given at the sign-in.

@@ -158,6 +158,12 @@ impl Methods {
         Self(self.0 | method.bit())
     }
 
+    /// These and those.
+    #[must_use]
+    pub const fn and_also(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
     const fn and(self, others: Self) -> Self {
         Self(self.0 & others.0)
     }

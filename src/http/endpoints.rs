@@ -10,7 +10,7 @@ use super::{
     },
     api::{
         account, activity, email, factors, health, keys, logout, reset, revocations, second_factor, sessions,
-        tokens,
+        step_up, tokens,
     },
     app_sessions::{native, rest},
     check::{self, ext_authz},
@@ -96,7 +96,7 @@ use HttpMethod::{Any, Delete, Get, Patch, Post, Put};
 use MayCall::{Admin, Anyone, App, Client, Gateway, Holder, Owner};
 
 /// All of them, each on one line.
-pub static ENDPOINTS: [Endpoint; 82] = [
+pub static ENDPOINTS: [Endpoint; 83] = [
     before_routing(Any, check::http::PATH, Gateway, Surface::Check),
     before_routing(Any, check::http::BELOW, Gateway, Surface::Check),
     of(Surface::ExtAuthz, Post, ext_authz::PATH, Gateway, |method| on(method, ext_authz::check)),
@@ -104,6 +104,7 @@ pub static ENDPOINTS: [Endpoint; 82] = [
     api(Post, "/v1/login", Anyone, |method| on(method, tokens::login)),
     api(Post, "/v1/login/challenge", Anyone, |method| on(method, second_factor::challenge)),
     api(Post, "/v1/login/answer", Anyone, |method| on(method, second_factor::answer)),
+    api(Post, "/v1/step-up", Owner, |method| on(method, step_up::step_up)),
     api(Post, "/v1/refresh", Holder, |method| on(method, tokens::refresh)),
     api(Post, "/v1/logout", Holder, |method| on(method, logout::logout)),
     api(Post, "/v1/logout/all", Owner, |method| on(method, logout::logout_all)),

@@ -83,6 +83,22 @@ pub(super) const SIGN_IN_OUTCOMES: LabelName = LabelName {
         OTHER,
     ]),
 };
+pub(super) const STEP_UP_OUTCOMES: LabelName = LabelName {
+    name: "outcome",
+    values: Values::Of(&[
+        "granted",
+        "mfa_required",
+        "wrong_password",
+        "wrong_code",
+        "token_revoked",
+        "session_ended",
+        "too_many_attempts",
+        "overloaded",
+        "store_unavailable",
+        "internal",
+        OTHER,
+    ]),
+};
 pub(super) const REFRESH_OUTCOMES: LabelName = LabelName {
     name: "outcome",
     values: Values::Of(&[

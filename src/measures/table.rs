@@ -5,7 +5,8 @@ use super::{
     Kind, Measure,
     labels::{
         CHECK_OUTCOMES, DROP_REASON, ERROR, LISTENER, MAIL_OUTCOMES, MAIL_STATE, REFRESH_OUTCOMES, REFUSALS,
-        ROUTE, SIGN_IN_OUTCOMES, SIGN_OUT_OUTCOMES, STATE, STATUS, STORE, USE, VERB, VERSION,
+        ROUTE, SIGN_IN_OUTCOMES, SIGN_OUT_OUTCOMES, STATE, STATUS, STEP_UP_OUTCOMES, STORE, USE, VERB,
+        VERSION,
     },
 };
 
@@ -50,6 +51,12 @@ pub static SIGN_IN_REFUSALS: Measure = Measure {
     kind: Kind::Counter,
     help: "Passwords that were refused, wrong current ones at a change among them; lock-outs are told apart.",
     labels: &[REFUSALS],
+};
+pub static STEP_UPS: Measure = Measure {
+    name: "keyward_step_ups_total",
+    kind: Kind::Counter,
+    help: "Step-ups of sessions, by what became of them: granted, or the code of the refusal.",
+    labels: &[STEP_UP_OUTCOMES],
 };
 pub static REFRESHES: Measure = Measure {
     name: "keyward_refreshes_total",
@@ -288,13 +295,14 @@ pub static THREADS: Measure =
     Measure { name: "process_threads", kind: Kind::Gauge, help: "Threads of the process.", labels: &[] };
 
 /// In the order in which they are documented.
-pub static ALL: [&Measure; 47] = [
+pub static ALL: [&Measure; 48] = [
     &HTTP_REQUESTS,
     &HTTP_DURATION,
     &CHECKS,
     &CHECK_DURATION,
     &SIGN_INS,
     &SIGN_IN_REFUSALS,
+    &STEP_UPS,
     &REFRESHES,
     &REISSUED,
     &REISSUED_LATE,

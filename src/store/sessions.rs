@@ -12,6 +12,7 @@ use crate::domain::{
     clock::Timestamp,
     cursor::Cursor,
     ids::{SessionId, TokenId, UserId},
+    proved::Proved,
     refresh_token::Chain,
     rotation::{Reissue, ReusePolicy},
     session::{EndReason, NewSession, Session, SessionFacts},
@@ -90,6 +91,29 @@ pub enum Confirmation {
     Ended(EndReason),
 }
 
+/// What more is proved in a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepUp {
+    pub session: SessionId,
+    /// What it said when that was decided.
+    pub from: Proved,
+    /// What it is to say.
+    pub to: Proved,
+}
+
+/// What became of a step-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SteppedUp {
+    /// It is written, or was by a call before whose answer was lost.
+    Done(Living),
+    /// Another one came first: this is what the session says now, and nothing was written.
+    Moved(Proved),
+    /// The session had ended before.
+    Ended(EndReason),
+    /// Its time is over, or nothing is known of it.
+    Expired,
+}
+
 /// How a session is to be ended.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending {
@@ -157,6 +181,10 @@ pub trait SessionStore: Send + Sync {
         generation: u32,
         now: Timestamp,
     ) -> Result<Confirmation, StoreError>;
+
+    /// Writes what more is proved in a session, if it still says what that was decided from: that and nothing else of it,
+    /// so that a rotation beside it loses nothing and is not lost.
+    async fn step_up(&self, step_up: &StepUp, now: Timestamp) -> Result<SteppedUp, StoreError>;
 
     /// Notes that the session was active; does nothing to one that is over.
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;

@@ -86,7 +86,7 @@ pub(in crate::auth) fn claims(session: SessionId, user: &User, living: &Living) 
         audience: None,
         roles: user.roles.clone(),
         roles_at: user.roles_at,
-        auth: AuthContext::new(living.facts.created_at, living.facts.proved),
+        auth: AuthContext::new(living.facts.proved.at, living.facts.proved.methods),
         issued_at: living.facts.created_at,
         expires_at: living.expires_at,
     }

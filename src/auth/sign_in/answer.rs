@@ -43,7 +43,9 @@ pub enum HandedOut {
 }
 
 impl SecondProof {
-    const fn method(&self) -> Method {
+    /// How that is proved.
+    #[must_use]
+    pub const fn method(&self) -> Method {
         match self {
             Self::Totp(_) => Method::Totp,
             Self::RecoveryCode(_) => Method::RecoveryCode,

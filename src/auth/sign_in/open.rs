@@ -15,6 +15,7 @@ use crate::{
         event::{Event, EventKind},
         ids::SessionId,
         occasion::{Actor, Occasion},
+        proved::Proved,
         secret::Password,
         session::{Device, EndReason, NewSession, SessionFacts, SessionKind},
         sign_in::Methods,
@@ -55,7 +56,13 @@ impl Auth {
     ) -> Result<(User, Living), AuthError> {
         let Opening { id, account, app, device, kind, proved, known_by } = opening;
         let (user, created_at) = (account.user.id, self.clock.now());
-        let facts = SessionFacts { user, app: app.name.clone(), device, created_at, proved };
+        let facts = SessionFacts {
+            user,
+            app: app.name.clone(),
+            device,
+            created_at,
+            proved: Proved::at_once(proved, created_at),
+        };
         let session = NewSession { id, kind, facts };
         self.write_session(session.clone(), occasion).await?;
         self.recheck_account(&account, &known_by, id).await?;

@@ -18,6 +18,8 @@ use crate::gateway::{
 pub enum Expectation {
     /// 401 with the challenge.
     Unauthorized,
+    /// 401 with the challenge to show more (RFC 9470).
+    Stronger,
     /// This status, with what belongs to it.
     Denied(u16),
     /// The app never sees it.
@@ -41,7 +43,7 @@ pub struct Observation<'a> {
 impl Expectation {
     /// Whether the app must not see it.
     pub const fn is_refusal(self) -> bool {
-        matches!(self, Self::Unauthorized | Self::Denied(_) | Self::Refused)
+        matches!(self, Self::Unauthorized | Self::Stronger | Self::Denied(_) | Self::Refused)
     }
 
     /// Whether it is tried with a token.
@@ -67,6 +69,7 @@ impl Observation<'_> {
         let reached = reached(answer, self.has_echo);
         match expected {
             Expectation::Unauthorized => refusal(answer, reached, Some(401)),
+            Expectation::Stronger => too_weak(answer, reached),
             Expectation::Denied(status) => refusal(answer, reached, Some(status)),
             Expectation::Refused => refusal(answer, reached, None),
             Expectation::Known if !reached => (Holds, format!("refused with {status}")),
@@ -132,6 +135,17 @@ fn refusal(answer: &HttpAnswer, reached: bool, expected: Option<u16>) -> (Outcom
             (Weak, format!("{status} without Retry-After"))
         }
         _ => (Holds, format!("refused with {status}")),
+    }
+}
+
+/// As with no credential; and a client that is not told why would sign in anew, or give up.
+fn too_weak(answer: &HttpAnswer, reached: bool) -> (Outcome, String) {
+    let says_why = answer
+        .one("www-authenticate")
+        .is_some_and(|challenge| challenge.contains(r#"error="insufficient_user_authentication""#));
+    match refusal(answer, reached, Some(401)) {
+        (Holds, _) if !says_why => (Weak, "401 without insufficient_user_authentication".to_owned()),
+        outcome => outcome,
     }
 }
 

@@ -54,6 +54,7 @@ pub struct Attacker {
     user: Option<TestUser>,
     expired: Option<String>,
     forbidden: Option<String>,
+    step_up: Option<String>,
     has_echo: bool,
     /// Makes probes of this run differ from those of others.
     run: String,
@@ -70,6 +71,7 @@ impl Attacker {
             user,
             expired: None,
             forbidden: None,
+            step_up: None,
             has_echo: false,
             run: run.to_owned(),
             refused: Vec::new(),
@@ -87,6 +89,12 @@ impl Attacker {
     #[must_use]
     pub fn with_forbidden(self, path: Option<String>) -> Self {
         Self { forbidden: path, ..self }
+    }
+
+    /// Also on a path that asks for a stronger sign-in than the user's.
+    #[must_use]
+    pub fn with_step_up(self, path: Option<String>) -> Self {
+        Self { step_up: path, ..self }
     }
 
     /// Tries everything, in an order in which nothing spoils what comes after.
@@ -121,6 +129,7 @@ impl Attacker {
         bodies::smuggled(self, token).await;
         websocket::opens(self, token).await;
         roles::lacking(self, token).await;
+        roles::too_weak(self, token).await;
         life::one_connection(self, token).await;
         life::cookie(self).await;
         life::refused_stay_out(self, token).await;

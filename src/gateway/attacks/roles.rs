@@ -1,11 +1,11 @@
-//! A path that asks for a role, and the other spellings of it.
+//! A path that asks for a role, or for a stronger sign-in, and the other spellings of it.
 
 use percent_encoding::percent_decode_str;
 
 use super::{
     Attack, Attacker,
     Outcome::{Holds, Open, Weak},
-    evaluate::Expectation::Denied,
+    evaluate::Expectation::{self, Denied, Stronger},
 };
 use crate::gateway::{connection::HttpAnswer, request::Request};
 
@@ -15,15 +15,25 @@ pub(super) async fn lacking(attacker: &mut Attacker, token: &str) {
     let Some(path) = attacker.forbidden.clone() else {
         return attacker.unseen(name, "no --forbidden PATH was given");
     };
+    closed(attacker, token, &path, (name, Denied(403))).await;
+}
+
+/// Tries to get at what takes two factors with the token of one.
+pub(super) async fn too_weak(attacker: &mut Attacker, token: &str) {
+    let Some(path) = attacker.step_up.clone() else { return };
+    closed(attacker, token, &path, ("a path that asks for two factors", Stronger)).await;
+}
+
+async fn closed(attacker: &mut Attacker, token: &str, path: &str, (name, expected): (&str, Expectation)) {
     if attacker.user.is_none() {
         return attacker.unseen(name, "no credentials were given");
     }
-    attacker.attack(Attack::new(name, Denied(403), Request::new("GET", &*path).bearer(token))).await;
-    for spelling in spellings(&path) {
+    attacker.attack(Attack::new(name, expected, Request::new("GET", path).bearer(token))).await;
+    for spelling in spellings(path) {
         let request = Request::new("GET", &*spelling).bearer(token);
         let name = format!("{spelling} for {path}");
         match attacker.gateway.ask(&request).await {
-            Ok(answer) if is_there(&answer, &path) => {
+            Ok(answer) if is_there(&answer, path) => {
                 attacker.find(name, Open, "the app takes it for the same path");
             }
             Ok(answer) => attacker.find(name, Holds, format!("answered with {}", answer.status)),
@@ -47,6 +57,7 @@ fn spellings(path: &str) -> Vec<String> {
         format!("{};x=1/y", path.trim_end_matches('/')),
         format!("{path}?role"),
         format!("{path}?preflight=allow&deny=200"),
+        format!("{path}?acr=1&max_age=4294967295"),
     ]
 }
 

@@ -12,4 +12,5 @@ pub(super) mod reset;
 pub(super) mod revocations;
 pub(super) mod second_factor;
 pub(super) mod sessions;
+pub(super) mod step_up;
 pub(super) mod tokens;

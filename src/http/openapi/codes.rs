@@ -52,6 +52,12 @@ pub const FACTOR_MISSING: Code = code(
     "mfa_required",
     "the link was right, and the account has a second factor, which is to be shown too",
 );
+/// The same where one factor alone is shown, of a session that has shown two.
+pub const BOTH_FACTORS_NEEDED: Code = code(
+    403,
+    "mfa_required",
+    "the session has shown two factors, longer ago than one counts with another: show both",
+);
 pub const SIGNUP_CLOSED: Code = code(403, "signup_closed", "accounts are made by the operator here");
 pub const INSUFFICIENT_ROLE: Code = code(403, "insufficient_role", "a role is missing");
 pub const CROSS_SITE: Code =

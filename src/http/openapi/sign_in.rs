@@ -2,18 +2,19 @@
 
 use super::{
     codes::{
-        ACCOUNT_DISABLED, CROSS_SITE, EMAIL_UNCONFIRMED, INTERNAL, INVALID_CREDENTIALS, MFA_REQUIRED,
-        NOT_FOUND, OVERLOADED, REFRESH_EXPIRED, REFRESH_INVALID, REFRESH_REUSED, SESSION_ENDED,
-        STORE_UNAVAILABLE, TOKEN_INVALID, TOKEN_MISSING, TOO_MANY_ATTEMPTS,
+        ACCOUNT_DISABLED, BOTH_FACTORS_NEEDED, CROSS_SITE, EMAIL_UNCONFIRMED, INTERNAL, INVALID_CREDENTIALS,
+        MFA_REQUIRED, NOT_FOUND, OVERLOADED, REFRESH_EXPIRED, REFRESH_INVALID, REFRESH_REUSED, SESSION_ENDED,
+        STORE_UNAVAILABLE, TOKEN_INVALID, TOKEN_MISSING, TOO_MANY_ATTEMPTS, WRONG_CODE, WRONG_PASSWORD,
     },
     described::Described,
 };
 use crate::{
-    answers::{Ended, OwnSessions, SignedIn, Tokens},
+    answers::{Ended, OwnSessions, SignedIn, SteppedUpSession, Tokens},
     http::{
         api::{
             logout::{LogoutAllQuery, LogoutBody},
             sessions::ListQuery,
+            step_up::StepUpBody,
             tokens::{LoginBody, RefreshBody},
         },
         endpoints::HttpMethod::{Delete, Get, Post},
@@ -41,6 +42,15 @@ fn credentials() -> Vec<Described> {
             .may(&[INVALID_CREDENTIALS, ACCOUNT_DISABLED, EMAIL_UNCONFIRMED, MFA_REQUIRED, CROSS_SITE])
             .may(&[TOO_MANY_ATTEMPTS])
             .may(&[OVERLOADED, STORE_UNAVAILABLE, INTERNAL]),
+        Described::of("stepUp", Post, "/v1/step-up", "Prove once more who one is")
+            .told(
+                "What a 401 `insufficient_user_authentication` asks for (RFC 9470): the password, a code, or both. The \
+                 session, its refresh token and its cookie stay; its next tokens say the same. What was proved within \
+                 `accounts.recent_sign_in` before counts with it where that makes two factors.",
+            )
+            .takes::<StepUpBody>()
+            .answers::<SteppedUpSession>(200, "What the session says now; where it has tokens, one that says the same.")
+            .may(&[BOTH_FACTORS_NEEDED, WRONG_PASSWORD, WRONG_CODE, TOO_MANY_ATTEMPTS, OVERLOADED]),
         Described::of("refresh", Post, "/v1/refresh", "Get fresh tokens")
             .told(
                 "Any number of tabs may refresh at once, each with the token that it holds, and a lost answer may be \

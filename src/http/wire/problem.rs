@@ -241,6 +241,7 @@ fn status(error: &AuthError) -> StatusCode {
         AuthError::AccountDisabled
         | AuthError::EmailUnconfirmed
         | AuthError::SecondFactorRequired
+        | AuthError::BothFactorsNeeded
         | AuthError::SignupClosed
         | AuthError::InsufficientRole => StatusCode::FORBIDDEN,
         AuthError::NotFound(_) => StatusCode::NOT_FOUND,

@@ -18,12 +18,12 @@ use crate::{
     },
     store::{
         error::StoreError,
-        sessions::{Confirmation, Ended, Ending, Page, Renewal, Rotation, SessionStore},
+        sessions::{Confirmation, Ended, Ending, Page, Renewal, Rotation, SessionStore, StepUp, SteppedUp},
     },
 };
 
 /// What is timed, the most frequent first.
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 14] = [
     "sessions.open",
     "sessions.renew",
     "sessions.rotate",
@@ -34,6 +34,7 @@ const VERBS: [&str; 13] = [
     "sessions.of_user",
     "sessions.of_app",
     "sessions.count_at",
+    "sessions.step_up",
     "sessions.end",
     "sessions.end_of_user",
     "sessions.ping",
@@ -76,6 +77,10 @@ impl SessionStore for Measured<dyn SessionStore> {
         now: Timestamp,
     ) -> Result<Confirmation, StoreError> {
         self.timed("sessions.confirm", self.inner.confirm(session, generation, now)).await
+    }
+
+    async fn step_up(&self, step_up: &StepUp, now: Timestamp) -> Result<SteppedUp, StoreError> {
+        self.timed("sessions.step_up", self.inner.step_up(step_up, now)).await
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {

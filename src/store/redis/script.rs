@@ -36,6 +36,7 @@ pub static OPEN: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("op
 pub static ROTATE: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("rotate.lua")));
 pub static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("renew.lua")));
 pub static SEEN: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("seen.lua")));
+pub static STEP_UP: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("step_up.lua")));
 pub static END: LazyLock<Script> = LazyLock::new(|| Script::new(of_session!("end.lua")));
 pub static INDEX: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(include_str!("sessions/enter.lua"), include_str!("sessions/index.lua")))
@@ -68,6 +69,7 @@ static ALL: &[&LazyLock<Script>] = &[
     &ROTATE,
     &SEEN,
     &RENEW,
+    &STEP_UP,
     &END,
     &INDEX,
     &PAGE,

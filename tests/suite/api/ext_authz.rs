@@ -28,14 +28,14 @@ const IDENTITY: [&str; 5] =
 
 /// An answer that has been looked at: either kind of it is whole.
 #[derive(Debug)]
-enum Verdict {
+pub(super) enum Verdict {
     LetIn { identity: BTreeMap<String, String>, response: BTreeMap<String, String> },
     Refused { status: i32, headers: BTreeMap<String, String>, body: String },
 }
 
 impl Verdict {
     #[track_caller]
-    fn let_in(self) -> BTreeMap<String, String> {
+    pub(super) fn let_in(self) -> BTreeMap<String, String> {
         match self {
             Self::LetIn { identity, .. } => identity,
             Self::Refused { .. } => panic!("refused: {self:?}"),
@@ -43,7 +43,7 @@ impl Verdict {
     }
 
     #[track_caller]
-    fn refused(self, status: i32, code: &str) -> BTreeMap<String, String> {
+    pub(super) fn refused(self, status: i32, code: &str) -> BTreeMap<String, String> {
         let Self::Refused { status: seen, headers, body } = self else { panic!("let in: {self:?}") };
         assert_eq!((seen, headers["x-auth-reason"].as_str()), (status, code), "{headers:?} {body}");
         let problem: Value = serde_json::from_str(&body).expect("a problem");
@@ -54,7 +54,7 @@ impl Verdict {
 
 /// A question, as Envoy puts it.
 #[derive(Clone, Default)]
-struct Question {
+pub(super) struct Question {
     method: &'static str,
     headers: HashMap<String, String>,
     lines: Vec<(&'static str, Vec<u8>)>,
@@ -66,7 +66,7 @@ impl Question {
         Self { method, ..Self::default() }
     }
 
-    fn of(actor: &Actor) -> Self {
+    pub(super) fn of(actor: &Actor) -> Self {
         Self::new("GET").header("authorization", &format!("Bearer {}", actor.access))
     }
 
@@ -80,7 +80,7 @@ impl Question {
         self
     }
 
-    fn extension(mut self, name: &str, value: &str) -> Self {
+    pub(super) fn extension(mut self, name: &str, value: &str) -> Self {
         self.extensions.insert(name.to_owned(), value.to_owned());
         self
     }
@@ -112,14 +112,14 @@ impl Question {
     }
 }
 
-struct Gateway(AuthorizationClient<Channel>);
+pub(super) struct Gateway(AuthorizationClient<Channel>);
 
 impl Gateway {
-    async fn of(server: &Server) -> Self {
+    pub(super) async fn of(server: &Server) -> Self {
         Self(AuthorizationClient::connect(server.ext_authz_url.clone()).await.expect("a connection"))
     }
 
-    async fn ask(&mut self, question: Question) -> Verdict {
+    pub(super) async fn ask(&mut self, question: Question) -> Verdict {
         self.send(question.message()).await
     }
 

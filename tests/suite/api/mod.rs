@@ -35,13 +35,14 @@ mod rest_sessions;
 mod revocations;
 mod rolling_restart;
 mod sealing_keys;
-mod second_factor;
+pub mod second_factor;
 mod secret;
 mod secrets_unsaid;
 mod session_cookies;
 mod side_by_side;
 mod signing_in;
 mod startup_mistakes;
+mod step_up;
 mod tokens;
 #[cfg(feature = "otlp")]
 mod traces;

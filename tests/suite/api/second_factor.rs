@@ -48,20 +48,19 @@ impl Alice {
     }
 }
 
-fn code(app: &Totp, steps: i64) -> String {
+pub(super) fn code(app: &Totp, steps: i64) -> String {
     app.generate(u64::try_from(SystemClock.now().secs() + 30 * steps).expect("after 1970")).to_string()
 }
 
-async fn enrol(alice: &Actor) -> (Totp, Vec<String>) {
+pub async fn enrol(alice: &Actor) -> (Totp, Vec<String>) {
     let begun = alice.post_authorized("/v1/factors/totp", &json!({})).await;
     assert_eq!((begun.status, begun.header("cache-control")), (200, "no-store"));
     let begun = begun.json();
     let secret = begun["secret"].as_str().expect("a secret");
     let uri = begun["uri"].as_str().expect("a URI");
-    assert!(
-        uri.starts_with("otpauth://totp/127.") && uri.contains(":alice?secret=") && uri.contains(secret),
-        "{uri}"
-    );
+    let name = alice.get("/v1/me").await.json()["username"].as_str().expect("a name").to_owned();
+    let is_of_user = uri.contains(&format!(":{name}?secret={secret}"));
+    assert!(uri.starts_with("otpauth://totp/127.") && is_of_user, "{uri}");
     let qr = begun["qr"].as_str().expect("an image");
     assert!(qr.starts_with("data:image/svg+xml;base64,") && !qr.contains(secret), "{qr}");
     assert_eq!(alice.get("/v1/factors").await.json(), json!({ "factors": [], "recovery_codes": 0 }));

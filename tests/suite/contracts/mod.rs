@@ -22,4 +22,5 @@ mod revocations;
 mod rotation;
 mod session_races;
 mod sessions;
+mod step_ups;
 mod user_lists;

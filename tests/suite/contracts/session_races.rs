@@ -11,10 +11,12 @@ use keyward::{
         app::AppName,
         clock::Timestamp,
         ids::UserId,
+        proved::Proved,
         refresh_token::{Chain, RefreshToken},
         session::EndReason,
+        sign_in::{Method, Methods},
     },
-    store::sessions::{Confirmation, Ended, Ending, Rotation, SessionStore},
+    store::sessions::{Confirmation, Ended, Ending, Rotation, SessionStore, StepUp, SteppedUp},
 };
 use rstest_reuse::apply;
 
@@ -30,6 +32,12 @@ struct Busy {
     now: Timestamp,
 }
 
+/// From what a sign-in of that moment says to the same once more.
+fn step_up_of(token: &RefreshToken, at: Timestamp) -> StepUp {
+    let proved = Proved::at_once(Methods::of(&[Method::Password]), at);
+    StepUp { session: token.session(), from: proved, to: proved }
+}
+
 impl Busy {
     /// Uses the session in every way, over and over, until it is told to stop; counts the calls.
     async fn use_it(self, through: Arc<AtomicUsize>, first: usize, stop: Arc<AtomicBool>) {
@@ -38,11 +46,12 @@ impl Busy {
             if stop.load(Ordering::SeqCst) {
                 return;
             }
-            match number % 4 {
+            match number % 5 {
                 0 => drop(node.rotate(&chain, &FIRST_USE, now).await.expect("an answer")),
                 // Of the child that each refresh brings.
                 1 => drop(node.confirm(token.session(), 1, now).await.expect("an answer")),
                 2 => node.touch(token.session(), now).await.expect("an answer"),
+                3 => drop(node.step_up(&step_up_of(&token, now), now).await.expect("an answer")),
                 _ => drop(node.of_user(user, None, 1000, now).await.expect("an answer")),
             }
             through.fetch_add(1, Ordering::SeqCst);
@@ -56,6 +65,8 @@ impl Busy {
         assert_eq!(answer, Rotation::Ended(EndReason::Logout));
         let answer = node.confirm(token.session(), 1, *now).await.expect("an answer");
         assert_eq!(answer, Confirmation::Ended(EndReason::Logout));
+        let answer = node.step_up(&step_up_of(token, *now), *now).await.expect("an answer");
+        assert_eq!(answer, SteppedUp::Ended(EndReason::Logout));
         assert_eq!(node.find(token.session(), *now).await.expect("an answer"), None);
         assert_eq!(node.of_user(*user, None, 1000, *now).await.expect("a list").sessions, []);
         let page = node.of_app(&AppName::default_app(), None, 100, *now).await.expect("a page");

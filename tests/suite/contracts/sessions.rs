@@ -10,6 +10,7 @@ use keyward::{
         app::AppName,
         ids::{SessionId, UserId},
         limits::Lifetimes,
+        proved::Proved,
         refresh_token::RefreshToken,
         session::{Device, EndReason, NewSession, Session, SessionFacts},
         sign_in::{Method, Methods},
@@ -55,7 +56,7 @@ async fn a_session_is_read_back_as_it_was_opened(on: SessionsOn) {
             app: app("shop"),
             device,
             created_at: back_end.now(),
-            proved: Methods::of(&[Method::Password]),
+            proved: Proved::at_once(Methods::of(&[Method::Password]), back_end.now()),
         };
         let (new, _) = with_tokens(facts, &back_end.secret);
         back_end.sessions.open(&new, None).await.unwrap();

@@ -101,13 +101,20 @@ impl Gateway {
     /// In front of the app, with our configuration and perhaps a change to it: what stands there in a
     /// file, and what in its place.
     pub fn start(install: &Install, kind: Kind, app: SocketAddr, changes: &[(&str, &str)]) -> Self {
+        Self::start_edited(install, kind, app, |folder| {
+            for (from, to) in changes {
+                change(folder, from, to);
+            }
+        })
+    }
+
+    /// The same with what somebody else makes of the files.
+    pub fn start_edited(install: &Install, kind: Kind, app: SocketAddr, edit: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir_in(install.path("")).expect("a folder").keep();
         let [listen] = free_addresses();
         let (into, app, at) = (folder.display().to_string(), app.to_string(), listen.to_string());
         install.good(&["gateway", "init", kind.name(), "--app", &app, "--listen", &at, "--into", &into]);
-        for (from, to) in changes {
-            change(&folder, from, to);
-        }
+        edit(&folder);
         kind.surround(&folder);
         let mut guard = Command::new("sh");
         guard.args(["-c", GUARD, "sh", "pid"]).args(kind.command(&folder)).current_dir(&folder);

@@ -10,3 +10,4 @@ mod mistakes;
 mod outages;
 mod refusals;
 mod site;
+mod step_up;

@@ -15,6 +15,7 @@ use keyward::{
         clock::{Clock, ManualClock, Timestamp},
         ids::{SessionId, TokenId, UserId},
         limits::Lifetimes,
+        proved::Proved,
         refresh_token::{Chain, RefreshSecret, RefreshToken},
         rotation::{Confirm, Contested, ReusePolicy},
         session::{Device, EndReason, NewSession, Session, SessionFacts, SessionKind},
@@ -269,7 +270,7 @@ pub fn facts_of(user: UserId, created_at: Timestamp) -> SessionFacts {
         app: AppName::default_app(),
         device: Device::new(None, None, None),
         created_at,
-        proved: Methods::of(&[Method::Password]),
+        proved: Proved::at_once(Methods::of(&[Method::Password]), created_at),
     }
 }
 
@@ -474,7 +475,7 @@ impl BackEnd {
             app: app.clone(),
             device: Device::new(Some("a phone"), "192.0.2.7".parse().ok(), Some("Browser/1")),
             created_at: self.now(),
-            proved: Methods::of(&[Method::Password]),
+            proved: Proved::at_once(Methods::of(&[Method::Password]), self.now()),
         };
         let (session, token) = with_tokens(facts, &self.secret);
         self.sessions.open(&session, most).await.expect("opened");

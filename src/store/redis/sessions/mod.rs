@@ -11,6 +11,7 @@ pub(super) mod ending;
 pub(super) mod index;
 pub(super) mod record;
 pub(super) mod rotate;
+mod stepping_up;
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -32,7 +33,7 @@ use crate::{
     },
     store::{
         error::StoreError,
-        sessions::{Confirmation, Ended, Ending, Page, Renewal, Rotation, SessionStore},
+        sessions::{Confirmation, Ended, Ending, Page, Renewal, Rotation, SessionStore, StepUp, SteppedUp},
     },
 };
 use async_trait::async_trait;
@@ -99,6 +100,10 @@ impl SessionStore for RedisStore {
         now: Timestamp,
     ) -> Result<Confirmation, StoreError> {
         self.confirm_generation(session, generation, now).await
+    }
+
+    async fn step_up(&self, step_up: &StepUp, now: Timestamp) -> Result<SteppedUp, StoreError> {
+        self.step_session_up(step_up, now).await
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {

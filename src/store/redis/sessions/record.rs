@@ -3,7 +3,7 @@
 //!
 //! Names are one letter and values at most 64 bytes, so that Redis keeps the hash as a listpack. Times are
 //! in ms. One that has ended keeps `u a k p e z`, with `x` why, `t` when and `y` by which call; a session
-//! without tokens has no `k` and `p`. Versions before wrote no `b`, `m`, `r`, `v`, `w` and `z`. Nodes of two versions
+//! without tokens has no `k` and `p`. Versions before wrote no `b`, `f`, `h`, `m`, `r`, `v`, `w` and `z`. Nodes of two versions
 //! share these hashes while they are restarted one after the other: a field of another form needs a new name.
 
 use std::str::FromStr;
@@ -16,6 +16,7 @@ use crate::{
         app::AppName,
         clock::Timestamp,
         ids::{SessionId, UserId},
+        proved::Proved,
         session::{Device, EndReason, NewSession, Session, SessionFacts},
         sign_in::{Method, Methods},
     },
@@ -64,8 +65,10 @@ const AGENT: [Field; 4] = [
     Field("3", "session hash 1-4"),
     Field("4", "session hash 1-4"),
 ];
-/// What was proved at the sign-in, where it is more than a password.
+/// What was proved, where it is more than a password at the sign-in; since when, and when the last of it was.
 const PROVED: Field = Field("m", "session hash m");
+const PROVED_SINCE: Field = Field("f", "session hash f");
+const PROVED_AT: Field = Field("h", "session hash h");
 const END_REASON: Field = Field("x", "session hash x");
 const ENDED_AT: Field = Field("t", "session hash t");
 
@@ -96,13 +99,26 @@ pub fn of_new(
         (NONCE_HASH, session.kind.nonce_hash().as_bytes().to_vec()),
     ];
     fields.extend(token_hash.map(|hash| (CURRENT_HASH, hash)));
-    fields.extend((*proved != PASSWORD).then(|| (PROVED, proved.words().into_bytes())));
+    // What goes without saying is left out: these are the fields of most sessions.
+    let is_said = [proved.methods != PASSWORD, proved.since != *created_at, proved.at != *created_at];
+    fields
+        .extend(of_proved(proved).into_iter().zip(is_said).filter(|(_, said)| *said).map(|(field, _)| field));
     let Device { name, ip, user_agent } = device;
     fields.extend(name.iter().map(|name| (DEVICE, name.clone().into_bytes())));
     fields.extend(ip.iter().map(|ip| (ADDRESS, ip.to_string().into_bytes())));
     let agent = user_agent.as_deref().unwrap_or_default().as_bytes();
     fields.extend(AGENT.into_iter().zip(agent.chunks(PART).map(<[u8]>::to_vec)));
     fields.into_iter().flat_map(|(Field(name, _), value)| [name.as_bytes().to_vec(), value]).collect()
+}
+
+/// The fields that say what was proved.
+pub fn of_proved(proved: &Proved) -> [(Field, Vec<u8>); 3] {
+    let moment = |at: Timestamp| at.millis().to_string().into_bytes();
+    [
+        (PROVED, proved.methods.words().into_bytes()),
+        (PROVED_SINCE, moment(proved.since)),
+        (PROVED_AT, moment(proved.at)),
+    ]
 }
 
 /// What is left of a session that has ended.
@@ -194,11 +210,20 @@ impl HashFields {
             app: self.app()?,
             device: Device::new(name.as_deref(), self.optional(ADDRESS)?, Some(&agent)),
             created_at: self.time(CREATED_AT)?,
-            proved: match self.text(PROVED) {
-                Some(words) => Methods::read(words).ok_or_else(|| self.unreadable(PROVED))?,
-                None => PASSWORD,
-            },
+            proved: self.proved()?,
         })
+    }
+
+    fn proved(&self) -> Result<Proved, StoreError> {
+        let methods = match self.text(PROVED) {
+            Some(words) => Methods::read(words).ok_or_else(|| self.unreadable(PROVED))?,
+            None => PASSWORD,
+        };
+        let moment = |field| {
+            let at = self.optional(field)?.map(Timestamp::from_millis);
+            at.map_or_else(|| self.time(CREATED_AT), Ok)
+        };
+        Ok(Proved { methods, since: moment(PROVED_SINCE)?, at: moment(PROVED_AT)? })
     }
 
     pub fn generation(&self) -> Result<u32, StoreError> {

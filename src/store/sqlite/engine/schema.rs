@@ -30,6 +30,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V14__factors", include_str!("../../../../migrations/sqlite/V14__factors.sql")),
     ("V15__mails", include_str!("../../../../migrations/sqlite/V15__mails.sql")),
     ("V16__addresses", include_str!("../../../../migrations/sqlite/V16__addresses.sql")),
+    ("V17__step_ups", include_str!("../../../../migrations/sqlite/V17__step_ups.sql")),
 ];
 
 const IS_MIGRATED: &str =

@@ -4,6 +4,7 @@ pub(super) mod endings;
 pub(super) mod listing;
 pub(super) mod record;
 pub(super) mod rotation;
+mod stepping_up;
 
 use std::{num::NonZeroU32, sync::Arc};
 
@@ -24,7 +25,7 @@ use crate::{
     },
     store::{
         error::StoreError,
-        sessions::{Confirmation, Ended, Ending, Page, Renewal, Rotation, SessionStore},
+        sessions::{Confirmation, Ended, Ending, Page, Renewal, Rotation, SessionStore, StepUp, SteppedUp},
     },
 };
 
@@ -82,6 +83,11 @@ impl SessionStore for SqliteStore {
         now: Timestamp,
     ) -> Result<Confirmation, StoreError> {
         self.writer.write(move |step| rotation::confirm(step, session, generation, now)).await
+    }
+
+    async fn step_up(&self, step_up: &StepUp, now: Timestamp) -> Result<SteppedUp, StoreError> {
+        let step_up = *step_up;
+        self.writer.write(move |step| stepping_up::step_up(step, &step_up, now)).await
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         clock::Timestamp,
         ids::SessionId,
+        proved::Proved,
         refresh_token::NonceHash,
         rotation::{LateReissues, Progress, Replaced},
         session::{Device, EndReason, NewSession, Session, SessionFacts},
@@ -83,6 +84,7 @@ impl Record {
     }
 
     fn of(row: &Row<'_>) -> Result<Self, StoreError> {
+        let created_at = rows::timestamp(row, "sessions.created_at")?;
         let earlier = rows::timestamps(row, "sessions.replaced")?;
         Ok(Self {
             id: rows::session_id(row, "sessions.id")?,
@@ -94,9 +96,8 @@ impl Record {
                     ip: rows::optional(row, "sessions.ip", |text| text.parse().ok())?,
                     user_agent: rows::value(row, "sessions.user_agent")?,
                 },
-                created_at: rows::timestamp(row, "sessions.created_at")?,
-                proved: rows::optional(row, "sessions.proved", Methods::read)?
-                    .unwrap_or(Methods::of(&[Method::Password])),
+                created_at,
+                proved: proved(row, created_at)?,
             },
             nonce_hash: rows::value::<Option<_>>(row, "sessions.nonce_hash")?.map(NonceHash::from_bytes),
             progress: Progress {
@@ -116,6 +117,16 @@ impl Record {
     }
 }
 
+/// What was proved at the sign-in, where nothing is said of later.
+fn proved(row: &Row<'_>, created_at: Timestamp) -> Result<Proved, StoreError> {
+    let methods = rows::optional(row, "sessions.proved", Methods::read)?;
+    Ok(Proved {
+        methods: methods.unwrap_or(Methods::of(&[Method::Password])),
+        since: rows::optional_timestamp(row, "sessions.proved_since")?.unwrap_or(created_at),
+        at: rows::optional_timestamp(row, "sessions.proved_at")?.unwrap_or(created_at),
+    })
+}
+
 pub(in crate::store::sqlite) fn insert(
     db: &Connection,
     session: &NewSession,
@@ -125,8 +136,8 @@ pub(in crate::store::sqlite) fn insert(
     let SessionFacts { user, app, device, created_at, proved } = &session.facts;
     let mut insert = db.prepare_cached(
         "INSERT INTO sessions (id, user_id, app, device, ip, user_agent, generation, issued_at,
-            created_at, last_seen_at, expires_at, tokens_until, nonce_hash, proved)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?7, ?7, ?8, ?9, ?10, ?11)
+            created_at, last_seen_at, expires_at, tokens_until, nonce_hash, proved, proved_since, proved_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          -- Again after a lost answer: it is there, and may have gone on since.
          ON CONFLICT (id) DO NOTHING",
     )?;
@@ -141,7 +152,9 @@ pub(in crate::store::sqlite) fn insert(
         expires_at.millis(),
         tokens_until.millis(),
         session.kind.nonce_hash().as_bytes(),
-        proved.words(),
+        proved.methods.words(),
+        proved.since.millis(),
+        proved.at.millis(),
     ])?;
     Ok(())
 }

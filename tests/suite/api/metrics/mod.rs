@@ -23,6 +23,27 @@ async fn with_alice(install: &Install) -> Server {
 }
 
 #[tokio::test]
+async fn what_becomes_of_step_ups_is_counted() {
+    let install = Install::new();
+    let server = with_alice(&install).await;
+    let alice = server.client().signed_in("alice", PASSWORD).await;
+    for (password, status) in [(PASSWORD, 200), ("not the password at all", 422)] {
+        let body = json!({ "password": password });
+        assert_eq!(alice.post_authorized("/v1/step-up", &body).await.status, status);
+    }
+    let page = Page::of(&server).await;
+    for (line, count) in [
+        (r#"keyward_step_ups_total{outcome="granted"}"#, 1.0),
+        (r#"keyward_step_ups_total{outcome="wrong_password"}"#, 1.0),
+        (r#"keyward_step_ups_total{outcome="mfa_required"}"#, 0.0),
+        (r#"keyward_sign_in_refusals_total{kind="wrong_password"}"#, 1.0),
+        (r#"keyward_store_call_duration_seconds_count{store="sqlite",verb="sessions.step_up"}"#, 1.0),
+    ] {
+        assert_eq!(page.value(line), Some(count), "{line} in {page}");
+    }
+}
+
+#[tokio::test]
 async fn what_becomes_of_sign_ins_refreshes_checks_and_sign_outs_is_counted() {
     let install = Install::new();
     let server = with_alice(&install).await;

@@ -13,6 +13,7 @@ use keyward::{
     domain::{
         app::AppName,
         ids::{TokenId, UserId},
+        proved::Proved,
         refresh_token::RefreshToken,
         session::{DEVICE_MAX_BYTES, Device, EndReason, SessionFacts, USER_AGENT_MAX_BYTES},
         sign_in::{Method, Methods},
@@ -212,7 +213,7 @@ async fn a_long_device_does_not_change_how_the_hash_is_kept() {
         app,
         device,
         created_at: back_end.now(),
-        proved: Methods::of(&[Method::Password]),
+        proved: Proved::at_once(Methods::of(&[Method::Password]), back_end.now()),
     };
     let (new, token) = with_tokens(facts.clone(), &back_end.secret);
     back_end.sessions.open(&new, None).await.expect("opened");

@@ -9,10 +9,11 @@ use keyward::{
         app::AppName,
         clock::Timestamp,
         ids::UserId,
+        proved::Proved,
         session::{Device, EndReason, NewSession, SessionFacts},
         sign_in::{Method, Methods},
     },
-    store::sessions::{Ended, Rotation},
+    store::sessions::{Ended, Rotation, StepUp, SteppedUp},
 };
 use rstest::rstest;
 
@@ -26,7 +27,7 @@ fn facts_of_then() -> SessionFacts {
         app,
         device,
         created_at: Timestamp::from_millis(1_999_999_990_001),
-        proved: Methods::of(&[Method::Password]),
+        proved: Proved::at_once(Methods::of(&[Method::Password]), Timestamp::from_millis(1_999_999_990_001)),
     }
 }
 
@@ -98,6 +99,22 @@ async fn an_end_that_an_earlier_version_wrote_is_known(
     assert_eq!(back_end.end(id, EndReason::Admin).await, Ended::Before);
 }
 
+/// Contract 5.3: it counts as one factor, from its login.
+#[tokio::test]
+async fn a_session_that_an_earlier_version_wrote_is_stepped_up() {
+    let back_end = back_end().await;
+    let client = back_end.sign_in().await;
+    back_end.keyspace().ask::<()>("HDEL", &session_key(&client), "f h m");
+    let at_sign_in = Proved::at_once(Methods::of(&[Method::Password]), back_end.now());
+    assert_eq!(back_end.find(client.session()).await.expect("alive").facts.proved, at_sign_in);
+    back_end.elapse(Duration::from_secs(1)).await;
+    let to = Proved::at_once(Methods::of(&[Method::Totp]), back_end.now());
+    let step_up = StepUp { session: client.session(), from: at_sign_in, to };
+    let outcome = back_end.sessions.step_up(&step_up, back_end.now()).await.expect("an answer");
+    assert!(matches!(outcome, SteppedUp::Done(_)), "{outcome:?}");
+    assert_eq!(back_end.find(client.session()).await.expect("alive").facts.proved, to);
+}
+
 #[tokio::test]
 async fn a_record_of_the_version_before_is_read() {
     let back_end = back_end().await;
@@ -123,6 +140,10 @@ async fn what_this_version_writes_of_a_session_has_the_form_that_the_one_before_
     let client = back_end.sign_in().await;
     let child = back_end.refreshed(&client.token).await;
     back_end.confirm(&child).await;
+    let from = back_end.find(client.session()).await.expect("alive").facts.proved;
+    let to = Proved::at_once(Methods::of(&[Method::Password, Method::Totp]), back_end.now());
+    let step_up = StepUp { session: client.session(), from, to };
+    back_end.sessions.step_up(&step_up, back_end.now()).await.expect("an answer");
     let record: BTreeMap<String, Vec<u8>> = back_end.keyspace().ask("HGETALL", &session_key(&client), "");
     let is_moment = |value: &[u8]| {
         let text = str::from_utf8(value).unwrap_or_default();
@@ -130,11 +151,12 @@ async fn what_this_version_writes_of_a_session_has_the_form_that_the_one_before_
     };
     for (name, value) in &record {
         let has_form = match name.as_str() {
-            "i" | "s" | "l" | "e" | "z" | "c" => is_moment(value),
+            "i" | "s" | "l" | "e" | "z" | "c" | "f" | "h" => is_moment(value),
             "n" | "v" | "w" => str::from_utf8(value).is_ok_and(|text| text.parse::<u64>().is_ok()),
             "u" | "b" => value.len() == 16,
             "k" | "p" => value.len() == 32,
             "r" => value.len().is_multiple_of(6),
+            "m" => value == b"password totp",
             "a" | "d" | "o" | "1" | "2" | "3" | "4" => str::from_utf8(value).is_ok(),
             _ => panic!("{name} is new: is it one that the version before may pass over?"),
         };

@@ -8,8 +8,10 @@ use keyward::{
     domain::{
         app::{AppKind, AppName},
         ids::SessionId,
+        proved::Proved,
         refresh_token::{Chain, RefreshToken},
         session::Device,
+        sign_in::{Method, Methods},
         user::{Role, UserStatus, Username},
     },
     store::{
@@ -119,6 +121,8 @@ async fn sessions_of_earlier_versions_go_on() {
             Device::new(Some("phone"), "192.0.2.7".parse().ok(), Some("Browser/1"))
         );
         assert_eq!(found.facts.created_at.millis(), START.millis() - 9_999);
+        let at_sign_in = Proved::at_once(Methods::of(&[Method::Password]), found.facts.created_at);
+        assert_eq!(found.facts.proved, at_sign_in);
         assert_eq!(found.last_seen_at.millis(), START.millis() - 3_996);
         let rotate = async |generation: u32| {
             let chain = Chain::of(first.of_generation(generation, &secret()), &secret());

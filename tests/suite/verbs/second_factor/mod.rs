@@ -4,6 +4,7 @@
 mod attempts;
 mod changes;
 mod guesses;
+mod step_ups;
 
 use std::time::Duration;
 
@@ -150,7 +151,7 @@ async fn a_second_factor_is_asked_of_who_has_one_and_opens_what_was_asked_for(on
     server.check(&tokens.access_token).await.expect("passes");
     server.refresh(tokens.refresh_token.expose()).await.expect("goes on");
     let session = server.back_end.find(tokens.session).await.expect("a session");
-    assert_eq!(session.facts.proved, Methods::of(&[Method::Password, Method::Totp]));
+    assert_eq!(session.facts.proved.methods, Methods::of(&[Method::Password, Method::Totp]));
     assert_eq!(session.facts.device.name.as_deref(), Some("laptop"), "as the sign-in began");
 
     let asked = match server.auth.login_to_session(login(None, Transport::Session), &occasion()).await {
@@ -162,7 +163,7 @@ async fn a_second_factor_is_asked_of_who_has_one_and_opens_what_was_asked_for(on
     match server.auth.answer(attempt, owner.recovery(0), &occasion()).await.expect("signed in") {
         HandedOut::Session(granted) => {
             let session = server.back_end.find(granted.token.session()).await.expect("a session");
-            assert_eq!(session.facts.proved, Methods::of(&[Method::Password, Method::RecoveryCode]));
+            assert_eq!(session.facts.proved.methods, Methods::of(&[Method::Password, Method::RecoveryCode]));
         }
         HandedOut::Tokens(_) => panic!("a session was asked for"),
     }

@@ -1,0 +1,37 @@
+//! What more is proved in a session: one step on its hash alone, so that it is one trip in a Cluster too.
+
+use redis::Value;
+
+use super::{answer::ScriptAnswer, record};
+use crate::{
+    domain::clock::Timestamp,
+    store::{
+        error::StoreError,
+        redis::{RedisStore, script::STEP_UP},
+        sessions::{StepUp, SteppedUp},
+    },
+};
+
+impl RedisStore {
+    /// No replica is waited for: where a failover forgets it, its owner is asked once more.
+    pub(super) async fn step_session_up(
+        &self,
+        step_up: &StepUp,
+        now: Timestamp,
+    ) -> Result<SteppedUp, StoreError> {
+        let StepUp { session, from, to } = step_up;
+        let call = self
+            .on_session(&STEP_UP, *session, now)
+            .arg(record::of_proved(from).map(|(_, value)| value).as_slice())
+            .arg(record::of_proved(to).map(|(_, value)| value).as_slice());
+        let values: Vec<Value> = self.link.call(&call).await?;
+        let answer = ScriptAnswer::read(*session, values)?;
+        Ok(match answer.word() {
+            "done" => SteppedUp::Done(answer.fields.living()?),
+            "moved" => SteppedUp::Moved(answer.fields.living()?.facts.proved),
+            "ended" => SteppedUp::Ended(self.meet_end(*session, &answer.fields.remains()?, now).await?),
+            "expired" => SteppedUp::Expired,
+            _ => return Err(answer.unknown()),
+        })
+    }
+}
