@@ -38,6 +38,7 @@ use self::{
     },
     error::AuthError,
     events::recorder::Recorder,
+    factors::relying_party::RelyingParty,
     revocations::Watches,
     sign_in::{
         hasher::{self, Capacity, PasswordHasher},
@@ -166,6 +167,7 @@ pub struct Auth {
     hasher: PasswordHasher,
     verified: VerifiedTokens,
     breached: Option<Arc<BreachList>>,
+    relying_party: RelyingParty,
     app_secrets: AppSecrets,
     app_policies: AppPolicies,
     silence: Silence,
@@ -185,6 +187,7 @@ impl Auth {
         policy: Policy,
     ) -> Result<Self, AuthError> {
         let hasher = PasswordHasher::start(policy.hash_threads.get(), policy.capacity())?;
+        let relying_party = RelyingParty::at(keys.issuer(), None, &[]);
         let recorder = Recorder::new(Arc::clone(&stores.events), Arc::clone(&clock));
         Ok(Self {
             stores,
@@ -194,6 +197,7 @@ impl Auth {
             hasher,
             verified: VerifiedTokens::new(),
             breached: None,
+            relying_party,
             app_secrets: AppSecrets::new(),
             app_policies: AppPolicies::new(),
             silence: Silence::default(),
@@ -209,6 +213,13 @@ impl Auth {
     #[must_use]
     pub fn refusing(self, breached: Option<BreachList>) -> Self {
         Self { breached: breached.map(Arc::new), ..self }
+    }
+
+    /// The same, with passkeys of another domain than the issuer's host, and from more origins than its own.
+    #[must_use]
+    pub fn with_passkeys(self, domain: Option<&str>, origins: &[String]) -> Self {
+        let relying_party = RelyingParty::at(self.keys.issuer(), domain, origins);
+        Self { relying_party, ..self }
     }
 
     /// The keys that sign and verify.

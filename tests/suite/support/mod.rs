@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod app_sessions;
+pub mod authenticator;
 pub mod backends;
 pub mod database;
 pub mod faults;

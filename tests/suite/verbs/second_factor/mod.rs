@@ -4,6 +4,7 @@
 mod attempts;
 mod changes;
 mod guesses;
+mod passkeys;
 
 use std::time::Duration;
 
