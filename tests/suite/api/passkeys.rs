@@ -10,17 +10,17 @@ use super::{
 use crate::support::authenticator::{Authenticator, BOUND, PRESENT, VERIFIED, ec, rsa};
 
 const PASSWORD: &str = "seven words make a fine passphrase indeed";
-const DOMAIN: &str = "example.com";
-const PAGE: &str = "https://app.example.com";
+pub(super) const DOMAIN: &str = "example.com";
+pub(super) const PAGE: &str = "https://app.example.com";
 
 /// A server of `example.com`, with pages on a host of its own, and users who have nothing set up yet.
-struct Scene {
+pub(super) struct Scene {
     install: Install,
     server: Server,
 }
 
 impl Scene {
-    async fn set() -> Self {
+    pub(super) async fn set() -> Self {
         let install = Install::new()
             .with("KEYWARD_SERVER_PUBLIC_URL", "https://auth.example.com")
             .with("KEYWARD_ACCOUNTS_PASSKEY_RP_ID", DOMAIN);
@@ -37,13 +37,13 @@ impl Scene {
     }
 
     /// Signed in by the password alone.
-    async fn by_password(&self, name: &str) -> Actor {
+    pub(super) async fn by_password(&self, name: &str) -> Actor {
         let body = json!({ "username": name, "password": PASSWORD, "app": "web" });
         self.client().with_tokens(&self.client().post("/v1/login", &body).await)
     }
 
     /// The options of a sign-in with no name, and by what it goes on.
-    async fn begins(&self, more: &Value) -> (Value, Value) {
+    pub(super) async fn begins(&self, more: &Value) -> (Value, Value) {
         let mut body = json!({ "app": "web" });
         body.as_object_mut().expect("members").extend(more.as_object().expect("members").clone());
         let request = self.client().request("POST", "/v1/login/passkey").header("origin", PAGE).json(&body);
@@ -53,7 +53,7 @@ impl Scene {
         (asked["public_key"].clone(), asked["mfa_token"].clone())
     }
 
-    async fn answers(&self, token: &Value, passkey: &Value) -> Answer {
+    pub(super) async fn answers(&self, token: &Value, passkey: &Value) -> Answer {
         let body = json!({ "mfa_token": token, "passkey": passkey });
         send(self.client().request("POST", "/v1/login/answer").header("origin", PAGE).json(&body)).await
     }
@@ -65,17 +65,17 @@ impl Scene {
     }
 }
 
-fn key() -> Authenticator {
+pub(super) fn key() -> Authenticator {
     Authenticator::es256(DOMAIN, PAGE)
 }
 
-async fn options(owner: &Actor) -> Value {
+pub(super) async fn options(owner: &Actor) -> Value {
     let begun = owner.post_authorized("/v1/factors/passkeys", &json!({})).await;
     assert_eq!((begun.status, begun.header("cache-control")), (200, "no-store"), "{begun:?}");
     begun.json()["public_key"].clone()
 }
 
-async fn confirms(owner: &Actor, made: &Value) -> Answer {
+pub(super) async fn confirms(owner: &Actor, made: &Value) -> Answer {
     owner.post_authorized("/v1/factors/passkeys/confirm", &json!({ "passkey": made })).await
 }
 

@@ -135,7 +135,7 @@ impl Authenticator {
     }
 
     /// As COSE has it (RFC 9052, section 7).
-    fn public_key(&self) -> Vec<u8> {
+    pub fn public_key(&self) -> Vec<u8> {
         match &self.key {
             Key::Es256(pkcs8) => {
                 let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8).expect("a key");
