@@ -1,4 +1,4 @@
-//! The same answers of passkeys, judged by this server and by two libraries that others use for it: py_webauthn and
+//! The same answers of passkeys, judged by this server and by two libraries that others use for it: `py_webauthn` and
 //! `@simplewebauthn/server`. What is refused here for more reasons than theirs is in `passkeys.rs`.
 
 use std::{

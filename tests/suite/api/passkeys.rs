@@ -145,7 +145,8 @@ async fn a_passkey_opens_what_was_asked_for_in_every_transport_from_its_apps_pag
             .problem(403, "cross_site");
         let answer = scene.answers(&token, &own.get(&request)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
-        assert!(cookie(&answer.headers).expect("a cookie").contains(kept) || transport == "cookie");
+        let set = cookie(&answer.headers).expect("a cookie");
+        assert!(set.contains(kept) && set.contains("HttpOnly"), "{set}");
     }
 }
 
@@ -186,6 +187,8 @@ async fn an_answer_of_a_passkey_that_is_not_right_in_every_part_signs_nobody_in(
     scene.client().with_tokens(&scene.signs_in(&own).await);
     let events = scene.install.good(&["audit", "--json"]);
     assert!(events.contains("\"reason\":\"wrong_passkey\""), "{events}");
+    let said = scene.server.stderr();
+    assert!(!said.contains(" ERROR ") && !said.contains("webauthn_rs"), "a stranger's are no errors: {said}");
 }
 
 /// 17: a challenge is for one attempt, one purpose and one answer.
