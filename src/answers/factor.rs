@@ -5,8 +5,12 @@ use std::fmt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::passkey::RequestOptions;
 use crate::{
-    auth::{factors::Enrolment, sign_in::attempt::SecondFactorAsked},
+    auth::{
+        factors::Enrolment,
+        sign_in::{answer::ChallengeOffer, attempt::SecondFactorAsked},
+    },
     domain::{factor, recovery_code::RecoveryCode, sign_in::Method},
 };
 
@@ -24,6 +28,9 @@ pub struct MfaRequired {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MfaChallenge {
     pub method: &'static str,
+    /// Of a passkey: for `PublicKeyCredential.parseRequestOptionsFromJSON()`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<RequestOptions>,
 }
 
 /// A factor that counts.
@@ -78,6 +85,17 @@ impl From<&SecondFactorAsked> for MfaRequired {
             mfa_token: asked.token.expose().to_owned(),
             expires_in: asked.expires_in.as_secs(),
             methods: asked.methods.iter().map(Method::as_str).collect(),
+        }
+    }
+}
+
+impl From<ChallengeOffer> for MfaChallenge {
+    fn from(offer: ChallengeOffer) -> Self {
+        match offer {
+            ChallengeOffer::Typed(method) => Self { method: method.as_str(), public_key: None },
+            ChallengeOffer::Passkey(request) => {
+                Self { method: Method::Passkey.as_str(), public_key: Some(request.into()) }
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod factor;
 mod key;
 mod mail;
 mod oauth;
+mod passkey;
 mod problem;
 mod readiness;
 mod rest_session;
@@ -28,6 +29,7 @@ pub use self::{
     key::{BackedUp, Key, Keys, NewSecret, PublicKey, RetiredKey, RetiredSealingKey, SealingKey},
     mail::{Mail, MailState},
     oauth::{ActiveToken, InactiveToken, Introspection, Metadata, OAuthProblem},
+    passkey::{PasskeyEnrolment, PasskeySignIn, RelatedOrigins, RequestOptions},
     problem::Problem,
     readiness::{Condition, Readiness, ReadinessParts},
     rest_session::{FoundRestSession, KilledRestSessions, RestActivity, RestRefusal, RestSession, RestToken},

@@ -37,7 +37,7 @@ pub use self::{
 use self::{gauges::Gauges, migrate::expect_database, reload::Reload};
 use crate::{
     auth::{Auth, EmailPolicy, Limit, Policy, accounts::breached::BreachList},
-    config::{AccountEmail, PublicUrl, RunningSettings, Settings, Signup},
+    config::{AccountEmail, Accounts, PublicUrl, RunningSettings, Settings, Signup},
     domain::clock::Clock,
     http::{self, AdminHosts, CheckMeter, Cookies, Http, TrustedProxies},
     keys::{ring::KeyRing, settings::KeySettings},
@@ -114,7 +114,9 @@ impl Keyward {
     ) -> Result<Self, StartError> {
         let public_url = settings.server.public_url(public);
         let auth = Auth::new(back_ends.stores(), Arc::new(keys), Arc::clone(&clock), policy(&settings));
-        let auth = Arc::new(auth.map_err(StartError::Verbs)?.refusing(breached(&settings)?));
+        let auth = auth.map_err(StartError::Verbs)?.refusing(breached(&settings)?);
+        let Accounts { passkey_rp_id, passkey_origins, .. } = &settings.accounts;
+        let auth = Arc::new(auth.with_passkeys(passkey_rp_id.as_deref(), passkey_origins));
         Ok(Self { settings, clock, back_ends, auth, public_url })
     }
 

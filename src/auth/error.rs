@@ -33,6 +33,8 @@ pub struct RateState {
 pub enum Invalid {
     #[error("app: takes the name of a registered app")]
     UnregisteredApp,
+    #[error("passkey: takes what navigator.credentials brought, as its toJSON() has it")]
+    Passkey,
     #[error("a role is to be added and to be removed")]
     ContradictoryRoles,
     #[error("a user has at most {ROLES_MAX} roles")]
@@ -95,6 +97,10 @@ pub enum Conflict {
     NothingToConfirm,
     #[error("an authenticator app is set up already: remove it first")]
     TotpSetUp,
+    #[error("that passkey is set up already")]
+    PasskeySetUp,
+    #[error("there are as many passkeys as an account may have: remove one first")]
+    TooManyPasskeys,
     #[error("nobody else is enabled and has the role admin: give it to another user first")]
     LastAdmin,
 }
@@ -205,6 +211,11 @@ pub enum AuthError {
     /// Not the code that was asked for, or one that was used.
     #[error("the code is wrong, or was used already")]
     WrongCode,
+    /// A passkey's answer that does not prove what it should.
+    #[error(
+        "the passkey's answer is not right: made elsewhere, for something else, too late, or used already"
+    )]
+    WrongPasskey,
     /// The session has used up its requests.
     #[error("too many requests in this session")]
     RateLimited(RateState),
@@ -261,7 +272,7 @@ impl AuthError {
             Self::VersionMismatch { .. } => "version_mismatch",
             Self::WeakPassword(_) => "weak_password",
             Self::WrongPassword => "wrong_password",
-            Self::WrongCode => "wrong_code",
+            Self::WrongCode | Self::WrongPasskey => "wrong_code",
             Self::RateLimited(_) => "rate_limited",
             Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::Overloaded => "overloaded",

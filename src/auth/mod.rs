@@ -39,6 +39,7 @@ use self::{
     },
     error::AuthError,
     events::recorder::Recorder,
+    factors::relying_party::RelyingParty,
     revocations::Watches,
     sign_in::{
         hasher::{self, Capacity, PasswordHasher},
@@ -167,6 +168,7 @@ pub struct Auth {
     hasher: PasswordHasher,
     verified: VerifiedTokens,
     breached: Option<Arc<BreachList>>,
+    relying_party: RelyingParty,
     app_secrets: AppSecrets,
     app_policies: AppPolicies,
     silence: Silence,
@@ -186,6 +188,7 @@ impl Auth {
         policy: Policy,
     ) -> Result<Self, AuthError> {
         let hasher = PasswordHasher::start(policy.hash_threads.get(), policy.capacity())?;
+        let relying_party = RelyingParty::at(keys.issuer(), None, &[]);
         let recorder = Recorder::new(Arc::clone(&stores.events), Arc::clone(&clock));
         Ok(Self {
             stores,
@@ -195,6 +198,7 @@ impl Auth {
             hasher,
             verified: VerifiedTokens::new(),
             breached: None,
+            relying_party,
             app_secrets: AppSecrets::new(),
             app_policies: AppPolicies::new(),
             silence: Silence::default(),
@@ -210,6 +214,13 @@ impl Auth {
     #[must_use]
     pub fn refusing(self, breached: Option<BreachList>) -> Self {
         Self { breached: breached.map(Arc::new), ..self }
+    }
+
+    /// The same, with passkeys of another domain than the issuer's host, and from more origins than its own.
+    #[must_use]
+    pub fn with_passkeys(self, domain: Option<&str>, origins: &[String]) -> Self {
+        let relying_party = RelyingParty::at(self.keys.issuer(), domain, origins);
+        Self { relying_party, ..self }
     }
 
     /// The keys that sign and verify.

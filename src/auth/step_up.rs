@@ -12,7 +12,10 @@ use super::{
     check::Caller,
     error::{AuthError, Invalid},
     events::by_caller,
-    sign_in::{answer::SecondProof, throttle::Attempt},
+    sign_in::{
+        answer::{ChallengeOffer, SecondProof},
+        throttle::Attempt,
+    },
     tokens::issue::{AccessIssue, AccessToken},
 };
 use crate::{
@@ -68,6 +71,23 @@ impl ShownProofs {
 }
 
 impl Auth {
+    /// What the caller needs to step up by that method.
+    pub async fn step_up_challenge(
+        &self,
+        caller: &Caller,
+        method: Method,
+    ) -> Result<ChallengeOffer, AuthError> {
+        let (user, claims) = (caller.user(), caller.claims());
+        if !self.factors_of(user).await?.methods().contains(method) {
+            return Err(AuthError::Invalid(Invalid::NotSetUp));
+        }
+        if method != Method::Passkey {
+            return Ok(ChallengeOffer::Typed(method));
+        }
+        let request = self.passkey_request(&spender(claims.session), &claims.app, Some(user)).await?;
+        Ok(ChallengeOffer::Passkey(request))
+    }
+
     /// Has the caller prove who they are, and their session say so.
     pub async fn step_up(
         &self,
@@ -144,7 +164,7 @@ impl Auth {
             };
         }
         if let Some(second) = &proofs.second {
-            self.prove_factor(account, second, &format!("step-up {session}"), &attempt, occasion).await?;
+            self.prove_factor(account, second, &spender(session), &attempt, occasion).await?;
             if proofs.password.is_some() {
                 self.note_owner(&attempt).await?;
             }
@@ -204,4 +224,9 @@ impl Auth {
         let auth = AuthContext::new(at, methods);
         Ok(StepUpGrant { session, auth, life: now.until(living.expires_at), access })
     }
+}
+
+/// By whom a code or a challenge is spent: it is good for this session alone, and no attempt is called so.
+fn spender(session: SessionId) -> String {
+    format!("step-up {session}")
 }

@@ -117,6 +117,9 @@ fn came_to(name: &str, value: &Value, settings: &Settings) -> Option<Value> {
         ("server.public_url", Value::String(text)) if text.is_empty() => {
             Some(Value::String(settings.server.public_url(settings.server.listen).as_str().to_owned()))
         }
+        ("accounts.passkey_rp_id", Value::String(text)) if text.is_empty() => {
+            Some(Value::String(settings.server.public_url(settings.server.listen).host().to_owned()))
+        }
         ("storage.database_url", _) => match &settings.storage.database {
             Database::Sqlite(path) => Some(Value::String(format!("sqlite:{}", path.display()))),
             Database::Postgres { .. } => None,

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::SecretString;
 
 use super::{
@@ -22,12 +23,14 @@ use super::{
     values,
 };
 use crate::domain::{
+    app::Origin,
     limits::{ACCESS_TTL_MAX, Lifetimes},
     rotation::{Confirm, Contested, ReusePolicy},
     secret::PASSWORD_MAX_CHARS,
 };
 
 const ADDRESS: &str = "an IP address and a port such as 127.0.0.1:8080";
+const ANDROID_APP: &str = "android:apk-key-hash:";
 
 type Read<T> = Result<T, ConfigError>;
 
@@ -205,7 +208,26 @@ fn accounts(layers: &Layers) -> Read<Accounts> {
         breached_passwords: layers.path("accounts.breached_passwords")?,
         email: layers.word("accounts.email", &email)?,
         recent_sign_in: layers.seconds("accounts.recent_sign_in")?,
+        passkey_rp_id: layers.optional("accounts.passkey_rp_id", "a domain such as example.com", domain)?,
+        passkey_origins: layers.list(
+            "accounts.passkey_origins",
+            "origins such as https://example.com, or android:apk-key-hash:HASH",
+            passkey_origin,
+        )?,
     })
+}
+
+fn domain(text: &str) -> Option<String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    let is_one = text.chars().all(fits) && !text.starts_with('.') && !text.ends_with('.');
+    is_one.then(|| text.to_owned())
+}
+
+/// A web origin, or how Android names an app: by the SHA-256 of the certificate that signed it.
+fn passkey_origin(text: &str) -> Option<String> {
+    let is_hash = |hash| URL_SAFE_NO_PAD.decode(hash).is_ok_and(|bytes| bytes.len() == 32);
+    let is_app = text.strip_prefix(ANDROID_APP).is_some_and(is_hash);
+    (is_app || Origin::parse(text).is_ok()).then(|| text.to_owned())
 }
 
 fn audit(layers: &Layers) -> Read<Audit> {

@@ -68,6 +68,8 @@ impl Settings {
         taken.accounts = read.accounts.clone();
         // It is open.
         taken.accounts.breached_passwords.clone_from(&self.accounts.breached_passwords);
+        taken.accounts.passkey_rp_id.clone_from(&self.accounts.passkey_rp_id);
+        taken.accounts.passkey_origins.clone_from(&self.accounts.passkey_origins);
         taken.outage = read.outage.clone();
         taken.log.level.clone_from(&read.log.level);
         taken

@@ -253,6 +253,10 @@ pub struct Accounts {
     pub email: AccountEmail,
     /// How long after their sign-in users may change what they are known by.
     pub recent_sign_in: Duration,
+    /// Which domain passkeys are of; `None` = the host of the public URL.
+    pub passkey_rp_id: Option<String>,
+    /// From where passkeys may be used, besides the server's own origin and those of the app.
+    pub passkey_origins: Vec<String>,
 }
 
 /// Whether accounts have e-mail addresses.

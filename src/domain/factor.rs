@@ -17,25 +17,31 @@ pub const ENROLMENT: Duration = Duration::from_mins(15);
 pub enum FactorKind {
     /// An authenticator app (RFC 6238).
     Totp,
+    /// A `WebAuthn` credential.
+    Passkey,
 }
 
 impl FactorKind {
+    const ALL: [Self; 2] = [Self::Totp, Self::Passkey];
+
     /// The word that is kept, and said.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Totp => "totp",
+            Self::Passkey => "passkey",
         }
     }
 
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        (word == Self::Totp.as_str()).then_some(Self::Totp)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
     const fn method(self) -> Method {
         match self {
             Self::Totp => Method::Totp,
+            Self::Passkey => Method::Passkey,
         }
     }
 }
@@ -91,6 +97,11 @@ impl UserFactors {
     #[must_use]
     pub fn totp(&self) -> Option<&Factor> {
         self.confirmed().find(|factor| factor.kind == FactorKind::Totp)
+    }
+
+    /// The passkeys that count.
+    pub fn passkeys(&self) -> impl Iterator<Item = &Factor> {
+        self.confirmed().filter(|factor| factor.kind == FactorKind::Passkey)
     }
 
     /// An authenticator app that may still be confirmed.

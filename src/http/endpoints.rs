@@ -9,8 +9,8 @@ use super::{
         apps, audit, factors as all_factors, keys as signing_keys, sessions as all_sessions, stats, users,
     },
     api::{
-        account, activity, email, factors, health, keys, logout, reset, revocations, second_factor, sessions,
-        step_up, tokens,
+        account, activity, email, factors, health, keys, logout, passkeys, reset, revocations, second_factor,
+        sessions, step_up, tokens,
     },
     app_sessions::{native, rest},
     check::{self, ext_authz},
@@ -96,7 +96,7 @@ use HttpMethod::{Any, Delete, Get, Patch, Post, Put};
 use MayCall::{Admin, Anyone, App, Client, Gateway, Holder, Owner};
 
 /// All of them, each on one line.
-pub static ENDPOINTS: [Endpoint; 83] = [
+pub static ENDPOINTS: [Endpoint; 88] = [
     before_routing(Any, check::http::PATH, Gateway, Surface::Check),
     before_routing(Any, check::http::BELOW, Gateway, Surface::Check),
     of(Surface::ExtAuthz, Post, ext_authz::PATH, Gateway, |method| on(method, ext_authz::check)),
@@ -104,6 +104,8 @@ pub static ENDPOINTS: [Endpoint; 83] = [
     api(Post, "/v1/login", Anyone, |method| on(method, tokens::login)),
     api(Post, "/v1/login/challenge", Anyone, |method| on(method, second_factor::challenge)),
     api(Post, "/v1/login/answer", Anyone, |method| on(method, second_factor::answer)),
+    api(Post, "/v1/login/passkey", Anyone, |method| on(method, passkeys::sign_in)),
+    api(Post, "/v1/step-up/challenge", Owner, |method| on(method, step_up::challenge)),
     api(Post, "/v1/step-up", Owner, |method| on(method, step_up::step_up)),
     api(Post, "/v1/refresh", Holder, |method| on(method, tokens::refresh)),
     api(Post, "/v1/logout", Holder, |method| on(method, logout::logout)),
@@ -121,12 +123,15 @@ pub static ENDPOINTS: [Endpoint; 83] = [
     api(Delete, "/v1/factors/{id}", Owner, |method| on(method, factors::remove)),
     api(Post, "/v1/factors/totp", Owner, |method| on(method, factors::begin_totp)),
     api(Post, "/v1/factors/totp/confirm", Owner, |method| on(method, factors::confirm_totp)),
+    api(Post, "/v1/factors/passkeys", Owner, |method| on(method, passkeys::begin)),
+    api(Post, "/v1/factors/passkeys/confirm", Owner, |method| on(method, passkeys::confirm)),
     api(Post, "/v1/factors/recovery-codes", Owner, |method| on(method, factors::renew_recovery_codes)),
     api(Get, "/v1/sessions", Owner, |method| on(method, sessions::list)),
     api(Delete, "/v1/sessions/{id}", Owner, |method| on(method, sessions::end)),
     // For who verifies tokens by themselves.
     api(Get, "/v1/revocations", App, |method| on(method, revocations::follow)),
     api(Get, "/.well-known/jwks.json", Anyone, |method| on(method, keys::jwks)),
+    api(Get, "/.well-known/webauthn", Anyone, |method| on(method, passkeys::related_origins)),
     // Sessions of other app servers.
     api(Get, "/v1/apps/{app}/sessions", App, |method| on(method, native::list)),
     api(Post, "/v1/apps/{app}/sessions", App, |method| on(method, native::create)),

@@ -18,6 +18,7 @@ const REFUSAL_KINDS: &[&str] = &[
     "account_locked_out",
     "device_locked_out",
     "wrong_code",
+    "wrong_passkey",
     "factor_locked_out",
 ];
 pub(super) const ROUTE: LabelName = LabelName {

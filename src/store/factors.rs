@@ -6,11 +6,22 @@ use async_trait::async_trait;
 use super::error::StoreError;
 use crate::domain::{
     clock::Timestamp,
-    factor::{Factor, UserFactors},
+    factor::{Factor, SealedSecret, UserFactors},
     ids::{FactorId, UserId},
     mail::Mail,
     recovery_code::RecoveryHash,
 };
+
+/// What became of a factor that was to count at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is the user's first, and the recovery codes are kept with it.
+    First,
+    /// The user had one before; the codes of then stay.
+    Further,
+    /// There is a factor of that id, whosever it is, or no such user.
+    Refused,
+}
 
 #[async_trait]
 pub trait FactorStore: Send + Sync {
@@ -31,6 +42,25 @@ pub trait FactorStore: Send + Sync {
         codes: &[RecoveryHash],
         now: Timestamp,
         notice: Option<&Mail>,
+    ) -> Result<bool, StoreError>;
+
+    /// Keeps a factor that counts already. These codes stand in for it where the user had no factor. Of several with
+    /// one id, one is kept.
+    async fn add(
+        &self,
+        user: UserId,
+        factor: &Factor,
+        codes: &[RecoveryHash],
+        notice: Option<&Mail>,
+    ) -> Result<Added, StoreError>;
+
+    /// Puts what a factor is checked against in the place of what it was; `false` = it is another by now, or gone.
+    async fn reseal(
+        &self,
+        user: UserId,
+        id: FactorId,
+        was: &SealedSecret,
+        is: &SealedSecret,
     ) -> Result<bool, StoreError>;
 
     /// Takes a factor away, and with the last one the recovery codes; `false` = the user has no such factor that

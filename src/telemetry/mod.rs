@@ -98,12 +98,14 @@ fn tell_of_panic(panic: &PanicHookInfo<'_>) {
 }
 
 /// What a level means: our own lines of that level, and the warnings of the libraries. Never more of
-/// theirs: the PostgreSQL client writes the parameters of each statement at `debug`, hashes among them.
+/// theirs: the PostgreSQL client writes the parameters of each statement at `debug`, hashes among them. Of passkeys
+/// nothing: the library calls it an error when a stranger sends a wrong one.
 fn directives(level: &str) -> String {
     let parts = level.split(',').map(str::trim);
     let ours = parts.map(|part| if part.contains('=') { part.to_owned() } else { format!("keyward={part}") });
     let quiet = ["off", "error"].into_iter().find(|quiet| level.split(',').any(|part| part.trim() == *quiet));
-    std::iter::once(quiet.unwrap_or("warn").to_owned()).chain(ours).collect::<Vec<_>>().join(",")
+    let theirs = [quiet.unwrap_or("warn"), "webauthn_rs_core=off"].map(str::to_owned);
+    theirs.into_iter().chain(ours).collect::<Vec<_>>().join(",")
 }
 
 /// What has been measured so far.
@@ -150,8 +152,9 @@ mod tests {
 
     #[test]
     fn libraries_never_say_more_than_warnings() {
-        assert_eq!(directives("trace"), "warn,keyward=trace");
-        assert_eq!(directives("error"), "error,keyward=error");
-        assert_eq!(directives("info, keyward::store=debug"), "warn,keyward=info,keyward::store=debug");
+        assert_eq!(directives("trace"), "warn,webauthn_rs_core=off,keyward=trace");
+        assert_eq!(directives("error"), "error,webauthn_rs_core=off,keyward=error");
+        let one_more = "warn,webauthn_rs_core=off,keyward=info,keyward::store=debug";
+        assert_eq!(directives("info, keyward::store=debug"), one_more);
     }
 }

@@ -58,6 +58,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("totp_rs", &["auth::factors"]),
     ("tower_http", &["http"]),
     ("tracing_opentelemetry", &["telemetry"]),
+    ("url", &["auth::factors"]),
+    ("webauthn_rs_core", &["auth::factors"]),
     ("tracing_subscriber", &["telemetry"]),
     ("utoipa", &["answers", "http"]),
 ];

@@ -1,6 +1,6 @@
 //! Settings that are allowed, and that an operator should know the price of.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::Path};
+use std::{collections::BTreeSet, fs, net::IpAddr, os::unix::fs::MetadataExt, path::Path};
 
 use ipnet::IpNet;
 
@@ -17,6 +17,7 @@ pub(super) fn examine(settings: &Settings, in_force: &SettingsInForce) -> Vec<Fi
     let mut findings = exposure(&settings.server);
     findings.extend(of_files(in_force));
     findings.extend(trust(&settings.server));
+    findings.extend(of_passkeys(settings));
     findings.extend(of_tokens(&settings.tokens));
     findings.extend(of_storage(&settings.storage));
     let least = settings.accounts.password_min_length;
@@ -76,6 +77,24 @@ fn exposure(server: &Server) -> Vec<Finding> {
         )));
     }
     findings
+}
+
+/// Whether browsers make passkeys of that domain. Where the public URL is not set, nobody has come so far.
+fn of_passkeys(settings: &Settings) -> Option<Finding> {
+    let host = settings.server.public_url_set.as_ref()?.host();
+    let domain = settings.accounts.passkey_rp_id.as_deref().unwrap_or(host);
+    if let Ok(address) = domain.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return (!address.is_loopback()).then(|| {
+            note(format!("no browser makes passkeys of the address {domain}: set accounts.passkey_rp_id"))
+        });
+    }
+    let is_below = host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    (!is_below).then(|| {
+        note(format!(
+            "accounts.passkey_rp_id is {domain}, which server.public_url is not below: pages of {host} use none of \
+             its passkeys, unless https://{domain}/.well-known/webauthn names their origin"
+        ))
+    })
 }
 
 /// Whose word is taken for a client's address.

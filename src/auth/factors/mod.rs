@@ -1,8 +1,12 @@
 //! Second factors: their owner sets them up, and takes them away by a recent sign-in; an operator takes them away
 //! where they are lost.
 
+mod challenge;
+pub mod passkey;
+pub mod passkey_answer;
 mod qr;
 mod recovery;
+pub mod relying_party;
 mod totp;
 
 use std::sync::Arc;

@@ -9,8 +9,8 @@ use crate::{
     store::once::{OnceKey, Spending, Spent},
 };
 
-/// How long it is known by whom a code was spent: as long as an attempt that may show it again.
-const KNOWN: Duration = Duration::from_mins(10);
+/// How long it is known by whom a code was spent, as of a link in a mail: who spent it may show it again for so long.
+const KNOWN: Duration = Duration::from_mins(1);
 /// What is noted of a code that nobody can spend.
 const NOBODY: &str = "";
 

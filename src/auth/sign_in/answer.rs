@@ -1,7 +1,7 @@
 //! The second half of a sign-in: the proof that was asked for besides the password, and the session.
 
 use super::{
-    attempt::SignInAttempt,
+    attempt::{ProvedPassword, SignInAttempt},
     login::{SessionGrant, grant},
     open::{KnownBy, Opening, UNREGISTERED_APP},
     refusals::SignInRefusal,
@@ -11,6 +11,7 @@ use crate::{
     auth::{
         Auth,
         error::{AuthError, Invalid},
+        factors::{passkey::PasskeyRequest, passkey_answer::PasskeyAssertion},
         tokens::issue::TokenSet,
     },
     domain::{
@@ -29,11 +30,19 @@ use crate::{
     store::sessions::Living,
 };
 
-/// What is shown besides the password.
+/// What is shown besides the password, or in its place.
 #[derive(Debug)]
 pub enum SecondProof {
     Totp(TotpCode),
     RecoveryCode(RecoveryCode),
+    Passkey(Box<PasskeyAssertion>),
+}
+
+/// What a client needs to answer by a method.
+pub enum ChallengeOffer {
+    /// Nothing: it is typed.
+    Typed(Method),
+    Passkey(PasskeyRequest),
 }
 
 /// What a sign-in was asked for.
@@ -49,15 +58,39 @@ impl SecondProof {
         match self {
             Self::Totp(_) => Method::Totp,
             Self::RecoveryCode(_) => Method::RecoveryCode,
+            Self::Passkey(_) => Method::Passkey,
+        }
+    }
+
+    const fn is_wrong(&self) -> AuthError {
+        match self {
+            Self::Totp(_) | Self::RecoveryCode(_) => AuthError::WrongCode,
+            Self::Passkey(_) => AuthError::WrongPasskey,
         }
     }
 }
 
 impl Auth {
     /// What an attempt may be answered with, as things are now.
-    pub async fn challenge(&self, attempt: &SignInAttempt, method: Method) -> Result<(), AuthError> {
-        let (account, app) = self.begun(attempt).await?;
-        self.asked(&account, &app, method).await.map(drop)
+    pub async fn challenge(
+        &self,
+        attempt: &SignInAttempt,
+        method: Method,
+    ) -> Result<ChallengeOffer, AuthError> {
+        let app = self.app_begun_at(attempt).await?;
+        let user = match &attempt.begun_by {
+            Some(password) => {
+                let account = self.account_proved(password).await?;
+                self.asked(&account, &app, &[Method::Password, method]).await?;
+                Some(account.user.id)
+            }
+            None if method == Method::Passkey => None,
+            None => return Err(AuthError::Invalid(Invalid::NotAsked)),
+        };
+        if method != Method::Passkey {
+            return Ok(ChallengeOffer::Typed(method));
+        }
+        Ok(ChallengeOffer::Passkey(self.passkey_request(attempt.id(), &app.name, user).await?))
     }
 
     /// Answers an attempt. It is good for one session; a wrong answer leaves it as it is.
@@ -82,16 +115,17 @@ impl Auth {
         if attempt.transport == Transport::Session {
             let token = SessionToken::new(SessionId::random(), secret);
             let kind = SessionKind::Cookie(token.clone());
-            let (user, session) = self.prove_second(attempt, proof, token.session(), kind, occasion).await?;
+            let (user, session) =
+                self.prove_and_go_on(attempt, proof, token.session(), kind, occasion).await?;
             return Ok(HandedOut::Session(grant(user.id, token, &session)));
         }
         let token = RefreshToken::first(SessionId::random(), secret);
         let kind = SessionKind::Tokens(token.clone());
-        let (user, session) = self.prove_second(attempt, proof, token.session(), kind, occasion).await?;
+        let (user, session) = self.prove_and_go_on(attempt, proof, token.session(), kind, occasion).await?;
         Ok(HandedOut::Tokens(self.first_tokens(&user, session, token).await?))
     }
 
-    async fn prove_second(
+    async fn prove_and_go_on(
         &self,
         attempt: &SignInAttempt,
         proof: &SecondProof,
@@ -99,14 +133,12 @@ impl Auth {
         kind: SessionKind,
         occasion: &Occasion,
     ) -> Result<(User, Living), AuthError> {
-        let (account, app) = self.begun(attempt).await?;
+        let app = self.app_begun_at(attempt).await?;
+        let (account, proved) = match &attempt.begun_by {
+            Some(password) => self.prove_second(attempt, password, &app, proof, occasion).await?,
+            None => self.prove_alone(attempt, &app, proof, occasion).await?,
+        };
         let tried = Attempt::new(&account.user.username, Some(&account), occasion.address, None);
-        if account.user.status == UserStatus::Disabled {
-            self.refuse(SignInRefusal::AccountDisabled, &tried, occasion);
-            return Err(AuthError::AccountDisabled);
-        }
-        let proved = self.asked(&account, &app, proof.method()).await?;
-        self.prove_factor(&account, proof, attempt.id(), &tried, occasion).await?;
         self.note_owner(&tried).await?;
         let device = Device::new(attempt.device.as_deref(), occasion.address, occasion.agent.as_deref());
         let known_by = KnownBy::Attempt(attempt);
@@ -114,24 +146,76 @@ impl Auth {
         self.open_session(opening, occasion).await
     }
 
-    /// What an attempt was begun with, if that is still so.
-    async fn begun(&self, attempt: &SignInAttempt) -> Result<(Account, App), AuthError> {
-        let app = self.stores.apps.find(&attempt.app).await?;
-        let app = app.filter(|app| app.created_at == attempt.app_created_at).ok_or(UNREGISTERED_APP)?;
-        let account = self.stores.accounts.by_id(attempt.user).await?;
-        let account = account.ok_or(AuthError::TokenRevoked(EndReason::AccountDisabled))?;
-        if !attempt.knows(&account) {
-            return Err(AuthError::TokenRevoked(EndReason::PasswordChanged));
-        }
-        Ok((account, app))
+    async fn prove_second(
+        &self,
+        attempt: &SignInAttempt,
+        password: &ProvedPassword,
+        app: &App,
+        proof: &SecondProof,
+        occasion: &Occasion,
+    ) -> Result<(Account, Methods), AuthError> {
+        let account = self.account_proved(password).await?;
+        let tried = Attempt::new(&account.user.username, Some(&account), occasion.address, None);
+        self.require_enabled(&account, &tried, occasion)?;
+        let proved = self.asked(&account, app, &[Method::Password, proof.method()]).await?;
+        self.prove_factor(&account, proof, attempt.id(), &tried, occasion).await?;
+        Ok((account, proved))
     }
 
-    /// What is proved with that method, if it is asked for now: factors and policies may have changed.
-    async fn asked(&self, account: &Account, app: &App, method: Method) -> Result<Methods, AuthError> {
+    /// A passkey says who it is. What would be told of the account is told to its owner alone.
+    async fn prove_alone(
+        &self,
+        attempt: &SignInAttempt,
+        app: &App,
+        proof: &SecondProof,
+        occasion: &Occasion,
+    ) -> Result<(Account, Methods), AuthError> {
+        let SecondProof::Passkey(shown) = proof else { return Err(AuthError::Invalid(Invalid::NotAsked)) };
+        let account = self.prove_passkey(shown, attempt.id(), occasion).await?;
+        let tried = Attempt::new(&account.user.username, Some(&account), occasion.address, None);
+        self.require_enabled(&account, &tried, occasion)?;
+        self.require_opened(&account, app, &tried, occasion).await?;
+        let proved = self.asked(&account, app, &[Method::Passkey]).await?;
+        Ok((account, proved))
+    }
+
+    fn require_enabled(
+        &self,
+        account: &Account,
+        tried: &Attempt,
+        occasion: &Occasion,
+    ) -> Result<(), AuthError> {
+        if account.user.status == UserStatus::Disabled {
+            self.refuse(SignInRefusal::AccountDisabled, tried, occasion);
+            return Err(AuthError::AccountDisabled);
+        }
+        Ok(())
+    }
+
+    /// The app that an attempt was begun at, if it is still that one.
+    async fn app_begun_at(&self, attempt: &SignInAttempt) -> Result<App, AuthError> {
+        let app = self.app(&attempt.app).await?;
+        app.filter(|app| app.created_at == attempt.app_created_at).ok_or(UNREGISTERED_APP)
+    }
+
+    /// The account whose password was proved, if it is still that one.
+    async fn account_proved(&self, password: &ProvedPassword) -> Result<Account, AuthError> {
+        let account = self.stores.accounts.by_id(password.user).await?;
+        let account = account.ok_or(AuthError::TokenRevoked(EndReason::AccountDisabled))?;
+        if !password.is_of(&account) {
+            return Err(AuthError::TokenRevoked(EndReason::PasswordChanged));
+        }
+        Ok(account)
+    }
+
+    /// What is proved with these methods, if they are what is asked for now: factors and policies may have changed.
+    async fn asked(&self, account: &Account, app: &App, methods: &[Method]) -> Result<Methods, AuthError> {
         let set_up = self.stores.factors.of_user(account.user.id).await?.methods();
-        let sign_in = SignInState::new(set_up, app.second_factor());
-        let proved = sign_in.prove(Method::Password).and_then(|sign_in| sign_in.prove(method));
-        match proved.map(SignInState::step) {
+        let mut sign_in = Ok(SignInState::new(set_up, app.second_factor()));
+        for method in methods {
+            sign_in = sign_in.and_then(|sign_in| sign_in.prove(*method));
+        }
+        match sign_in.map(SignInState::step) {
             Ok(NextStep::Done(proved)) => Ok(proved),
             Ok(NextStep::Needs(_)) | Err(_) => Err(AuthError::Invalid(Invalid::NotAsked)),
         }
@@ -149,7 +233,7 @@ impl Auth {
         let bars = self.reserve_guess(account, tried, occasion).await?;
         if !self.is_right(account, proof, spender).await? {
             self.refuse(SignInRefusal::WrongCode, tried, occasion);
-            return Err(AuthError::WrongCode);
+            return Err(proof.is_wrong());
         }
         self.forgive_guesses(&bars).await
     }
@@ -167,6 +251,7 @@ impl Auth {
                 let Some(factor) = own.totp() else { return Ok(false) };
                 self.spend_totp(user, factor, code, spender).await
             }
+            SecondProof::Passkey(shown) => self.spend_passkey(user, shown, spender).await,
             SecondProof::RecoveryCode(code) => self.spend_recovery_code(user, code, spender).await,
         }
     }

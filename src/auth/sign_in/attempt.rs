@@ -1,5 +1,6 @@
-//! A sign-in under way: the password was right, and more is to be proved. It is sealed and handed to the client, so
-//! that any node goes on with it, and a flood of them keeps nothing.
+//! A sign-in under way: the password was right, and more is to be proved; or nobody has said yet who they are, and a
+//! passkey is to. It is sealed and handed to the client, so that any node goes on with it, and a flood of them keeps
+//! nothing.
 //!
 //! It is bound to all that it was begun with: the user and the password of then, the app, and how the client keeps
 //! what it is given.
@@ -28,24 +29,30 @@ use crate::{
 
 const PREFIX: &str = "kwm_";
 /// How long it may take to prove more.
-const LIFE: Duration = Duration::from_mins(10);
+pub(super) const LIFE: Duration = Duration::from_mins(10);
 const PURPOSE: Purpose<'_> = Purpose::new("sign-in attempt", "");
 
-/// A sign-in that was begun by a password.
+/// A sign-in that was begun.
 #[derive(Debug)]
 pub struct SignInAttempt {
     /// Drawn for this one.
     id: String,
-    pub(super) user: UserId,
+    /// `None` = a passkey is to say who it is.
+    pub(super) begun_by: Option<ProvedPassword>,
     pub(super) app: AppName,
     /// Another app of the same name is not the one that was signed in to.
     pub(super) app_created_at: Timestamp,
     pub(super) transport: Transport,
     /// What the client calls itself.
     pub(super) device: Option<String>,
-    /// The print of its hash.
-    password: String,
     made_at: Timestamp,
+}
+
+/// Whose password it was, and which.
+#[derive(Debug)]
+pub(super) struct ProvedPassword {
+    pub(super) user: UserId,
+    print: String,
 }
 
 /// What a client shows to go on.
@@ -65,14 +72,20 @@ pub struct SecondFactorAsked {
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     id: String,
-    user: String,
+    #[serde(flatten)]
+    begun_by: Option<SealedPassword>,
     app: String,
     app_at: i64,
     transport: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
-    password: String,
     at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SealedPassword {
+    user: String,
+    password: String,
 }
 
 impl AttemptToken {
@@ -85,6 +98,17 @@ impl AttemptToken {
 impl fmt::Debug for AttemptToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AttemptToken(…)")
+    }
+}
+
+impl ProvedPassword {
+    /// Whether the account's password is still the one that was proved.
+    pub(super) fn is_of(&self, account: &Account) -> bool {
+        self.print == HashPrint::of(&account.password_hash).encoded()
+    }
+
+    fn read(sealed: SealedPassword) -> Option<Self> {
+        Some(Self { user: sealed.user.parse().ok()?, print: sealed.password })
     }
 }
 
@@ -106,11 +130,6 @@ impl SignInAttempt {
         &self.id
     }
 
-    /// Whether the account's password is the one that was proved.
-    pub(super) fn knows(&self, account: &Account) -> bool {
-        self.password == HashPrint::of(&account.password_hash).encoded()
-    }
-
     /// One session becomes of it.
     pub(super) fn spending(&self, session: String) -> Spending {
         Spending {
@@ -124,12 +143,14 @@ impl SignInAttempt {
     fn read(sealed: Sealed) -> Option<Self> {
         Some(Self {
             id: sealed.id,
-            user: sealed.user.parse().ok()?,
+            begun_by: match sealed.begun_by {
+                Some(password) => Some(ProvedPassword::read(password)?),
+                None => None,
+            },
             app: AppName::parse(&sealed.app).ok()?,
             app_created_at: Timestamp::from_millis(sealed.app_at),
             transport: Transport::parse(&sealed.transport)?,
             device: sealed.device,
-            password: sealed.password,
             made_at: Timestamp::from_millis(sealed.at),
         })
     }
@@ -144,20 +165,47 @@ impl Auth {
         app: &App,
         methods: Methods,
     ) -> Result<SecondFactorAsked, AuthError> {
-        let sealed = Sealed {
+        let user = account.user.id.to_string();
+        let begun_by =
+            Some(SealedPassword { user, password: HashPrint::of(&account.password_hash).encoded() });
+        let sealed = self.new_attempt(begun_by, app, transport, device.name.clone());
+        Ok(SecondFactorAsked { token: self.seal(&sealed)?, expires_in: LIFE, methods })
+    }
+
+    /// A sign-in of nobody yet: its id and its token.
+    pub(super) fn seal_nameless_attempt(
+        &self,
+        app: &App,
+        transport: Transport,
+        device: Option<&str>,
+    ) -> Result<(String, AttemptToken), AuthError> {
+        let sealed = self.new_attempt(None, app, transport, Device::new(device, None, None).name);
+        let token = self.seal(&sealed)?;
+        Ok((sealed.id, token))
+    }
+
+    fn new_attempt(
+        &self,
+        begun_by: Option<SealedPassword>,
+        app: &App,
+        transport: Transport,
+        device: Option<String>,
+    ) -> Sealed {
+        Sealed {
             id: URL_SAFE_NO_PAD.encode(random::bytes::<16>()),
-            user: account.user.id.to_string(),
+            begun_by,
             app: app.name.as_str().to_owned(),
             app_at: app.created_at.millis(),
             transport: transport.as_str().to_owned(),
-            device: device.name.clone(),
-            password: HashPrint::of(&account.password_hash).encoded(),
+            device,
             at: self.clock.now().millis(),
-        };
+        }
+    }
+
+    fn seal(&self, attempt: &Sealed) -> Result<AttemptToken, AuthError> {
         // Strings and numbers always serialise.
-        let content = Zeroizing::new(serde_json::to_vec(&sealed).unwrap_or_default());
-        let token = Zeroizing::new(format!("{PREFIX}{}", self.keys.sealer().seal(PURPOSE, &content)?));
-        Ok(SecondFactorAsked { token: AttemptToken(token), expires_in: LIFE, methods })
+        let content = Zeroizing::new(serde_json::to_vec(attempt).unwrap_or_default());
+        Ok(AttemptToken(Zeroizing::new(format!("{PREFIX}{}", self.keys.sealer().seal(PURPOSE, &content)?))))
     }
 
     /// The attempt that a client shows. Whether it was spent is seen when it is spent.

@@ -11,6 +11,7 @@ mod guesses;
 pub mod hasher;
 pub mod login;
 pub(super) mod open;
+pub mod passkey;
 pub(super) mod password;
 pub(super) mod queue;
 pub(super) mod refusals;

@@ -23,7 +23,7 @@ const WINDOW: i64 = 5;
 const SINGLES: u32 = 20;
 /// For how many accounts and addresses the rest of a window is summed up apart.
 const APART: usize = 32;
-const KINDS: usize = 10;
+const KINDS: usize = 11;
 
 /// Why a sign-in was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub(in crate::auth) enum SignInRefusal {
     DeviceLockedOut,
     /// The right password, and a wrong second factor.
     WrongCode,
+    /// A passkey that nobody has, or that proved nothing.
+    WrongPasskey,
     /// Too many wrong second factors of this account.
     FactorLockedOut,
 }
@@ -61,6 +63,7 @@ impl SignInRefusal {
         Self::AccountLockedOut,
         Self::DeviceLockedOut,
         Self::WrongCode,
+        Self::WrongPasskey,
         Self::FactorLockedOut,
     ];
 
@@ -75,6 +78,7 @@ impl SignInRefusal {
             Self::AccountLockedOut => "account_locked_out",
             Self::DeviceLockedOut => "device_locked_out",
             Self::WrongCode => "wrong_code",
+            Self::WrongPasskey => "wrong_passkey",
             Self::FactorLockedOut => "factor_locked_out",
         }
     }

@@ -107,6 +107,12 @@ impl Attempt {
         Self { user, address, counters }
     }
 
+    /// Of what cannot be guessed, and so locks no account out: the address alone is counted.
+    pub(in crate::auth) fn of_address(address: Option<IpAddr>) -> Self {
+        let counters = vec![(Which::Address, Counter::LoginAddress(network(address)))];
+        Self { user: None, address, counters }
+    }
+
     /// On whose behalf a password is hashed.
     pub(in crate::auth) fn party(&self, name: &Username) -> Party {
         Party::of(name.key(), &network(self.address))

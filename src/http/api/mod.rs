@@ -8,6 +8,7 @@ pub(super) mod factors;
 pub(super) mod health;
 pub(super) mod keys;
 pub(super) mod logout;
+pub(super) mod passkeys;
 pub(super) mod reset;
 pub(super) mod revocations;
 pub(super) mod second_factor;

@@ -1,18 +1,22 @@
-//! The second half of a sign-in: what its password alone did not open.
+//! The second half of a sign-in: what its password alone did not open, or what a passkey is to open.
 
 use axum::{
     extract::State,
     http::{HeaderMap, header},
 };
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::tokens;
 use crate::{
     answers::{MfaChallenge, SignedIn},
-    auth::sign_in::{
-        answer::{HandedOut, SecondProof},
-        attempt::SignInAttempt,
+    auth::{
+        factors::passkey_answer::PasskeyAssertion,
+        sign_in::{
+            answer::{HandedOut, SecondProof},
+            attempt::SignInAttempt,
+        },
     },
     domain::{recovery_code::RecoveryCode, session::Transport, sign_in::Method, totp_code::TotpCode},
     http::{
@@ -42,8 +46,7 @@ pub async fn challenge(
     let attempt = attempt(&http, &sent, &body.mfa_token).await?;
     let method = Method::parse(&body.method).ok_or("takes one of those that the sign-in asks for");
     let method = member("method", method)?;
-    http.auth.challenge(&attempt, method).await?;
-    Ok(Json(MfaChallenge { method: method.as_str() }))
+    Ok(Json(http.auth.challenge(&attempt, method).await?.into()))
 }
 
 /// One of the proofs beside the token.
@@ -54,6 +57,9 @@ pub struct AnswerBody {
     totp: Option<String>,
     /// In any case, with or without its hyphens.
     recovery_code: Option<String>,
+    /// What `navigator.credentials.get()` brought, as its `toJSON()` has it.
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<Value>,
 }
 
 /// The one of these that came, if one did.
@@ -72,6 +78,25 @@ fn one_of_both() -> Problem {
     Problem::invalid_request("one of totp and recovery_code is expected")
 }
 
+/// The same where a passkey may come.
+pub(super) fn proof_or_passkey(
+    totp: Option<&str>,
+    recovery_code: Option<&str>,
+    passkey: Option<Value>,
+) -> Result<Option<SecondProof>, Problem> {
+    match (totp, recovery_code, passkey) {
+        (None, None, Some(brought)) => {
+            Ok(Some(SecondProof::Passkey(Box::new(PasskeyAssertion::parse(brought)?))))
+        }
+        (_, _, Some(_)) | (Some(_), Some(_), None) => Err(one_of_all()),
+        (totp, recovery_code, None) => proof(totp, recovery_code),
+    }
+}
+
+fn one_of_all() -> Problem {
+    Problem::invalid_request("one of totp, recovery_code and passkey is expected")
+}
+
 /// What the sign-in was asked for, in the transport that it was asked in.
 pub async fn answer(
     State(http): State<Shared>,
@@ -79,8 +104,10 @@ pub async fn answer(
     sent: HeaderMap,
     Json(body): Json<AnswerBody>,
 ) -> Result<(HeaderMap, Json<SignedIn>), Problem> {
-    let proof = proof(body.totp.as_deref(), body.recovery_code.as_deref())?.ok_or_else(one_of_both)?;
-    let attempt = attempt(&http, &sent, &body.mfa_token).await?;
+    let AnswerBody { mfa_token, totp, recovery_code, passkey } = body;
+    let proof = proof_or_passkey(totp.as_deref(), recovery_code.as_deref(), passkey)?;
+    let proof = proof.ok_or_else(one_of_all)?;
+    let attempt = attempt(&http, &sent, &mfa_token).await?;
     let transport = attempt.transport();
     let (user, headers, answer) = match http.auth.answer(attempt, proof, &occasion).await? {
         HandedOut::Tokens(issued) => tokens::of_tokens(&http, issued, transport),

@@ -2,13 +2,14 @@
 
 use axum::{extract::State, http::HeaderMap};
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::second_factor;
 use crate::{
-    answers::SteppedUpSession,
+    answers::{MfaChallenge, SteppedUpSession},
     auth::step_up::{KeptBy, ShownProofs},
-    domain::secret::Password,
+    domain::{secret::Password, sign_in::Method},
     http::{
         Shared,
         wire::{
@@ -25,22 +26,45 @@ use crate::{
 pub struct StepUpBody {
     #[schema(max_length = 256, format = Password)]
     password: Option<String>,
-    /// Six digits. This or a recovery code.
+    /// Six digits. This, a recovery code or a passkey.
     totp: Option<String>,
     /// In any case, with or without its hyphens.
     recovery_code: Option<String>,
+    /// What `navigator.credentials.get()` brought, as its `toJSON()` has it.
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<Value>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct StepUpChallengeBody {
+    /// One that the account has set up.
+    method: String,
 }
 
 impl StepUpBody {
-    fn proofs(&self) -> Result<ShownProofs, Problem> {
+    fn proofs(self) -> Result<ShownProofs, Problem> {
         let password = self.password.as_deref().map(Password::parse).transpose();
         let password = member("password", password)?;
-        let second = second_factor::proof(self.totp.as_deref(), self.recovery_code.as_deref())?;
+        let second = second_factor::proof_or_passkey(
+            self.totp.as_deref(),
+            self.recovery_code.as_deref(),
+            self.passkey,
+        )?;
         if password.is_none() && second.is_none() {
-            return Err(Problem::invalid_request("password, totp or recovery_code is expected"));
+            return Err(Problem::invalid_request("password, totp, recovery_code or passkey is expected"));
         }
         Ok(ShownProofs { password, second })
     }
+}
+
+pub async fn challenge(
+    State(http): State<Shared>,
+    SignedIn(caller): SignedIn,
+    Json(body): Json<StepUpChallengeBody>,
+) -> Result<Json<MfaChallenge>, Problem> {
+    let method = Method::parse(&body.method).ok_or("takes one that the account has set up");
+    let method = member("method", method)?;
+    Ok(Json(http.auth.step_up_challenge(&caller, method).await?.into()))
 }
 
 pub async fn step_up(

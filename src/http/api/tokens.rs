@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for Transport {
 }
 
 /// The same in the document of the API.
-fn transports() -> Object {
+pub(super) fn transports() -> Object {
     let words = ObjectBuilder::new()
         .schema_type(Type::String)
         .enum_values(Some(Transport::ALL.map(Transport::as_str)));
@@ -101,13 +101,7 @@ pub async fn login(
     sent: HeaderMap,
     Json(body): Json<LoginBody>,
 ) -> Result<(HeaderMap, Json<SignedIn>), Problem> {
-    let app = body.app.as_deref().map_or(Ok(AppName::default_app()), AppName::parse);
-    let app = member("app", app)?;
-    if body.transport != Transport::Body && sent.contains_key(header::ORIGIN) {
-        // Else a stranger's page could sign its visitor in as somebody else.
-        origin::require_own_page(&http, &sent, &app).await?;
-    }
-    app_caller::require_secret(&http, &sent, &app).await?;
+    let app = app_of_sign_in(&http, &sent, body.app.as_deref(), body.transport).await?;
     let login = Login {
         username: member("username", Username::known(&body.username))?,
         password: member("password", Password::parse(&body.password))?,
@@ -119,6 +113,22 @@ pub async fn login(
     let (user, headers, answer) = sign_in(&http, login, &occasion).await?;
     let headers = settle_browser(&http, &sent, (user, body.transport), headers, &occasion).await;
     Ok((headers, Json(answer)))
+}
+
+/// The app that is signed in to, where the request may come from where it does.
+pub(super) async fn app_of_sign_in(
+    http: &Shared,
+    sent: &HeaderMap,
+    app: Option<&str>,
+    transport: Transport,
+) -> Result<AppName, Problem> {
+    let app = member("app", app.map_or(Ok(AppName::default_app()), AppName::parse))?;
+    if transport != Transport::Body && sent.contains_key(header::ORIGIN) {
+        // Else a stranger's page could sign its visitor in as somebody else.
+        origin::require_own_page(http, sent, &app).await?;
+    }
+    app_caller::require_secret(http, sent, &app).await?;
+    Ok(app)
 }
 
 /// What else a browser is told that signed in: it forgets what it had before, and keeps that it was here.

@@ -74,8 +74,11 @@ pub const PAYLOAD_TOO_LARGE: Code = code(413, "payload_too_large", "a body has a
 pub const UNSUPPORTED_MEDIA_TYPE: Code = code(415, "unsupported_media_type", "the body must be JSON");
 pub const WEAK_PASSWORD: Code = code(422, "weak_password", "the new password is too short or easily guessed");
 pub const WRONG_PASSWORD: Code = code(422, "wrong_password", "the current password is wrong");
-pub const WRONG_CODE: Code =
-    code(422, "wrong_code", "the code is wrong or was used already, or nothing waits for one");
+pub const WRONG_CODE: Code = code(
+    422,
+    "wrong_code",
+    "the code or the passkey's answer is wrong or was used already, or nothing waits for one",
+);
 pub const RATE_LIMITED: Code = code(429, "rate_limited", "the session has used up its requests");
 pub const TOO_MANY_ATTEMPTS: Code = code(429, "too_many_attempts", "too many of these; try again later");
 pub const INTERNAL: Code = code(500, "internal", "a defect of the server");

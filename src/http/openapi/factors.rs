@@ -2,17 +2,21 @@
 
 use super::{
     codes::{
-        ACCOUNT_DISABLED, CONFLICT, CROSS_SITE, INSUFFICIENT_USER_AUTHENTICATION, INTERNAL,
-        INVALID_CREDENTIALS, NOT_FOUND, STORE_UNAVAILABLE, TOKEN_EXPIRED, TOKEN_INVALID, TOKEN_REVOKED,
-        TOO_MANY_ATTEMPTS, WRONG_CODE,
+        ACCOUNT_DISABLED, CONFLICT, CROSS_SITE, EMAIL_UNCONFIRMED, INSUFFICIENT_USER_AUTHENTICATION,
+        INTERNAL, INVALID_CREDENTIALS, NOT_FOUND, STORE_UNAVAILABLE, TOKEN_EXPIRED, TOKEN_INVALID,
+        TOKEN_REVOKED, TOO_MANY_ATTEMPTS, WRONG_CODE,
     },
     described::Described,
 };
 use crate::{
-    answers::{Factors, MfaChallenge, RecoveryCodes, SignedIn, TotpEnrolment},
+    answers::{
+        Factors, MfaChallenge, PasskeyEnrolment, PasskeySignIn, RecoveryCodes, RelatedOrigins, SignedIn,
+        TotpEnrolment,
+    },
     http::{
         api::{
             factors::ConfirmBody,
+            passkeys::{NewPasskeyBody, PasskeySignInBody},
             second_factor::{AnswerBody, ChallengeBody},
         },
         endpoints::HttpMethod::{Delete, Get, Post},
@@ -29,11 +33,24 @@ pub fn factors() -> Vec<Described> {
             .takes::<ChallengeBody>()
             .answers::<MfaChallenge>(200, "It is asked for."),
         attempt("answerSignIn", "/v1/login/answer", "Go on with a sign-in")
-            .told("Takes the `mfa_token` of a 403 `mfa_required`, within 10 minutes, and one proof.")
+            .told(
+                "Takes the `mfa_token` of a 403 `mfa_required`, or of a sign-in that a passkey begins, within 10 \
+                 minutes, and one proof.",
+            )
             .takes::<AnswerBody>()
             .answers::<SignedIn>(200, "Signed in, in the transport that the sign-in was asked in.")
             .with_headers(&["Set-Cookie"])
-            .may(&[ACCOUNT_DISABLED, WRONG_CODE, TOO_MANY_ATTEMPTS]),
+            .may(&[ACCOUNT_DISABLED, EMAIL_UNCONFIRMED, WRONG_CODE, TOO_MANY_ATTEMPTS]),
+        Described::of("beginPasskeySignIn", Post, "/v1/login/passkey", "Sign in by a passkey, with no name")
+            .told("Nobody is looked up yet: go on with the `mfa_token` and what the browser brought.")
+            .may_take::<PasskeySignInBody>()
+            .or_app()
+            .answers::<PasskeySignIn>(200, "What the browser is to be asked for.")
+            .may(&[INVALID_CREDENTIALS, CROSS_SITE, STORE_UNAVAILABLE, INTERNAL]),
+        Described::of("relatedOrigins", Get, "/.well-known/webauthn", "The origins of one domain")
+            .told("For browsers, on pages of another domain than the passkeys (WebAuthn Level 3, section 5.11).")
+            .answers::<RelatedOrigins>(200, "Those that are web pages.")
+            .may(&[INTERNAL]),
         Described::of("listOwnFactors", Get, "/v1/factors", "One's own second factors")
             .answers::<Factors>(200, "Those that count."),
         own("beginTotp", Post, "/v1/factors/totp", "Begin to set up an authenticator app")
@@ -43,6 +60,14 @@ pub fn factors() -> Vec<Described> {
         own("confirmTotp", Post, "/v1/factors/totp/confirm", "Confirm an authenticator app")
             .takes::<ConfirmBody>()
             .answers::<RecoveryCodes>(200, "It counts. The codes are shown this once.")
+            .may(&[CONFLICT, WRONG_CODE]),
+        own("beginPasskey", Post, "/v1/factors/passkeys", "Begin to set up a passkey")
+            .told("It counts once it is confirmed, within 10 minutes, in the same session.")
+            .answers::<PasskeyEnrolment>(200, "What the browser is to be asked for.")
+            .may(&[CONFLICT, NOT_FOUND]),
+        own("confirmPasskey", Post, "/v1/factors/passkeys/confirm", "Confirm a passkey")
+            .takes::<NewPasskeyBody>()
+            .answers::<RecoveryCodes>(201, "It counts. With the first factor come codes, shown this once.")
             .may(&[CONFLICT, WRONG_CODE]),
         own("renewRecoveryCodes", Post, "/v1/factors/recovery-codes", "Get other recovery codes")
             .answers::<RecoveryCodes>(200, "Those of before are good no more. They are shown this once.")

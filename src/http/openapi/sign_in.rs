@@ -9,12 +9,12 @@ use super::{
     described::Described,
 };
 use crate::{
-    answers::{Ended, OwnSessions, SignedIn, SteppedUpSession, Tokens},
+    answers::{Ended, MfaChallenge, OwnSessions, SignedIn, SteppedUpSession, Tokens},
     http::{
         api::{
             logout::{LogoutAllQuery, LogoutBody},
             sessions::ListQuery,
-            step_up::StepUpBody,
+            step_up::{StepUpBody, StepUpChallengeBody},
             tokens::{LoginBody, RefreshBody},
         },
         endpoints::HttpMethod::{Delete, Get, Post},
@@ -42,9 +42,13 @@ fn credentials() -> Vec<Described> {
             .may(&[INVALID_CREDENTIALS, ACCOUNT_DISABLED, EMAIL_UNCONFIRMED, MFA_REQUIRED, CROSS_SITE])
             .may(&[TOO_MANY_ATTEMPTS])
             .may(&[OVERLOADED, STORE_UNAVAILABLE, INTERNAL]),
+        Described::of("challengeStepUp", Post, "/v1/step-up/challenge", "What a client needs to step up by a method")
+            .told("Of what people type that is nothing.")
+            .takes::<StepUpChallengeBody>()
+            .answers::<MfaChallenge>(200, "What the browser is to be asked for, where it is a passkey."),
         Described::of("stepUp", Post, "/v1/step-up", "Prove once more who one is")
             .told(
-                "What a 401 `insufficient_user_authentication` asks for (RFC 9470): the password, a code, or both. The \
+                "What a 401 `insufficient_user_authentication` asks for (RFC 9470): the password, a code or a passkey, or the password and one of the others. The \
                  session, its refresh token and its cookie stay; its next tokens say the same. What was proved within \
                  `accounts.recent_sign_in` before counts with it where that makes two factors.",
             )

@@ -248,9 +248,10 @@ fn status(error: &AuthError) -> StatusCode {
         AuthError::UsernameTaken | AuthError::EmailTaken | AuthError::Conflict(_) => StatusCode::CONFLICT,
         AuthError::LinkSpent => StatusCode::GONE,
         AuthError::VersionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
-        AuthError::WeakPassword(_) | AuthError::WrongPassword | AuthError::WrongCode => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        AuthError::WeakPassword(_)
+        | AuthError::WrongPassword
+        | AuthError::WrongCode
+        | AuthError::WrongPasskey => StatusCode::UNPROCESSABLE_ENTITY,
         AuthError::RateLimited(_) | AuthError::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         AuthError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         AuthError::Store(store) if store.is_away() => StatusCode::SERVICE_UNAVAILABLE,

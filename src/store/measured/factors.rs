@@ -8,19 +8,24 @@ use super::{Measured, watch::StoreWatch};
 use crate::{
     domain::{
         clock::Timestamp,
-        factor::{Factor, UserFactors},
+        factor::{Factor, SealedSecret, UserFactors},
         ids::{FactorId, UserId},
         mail::Mail,
         recovery_code::RecoveryHash,
     },
-    store::{error::StoreError, factors::FactorStore},
+    store::{
+        error::StoreError,
+        factors::{Added, FactorStore},
+    },
 };
 
 /// What is timed, the most frequent first.
-const VERBS: [&str; 7] = [
+const VERBS: [&str; 9] = [
     "factors.of_user",
     "factors.take_code",
+    "factors.reseal",
     "factors.begin",
+    "factors.add",
     "factors.confirm",
     "factors.remove",
     "factors.remove_all",
@@ -53,6 +58,26 @@ impl FactorStore for Measured<dyn FactorStore> {
         notice: Option<&Mail>,
     ) -> Result<bool, StoreError> {
         self.timed("factors.confirm", self.inner.confirm(user, id, codes, now, notice)).await
+    }
+
+    async fn add(
+        &self,
+        user: UserId,
+        factor: &Factor,
+        codes: &[RecoveryHash],
+        notice: Option<&Mail>,
+    ) -> Result<Added, StoreError> {
+        self.timed("factors.add", self.inner.add(user, factor, codes, notice)).await
+    }
+
+    async fn reseal(
+        &self,
+        user: UserId,
+        id: FactorId,
+        was: &SealedSecret,
+        is: &SealedSecret,
+    ) -> Result<bool, StoreError> {
+        self.timed("factors.reseal", self.inner.reseal(user, id, was, is)).await
     }
 
     async fn remove(&self, user: UserId, id: FactorId, notice: Option<&Mail>) -> Result<bool, StoreError> {

@@ -12,12 +12,12 @@ use super::{
 use crate::{
     domain::{
         clock::Timestamp,
-        factor::{Factor, UserFactors},
+        factor::{Factor, SealedSecret, UserFactors},
         ids::{FactorId, UserId},
         mail::Mail,
         recovery_code::RecoveryHash,
     },
-    store::factors::FactorStore,
+    store::factors::{Added, FactorStore},
 };
 
 /// One change at a time: of two, each would count on what the other is about to take away. "factors" in ASCII.
@@ -45,6 +45,23 @@ const CONFIRM: &str = "\
         SELECT $5, $6, user_id, $7, 0, $8, $9, $10, $9, 0, false FROM confirmed \
         WHERE $5::uuid IS NOT NULL) \
     SELECT count(*) AS count FROM confirmed";
+
+/// Counts the factor, and once more where it is the first: what runs beside in the statement sees the table of before.
+const ADD: &str = "\
+    WITH added AS (INSERT INTO factors (id, user_id, kind, sealed, created_at, confirmed_at) \
+        SELECT $1, $2, $3, $4, $5, $6 WHERE EXISTS (SELECT FROM users WHERE id = $2) \
+        ON CONFLICT (id) DO NOTHING RETURNING user_id), \
+    first AS (SELECT user_id FROM added WHERE NOT EXISTS \
+        (SELECT FROM factors WHERE user_id = $2 AND confirmed_at IS NOT NULL)), \
+    old AS (DELETE FROM recovery_codes USING first WHERE recovery_codes.user_id = first.user_id), \
+    new AS (INSERT INTO recovery_codes (user_id, hash) \
+        SELECT user_id, hash FROM first, unnest($7::bytea[]) AS hash), \
+    told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
+        SELECT $8, $9, user_id, $10, 0, $11, $12, $13, $12, 0, false FROM added \
+        WHERE $8::uuid IS NOT NULL) \
+    SELECT (SELECT count(*) FROM added) + (SELECT count(*) FROM first) AS count";
+
+const RESEAL: &str = "UPDATE factors SET sealed = $4 WHERE id = $1 AND user_id = $2 AND sealed = $3";
 
 const REMOVE: &str = "\
     WITH gone AS (DELETE FROM factors WHERE id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL RETURNING user_id), \
@@ -106,6 +123,37 @@ impl FactorStore for PostgresStore {
     ) -> Result<bool, StoreError> {
         let id = id.as_bytes().as_slice();
         Ok(self.changed(CONFIRM, &[&id, &user.uuid(), &now.millis(), &bytes(codes)], notice).await? > 0)
+    }
+
+    async fn add(
+        &self,
+        user: UserId,
+        factor: &Factor,
+        codes: &[RecoveryHash],
+        notice: Option<&Mail>,
+    ) -> Result<Added, StoreError> {
+        let Factor { id, kind, sealed, created_at, confirmed_at } = factor;
+        let (id, created_at) = (id.as_bytes().as_slice(), created_at.millis());
+        let confirmed_at = confirmed_at.map(Timestamp::millis);
+        let values: [&(dyn ToSql + Sync); 7] =
+            [&id, &user.uuid(), &kind.as_str(), &sealed.as_str(), &created_at, &confirmed_at, &bytes(codes)];
+        Ok(match self.changed(ADD, &values, notice).await? {
+            0 => Added::Refused,
+            1 => Added::Further,
+            _ => Added::First,
+        })
+    }
+
+    async fn reseal(
+        &self,
+        user: UserId,
+        id: FactorId,
+        was: &SealedSecret,
+        is: &SealedSecret,
+    ) -> Result<bool, StoreError> {
+        let id = id.as_bytes().as_slice();
+        let values: [&(dyn ToSql + Sync); 4] = [&id, &user.uuid(), &was.as_str(), &is.as_str()];
+        Ok(self.pool.execute(RESEAL, &values).await? == 1)
     }
 
     async fn remove(&self, user: UserId, id: FactorId, notice: Option<&Mail>) -> Result<bool, StoreError> {

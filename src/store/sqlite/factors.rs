@@ -12,7 +12,10 @@ use crate::{
         mail::Mail,
         recovery_code::RecoveryHash,
     },
-    store::{error::StoreError, factors::FactorStore},
+    store::{
+        error::StoreError,
+        factors::{Added, FactorStore},
+    },
 };
 
 const OF_USER: &str = "SELECT id, kind, sealed, created_at, confirmed_at FROM factors
@@ -27,6 +30,10 @@ const CONFIRM: &str = "UPDATE factors SET confirmed_at = ?3
     WHERE id = ?1 AND user_id = ?2 AND confirmed_at IS NULL AND NOT EXISTS
         (SELECT 1 FROM factors AS other WHERE other.user_id = ?2 AND other.confirmed_at IS NOT NULL
             AND other.kind = 'totp' AND factors.kind = 'totp')";
+const ADD: &str = "INSERT INTO factors (id, user_id, kind, sealed, created_at, confirmed_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM users WHERE id = ?2)
+    ON CONFLICT (id) DO NOTHING";
+const RESEAL: &str = "UPDATE factors SET sealed = ?4 WHERE id = ?1 AND user_id = ?2 AND sealed = ?3";
 const REMOVE: &str = "DELETE FROM factors WHERE id = ?1 AND user_id = ?2 AND confirmed_at IS NOT NULL";
 const COUNT: &str = "SELECT count(*) FROM factors WHERE user_id = ?1 AND confirmed_at IS NOT NULL";
 const REMOVE_ALL: &str = "DELETE FROM factors WHERE user_id = ?1";
@@ -65,6 +72,39 @@ impl FactorStore for SqliteStore {
                 let is_confirmed = confirm(step.db, user, id, &codes, now)?;
                 tell(step.db, is_confirmed, notice.as_ref())?;
                 Ok(is_confirmed)
+            })
+            .await
+    }
+
+    async fn add(
+        &self,
+        user: UserId,
+        factor: &Factor,
+        codes: &[RecoveryHash],
+        notice: Option<&Mail>,
+    ) -> Result<Added, StoreError> {
+        let (factor, codes, notice) = (factor.clone(), codes.to_vec(), notice.cloned());
+        self.writer
+            .write(move |step| {
+                let added = add(step.db, user, &factor, &codes)?;
+                tell(step.db, added != Added::Refused, notice.as_ref())?;
+                Ok(added)
+            })
+            .await
+    }
+
+    async fn reseal(
+        &self,
+        user: UserId,
+        id: FactorId,
+        was: &SealedSecret,
+        is: &SealedSecret,
+    ) -> Result<bool, StoreError> {
+        let (was, is) = (was.clone(), is.clone());
+        self.writer
+            .write(move |step| {
+                let values = params![id.as_bytes(), user.uuid(), was.as_str(), is.as_str()];
+                Ok(step.db.prepare_cached(RESEAL)?.execute(values)? > 0)
             })
             .await
     }
@@ -159,6 +199,28 @@ fn confirm(
         replace_codes(db, user, codes)?;
     }
     Ok(is_confirmed)
+}
+
+fn add(db: &Connection, user: UserId, factor: &Factor, codes: &[RecoveryHash]) -> Result<Added, StoreError> {
+    let Factor { id, kind, sealed, created_at, confirmed_at } = factor;
+    let is_first = count(db, user)? == 0;
+    let confirmed_at = confirmed_at.map(Timestamp::millis);
+    let values = params![
+        id.as_bytes(),
+        user.uuid(),
+        kind.as_str(),
+        sealed.as_str(),
+        created_at.millis(),
+        confirmed_at
+    ];
+    if db.prepare_cached(ADD)?.execute(values)? == 0 {
+        return Ok(Added::Refused);
+    }
+    if !is_first {
+        return Ok(Added::Further);
+    }
+    replace_codes(db, user, codes)?;
+    Ok(Added::First)
 }
 
 fn remove(db: &Connection, user: UserId, id: FactorId) -> Result<bool, StoreError> {

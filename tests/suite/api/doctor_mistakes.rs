@@ -42,6 +42,8 @@ fn is_silent(install: &Install) {
 #[case::clear("note", &[("KEYWARD_SERVER_PUBLIC_URL", "http://auth.example.com")], "cross the network in the clear")]
 #[case::metrics("note", &[("KEYWARD_SERVER_MANAGEMENT_LISTEN", "0.0.0.0:0")], "metrics are open to whoever reaches")]
 #[case::no_url("note", &[("KEYWARD_SERVER_LISTEN", "0.0.0.0:0")], "server.public_url is not set: tokens will name")]
+#[case::of_an_address("note", &[("KEYWARD_SERVER_PUBLIC_URL", "https://192.0.2.1")], "no browser makes passkeys of the address")]
+#[case::of_another("note", &[("KEYWARD_SERVER_PUBLIC_URL", "https://a.example.com"), ("KEYWARD_ACCOUNTS_PASSKEY_RP_ID", "e.com")], "which server.public_url is not below: pages of")]
 #[case::short("note", &[("KEYWARD_ACCOUNTS_PASSWORD_MIN_LENGTH", "7")], "accounts.password_min_length is 7")]
 #[case::no_address("wrong", &[("KEYWARD_SERVER_CHECK_LISTEN", "192.0.2.1:9082")], "this machine has no such address")]
 #[case::no_list("wrong", &[("KEYWARD_ACCOUNTS_BREACHED_PASSWORDS", "/dev/null")], "cannot be read as a list of breached passwords")]

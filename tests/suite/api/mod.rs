@@ -24,6 +24,8 @@ mod moving_in;
 mod oauth;
 mod openapi;
 mod operators;
+mod passkey_judges;
+mod passkeys;
 mod passwords;
 mod process;
 mod readiness;

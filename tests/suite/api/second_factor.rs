@@ -169,10 +169,10 @@ async fn what_is_no_answer_says_what_it_would_take() {
     let asked = client.login("alice", PASSWORD).await.problem(403, "mfa_required");
     let token = &asked["mfa_token"];
     for (body, detail) in [
-        (json!({ "mfa_token": token }), "one of totp and recovery_code is expected"),
+        (json!({ "mfa_token": token }), "one of totp, recovery_code and passkey is expected"),
         (
             json!({ "mfa_token": token, "totp": "123456", "recovery_code": alice.codes[0] }),
-            "one of totp and recovery_code is expected",
+            "one of totp, recovery_code and passkey is expected",
         ),
         (json!({ "mfa_token": token, "totp": "12345" }), "totp: takes a code of six digits"),
         (json!({ "mfa_token": token, "totp": 123_456 }), "totp: takes a string"),

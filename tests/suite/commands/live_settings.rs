@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use toml::{Table, Value};
 
 /// For some settings a value that is not the default, as TOML has it; of the others one is made up.
-const OTHERS: [(&str, &str); 36] = [
+const OTHERS: [(&str, &str); 38] = [
     ("server.trusted_proxies", "[\"10.0.0.0/8\"]"),
     ("server.listen", "\"127.0.0.1:9999\""),
     ("server.management_listen", "\"127.0.0.1:9998\""),
@@ -40,6 +40,8 @@ const OTHERS: [(&str, &str); 36] = [
     ("login.concurrency", "3"),
     ("keys.dir", "\"elsewhere\""),
     ("accounts.signup", "\"open\""),
+    ("accounts.passkey_rp_id", "\"example.com\""),
+    ("accounts.passkey_origins", "[\"https://example.com\"]"),
     ("log.level", "\"debug\""),
     ("log.format", "\"json\""),
     ("telemetry.otlp_endpoint", "\"http://127.0.0.1:4318\""),

@@ -12,7 +12,10 @@ use keyward::{
         recovery_code::{RecoveryCode, RecoveryHash},
         user::Email,
     },
-    store::{accounts::Guarded, factors::FactorStore},
+    store::{
+        accounts::Guarded,
+        factors::{Added, FactorStore},
+    },
 };
 use rstest_reuse::apply;
 
@@ -200,4 +203,80 @@ async fn of_several_sets_of_codes_one_is_left_whichever_node_renews(on: Accounts
         assert!(sets.iter().any(|set| set.len() == left.len() && set.iter().all(|code| left.contains(code))));
     }
     assert!(!back_end.factors.take_code(alice, &old[0]).await.unwrap(), "those of before are good no more");
+}
+
+fn passkey() -> Factor {
+    Factor { kind: FactorKind::Passkey, confirmed_at: Some(START), ..totp() }
+}
+
+#[apply(account_back_ends)]
+#[tokio::test]
+async fn a_factor_that_is_added_counts_at_once_and_brings_codes_as_the_first_alone(on: AccountsOn) {
+    let back_end = AccountBackEnd::on(on).await;
+    let (alice, codes, first, second) = (user(&back_end, "alice").await, hashes(), passkey(), passkey());
+    let factors = &back_end.factors;
+    // One that was never confirmed is none.
+    assert!(factors.begin(alice, &totp()).await.unwrap());
+    assert_eq!(factors.add(alice, &first, &codes, None).await.unwrap(), Added::First);
+    assert_eq!(factors.add(alice, &second, &hashes(), None).await.unwrap(), Added::Further);
+    let own = factors.of_user(alice).await.unwrap();
+    assert_eq!(own.passkeys().count(), 2);
+    assert!(own.passkeys().any(|kept| *kept == first) && own.passkeys().any(|kept| *kept == second));
+    assert!(
+        own.recovery_codes.len() == codes.len() && codes.iter().all(|code| own.recovery_codes.contains(code))
+    );
+    // Again, as after an answer that was lost; and what is another's.
+    let bob = user(&back_end, "bob").await;
+    for whose in [alice, bob, UserId::new(START)] {
+        assert_eq!(factors.add(whose, &first, &hashes(), None).await.unwrap(), Added::Refused);
+    }
+    assert_eq!(factors.of_user(alice).await.unwrap(), own, "nothing is changed by it");
+    assert_eq!(has(factors, bob).await, (Vec::new(), 0));
+    assert!(factors.remove(alice, first.id, None).await.unwrap());
+    assert_eq!(has(factors, alice).await.1, 10, "one is left");
+    assert!(factors.remove(alice, second.id, None).await.unwrap());
+    assert_eq!(has(factors, alice).await.1, 0);
+    assert_eq!(factors.add(bob, &first, &hashes(), None).await.unwrap(), Added::First, "it is nobody's now");
+}
+
+#[apply(account_back_ends)]
+#[tokio::test]
+async fn of_many_who_add_one_factor_at_once_on_two_nodes_one_does_and_is_told_of(on: AccountsOn) {
+    let back_end = AccountBackEnd::on(on).await;
+    let users = [user(&back_end, "alice").await, user(&back_end, "bob").await];
+    let nodes = [back_end.factors.clone(), back_end.factors_of_another_node().await];
+    let address = Email::parse("alice@example.com").expect("an address");
+    for round in 1..=3 {
+        let factor = passkey();
+        let adds = (0..8).map(|number: usize| {
+            let (node, user, factor) = (nodes[number % 2].clone(), users[number / 2 % 2], factor.clone());
+            let to = Recipient::At { user, address: address.clone(), version: 0 };
+            let notice = Mail::new(MailKind::FactorsChanged, to, AppName::default_app(), START);
+            async move { node.add(user, &factor, &hashes(), Some(&notice)).await.expect("an answer") }
+        });
+        let added = join_all(adds).await;
+        assert_eq!(added.iter().filter(|added| **added != Added::Refused).count(), 1, "{added:?}");
+        assert_eq!(back_end.outbox.due(START, 99).await.expect("an answer").len(), round);
+    }
+}
+
+/// A counter that two uses at once would both write.
+#[apply(account_back_ends)]
+#[tokio::test]
+async fn of_two_who_replace_what_a_factor_holds_one_does(on: AccountsOn) {
+    let back_end = AccountBackEnd::on(on).await;
+    let (alice, bob) = (user(&back_end, "alice").await, user(&back_end, "bob").await);
+    let (factors, factor) = (&back_end.factors, passkey());
+    assert_eq!(factors.add(alice, &factor, &hashes(), None).await.unwrap(), Added::First);
+    let [next, other] = ["bmV4dA", "b3RoZXI"].map(|text| SealedSecret::new(text.to_owned()));
+    assert!(!factors.reseal(bob, factor.id, &factor.sealed, &next).await.unwrap(), "it is alice's");
+    assert!(!factors.reseal(alice, FactorId::random(), &factor.sealed, &next).await.unwrap());
+    let nodes = [factors.clone(), back_end.factors_of_another_node().await];
+    let both = [&next, &other].into_iter().zip(&nodes);
+    let both = both.map(|(is, node)| node.reseal(alice, factor.id, &factor.sealed, is));
+    let done: Vec<bool> = join_all(both).await.into_iter().map(|done| done.expect("an answer")).collect();
+    assert_eq!(done.iter().filter(|done| **done).count(), 1);
+    let kept = &factors.of_user(alice).await.unwrap().factors[0];
+    assert_eq!(kept.sealed, if done[0] { next } else { other });
+    assert_eq!(Factor { sealed: factor.sealed.clone(), ..kept.clone() }, factor);
 }

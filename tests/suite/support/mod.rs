@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod actor;
 pub mod app_sessions;
+pub mod authenticator;
 pub mod backends;
 pub mod database;
 pub mod faults;

@@ -137,6 +137,13 @@ impl Tab<'_> {
         self.read("/cookie").await.as_array().expect("an array").clone()
     }
 
+    /// What the `WebDriver` commands for virtual authenticators come to, below that path (`WebAuthn` Level 3,
+    /// section 11).
+    pub async fn authenticator(&self, method: Method, path: &str, body: Value) -> Value {
+        self.select().await;
+        self.chromium.command(method, &format!("/webauthn/authenticator{path}"), body).await
+    }
+
     async fn command(&self, path: &str, body: Value) -> Value {
         self.select().await;
         self.chromium.command(Method::POST, path, body).await

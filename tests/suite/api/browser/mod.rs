@@ -5,6 +5,7 @@
 
 mod behind_tls;
 mod chromium;
+mod passkeys;
 mod sites;
 mod spa;
 

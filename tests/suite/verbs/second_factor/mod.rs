@@ -4,6 +4,7 @@
 mod attempts;
 mod changes;
 mod guesses;
+mod passkeys;
 mod step_ups;
 
 use std::time::Duration;

@@ -194,7 +194,8 @@ async fn a_code_that_was_used_elsewhere_proves_nothing(on: SessionsOn) {
     stepped_up(&other, &signed_in.access_token, &proofs).await;
 
     stepped_up(&server.auth, &signed_in.access_token, &by(owner.recovery(0))).await;
-    assert_eq!(refused(&other, &signed_in.access_token, &by(owner.recovery(0))).await, "wrong_code");
+    assert_eq!(refused(&other, &owner.tokens.access_token, &by(owner.recovery(0))).await, "wrong_code");
+    stepped_up(&other, &signed_in.access_token, &by(owner.recovery(0))).await;
 }
 
 /// A step-up is no way around the brake on guessing, nor the sign-in around that of step-ups.
