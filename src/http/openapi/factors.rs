@@ -24,9 +24,10 @@ use crate::{
 };
 
 pub fn factors() -> Vec<Described> {
-    let own = |id, method, path, summary| {
-        Described::of(id, method, path, summary).may(&[INSUFFICIENT_USER_AUTHENTICATION])
-    };
+    at_sign_in().into_iter().chain(own_factors()).collect()
+}
+
+fn at_sign_in() -> Vec<Described> {
     vec![
         attempt("challengeSignIn", "/v1/login/challenge", "What a client needs to answer by a method")
             .told("Of what people type that is nothing.")
@@ -51,6 +52,14 @@ pub fn factors() -> Vec<Described> {
             .told("For browsers, on pages of another domain than the passkeys (WebAuthn Level 3, section 5.11).")
             .answers::<RelatedOrigins>(200, "Those that are web pages.")
             .may(&[INTERNAL]),
+    ]
+}
+
+fn own_factors() -> Vec<Described> {
+    let own = |id, method, path, summary| {
+        Described::of(id, method, path, summary).may(&[INSUFFICIENT_USER_AUTHENTICATION])
+    };
+    vec![
         Described::of("listOwnFactors", Get, "/v1/factors", "One's own second factors")
             .answers::<Factors>(200, "Those that count."),
         own("beginTotp", Post, "/v1/factors/totp", "Begin to set up an authenticator app")

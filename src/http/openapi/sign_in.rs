@@ -24,7 +24,7 @@ use crate::{
 const COOKIES: &[&str] = &["Set-Cookie"];
 
 pub fn sessions() -> Vec<Described> {
-    credentials().into_iter().chain(own_sessions()).collect()
+    credentials().into_iter().chain(step_up()).chain(own_sessions()).collect()
 }
 
 fn credentials() -> Vec<Described> {
@@ -42,19 +42,6 @@ fn credentials() -> Vec<Described> {
             .may(&[INVALID_CREDENTIALS, ACCOUNT_DISABLED, EMAIL_UNCONFIRMED, MFA_REQUIRED, CROSS_SITE])
             .may(&[TOO_MANY_ATTEMPTS])
             .may(&[OVERLOADED, STORE_UNAVAILABLE, INTERNAL]),
-        Described::of("challengeStepUp", Post, "/v1/step-up/challenge", "What a client needs to step up by a method")
-            .told("Of what people type that is nothing.")
-            .takes::<StepUpChallengeBody>()
-            .answers::<MfaChallenge>(200, "What the browser is to be asked for, where it is a passkey."),
-        Described::of("stepUp", Post, "/v1/step-up", "Prove once more who one is")
-            .told(
-                "What a 401 `insufficient_user_authentication` asks for (RFC 9470): the password, a code or a passkey, or the password and one of the others. The \
-                 session, its refresh token and its cookie stay; its next tokens say the same. What was proved within \
-                 `accounts.recent_sign_in` before counts with it where that makes two factors.",
-            )
-            .takes::<StepUpBody>()
-            .answers::<SteppedUpSession>(200, "What the session says now; where it has tokens, one that says the same.")
-            .may(&[BOTH_FACTORS_NEEDED, WRONG_PASSWORD, WRONG_CODE, TOO_MANY_ATTEMPTS, OVERLOADED]),
         Described::of("refresh", Post, "/v1/refresh", "Get fresh tokens")
             .told(
                 "Any number of tabs may refresh at once, each with the token that it holds, and a lost answer may be \
@@ -72,6 +59,25 @@ fn credentials() -> Vec<Described> {
             .answers_nothing(204, "The session is over.")
             .with_headers(COOKIES)
             .may(&[TOKEN_MISSING, TOKEN_INVALID, REFRESH_INVALID, CROSS_SITE, STORE_UNAVAILABLE, INTERNAL]),
+    ]
+}
+
+fn step_up() -> Vec<Described> {
+    vec![
+        Described::of("challengeStepUp", Post, "/v1/step-up/challenge", "What a client needs to step up by a method")
+            .told("Of what people type that is nothing.")
+            .takes::<StepUpChallengeBody>()
+            .answers::<MfaChallenge>(200, "What the browser is to be asked for, where it is a passkey."),
+        Described::of("stepUp", Post, "/v1/step-up", "Prove once more who one is")
+            .told(
+                "What a 401 `insufficient_user_authentication` asks for (RFC 9470): the password, a code or \
+                 a passkey, or the password and one of the others. The session, its refresh token and its cookie \
+                 stay; its next tokens say the same. What was proved within `accounts.recent_sign_in` before counts \
+                 with it where that makes two factors.",
+            )
+            .takes::<StepUpBody>()
+            .answers::<SteppedUpSession>(200, "What the session says now; where it has tokens, one that says the same.")
+            .may(&[BOTH_FACTORS_NEEDED, WRONG_PASSWORD, WRONG_CODE, TOO_MANY_ATTEMPTS, OVERLOADED]),
     ]
 }
 

@@ -8,7 +8,7 @@ use super::{
     PostgresStore, StoreError,
     account_rows::{AccountColumns, AccountRow, role_names, told_apart},
     engine::{errors, rows},
-    outbox::NoticeRow,
+    outbox::{NoticeRow, told},
     user_list,
 };
 use crate::{
@@ -67,12 +67,13 @@ const LIST_ACCOUNTS: &str = "\
     created_at FROM users WHERE id > $1 OR $1 IS NULL ORDER BY id LIMIT $2";
 
 /// With the mail that tells of it, if there is to be one.
-const SET_PASSWORD: &str = "\
-    WITH done AS (UPDATE users SET password_hash = $3 WHERE id = $1 AND (password_hash = $2 OR $2 IS NULL) \
-                  RETURNING id), \
-    told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
-             SELECT $4, $5, id, $6, 0, $7, $8, $9, $8, 0, false FROM done WHERE $4::uuid IS NOT NULL) \
-    SELECT FROM done";
+const SET_PASSWORD: &str = concat!(
+    "\
+    WITH done AS (UPDATE users SET password_hash = $9 WHERE id = $7 AND (password_hash = $8 OR $8 IS NULL) \
+                  RETURNING id AS user_id), ",
+    told!("done"),
+    " SELECT FROM done"
+);
 
 const PARDON: &str = "UPDATE users SET pardons = pardons + 1 WHERE id = $1";
 
@@ -175,7 +176,7 @@ impl AccountStore for PostgresStore {
         let expected = expected.map(PasswordHash::phc);
         let (id, hash, notice) = (id.uuid(), hash.phc(), NoticeRow::of(notice));
         let of_password: [&(dyn ToSql + Sync); 3] = [&id, &expected, &hash];
-        let done = self.pool.query(SET_PASSWORD, &[&of_password[..], &notice.parameters()].concat()).await?;
+        let done = self.pool.query(SET_PASSWORD, &[&notice.parameters()[..], &of_password].concat()).await?;
         Ok(!done.is_empty())
     }
 

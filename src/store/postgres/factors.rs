@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use super::{
     PostgresStore, StoreError,
     engine::{errors, rows},
-    outbox::NoticeRow,
+    outbox::{NoticeRow, told},
 };
 use crate::{
     domain::{
@@ -33,63 +33,63 @@ const BEGIN: &str = "\
     ON CONFLICT (user_id, kind) WHERE confirmed_at IS NULL \
     DO UPDATE SET id = excluded.id, sealed = excluded.sealed, created_at = excluded.created_at";
 
-const CONFIRM: &str = "\
-    WITH confirmed AS (UPDATE factors SET confirmed_at = $3 \
-        WHERE id = $1 AND user_id = $2 AND confirmed_at IS NULL AND NOT EXISTS \
-            (SELECT FROM factors AS other WHERE other.user_id = $2 AND other.confirmed_at IS NOT NULL \
+const CONFIRM: &str = concat!(
+    "\
+    WITH confirmed AS (UPDATE factors SET confirmed_at = $9 \
+        WHERE id = $7 AND user_id = $8 AND confirmed_at IS NULL AND NOT EXISTS \
+            (SELECT FROM factors AS other WHERE other.user_id = $8 AND other.confirmed_at IS NOT NULL \
              AND other.kind = 'totp' AND factors.kind = 'totp') RETURNING user_id), \
     old AS (DELETE FROM recovery_codes USING confirmed WHERE recovery_codes.user_id = confirmed.user_id), \
     new AS (INSERT INTO recovery_codes (user_id, hash) \
-        SELECT user_id, hash FROM confirmed, unnest($4::bytea[]) AS hash), \
-    told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
-        SELECT $5, $6, user_id, $7, 0, $8, $9, $10, $9, 0, false FROM confirmed \
-        WHERE $5::uuid IS NOT NULL) \
-    SELECT count(*) AS count FROM confirmed";
+        SELECT user_id, hash FROM confirmed, unnest($10::bytea[]) AS hash), ",
+    told!("confirmed"),
+    " SELECT count(*) AS count FROM confirmed"
+);
 
 /// Counts the factor, and once more where it is the first: what runs beside in the statement sees the table of before.
-const ADD: &str = "\
+const ADD: &str = concat!(
+    "\
     WITH added AS (INSERT INTO factors (id, user_id, kind, sealed, created_at, confirmed_at) \
-        SELECT $1, $2, $3, $4, $5, $6 WHERE EXISTS (SELECT FROM users WHERE id = $2) \
+        SELECT $7, $8, $9, $10, $11, $12 WHERE EXISTS (SELECT FROM users WHERE id = $8) \
         ON CONFLICT (id) DO NOTHING RETURNING user_id), \
     first AS (SELECT user_id FROM added WHERE NOT EXISTS \
-        (SELECT FROM factors WHERE user_id = $2 AND confirmed_at IS NOT NULL)), \
+        (SELECT FROM factors WHERE user_id = $8 AND confirmed_at IS NOT NULL)), \
     old AS (DELETE FROM recovery_codes USING first WHERE recovery_codes.user_id = first.user_id), \
     new AS (INSERT INTO recovery_codes (user_id, hash) \
-        SELECT user_id, hash FROM first, unnest($7::bytea[]) AS hash), \
-    told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
-        SELECT $8, $9, user_id, $10, 0, $11, $12, $13, $12, 0, false FROM added \
-        WHERE $8::uuid IS NOT NULL) \
-    SELECT (SELECT count(*) FROM added) + (SELECT count(*) FROM first) AS count";
+        SELECT user_id, hash FROM first, unnest($13::bytea[]) AS hash), ",
+    told!("added"),
+    " SELECT (SELECT count(*) FROM added) + (SELECT count(*) FROM first) AS count"
+);
 
 const RESEAL: &str = "UPDATE factors SET sealed = $4 WHERE id = $1 AND user_id = $2 AND sealed = $3";
 
-const REMOVE: &str = "\
-    WITH gone AS (DELETE FROM factors WHERE id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL RETURNING user_id), \
-    codes AS (DELETE FROM recovery_codes WHERE user_id = $2 AND EXISTS (SELECT FROM gone) AND NOT EXISTS \
-        (SELECT FROM factors WHERE user_id = $2 AND confirmed_at IS NOT NULL AND id <> $1)), \
-    told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
-        SELECT $3, $4, user_id, $5, 0, $6, $7, $8, $7, 0, false FROM gone \
-        WHERE $3::uuid IS NOT NULL) \
-    SELECT count(*) AS count FROM gone";
+const REMOVE: &str = concat!(
+    "\
+    WITH gone AS (DELETE FROM factors WHERE id = $7 AND user_id = $8 AND confirmed_at IS NOT NULL RETURNING user_id), \
+    codes AS (DELETE FROM recovery_codes WHERE user_id = $8 AND EXISTS (SELECT FROM gone) AND NOT EXISTS \
+        (SELECT FROM factors WHERE user_id = $8 AND confirmed_at IS NOT NULL AND id <> $7)), ",
+    told!("gone"),
+    " SELECT count(*) AS count FROM gone"
+);
 
-const REMOVE_ALL: &str = "\
-    WITH gone AS (DELETE FROM factors WHERE user_id = $1 RETURNING user_id, confirmed_at), \
+const REMOVE_ALL: &str = concat!(
+    "\
+    WITH gone AS (DELETE FROM factors WHERE user_id = $7 RETURNING user_id, confirmed_at), \
     owner AS (SELECT DISTINCT user_id FROM gone WHERE confirmed_at IS NOT NULL), \
-    codes AS (DELETE FROM recovery_codes WHERE user_id = $1), \
-    told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
-        SELECT $2, $3, user_id, $4, 0, $5, $6, $7, $6, 0, false FROM owner \
-        WHERE $2::uuid IS NOT NULL) \
-    SELECT count(confirmed_at) AS count FROM gone";
+    codes AS (DELETE FROM recovery_codes WHERE user_id = $7), ",
+    told!("owner"),
+    " SELECT count(confirmed_at) AS count FROM gone"
+);
 
-const RENEW_CODES: &str = "\
-    WITH owner AS (SELECT DISTINCT user_id FROM factors WHERE user_id = $1 AND confirmed_at IS NOT NULL), \
+const RENEW_CODES: &str = concat!(
+    "\
+    WITH owner AS (SELECT DISTINCT user_id FROM factors WHERE user_id = $7 AND confirmed_at IS NOT NULL), \
     old AS (DELETE FROM recovery_codes USING owner WHERE recovery_codes.user_id = owner.user_id), \
     new AS (INSERT INTO recovery_codes (user_id, hash) \
-        SELECT user_id, hash FROM owner, unnest($2::bytea[]) AS hash), \
-    told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, attempts, is_dead) \
-        SELECT $3, $4, user_id, $5, 0, $6, $7, $8, $7, 0, false FROM owner \
-        WHERE $3::uuid IS NOT NULL) \
-    SELECT count(*) AS count FROM owner";
+        SELECT user_id, hash FROM owner, unnest($8::bytea[]) AS hash), ",
+    told!("owner"),
+    " SELECT count(*) AS count FROM owner"
+);
 
 const TAKE_CODE: &str = "DELETE FROM recovery_codes WHERE user_id = $1 AND hash = $2";
 
@@ -181,7 +181,7 @@ impl FactorStore for PostgresStore {
 }
 
 impl PostgresStore {
-    /// What a statement counts that changes factors; what the notice holds comes last.
+    /// What a statement counts that changes factors; what the notice holds comes first.
     async fn changed(
         &self,
         sql: &'static str,
@@ -189,7 +189,7 @@ impl PostgresStore {
         notice: Option<&Mail>,
     ) -> Result<u64, StoreError> {
         let notice = NoticeRow::of(notice);
-        let parameters = [parameters, &notice.parameters()].concat();
+        let parameters = [&notice.parameters()[..], parameters].concat();
         let [counted] = self.pool.transaction(LOCK, &[(sql, &parameters)]).await?;
         let row = counted.first().ok_or_else(|| errors::refused("no answer to a question"))?;
         let count: i64 = row.try_get("count").map_err(errors::of_statement)?;

@@ -115,6 +115,20 @@ impl OutboxStore for PostgresStore {
     }
 }
 
+/// The part of a statement that has the notice of a change wait, for the `user_id` of those rows: the values of a
+/// [`NoticeRow`] are the first six of that statement.
+macro_rules! told {
+    ($rows:literal) => {
+        concat!(
+            "told AS (INSERT INTO mails (id, kind, user_id, address, version, app, created_at, until, due_at, \
+             attempts, is_dead) SELECT $1, $2, user_id, $3, 0, $4, $5, $6, $5, 0, false FROM ",
+            $rows,
+            " WHERE $1::uuid IS NOT NULL)"
+        )
+    };
+}
+pub(super) use told;
+
 /// The mail that tells a user of a change, as values of the statement that makes it; NULL = there is none.
 pub(super) struct NoticeRow<'a> {
     id: Option<Uuid>,
