@@ -142,7 +142,10 @@ async fn what_is_no_step_up_says_what_it_would_take() {
     let alice = server.client().signed_in("alice", PASSWORD).await;
     for (body, detail) in [
         (json!({}), "password, totp, recovery_code or passkey is expected"),
-        (json!({ "totp": "123456", "recovery_code": "x" }), "one of totp and recovery_code is expected"),
+        (
+            json!({ "totp": "123456", "recovery_code": "x" }),
+            "one of totp, recovery_code and passkey is expected",
+        ),
         (json!({ "totp": "12345" }), "totp: takes a code of six digits"),
         (json!({ "password": 1 }), "password: takes a string"),
         (json!({ "totp": "123456" }), "totp, recovery_code: the account has none"),
