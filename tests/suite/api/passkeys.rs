@@ -142,16 +142,16 @@ async fn a_passkey_steps_the_session_up_that_asked_and_no_other() {
     let offered = asks(&alice, "passkey").await.json();
     let request = &offered["public_key"];
     assert_eq!((&offered["method"], &request["userVerification"]), (&json!("passkey"), &json!("required")));
-    let shown = own.get(request);
-    shows(&elsewhere, &shown).await.problem(422, "wrong_code");
-    shows(&bob, &shown).await.problem(400, "invalid_request");
+    let signed = own.get(request);
+    shows(&elsewhere, &signed).await.problem(422, "wrong_code");
+    shows(&bob, &signed).await.problem(400, "invalid_request");
     let (of_sign_in, token) = scene.begins(&json!({})).await;
-    scene.answers(&token, &shown).await.problem(422, "wrong_code");
+    scene.answers(&token, &signed).await.problem(422, "wrong_code");
     shows(&alice, &own.get(&of_sign_in)).await.problem(422, "wrong_code");
 
     let strong = "/v1/check?acr=2&max_age=60";
     alice.check_at(strong).await.refused(401, "insufficient_user_authentication");
-    let said = shows(&alice, &shown).await.json();
+    let said = shows(&alice, &signed).await.json();
     assert_eq!((&said["session_id"], &said["acr"]), (&json!(alice.session), &json!("2")));
     assert_eq!(said["amr"], json!(["swk", "mfa"]));
     let access = said["access_token"].as_str().expect("a token");
