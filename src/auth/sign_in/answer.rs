@@ -179,7 +179,7 @@ impl Auth {
         Ok((account, proved))
     }
 
-    fn require_enabled(
+    pub(super) fn require_enabled(
         &self,
         account: &Account,
         tried: &Attempt,

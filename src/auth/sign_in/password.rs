@@ -13,7 +13,7 @@ use crate::{
         causes::Causes,
         occasion::Occasion,
         secret::Password,
-        user::{Account, UserStatus, Username},
+        user::{Account, Username},
     },
 };
 
@@ -94,13 +94,8 @@ impl Auth {
         password: &Password,
         occasion: &Occasion,
     ) -> Result<Account, AuthError> {
-        let PasswordProof { account, attempt, bars, permit, is_outdated } = proof;
-        self.note_success(attempt, &bars).await?;
-        if account.user.status == UserStatus::Disabled {
-            self.refuse(SignInRefusal::AccountDisabled, attempt, occasion);
-            return Err(AuthError::AccountDisabled);
-        }
-        if is_outdated { self.renew_hash(account, password, permit).await } else { Ok(account) }
+        self.note_success(proof.attempt, &proof.bars).await?;
+        self.account_of_proof(proof, password, occasion).await
     }
 
     /// The password was right and is not enough: this was no failure, and those before stay counted, since
@@ -111,12 +106,18 @@ impl Auth {
         password: &Password,
         occasion: &Occasion,
     ) -> Result<Account, AuthError> {
-        let PasswordProof { account, attempt, bars, permit, is_outdated } = proof;
-        self.take_back(&bars).await?;
-        if account.user.status == UserStatus::Disabled {
-            self.refuse(SignInRefusal::AccountDisabled, attempt, occasion);
-            return Err(AuthError::AccountDisabled);
-        }
+        self.take_back(&proof.bars).await?;
+        self.account_of_proof(proof, password, occasion).await
+    }
+
+    async fn account_of_proof(
+        &self,
+        proof: PasswordProof<'_>,
+        password: &Password,
+        occasion: &Occasion,
+    ) -> Result<Account, AuthError> {
+        let PasswordProof { account, attempt, permit, is_outdated, .. } = proof;
+        self.require_enabled(&account, attempt, occasion)?;
         // Now: later there is no password at hand.
         if is_outdated { self.renew_hash(account, password, permit).await } else { Ok(account) }
     }

@@ -7,6 +7,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use rstest_reuse::template;
+
 use crate::support::outside::{
     install::{GUARD, Install, free_addresses, wait_for},
     raw::Raw,
@@ -20,6 +22,15 @@ pub enum Kind {
     Haproxy,
     Nginx,
     Traefik,
+}
+
+/// For what holds of every gateway: `#[apply(every_gateway)]`, with `kind: Kind`.
+#[template]
+#[rstest::rstest]
+fn every_gateway(
+    #[values(Kind::Caddy, Kind::EnvoyGrpc, Kind::EnvoyHttp, Kind::Haproxy, Kind::Nginx, Kind::Traefik)]
+    kind: Kind,
+) {
 }
 
 /// What nginx needs around a file of its `http` context to run as anybody, in one process that can be

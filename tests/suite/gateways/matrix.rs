@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use super::{
-    gateway::Kind,
+    gateway::{Kind, every_gateway},
     site::{Line, PASSWORD, Site, USER},
 };
 use crate::support::outside::install::{Install, PATIENCE};
@@ -26,15 +27,9 @@ async fn expired_token(install: &Install) -> String {
     user.access
 }
 
-#[rstest]
-#[case::caddy(Kind::Caddy)]
-#[case::envoy_grpc(Kind::EnvoyGrpc)]
-#[case::envoy_http(Kind::EnvoyHttp)]
-#[case::haproxy(Kind::Haproxy)]
-#[case::nginx(Kind::Nginx)]
-#[case::traefik(Kind::Traefik)]
+#[apply(every_gateway)]
 #[tokio::test]
-async fn every_attack_is_held_off(#[case] kind: Kind) {
+async fn every_attack_is_held_off(kind: Kind) {
     let install = Install::new();
     install.add_user(USER, PASSWORD, &[]);
     let expired = expired_token(&install).await;

@@ -1,11 +1,11 @@
 //! What a client of each gateway is told of a refusal: the table of `gateways/README.md`.
 
 use reqwest::{Client, RequestBuilder};
-use rstest::rstest;
+use rstest_reuse::apply;
 use serde_json::Value;
 
 use super::{
-    gateway::{Gateway, Kind},
+    gateway::{Gateway, Kind, every_gateway},
     site::{PASSWORD, Site, USER},
 };
 use crate::support::{
@@ -36,15 +36,9 @@ fn is_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!(body["type"], format!("urn:keyward:problem:{code}"), "{body}");
 }
 
-#[rstest]
-#[case::caddy(Kind::Caddy)]
-#[case::envoy_grpc(Kind::EnvoyGrpc)]
-#[case::envoy_http(Kind::EnvoyHttp)]
-#[case::haproxy(Kind::Haproxy)]
-#[case::nginx(Kind::Nginx)]
-#[case::traefik(Kind::Traefik)]
+#[apply(every_gateway)]
 #[tokio::test]
-async fn a_refusal_is_a_problem_with_keywards_code(#[case] kind: Kind) {
+async fn a_refusal_is_a_problem_with_keywards_code(kind: Kind) {
     let mut store = redis::Server::start(&[]);
     let install = Install::new().with("REDIS_URL", store.url()).with("KEYWARD_OUTAGE_CHECK", "0");
     let install = install.with("KEYWARD_RATE_LIMIT_SESSION_REQUESTS", 2);

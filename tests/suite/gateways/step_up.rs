@@ -3,11 +3,11 @@
 use std::{fs, path::Path};
 
 use reqwest::Client;
-use rstest::rstest;
+use rstest_reuse::apply;
 use serde_json::json;
 
 use super::{
-    gateway::{Gateway, Kind},
+    gateway::{Gateway, Kind, every_gateway},
     site::{Line, Site},
 };
 use crate::{api::second_factor::enrol, support::outside::actor::Actor};
@@ -43,15 +43,9 @@ async fn ask(gateway: &Gateway, path: &str, actor: &Actor) -> (u16, String) {
     (answer.status().as_u16(), challenge.unwrap_or_default().to_owned())
 }
 
-#[rstest]
-#[case::caddy(Kind::Caddy)]
-#[case::envoy_grpc(Kind::EnvoyGrpc)]
-#[case::envoy_http(Kind::EnvoyHttp)]
-#[case::haproxy(Kind::Haproxy)]
-#[case::nginx(Kind::Nginx)]
-#[case::traefik(Kind::Traefik)]
+#[apply(every_gateway)]
 #[tokio::test]
-async fn a_part_that_asks_for_two_factors_opens_by_a_step_up_alone(#[case] kind: Kind) {
+async fn a_part_that_asks_for_two_factors_opens_by_a_step_up_alone(kind: Kind) {
     let site = Site::start().await;
     let gateway = Gateway::start_edited(&site.install, kind, site.app.address, uncomment_example);
     let (_, lines) = site.attack(&gateway, &["--forbidden", "/admin/", "--step-up", "/payments/"]);
