@@ -6,7 +6,6 @@
 use std::{
     fs::{self, Permissions},
     io::Write,
-    net::TcpListener,
     os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -18,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::hung::Hung;
+use super::{hung::Hung, redis::free_port};
 
 const GUARD: &str = r#"
     folder=$1; shift
@@ -69,8 +68,7 @@ impl Server {
             chown(&path, Some(owner.uid()), Some(owner.gid())).expect("handed over");
             fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("closed");
         }
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
-        Self::run(folder, free.port(), vec!["-h", "localhost", "-c", "ssl=on"])
+        Self::run(folder, free_port(), vec!["-h", "localhost", "-c", "ssl=on"])
     }
 
     fn run(folder: PathBuf, port: u16, options: Vec<&'static str>) -> Self {

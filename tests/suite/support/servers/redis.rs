@@ -8,10 +8,14 @@ use std::{
     fs,
     io::Write,
     net::TcpListener,
+    ops::Range,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::LazyLock,
+    process::{self, Child, Command, Stdio},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -48,9 +52,19 @@ pub fn shared() -> &'static Server {
     &SHARED
 }
 
-/// A port nobody listens on just now.
+/// Ports of servers, below those that the system gives to connections: one of these would be there first now and then.
+const PORTS: Range<u32> = 10_000..32_000;
+
+/// A port nobody listens on just now, and that this process was not given before.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
+    static GIVEN: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(process::id().wrapping_mul(997)));
+    loop {
+        let port = PORTS.start + GIVEN.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start);
+        let port = u16::try_from(port).expect("a port");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn folder() -> PathBuf {
