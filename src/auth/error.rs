@@ -49,7 +49,7 @@ pub enum Invalid {
     AddressMissing,
     #[error("this sign-in does not ask for that")]
     NotAsked,
-    #[error("totp, recovery_code: the account has none")]
+    #[error("totp, recovery_code, passkey: the account has none")]
     NotSetUp,
     #[error("role: takes an app that has a secret")]
     RoleOfPublicApp,

@@ -11,6 +11,7 @@ use super::{
     passkeys::{NewPasskeyBody, PasskeySignInBody},
     reset::{ForgotBody, ResetBody},
     second_factor::{AnswerBody, ChallengeBody},
+    step_up::{StepUpBody, StepUpChallengeBody},
     tokens::{LoginBody, RefreshBody},
 };
 use crate::http::wire::{body, problem::Problem};
@@ -26,6 +27,8 @@ pub fn refusals(bytes: &[u8]) -> Vec<Problem> {
         refusal::<ConfirmBody>,
         refusal::<NewPasskeyBody>,
         refusal::<PasskeySignInBody>,
+        refusal::<StepUpBody>,
+        refusal::<StepUpChallengeBody>,
         refusal::<LogoutBody>,
         refusal::<SignupBody>,
         refusal::<PasswordBody>,

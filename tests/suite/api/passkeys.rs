@@ -144,7 +144,8 @@ async fn a_passkey_steps_the_session_up_that_asked_and_no_other() {
     assert_eq!((&offered["method"], &request["userVerification"]), (&json!("passkey"), &json!("required")));
     let signed = own.get(request);
     shows(&elsewhere, &signed).await.problem(422, "wrong_code");
-    shows(&bob, &signed).await.problem(400, "invalid_request");
+    let none = "totp, recovery_code, passkey: the account has none";
+    assert_eq!(shows(&bob, &signed).await.problem(400, "invalid_request")["detail"], none);
     let (of_sign_in, token) = scene.begins(&json!({})).await;
     scene.answers(&token, &signed).await.problem(422, "wrong_code");
     shows(&alice, &own.get(&of_sign_in)).await.problem(422, "wrong_code");

@@ -148,8 +148,11 @@ async fn what_is_no_step_up_says_what_it_would_take() {
         ),
         (json!({ "totp": "12345" }), "totp: takes a code of six digits"),
         (json!({ "password": 1 }), "password: takes a string"),
-        (json!({ "totp": "123456" }), "totp, recovery_code: the account has none"),
-        (json!({ "password": PASSWORD, "totp": "123456" }), "totp, recovery_code: the account has none"),
+        (json!({ "totp": "123456" }), "totp, recovery_code, passkey: the account has none"),
+        (
+            json!({ "password": PASSWORD, "totp": "123456" }),
+            "totp, recovery_code, passkey: the account has none",
+        ),
     ] {
         assert_eq!(step_up(&alice, &body).await.problem(400, "invalid_request")["detail"], detail);
     }
