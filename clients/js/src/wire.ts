@@ -1,0 +1,143 @@
+// How Keyward is asked, and how its answers are told from those of whoever else is on the way.
+import { sleep, startWatch } from './clock.js';
+import { Unavailable } from './errors.js';
+import type { Options } from './types.js';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** What Keyward itself has answered: what was asked for, or a problem, which has a code. */
+export interface Answer {
+    status: number;
+    json: Json;
+    code: string | null;
+    reason: string | null;
+    detail: string;
+    challenge: string | null;
+}
+
+export interface Question {
+    method: string;
+    path: string;
+    body?: object | undefined;
+    token?: string | null | undefined;
+    /** Of what takes a DPoP proof, if there is a key to make it by. */
+    isSignIn?: boolean;
+}
+
+/** In milliseconds. */
+const TIMEOUT = 10_000;
+/** Longer than this nobody is kept waiting for a next try, in milliseconds. */
+const PATIENCE = 5_000;
+const TRIES = 4;
+
+/** What a 200 of Keyward has, unlike that of a captive portal. A sign-out is none. */
+const MEMBERS: Readonly<Record<string, string>> = {
+    '/v1/login': 'session_id',
+    '/v1/login/answer': 'session_id',
+    '/v1/refresh': 'session_id',
+    '/v1/me': 'username',
+    '/v1/logout': '-',
+    '/v1/logout/all': 'ended',
+    '/v1/step-up': 'acr',
+};
+
+export function parsed(body: string): Json | null {
+    try {
+        return Object(JSON.parse(body));
+    } catch {
+        return null;
+    }
+}
+
+export function createWire({ baseUrl = '', transport, dpop, ...options }: Options) {
+    let error = new Unavailable('');
+    let failures = 0;
+    let sinceFailed = startWatch();
+    /** Since it failed, in milliseconds. */
+    let pause = 0;
+    const underWay = new Set<() => void>();
+    let halts = 0;
+
+    /** The global one is looked up at each call: tests and tools put another in its place. */
+    const fetched: typeof fetch = (input, init) => (options.fetch ?? fetch)(input, init);
+
+    const url = (path: string) => new URL(baseUrl.replace(/\/+$/, '') + path, globalThis.location?.href).href;
+
+    async function exchange({ method, path, body, token, isSignIn }: Question) {
+        const stop = new AbortController();
+        const halt = () => stop.abort();
+        const timer = setTimeout(halt, TIMEOUT);
+        underWay.add(halt);
+        const init = {
+            method,
+            headers: {
+                ...(body && { 'content-type': 'application/json' }),
+                ...(token && { authorization: `Bearer ${token}` }),
+            },
+            body: body ? JSON.stringify(body) : null,
+            credentials: transport === 'body' ? 'omit' : 'include',
+            // Keyward never redirects: whoever does is somebody else.
+            redirect: 'error',
+            signal: stop.signal,
+        } as const;
+        try {
+            const answer = await (dpop && isSignIn !== undefined
+                ? dpop.send(fetched, url(path), init, isSignIn)
+                : fetched(url(path), init));
+            return { answer, said: await answer.text() };
+        } catch (error) {
+            throw new Unavailable(error as string);
+        } finally {
+            clearTimeout(timer);
+            underWay.delete(halt);
+        }
+    }
+
+    /** Asks once. Throws `Unavailable` for all that is no word of Keyward's about what was asked. */
+    async function ask(question: Question): Promise<Answer> {
+        const { answer: { status, ok, headers }, said } = await exchange(question);
+        const found = parsed(said);
+        const json = found ?? {};
+        const { type, code: word, reason = null, detail = '' } =
+            json as Record<string, string>;
+        const code = type === `urn:keyward:problem:${word}` && word || null;
+        const member = status === 200 && MEMBERS[question.path];
+        const isSuccess = member ? member in json : found || (status > 200 && !said);
+        const isWord = ok ? isSuccess : code && status < 500 && status !== 429;
+        if (!isWord) throw new Unavailable(detail, status, +headers.get('retry-after')! || null, code);
+        return { status, json, code, reason, detail, challenge: headers.get('www-authenticate') };
+    }
+
+    /** Asks again where it was no use, with back-off; for what may be asked twice. */
+    async function insist(question: Question): Promise<Answer> {
+        const before = halts;
+        for (let tries = failures < TRIES ? TRIES : 1; ;) {
+            const wait = pause - sinceFailed();
+            if (wait > PATIENCE) throw Object.assign(error, { retryAfter: wait / 1000 });
+            if (wait > 0) await sleep(wait);
+            if (before !== halts) throw error;
+            try {
+                const answer = await ask(question);
+                failures = pause = 0;
+                return answer;
+            } catch (thrown) {
+                error = thrown as Unavailable;
+                sinceFailed = startWatch();
+                // Spread, so that not all come back at one moment.
+                const least = Math.min(200 * 2 ** failures++, 3_000);
+                pause = Math.max(error.retryAfter! * 1000, least) * (1 + Math.random() / 4);
+                if (!--tries) throw error;
+            }
+        }
+    }
+
+    /** What is under way comes to nothing. */
+    function halt() {
+        halts++;
+        for (const stop of underWay) stop();
+    }
+
+    return { ask, insist, halt, fetched, url };
+}
+
+export type Wire = ReturnType<typeof createWire>;
