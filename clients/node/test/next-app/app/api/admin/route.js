@@ -1,0 +1,4 @@
+import { guard } from '@keyward/node/next';
+import { verifier } from '../../../verifier.js';
+
+export const GET = guard(verifier, () => new Response('secret'), { role: 'admin' });
