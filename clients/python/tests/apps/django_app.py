@@ -1,0 +1,155 @@
+"""A whole Django project under WSGI (`runserver`) and ASGI (`asgi`): views that require an identity, and accounts of its
+own whose sessions Keyward keeps."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+
+import django
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.core.management import call_command, execute_from_command_line
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.urls import path
+from verifying import OPTIONS, URL, who
+
+settings.configure(
+    SESSION_ENGINE="keyward.django.sessions",
+    KEYWARD={"URL": URL, **{name.upper(): value for name, value in OPTIONS.items()}},
+    SECRET_KEY="of the tests alone",
+    ALLOWED_HOSTS=["127.0.0.1"],
+    ROOT_URLCONF=__name__,
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
+    MIDDLEWARE=[
+        "keyward.django.Middleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+    ],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{os.getpid()}.sqlite3"}},
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+)
+django.setup()
+
+from django.contrib.auth import alogout, login, logout  # noqa: E402
+from django.contrib.auth.models import User  # noqa: E402
+
+from keyward.django import identity, public, requires  # noqa: E402
+
+
+@public
+def open_to_all(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({})
+
+
+def me(request: HttpRequest) -> HttpResponse:
+    found = identity(request)
+    assert found
+    return JsonResponse(who(found, [*request.headers, *request.META]))
+
+
+def clumsy(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A decorator that hides what it decorates."""
+    return lambda request: view(request)
+
+
+@requires(role="admin")
+async def admin(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+@clumsy
+@requires(role="admin")
+def hidden(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+@requires(acr="2")
+def payments(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+@requires(max_age=0)
+def recent(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+def cached(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(headers={"Cache-Control": "max-age=60", "Vary": "accept"})
+
+
+async def events(request: HttpRequest) -> StreamingHttpResponse:
+    found = identity(request)
+    assert found
+
+    async def ticks() -> AsyncIterator[str]:
+        yield "data: tick\n\n"
+        await asyncio.sleep(3600)
+
+    return StreamingHttpResponse(found.until_ended(ticks()), content_type="text/event-stream")
+
+
+@public
+def sign_in(request: HttpRequest) -> HttpResponse:
+    user, _ = User.objects.get_or_create(username=json.loads(request.body)["user"])
+    login(request, user)
+    return HttpResponse(status=204)
+
+
+@public
+def visits(request: HttpRequest) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return HttpResponse(status=401)
+    # A list, so that more than texts and numbers is kept.
+    request.session["visits"] = [*request.session.get("visits", []), "one more"]
+    return JsonResponse({"user": request.user.username, "visits": len(request.session["visits"])})
+
+
+@public
+def note(request: HttpRequest) -> HttpResponse:
+    """Keeps what the query says under names of its own, after it has waited for another request to do so too."""
+    request.session.get("anything")
+    if other := request.GET.get("meet"):
+        meet(other)
+    request.session.update({name: value for name, value in request.GET.items() if name != "meet"})
+    return HttpResponse(status=204)
+
+
+@public
+def notes(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({name: request.session[name] for name in request.session.keys() if name in ("a", "b")})
+
+
+def meet(other: str) -> None:
+    open(f"met-{other}-{id(object())}-{time.monotonic_ns()}", "w").close()
+    while len([name for name in os.listdir() if name.startswith(f"met-{other}-")]) < 2:
+        time.sleep(0.01)
+
+
+@public
+def sign_out(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return HttpResponse(status=204)
+
+
+@public
+async def sign_out_async(request: HttpRequest) -> HttpResponse:
+    await alogout(request)
+    return HttpResponse(status=204)
+
+
+urlpatterns = [
+    path(view.__name__.replace("_", "-") if view is not open_to_all else "open", view)
+    for view in (
+        open_to_all, me, admin, payments, recent, cached, events, sign_in, visits, note, notes, sign_out,
+        sign_out_async,
+    )
+] + [path("hidden", hidden)]
+
+call_command("migrate", verbosity=0)
+asgi = get_asgi_application()
+
+if __name__ == "__main__":
+    execute_from_command_line(sys.argv)
