@@ -1,8 +1,9 @@
-//! Figures of one server that is not loaded: `cargo bench --bench figures`.
+//! Figures of one server that is not loaded: `cargo bench --bench figures`, or with `-- WORD…` those parts of it alone
+//! (binary, start, memory, users, accounts, passkeys, redis).
 //!
 //! Size of the binary, start-up, memory when idle and after sign-ins; the time of a wrong password beside that of an
-//! unknown user, and what `accounts` measures; bytes in Redis a session. Starts what it needs on free ports of the
-//! loopback and ends by itself.
+//! unknown user, and what `accounts` and `passkeys` measure; bytes in Redis a session. Starts what it needs on free
+//! ports of the loopback and ends by itself.
 #![expect(clippy::print_stdout, reason = "its output is a table")]
 
 /// What the benchmarks share, as far as it is needed here.
@@ -15,11 +16,18 @@ mod common {
     pub mod statistics;
 }
 
+/// Whose passkeys sign in.
+#[path = "../../tests/suite/support/authenticator.rs"]
+#[expect(dead_code, reason = "what an attacker would change is for the tests")]
+mod authenticator;
+
 mod accounts;
+mod passkeys;
 mod server;
+mod start;
 
 use std::{
-    fs, thread,
+    env, fs,
     time::{Duration, Instant},
 };
 
@@ -32,40 +40,50 @@ use common::{
 use serde_json::{Value, json};
 use server::Server;
 
-const STARTS: usize = 5;
 const SIGN_INS: Duration = Duration::from_secs(4);
 /// Refresh tokens in a row; a session keeps no trace of most of them.
 const REFRESHES: usize = 1000;
 
 fn main() {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let mut figures = vec![binary()];
-    figures.extend(start_up());
-    figures.extend(runtime.block_on(memory_after_sign_ins()));
-    figures.extend(runtime.block_on(unknown_users()));
-    figures.extend(runtime.block_on(accounts::measure()));
-    figures.extend(runtime.block_on(bytes_in_redis()));
+    // Those whose name has one of the words; cargo adds an option of its own.
+    let words: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let figures = tokio::runtime::Runtime::new().expect("a runtime").block_on(measure(&words));
     figure::print(&figures);
     let measured: Vec<_> = figures.into_iter().filter_map(|figure| figure.measured).collect();
-    goals::print(Benchmark::Figures, &measured, true);
+    goals::print(Benchmark::Figures, &measured, words.is_empty());
+}
+
+async fn measure(words: &[String]) -> Vec<Figure> {
+    let is_wanted = |part: &str| words.is_empty() || words.iter().any(|word| part.contains(word));
+    let mut figures = Vec::new();
+    if is_wanted("binary") {
+        figures.push(binary());
+    }
+    if is_wanted("start") {
+        figures.extend(start::start_up());
+        figures.extend(start::start_without_mail_server().await);
+    }
+    if is_wanted("memory") {
+        figures.extend(memory_after_sign_ins().await);
+    }
+    if is_wanted("users") {
+        figures.extend(unknown_users().await);
+    }
+    if is_wanted("accounts") {
+        figures.extend(accounts::measure().await);
+    }
+    if is_wanted("passkeys") {
+        figures.extend(passkeys::measure().await);
+    }
+    if is_wanted("redis") {
+        figures.extend(bytes_in_redis().await);
+    }
+    figures
 }
 
 fn binary() -> Figure {
     let size = fs::metadata(env!("CARGO_BIN_EXE_keyward")).expect("a binary").len();
     Figure::new("binary", mib(ratio(size, 1)))
-}
-
-fn start_up() -> [Figure; 2] {
-    let home = tempfile::tempdir().expect("a folder");
-    drop(Server::start(home.path(), &[]));
-    let starts = (0..STARTS).map(|_| millis(Server::start(home.path(), &[]).started_in));
-    let start = median(starts);
-    let server = Server::start(home.path(), &[]);
-    thread::sleep(Duration::from_secs(2));
-    [
-        Figure::new(format!("start to the first 200, median of {STARTS}"), format!("{start:.1} ms")),
-        Figure::new("memory when idle, resident", mib(server.resident())),
-    ]
 }
 
 async fn memory_after_sign_ins() -> [Figure; 2] {

@@ -63,6 +63,7 @@ impl Seeder {
                 device: Device::new(None, None, None),
                 created_at,
                 proved: Proved::at_once(Methods::of(&[Method::Password]), created_at),
+                bound_to: None,
             };
             let session = NewSession { id, kind: SessionKind::Tokens(token.clone()), facts };
             async move {
@@ -121,6 +122,7 @@ impl Seeder {
             roles: self.user.roles.clone(),
             roles_at: self.user.roles_at,
             auth: AuthContext::new(now, Methods::of(&[Method::Password])),
+            bound_to: None,
             issued_at: now,
             expires_at: self.settings.tokens.lifetimes.access_expiry(now, now),
         };
