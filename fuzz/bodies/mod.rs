@@ -3,6 +3,7 @@
 
 pub mod gateway;
 pub mod oauth;
+pub mod proofs;
 mod served;
 pub mod texts;
 pub mod tokens;
@@ -23,9 +24,10 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "access_token", run: tokens::access_token, seeds: tokens::access_token_seeds },
     Target { name: "opaque_token", run: tokens::opaque_token, seeds: tokens::opaque_token_seeds },
+    Target { name: "key_proof", run: proofs::key_proof, seeds: proofs::key_proof_seeds },
     Target { name: "request_body", run: texts::request_body, seeds: texts::request_body_seeds },
     Target { name: "forwarded", run: texts::forwarded, seeds: texts::forwarded_seeds },
     Target { name: "oauth_form", run: oauth::oauth_form, seeds: oauth::oauth_form_seeds },

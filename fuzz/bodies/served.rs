@@ -178,6 +178,7 @@ impl Served {
             roles: self.user.roles.clone(),
             roles_at: Timestamp::from_secs(0),
             auth: AuthContext::new(NOW, Methods::of(&[Method::Password])),
+            bound_to: None,
             issued_at: NOW,
             expires_at: NOW + ACCESS_TTL,
         };
@@ -200,6 +201,7 @@ impl Served {
             device,
             created_at: NOW,
             proved: Proved::at_once(Methods::of(&[Method::Password]), NOW),
+            bound_to: None,
         };
         let session = NewSession { id, kind, facts };
         self.runtime.block_on(self.stores.sessions.open(&session, None)).expect("a session");

@@ -63,6 +63,7 @@ static ISSUER: LazyLock<Issuer> = LazyLock::new(|| {
         roles: vec![Role::parse(Role::ADMIN).expect("a role")],
         roles_at: Timestamp::from_secs(0),
         auth: AuthContext::new(NOW, Methods::of(&[Method::Password])),
+        bound_to: None,
         issued_at: NOW,
         expires_at: NOW + ACCESS_TTL,
     };

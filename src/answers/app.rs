@@ -8,7 +8,8 @@ use crate::{
     domain::{
         admin::AdminRole,
         app::{self, Origin},
-        sign_in::SecondFactor,
+        identifier::Identifiers,
+        sign_in::{Methods, SecondFactor},
     },
 };
 
@@ -35,6 +36,12 @@ pub struct App {
     /// Whether it asks for a second factor; none = of those who have one.
     #[schema(required)]
     pub mfa: Option<&'static str>,
+    /// What may be proved by at a sign-in to it; none = by all there is.
+    #[schema(required)]
+    pub methods: Option<Vec<&'static str>>,
+    /// By what somebody may name themselves there; none = by name and by address.
+    #[schema(required)]
+    pub identifiers: Option<Vec<&'static str>>,
     #[schema(format = DateTime)]
     pub created_at: String,
 }
@@ -83,6 +90,8 @@ impl From<&app::App> for App {
             confirm_url: app.policy.confirm_url.as_ref().map(|url| url.as_str().to_owned()),
             reset_url: app.policy.reset_url.as_ref().map(|url| url.as_str().to_owned()),
             mfa: app.policy.mfa.map(SecondFactor::as_str),
+            methods: app.policy.methods.map(Methods::names),
+            identifiers: app.policy.identifiers.map(Identifiers::names),
             created_at: app.created_at.rfc3339(),
         }
     }

@@ -51,6 +51,16 @@ pub struct ActiveToken {
     #[schema(value_type = Vec<String>)]
     pub amr: Vec<&'static str>,
     pub acr: &'static str,
+    /// The key that the session is bound to, if it is (RFC 9449 section 6.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<ConfirmedKey>,
+}
+
+/// What names a key.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConfirmedKey {
+    /// Its thumbprint (RFC 7638), by SHA-256.
+    pub jkt: String,
 }
 
 /// A text, or a list where there are several (RFC 7519 section 4.1.3).
@@ -96,6 +106,7 @@ impl Introspection {
             auth_time: claims.auth.at.secs(),
             amr: claims.auth.amr.words().collect(),
             acr: claims.auth.acr(),
+            cnf: claims.bound_to.map(|key| ConfirmedKey { jkt: key.to_string() }),
         }))
     }
 }
@@ -119,4 +130,7 @@ pub struct Metadata {
     pub introspection_endpoint: String,
     #[schema(value_type = Vec<String>)]
     pub introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    /// What proofs of a key may be signed with (RFC 9449 section 5.1).
+    #[schema(value_type = Vec<String>)]
+    pub dpop_signing_alg_values_supported: [&'static str; 3],
 }

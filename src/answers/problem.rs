@@ -18,7 +18,8 @@ pub struct Problem {
     pub detail: String,
     /// Stable: what a client decides by.
     pub code: &'static str,
-    /// Why a session or token is over, where that is the problem.
+    /// Why a session or token is over, where that is the problem. `proof`: nothing is over, and another proof may be
+    /// taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
     /// The version that is there, where another was expected.

@@ -24,6 +24,8 @@ pub struct Session {
     pub last_seen_at: String,
     #[schema(format = DateTime)]
     pub expires_at: String,
+    /// Whether each of its refreshes must prove a key.
+    pub bound: bool,
 }
 
 /// A session as its owner sees it.
@@ -81,6 +83,7 @@ impl From<&session::Session> for Session {
             created_at: session.facts.created_at.rfc3339(),
             last_seen_at: session.last_seen_at.rfc3339(),
             expires_at: session.expires_at.rfc3339(),
+            bound: session.facts.bound_to.is_some(),
         }
     }
 }

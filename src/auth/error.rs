@@ -5,6 +5,7 @@ use std::{error::Error, time::Duration};
 use crate::{
     domain::{
         app_session_data::InvalidData,
+        key_proof::KeyProofFault,
         secret::InvalidPassword,
         session::EndReason,
         user::{InvalidName, ROLES_MAX},
@@ -47,12 +48,22 @@ pub enum Invalid {
     NoAddresses,
     #[error("email: takes an e-mail address, which is to be confirmed")]
     AddressMissing,
+    /// At a sign-in.
+    #[error(transparent)]
+    KeyProof(KeyProofFault),
     #[error("this sign-in does not ask for that")]
     NotAsked,
     #[error("totp, recovery_code, passkey: the account has none")]
     NotSetUp,
     #[error("role: takes an app that has a secret")]
     RoleOfPublicApp,
+    #[error(
+        "methods, mfa: nobody could sign in: an app takes passkey, or password, and with that, where mfa is required, \
+         totp or recovery_code"
+    )]
+    NoWayIn,
+    #[error("identifiers: accounts have no address here, so that takes username")]
+    NobodyNamed,
     /// Together with what is kept already, where it is a change.
     #[error(transparent)]
     Data(#[from] InvalidData),
@@ -151,6 +162,9 @@ pub enum AuthError {
     /// An old one came back: the session is over.
     #[error("the refresh token had been replaced, so the session was ended")]
     RefreshReused,
+    /// Its session is bound to a key that was not proved: nothing has become of it.
+    #[error(transparent)]
+    Unproved(KeyProofFault),
     /// Its session is over.
     #[error("the session has ended")]
     SessionEnded(EndReason),
@@ -163,6 +177,9 @@ pub enum AuthError {
     /// One factor alone would make less of a session.
     #[error("the session has shown two factors, longer ago than one counts with another: show both")]
     BothFactorsNeeded,
+    /// Said before anybody is looked up.
+    #[error("the app does not take that proof")]
+    MethodNotAccepted,
     /// Accounts are made by the operator here.
     #[error("sign-up is closed")]
     SignupClosed,
@@ -254,12 +271,13 @@ impl AuthError {
             Self::TokenExpired => "token_expired",
             Self::TokenRevoked(_) => "token_revoked",
             Self::TokenOutdated => "token_outdated",
-            Self::RefreshInvalid => "refresh_invalid",
+            Self::RefreshInvalid | Self::Unproved(_) => "refresh_invalid",
             Self::RefreshExpired => "refresh_expired",
             Self::RefreshReused => "refresh_reused",
             Self::SessionEnded(_) => "session_ended",
             Self::AccountDisabled => "account_disabled",
             Self::SecondFactorRequired | Self::BothFactorsNeeded => "mfa_required",
+            Self::MethodNotAccepted => "method_not_accepted",
             Self::SignupClosed => "signup_closed",
             Self::SignInTooOld { .. } | Self::SignInTooWeak | Self::SignInUnknown => STEP_UP,
             Self::InsufficientRole => "insufficient_role",
@@ -288,6 +306,12 @@ impl AuthError {
             Self::TokenRevoked(reason) | Self::SessionEnded(reason) => Some(*reason),
             _ => None,
         }
+    }
+
+    /// Whether it is the proof of a key that was refused, and nothing else: another one may be taken.
+    #[must_use]
+    pub const fn is_of_proof(&self) -> bool {
+        matches!(self, Self::Unproved(_) | Self::Invalid(Invalid::KeyProof(_)))
     }
 }
 

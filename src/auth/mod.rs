@@ -9,6 +9,7 @@ pub mod error;
 pub mod events;
 pub mod factors;
 pub mod health;
+mod key_proof;
 pub mod mails;
 mod operators;
 mod outcome;

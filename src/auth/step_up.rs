@@ -14,12 +14,14 @@ use super::{
     events::by_caller,
     sign_in::{
         answer::{ChallengeOffer, SecondProof},
+        login::require_taken,
         throttle::Attempt,
     },
     tokens::issue::{AccessIssue, AccessToken},
 };
 use crate::{
     domain::{
+        app::AppName,
         auth_context::AuthContext,
         clock::Timestamp,
         event::EventKind,
@@ -78,14 +80,8 @@ impl Auth {
         method: Method,
     ) -> Result<ChallengeOffer, AuthError> {
         let (user, claims) = (caller.user(), caller.claims());
-        if !self.factors_of(user).await?.methods().contains(method) {
-            return Err(AuthError::Invalid(Invalid::NotSetUp));
-        }
-        if method != Method::Passkey {
-            return Ok(ChallengeOffer::Typed(method));
-        }
-        let request = self.passkey_request(&spender(claims.session), &claims.app, Some(user)).await?;
-        Ok(ChallengeOffer::Passkey(request))
+        self.require_taken_at(&claims.app, Methods::of(&[method])).await?;
+        self.offer(user, method, &spender(claims.session), &claims.app).await
     }
 
     /// Has the caller prove who they are, and their session say so.
@@ -111,6 +107,7 @@ impl Auth {
         let occasion = &by_caller(occasion, caller);
         let account = self.active_account(caller).await?;
         let session = self.living_session(caller.claims().session, self.clock.now()).await?;
+        self.require_taken_at(&session.facts.app, proofs.methods()).await?;
         let (shown, set_up) = (proofs.methods(), self.factors_of(caller.user()).await?.methods());
         if !shown.iter().all(|method| set_up.contains(method)) {
             return Err(AuthError::Invalid(Invalid::NotSetUp));
@@ -120,6 +117,12 @@ impl Auth {
         self.prove_each(&account, session.id, proofs, occasion).await?;
         let (living, now) = self.write_step_up(&session, shown, set_up, occasion).await?;
         self.hand_out(caller, &living, (kept_by, now), occasion).await
+    }
+
+    /// Asked of the store: what was decided a moment ago holds. The sessions of an app that is gone are about to end.
+    async fn require_taken_at(&self, app: &AppName, shown: Methods) -> Result<(), AuthError> {
+        let policy = self.app(app).await?.map(|app| app.policy).unwrap_or_default();
+        require_taken(&policy, shown)
     }
 
     async fn active_account(&self, caller: &Caller) -> Result<Account, AuthError> {

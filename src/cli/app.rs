@@ -20,8 +20,10 @@ use crate::{
         app::{App, AppName, Origin},
         app_policy::{self, Audience, PolicyChange, PolicyEdit},
         clock::Timestamp,
+        identifier::Identifiers,
         page_url::PageUrl,
-        sign_in::SecondFactor,
+        sign_in::{Methods, SecondFactor},
+        user::InvalidName,
     },
 };
 
@@ -115,6 +117,18 @@ pub(super) struct Changes {
     /// Whether it asks for a second factor: off, optional (of those who have one) or required
     #[arg(long, value_name = "WHEN", value_parser = second_factor)]
     mfa: Option<SecondFactor>,
+    /// What a sign-in to it may be proved by: some of `password`, `passkey`, `totp` and `recovery_code`
+    #[arg(long, value_name = "LIST", value_parser = methods)]
+    methods: Option<Methods>,
+    /// It takes all of them
+    #[arg(long, conflicts_with = "methods")]
+    no_methods: bool,
+    /// By what somebody may name themselves at it: `username`, `email`
+    #[arg(long, value_name = "LIST", value_parser = identifiers)]
+    identifiers: Option<Identifiers>,
+    /// By name and by verified address
+    #[arg(long, conflicts_with = "identifiers")]
+    no_identifiers: bool,
 }
 
 #[derive(Debug, Args)]
@@ -168,6 +182,8 @@ impl Changes {
                 confirm_url: edit(self.confirm_url, self.no_confirm_url),
                 reset_url: edit(self.reset_url, self.no_reset_url),
                 mfa: edit(self.mfa, false),
+                methods: edit(self.methods, self.no_methods),
+                identifiers: edit(self.identifiers, self.no_identifiers),
             },
         }
     }
@@ -187,6 +203,14 @@ fn admin_role(text: &str) -> Result<AdminRole, &'static str> {
 
 fn second_factor(text: &str) -> Result<SecondFactor, &'static str> {
     SecondFactor::parse(text).ok_or("a second factor is off, optional or required")
+}
+
+fn methods(text: &str) -> Result<Methods, InvalidName> {
+    Methods::named(text.split(',').map(str::trim))
+}
+
+fn identifiers(text: &str) -> Result<Identifiers, InvalidName> {
+    Identifiers::named(text.split(',').map(str::trim))
 }
 
 fn access_ttl(text: &str) -> Result<Duration, &'static str> {

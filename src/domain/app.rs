@@ -4,7 +4,6 @@
 use super::{
     app_policy::{AppPolicy, PolicyChange},
     clock::Timestamp,
-    sign_in::SecondFactor,
     user::InvalidName,
 };
 
@@ -100,17 +99,6 @@ pub struct App {
     pub policy: AppPolicy,
     /// When it was registered.
     pub created_at: Timestamp,
-}
-
-impl App {
-    /// Whether it asks for a second factor: of those who have one, unless it was decided otherwise.
-    #[must_use]
-    pub const fn second_factor(&self) -> SecondFactor {
-        match self.policy.mfa {
-            Some(asked) => asked,
-            None => SecondFactor::Optional,
-        }
-    }
 }
 
 /// What becomes of an app's secret.

@@ -5,13 +5,18 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Map, Value};
 
 use super::{
-    admin::AdminRole, limits::ACCESS_TTL_MAX, page_url::PageUrl, sign_in::SecondFactor, user::InvalidName,
+    admin::AdminRole,
+    identifier::Identifiers,
+    limits::ACCESS_TTL_MAX,
+    page_url::PageUrl,
+    sign_in::{Methods, SecondFactor, SignInRules},
+    user::InvalidName,
 };
 
 /// Of the forms that are read and written here. A higher one holds what must not be passed over.
 const VERSION: u64 = 1;
-/// Of a policy that says whether a second factor is asked for: who does not know that must let nobody in.
-const VERSION_WITH_MFA: u64 = 2;
+/// Of a policy that says what a sign-in takes: who does not know that must let nobody in.
+const VERSION_WITH_RULES: u64 = 2;
 
 /// Whom the tokens of an app are for besides `tokens.audience`: an API that verifies them by itself and takes no
 /// others (RFC 7519 section 4.1.3).
@@ -50,6 +55,10 @@ pub struct AppPolicy {
     pub reset_url: Option<PageUrl>,
     /// Whether it asks for a second factor.
     pub mfa: Option<SecondFactor>,
+    /// What may be proved by at a sign-in to it, and at a step-up.
+    pub methods: Option<Methods>,
+    /// By what somebody may name themselves there.
+    pub identifiers: Option<Identifiers>,
 }
 
 /// What becomes of one thing that was decided, or was not.
@@ -71,9 +80,26 @@ pub struct PolicyChange {
     pub confirm_url: PolicyEdit<PageUrl>,
     pub reset_url: PolicyEdit<PageUrl>,
     pub mfa: PolicyEdit<SecondFactor>,
+    pub methods: PolicyEdit<Methods>,
+    pub identifiers: PolicyEdit<Identifiers>,
 }
 
 impl AppPolicy {
+    /// What a sign-in must prove: a second factor of those who have one, by all there is, unless it was decided
+    /// otherwise.
+    #[must_use]
+    pub fn sign_in_rules(&self) -> SignInRules {
+        let (second_factor, methods) = (self.mfa.unwrap_or_default(), self.methods.unwrap_or(Methods::ALL));
+        SignInRules { second_factor, methods }
+    }
+
+    /// What it is after a change.
+    #[must_use]
+    pub fn rules_after(&self, change: &PolicyChange) -> SignInRules {
+        let (mfa, methods) = (change.mfa.onto(self.mfa), change.methods.onto(self.methods));
+        Self { mfa, methods, ..Self::default() }.sign_in_rules()
+    }
+
     /// The policy as it is kept: a flat JSON object.
     #[must_use]
     pub fn json(&self) -> String {
@@ -92,9 +118,16 @@ impl AppPolicy {
                 members.insert(name.to_owned(), url.as_str().into());
             }
         }
-        if let Some(mfa) = self.mfa {
-            members.insert("v".to_owned(), VERSION_WITH_MFA.into());
-            members.insert("mfa".to_owned(), mfa.as_str().into());
+        let rules = [
+            ("mfa", self.mfa.map(|mfa| mfa.as_str().into())),
+            ("methods", self.methods.map(|methods| methods.names().into())),
+            ("identifiers", self.identifiers.map(|identifiers| identifiers.names().into())),
+        ];
+        for (name, rule) in rules {
+            if let Some(rule) = rule {
+                members.insert("v".to_owned(), VERSION_WITH_RULES.into());
+                members.insert(name.to_owned(), rule);
+            }
         }
         Value::Object(members).to_string()
     }
@@ -104,7 +137,7 @@ impl AppPolicy {
     #[must_use]
     pub fn read(json: &str) -> Option<Self> {
         let members: Map<String, Value> = serde_json::from_str(json).ok()?;
-        if !(VERSION..=VERSION_WITH_MFA).contains(&members.get("v")?.as_u64()?) {
+        if !(VERSION..=VERSION_WITH_RULES).contains(&members.get("v")?.as_u64()?) {
             return None;
         }
         // A member may be missing; one that is there is to be readable.
@@ -115,6 +148,9 @@ impl AppPolicy {
         let url =
             |value: &Value| value.as_str().ok_or(()).and_then(|text| PageUrl::parse(text).map_err(drop));
         let mfa = |value: &Value| value.as_str().and_then(SecondFactor::parse).ok_or(());
+        let methods = |value: &Value| words(value).and_then(|words| Methods::named(words).map_err(drop));
+        let identifiers =
+            |value: &Value| words(value).and_then(|words| Identifiers::named(words).map_err(drop));
         Some(Self {
             access_ttl: members.get("access_ttl").map(ttl).transpose().ok()?,
             audience: members.get("audience").map(audience).transpose().ok()?,
@@ -122,11 +158,24 @@ impl AppPolicy {
             confirm_url: members.get("confirm_url").map(url).transpose().ok()?,
             reset_url: members.get("reset_url").map(url).transpose().ok()?,
             mfa: members.get("mfa").map(mfa).transpose().ok()?,
+            methods: members.get("methods").map(methods).transpose().ok()?,
+            identifiers: members.get("identifiers").map(identifiers).transpose().ok()?,
         })
     }
 }
 
+fn words(value: &Value) -> Result<Vec<&str>, ()> {
+    let words = value.as_array().and_then(|list| list.iter().map(Value::as_str).collect());
+    words.ok_or(())
+}
+
 impl PolicyChange {
+    /// Whether it changes what a sign-in must prove.
+    #[must_use]
+    pub fn is_of_rules(&self) -> bool {
+        self.mfa != PolicyEdit::Keep || self.methods != PolicyEdit::Keep
+    }
+
     /// What is to be merged into the object that is kept (RFC 7396): so a change of one member loses neither
     /// another's, nor one that only a later server knows.
     #[must_use]
@@ -143,8 +192,10 @@ impl PolicyChange {
         put("confirm_url", self.confirm_url.clone().map(|url| url.as_str().into()));
         put("reset_url", self.reset_url.clone().map(|url| url.as_str().into()));
         put("mfa", self.mfa.map(|mfa| mfa.as_str().into()));
-        if let PolicyEdit::Take(_) = self.mfa {
-            members.insert("v".to_owned(), VERSION_WITH_MFA.into());
+        put("methods", self.methods.map(|methods| methods.names().into()));
+        put("identifiers", self.identifiers.map(|identifiers| identifiers.names().into()));
+        if self.mfa.is_taken() || self.methods.is_taken() || self.identifiers.is_taken() {
+            members.insert("v".to_owned(), VERSION_WITH_RULES.into());
         }
         Value::Object(members).to_string()
     }
@@ -161,6 +212,19 @@ impl<T> PolicyEdit<T> {
             Self::Drop => PolicyEdit::Drop,
             Self::Take(value) => PolicyEdit::Take(parse(value)?),
         })
+    }
+
+    /// What it makes of what was decided before.
+    fn onto(self, before: Option<T>) -> Option<T> {
+        match self {
+            Self::Keep => before,
+            Self::Drop => None,
+            Self::Take(value) => Some(value),
+        }
+    }
+
+    const fn is_taken(&self) -> bool {
+        matches!(self, Self::Take(_))
     }
 
     fn map<U>(self, map: impl FnOnce(T) -> U) -> PolicyEdit<U> {
@@ -181,7 +245,7 @@ pub fn access_ttl(life: Duration) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::sign_in::Method, *};
 
     fn policy(secs: u64, audience: &str) -> AppPolicy {
         AppPolicy {
@@ -191,6 +255,8 @@ mod tests {
             confirm_url: Some(PageUrl::parse("https://a.example.com/confirm").expect("a URL")),
             reset_url: Some(PageUrl::parse("https://a.example.com/#reset={token}").expect("a URL")),
             mfa: Some(SecondFactor::Required),
+            methods: Some(Methods::of(&[Method::Password, Method::Totp])),
+            identifiers: Identifiers::named(["email"]).ok(),
         }
     }
 
@@ -230,6 +296,12 @@ mod tests {
             r#"{"v":1,"confirm_url":null}"#,
             r#"{"v":2,"mfa":"maybe"}"#,
             r#"{"v":2,"mfa":null}"#,
+            r#"{"v":2,"methods":[]}"#,
+            r#"{"v":2,"methods":"password"}"#,
+            r#"{"v":2,"methods":["password","sms"]}"#,
+            r#"{"v":2,"methods":null}"#,
+            r#"{"v":2,"identifiers":[]}"#,
+            r#"{"v":2,"identifiers":["phone"]}"#,
         ] {
             assert_eq!(AppPolicy::read(text), None, "{text}");
         }
@@ -242,9 +314,9 @@ mod tests {
             access_ttl: PolicyEdit::Take(Duration::from_mins(1)),
             audience: PolicyEdit::Drop,
             role: PolicyEdit::Take(AdminRole::Read),
-            mfa: PolicyEdit::Keep,
             confirm_url: PolicyEdit::Take(PageUrl::parse("https://a.example.com/c").expect("a URL")),
             reset_url: PolicyEdit::Drop,
+            ..PolicyChange::default()
         };
         let patch = r#"{"access_ttl":60,"audience":null,"confirm_url":"https://a.example.com/c","reset_url":null,"role":"admin.read"}"#;
         assert_eq!(change.patch(), patch);
@@ -252,5 +324,11 @@ mod tests {
         let mfa = PolicyEdit::Take(SecondFactor::Required);
         let change = PolicyChange { mfa, ..PolicyChange::default() };
         assert_eq!(change.patch(), r#"{"mfa":"required","v":2}"#);
+        let methods = PolicyEdit::Take(Methods::of(&[Method::Totp, Method::Password]));
+        let change = PolicyChange { methods, identifiers: PolicyEdit::Drop, ..PolicyChange::default() };
+        assert_eq!(change.patch(), r#"{"identifiers":null,"methods":["password","totp"],"v":2}"#);
+        let identifiers = PolicyEdit::Take(Identifiers::ALL);
+        let change = PolicyChange { identifiers, ..PolicyChange::default() };
+        assert_eq!(change.patch(), r#"{"identifiers":["username","email"],"v":2}"#);
     }
 }

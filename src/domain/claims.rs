@@ -8,6 +8,7 @@ use super::{
     auth_context::AuthContext,
     clock::Timestamp,
     ids::{SessionId, TokenId, UserId},
+    key_proof::KeyThumbprint,
     limits::CLOCK_SKEW,
     user::Role,
 };
@@ -75,6 +76,8 @@ pub struct AccessClaims {
     pub roles_at: Timestamp,
     /// `auth_time`, `amr` and `acr`: what was proved. A refresh renews none of it, a step-up does.
     pub auth: AuthContext,
+    /// `cnf.jkt`: the key that the session is bound to.
+    pub bound_to: Option<KeyThumbprint>,
     /// `iat`, whole seconds.
     pub issued_at: Timestamp,
     /// `exp`, whole seconds: from this moment on the token is over.

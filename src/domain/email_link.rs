@@ -21,12 +21,14 @@ const HEAD: usize = 16 + 8;
 const CODE_LABEL: &[u8] = b"keyward email code";
 
 /// Sets a new password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResetLink {
     pub user: UserId,
     pub expires_at: Timestamp,
     /// Of the password that is to be replaced.
     pub print: HashPrint,
+    /// Whose page it leads to: that may ask for a passkey.
+    pub app: AppName,
 }
 
 /// Does something with an address.
@@ -45,14 +47,20 @@ pub struct EmailLink {
 impl ResetLink {
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        [&head(self.user, self.expires_at)[..], self.print.as_bytes()].concat()
+        [&head(self.user, self.expires_at)[..], self.print.as_bytes(), self.app.as_str().as_bytes()].concat()
     }
 
     /// Reads it back; `None` = nothing that was ever written.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let (user, expires_at, rest) = read_head(bytes)?;
-        Some(Self { user, expires_at, print: HashPrint::from_bytes(rest.try_into().ok()?) })
+        let (print, app) = rest.split_first_chunk()?;
+        // A link of before it named the app may still be in a mailbox.
+        let app = match app {
+            [] => AppName::default_app(),
+            app => AppName::parse(std::str::from_utf8(app).ok()?).ok()?,
+        };
+        Some(Self { user, expires_at, print: HashPrint::from_bytes(*print), app })
     }
 }
 
@@ -125,8 +133,13 @@ mod tests {
     fn links_are_read_back_as_they_were_written() {
         let (user, expires_at) = (UserId::new(Timestamp::from_secs(1)), Timestamp::from_millis(12_345));
         let print = HashPrint::of(&PasswordHash::from_phc("$argon2id$a".to_owned()));
-        let reset = ResetLink { user, expires_at, print };
-        assert_eq!(ResetLink::read(&reset.bytes()), Some(reset));
+        let reset = ResetLink { user, expires_at, print, app: AppName::default_app() };
+        assert_eq!(ResetLink::read(&reset.bytes()), Some(reset.clone()));
+        assert_eq!(
+            ResetLink::read(&reset.bytes()[..HEAD + 16]),
+            Some(reset),
+            "as it was sent before it named the app"
+        );
         assert_ne!(print, HashPrint::of(&PasswordHash::unset()));
         for undo in [None, Some(Email::parse("ada@example.com").expect("an address"))] {
             let link = EmailLink { user, expires_at, version: 7, app: AppName::default_app(), undo };

@@ -12,7 +12,7 @@ use aws_lc_rs::{constant_time, digest, hmac};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use super::{ids::SessionId, random};
+use super::{ids::SessionId, key_proof::KeyThumbprint, random};
 
 const PREFIX: &str = "kwr_";
 const SIGNED: usize = 36;
@@ -203,12 +203,21 @@ pub struct Chain {
     pub successor: RefreshToken,
     /// What came before, generation g - 1; a store keeps nothing of it.
     pub predecessor: Option<RefreshToken>,
+    /// By which key the client has proved itself.
+    pub proved_key: Option<KeyThumbprint>,
 }
 
 impl Chain {
     #[must_use]
     pub fn of(presented: RefreshToken, secret: &RefreshSecret) -> Self {
-        Self { successor: presented.successor(secret), predecessor: presented.predecessor(secret), presented }
+        let (successor, predecessor) = (presented.successor(secret), presented.predecessor(secret));
+        Self { presented, successor, predecessor, proved_key: None }
+    }
+
+    /// The same, shown by a client that has proved itself by a key.
+    #[must_use]
+    pub fn proved_by(self, key: Option<KeyThumbprint>) -> Self {
+        Self { proved_key: key, ..self }
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     app::AppName,
     clock::Timestamp,
     ids::{InvalidId, SessionId, UserId},
+    key_proof::KeyThumbprint,
     proved::Proved,
     refresh_token::{NonceHash, RefreshToken},
     session_token::SessionToken,
@@ -128,6 +129,8 @@ pub struct SessionFacts {
     pub created_at: Timestamp,
     /// By what, and when, its owner proved who they are.
     pub proved: Proved,
+    /// By which key each of its refreshes must be proved; decided at the sign-in, for good.
+    pub bound_to: Option<KeyThumbprint>,
 }
 
 /// How a client keeps what it is given at the sign-in.

@@ -1,5 +1,10 @@
 //! A sign-in as a state machine: what has been proved so far, what the account has set up and what the app
 //! asks for say whether it is done, or what is still to be proved. How a proof is checked is not known here.
+//!
+//! What an app does not take is neither offered nor accepted there, and makes no less of what is asked for: whoever has
+//! a second factor that it does not take does not get in without one.
+
+use super::user::InvalidName;
 
 /// A way to prove who one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,12 +34,20 @@ pub enum SecondFactor {
     Required,
 }
 
+/// What an app asks of a sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignInRules {
+    pub second_factor: SecondFactor,
+    /// What it takes.
+    pub methods: Methods,
+}
+
 /// Where a sign-in stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
     /// Enough is proved, by these methods.
     Done(Methods),
-    /// One of these is to be proved next. Empty where the account has set up nothing that would do.
+    /// One of these is to be proved next. Empty where the account has set up nothing that would do, or that is taken.
     Needs(Methods),
 }
 
@@ -47,7 +60,7 @@ pub struct NotAsked;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignInState {
     set_up: Methods,
-    second_factor: SecondFactor,
+    rules: SignInRules,
     proved: Methods,
 }
 
@@ -94,7 +107,19 @@ impl SecondFactor {
     }
 }
 
+impl SignInRules {
+    /// Whether there is an account that gets in.
+    #[must_use]
+    pub const fn can_be_met(self) -> bool {
+        let password_is_enough = !matches!(self.second_factor, SecondFactor::Required)
+            || !self.methods.and(Methods::SECOND).is_empty();
+        self.methods.contains(Method::Passkey)
+            || (self.methods.contains(Method::Password) && password_is_enough)
+    }
+}
+
 impl Methods {
+    pub const ALL: Self = Self::of(&Method::ALL);
     /// What may come first.
     const FIRST: Self = Self::of(&[Method::Password, Method::Passkey]);
     /// What may come after a password.
@@ -144,13 +169,30 @@ impl Methods {
     /// As they are kept: their words, with a space between.
     #[must_use]
     pub fn words(self) -> String {
-        self.iter().map(Method::as_str).collect::<Vec<_>>().join(" ")
+        self.names().join(" ")
     }
 
     /// Reads them back; `None` = nothing that was ever written.
     #[must_use]
     pub fn read(words: &str) -> Option<Self> {
-        words.split(' ').try_fold(Self::default(), |methods, word| Some(methods.with(Method::parse(word)?)))
+        Self::named(words.split(' ')).ok()
+    }
+
+    /// Reads one at least of the contract's words.
+    ///
+    /// # Errors
+    /// When there is none, or another.
+    pub fn named<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidName> {
+        let with = |methods: Self, word| Some(methods.with(Method::parse(word)?));
+        let named = words.into_iter().try_fold(Self::default(), with);
+        let named = named.filter(|methods| !methods.is_empty());
+        named.ok_or(InvalidName("takes one at least of password, passkey, totp and recovery_code"))
+    }
+
+    /// The contract's words for them.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        self.iter().map(Method::as_str).collect()
     }
 
     #[must_use]
@@ -164,6 +206,12 @@ impl Methods {
         Self(self.0 | others.0)
     }
 
+    /// Whether they are all among those.
+    #[must_use]
+    pub const fn are_among(self, others: Self) -> bool {
+        self.0 & !others.0 == 0
+    }
+
     const fn and(self, others: Self) -> Self {
         Self(self.0 & others.0)
     }
@@ -172,8 +220,8 @@ impl Methods {
 impl SignInState {
     /// Nothing is proved yet. `set_up` is what the account can prove at all.
     #[must_use]
-    pub const fn new(set_up: Methods, second_factor: SecondFactor) -> Self {
-        Self { set_up, second_factor, proved: Methods::of(&[]) }
+    pub const fn new(set_up: Methods, rules: SignInRules) -> Self {
+        Self { set_up, rules, proved: Methods::of(&[]) }
     }
 
     /// Notes a proof, whose check has succeeded.
@@ -189,18 +237,20 @@ impl SignInState {
     /// Where it stands.
     #[must_use]
     pub const fn step(self) -> NextStep {
+        let offered = self.set_up.and(self.rules.methods);
         if self.proved.is_empty() {
-            return NextStep::Needs(self.set_up.and(Methods::FIRST));
+            return NextStep::Needs(offered.and(Methods::FIRST));
         }
-        let is_enough = match self.second_factor {
+        let is_enough = match self.rules.second_factor {
             SecondFactor::Off => true,
+            // Also where the app does not take it: else what it does not take would make it ask for less.
             SecondFactor::Optional => !self.set_up.has_own_factor(),
             SecondFactor::Required => false,
         };
         if is_enough || !self.proved.and(Methods::SECOND).is_empty() {
             NextStep::Done(self.proved)
         } else {
-            NextStep::Needs(self.set_up.and(Methods::SECOND))
+            NextStep::Needs(offered.and(Methods::SECOND))
         }
     }
 }
@@ -214,8 +264,16 @@ mod tests {
 
     const POLICIES: [SecondFactor; 3] = [SecondFactor::Off, SecondFactor::Optional, SecondFactor::Required];
 
+    const fn all_taken(second_factor: SecondFactor) -> SignInRules {
+        SignInRules { second_factor, methods: Methods::ALL }
+    }
+
     fn after(set_up: &[Method], policy: SecondFactor, proved: &[Method]) -> NextStep {
-        let begun = SignInState::new(Methods::of(set_up), policy);
+        after_at(all_taken(policy), set_up, proved)
+    }
+
+    fn after_at(rules: SignInRules, set_up: &[Method], proved: &[Method]) -> NextStep {
+        let begun = SignInState::new(Methods::of(set_up), rules);
         proved.iter().fold(begun, |sign_in, method| sign_in.prove(*method).expect("asked for")).step()
     }
 
@@ -250,13 +308,30 @@ mod tests {
 
     #[test]
     fn what_is_not_asked_for_proves_nothing() {
-        let begun = SignInState::new(Methods::of(&[Password, Totp]), SecondFactor::Required);
+        let begun = SignInState::new(Methods::of(&[Password, Totp]), all_taken(SecondFactor::Required));
         assert_eq!(begun.prove(Totp), Err(NotAsked), "a second factor comes second");
         assert_eq!(begun.prove(Passkey), Err(NotAsked), "there is none");
         let first = begun.prove(Password).expect("asked for");
         assert_eq!(first.prove(Password), Err(NotAsked), "once is enough");
         let done = first.prove(Totp).expect("asked for");
         assert_eq!(done.prove(Totp), Err(NotAsked), "it is done");
+    }
+
+    #[test]
+    fn what_an_app_does_not_take_is_not_offered_and_makes_no_less_of_what_is_asked() {
+        let takes = |methods: &[Method]| SignInRules {
+            methods: Methods::of(methods),
+            ..all_taken(SecondFactor::Optional)
+        };
+        let needs = |methods: &[Method]| NextStep::Needs(Methods::of(methods));
+        let all = [Password, Totp, RecoveryCode, Passkey];
+        assert_eq!(after_at(takes(&[Passkey]), &all, &[]), needs(&[Passkey]));
+        assert_eq!(after_at(takes(&[Passkey]), &[Password], &[]), needs(&[]));
+        assert_eq!(after_at(takes(&[Password, Totp]), &all, &[Password]), needs(&[Totp]));
+        // Attack 18: an authenticator app that is not taken is not got around by the password alone.
+        assert_eq!(after_at(takes(&[Password]), &[Password, Totp], &[Password]), needs(&[]));
+        let done = NextStep::Done(Methods::of(&[Password]));
+        assert_eq!(after_at(takes(&[Password]), &[Password], &[Password]), done);
     }
 
     #[test]
@@ -269,22 +344,30 @@ mod tests {
     /// Every account under every policy, and every order of proofs.
     #[test]
     fn nobody_is_done_without_what_the_policy_asks_for() {
-        for bits in 0..16 {
-            for policy in POLICIES {
-                explore(SignInState::new(Methods(bits), policy));
+        for taken in 0..16 {
+            for second_factor in POLICIES {
+                let rules = SignInRules { second_factor, methods: Methods(taken) };
+                let gets_in = |account| explore(SignInState::new(Methods(account), rules));
+                // Of all of them, since each account has its own sign-ins to be looked at.
+                let got_in = (0..16).filter(|account| gets_in(*account)).count();
+                assert_eq!(rules.can_be_met(), got_in > 0, "{rules:?}");
             }
         }
     }
 
-    fn explore(sign_in: SignInState) {
+    /// Whether some order of proofs gets in.
+    fn explore(sign_in: SignInState) -> bool {
+        let mut gets_in = false;
         if let NextStep::Done(proved) = sign_in.step() {
-            assert_eq!(proved.and(sign_in.set_up), proved, "{sign_in:?}: what was never set up");
+            gets_in = true;
+            assert!(proved.are_among(sign_in.set_up), "{sign_in:?}: what was never set up");
+            assert!(proved.are_among(sign_in.rules.methods), "{sign_in:?}: what is not taken");
             assert!(!proved.and(Methods::FIRST).is_empty(), "{sign_in:?}: no first factor");
             let has_second = proved.are_two_factors();
             assert_eq!(has_second, proved.contains(Passkey) || proved.iter().count() == 2);
             assert_eq!(Methods::read(&proved.words()), Some(proved));
             let owns = !sign_in.set_up.and(Methods::OWN_FACTOR).is_empty();
-            let asked = match sign_in.second_factor {
+            let asked = match sign_in.rules.second_factor {
                 SecondFactor::Off => false,
                 SecondFactor::Optional => owns,
                 SecondFactor::Required => true,
@@ -294,8 +377,9 @@ mod tests {
         for method in Method::ALL {
             if let Ok(next) = sign_in.prove(method) {
                 assert_ne!(next, sign_in, "no proof counts twice");
-                explore(next);
+                gets_in |= explore(next);
             }
         }
+        gets_in
     }
 }

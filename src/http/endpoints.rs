@@ -96,7 +96,7 @@ use HttpMethod::{Any, Delete, Get, Patch, Post, Put};
 use MayCall::{Admin, Anyone, App, Client, Gateway, Holder, Owner};
 
 /// All of them, each on one line.
-pub static ENDPOINTS: [Endpoint; 88] = [
+pub static ENDPOINTS: [Endpoint; 89] = [
     before_routing(Any, check::http::PATH, Gateway, Surface::Check),
     before_routing(Any, check::http::BELOW, Gateway, Surface::Check),
     of(Surface::ExtAuthz, Post, ext_authz::PATH, Gateway, |method| on(method, ext_authz::check)),
@@ -117,6 +117,7 @@ pub static ENDPOINTS: [Endpoint; 88] = [
     api(Get, "/v1/me/activity", Owner, |method| on(method, activity::list)),
     api(Post, "/v1/password", Owner, |method| on(method, account::change_password)),
     api(Post, "/v1/password/forgot", Anyone, |method| on(method, reset::forgot)),
+    api(Post, "/v1/password/reset/challenge", Anyone, |method| on(method, reset::challenge)),
     api(Post, "/v1/password/reset", Anyone, |method| on(method, reset::reset)),
     api(Post, "/v1/email/confirm", Anyone, |method| on(method, email::confirm)),
     api(Get, "/v1/factors", Owner, |method| on(method, factors::list)),

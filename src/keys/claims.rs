@@ -17,6 +17,7 @@ use crate::domain::{
     auth_context::{Amr, AuthContext},
     claims::{AccessClaims, Principal},
     clock::Timestamp,
+    key_proof::KeyThumbprint,
     limits::CLOCK_SKEW,
     user::Role,
 };
@@ -58,6 +59,15 @@ struct Wire<'a> {
     auth_time: i64,
     amr: Vec<&'static str>,
     acr: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmed<'a>>,
+}
+
+/// What key its session is bound to (RFC 7800, RFC 9449 section 6.1).
+#[derive(Serialize, Deserialize)]
+struct Confirmed<'a> {
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    jkt: Option<Cow<'a, str>>,
 }
 
 /// A text, or a list where there are two (RFC 7519 section 4.1.3).
@@ -102,6 +112,7 @@ pub fn write(claims: &AccessClaims, expected: &Expected) -> String {
         auth_time: claims.auth.at.secs(),
         amr: claims.auth.amr.words().collect(),
         acr: claims.auth.acr(),
+        cnf: claims.bound_to.map(|key| Confirmed { jkt: Some(key.to_string().into()) }),
     };
     // Strings and numbers always serialise.
     serde_json::to_string(&wire).unwrap_or_default()
@@ -127,7 +138,7 @@ pub fn read(payload: &[u8], expected: &Expected, now: Timestamp) -> Result<Acces
 }
 
 /// The names of what is read.
-const CLAIMS: [&str; 15] = [
+const CLAIMS: [&str; 16] = [
     "iss",
     "sub",
     "aud",
@@ -143,6 +154,7 @@ const CLAIMS: [&str; 15] = [
     "preferred_username",
     "auth_time",
     "amr",
+    "cnf",
 ];
 
 /// What is read, each claim of its type. Text that is parsed further is not copied first.
@@ -173,6 +185,8 @@ struct Payload<'a> {
     auth_time: f64,
     #[serde(default)]
     amr: Vec<String>,
+    #[serde(borrow)]
+    cnf: Option<Confirmed<'a>>,
 }
 
 impl Payload<'_> {
@@ -196,6 +210,10 @@ impl Payload<'_> {
             Principal::App(name) if *name == app && self.preferred_username.is_none() => String::new(),
             Principal::App(_) => return None,
         };
+        let bound_to = match self.cnf.and_then(|confirmed| confirmed.jkt) {
+            Some(jkt) => Some(KeyThumbprint::parse(&jkt)?),
+            None => None,
+        };
         Some(AccessClaims {
             id: self.jti.parse().ok()?,
             username,
@@ -210,6 +228,7 @@ impl Payload<'_> {
                 at: date(self.auth_time)?,
                 amr: Amr::read(self.amr.iter().map(String::as_str)),
             },
+            bound_to,
             issued_at: date(self.iat)?,
             expires_at: date(self.exp)?,
         })
@@ -234,7 +253,7 @@ fn dates_make_sense(claims: &AccessClaims, not_before: f64, expected: &Expected,
 }
 
 /// A `NumericDate` (RFC 7519 section 2): a number that need not be whole.
-fn date(secs: f64) -> Option<Timestamp> {
+pub(super) fn date(secs: f64) -> Option<Timestamp> {
     if !(0.0..=LAST_SECOND).contains(&secs) {
         return None;
     }

@@ -53,15 +53,23 @@ impl<'a> Parts<'a> {
     #[must_use]
     pub fn header(&self) -> Option<Header<'_>> {
         let header: Header<'_> = serde_json::from_slice(&self.header).ok()?;
-        // Media types are compared without case, and "application/" may be left off (RFC 7515
-        // section 4.1.9).
-        let typ = header.typ;
-        let subtype = match typ.split_at_checked("application/".len()) {
-            Some((tree, subtype)) if tree.eq_ignore_ascii_case("application/") => subtype,
-            _ => typ,
-        };
-        subtype.eq_ignore_ascii_case(TYP).then_some(header)
+        is_type(header.typ, TYP).then_some(header)
     }
+
+    /// The header as it came.
+    pub(super) fn header_json(&self) -> &[u8] {
+        &self.header
+    }
+}
+
+/// Whether a `typ` is that one. Media types are compared without case, and "application/" may be left off (RFC 7515
+/// section 4.1.9).
+pub(super) fn is_type(typ: &str, wanted: &str) -> bool {
+    let subtype = match typ.split_at_checked("application/".len()) {
+        Some((tree, subtype)) if tree.eq_ignore_ascii_case("application/") => subtype,
+        _ => typ,
+    };
+    subtype.eq_ignore_ascii_case(wanted)
 }
 
 /// Base64url in its one canonical form: no padding, no other alphabet, no stray trailing bits.

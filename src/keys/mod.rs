@@ -5,7 +5,7 @@
 //! [`folder`] and [`key_file`] keep the keys, [`sealing`] those that seal,
 //! `access` says who else could get at them, [`schedule`] says what
 //! each may do at a moment, [`signing_key`] and [`public_key`] do the arithmetic, [`header`] and
-//! [`claims`] read what a token says.
+//! [`claims`] read what a token says. [`key_proof`] reads what clients sign with keys of their own.
 
 mod access;
 pub mod claims;
@@ -13,6 +13,7 @@ pub mod error;
 pub mod folder;
 pub mod header;
 pub mod key_file;
+pub mod key_proof;
 pub mod operate;
 mod prepare;
 pub mod public_key;

@@ -76,6 +76,7 @@ pub(super) const SIGN_IN_OUTCOMES: LabelName = LabelName {
         "account_disabled",
         "email_unconfirmed",
         "mfa_required",
+        "method_not_accepted",
         "wrong_code",
         "too_many_attempts",
         "overloaded",
@@ -89,6 +90,7 @@ pub(super) const STEP_UP_OUTCOMES: LabelName = LabelName {
     values: Values::Of(&[
         "granted",
         "mfa_required",
+        "method_not_accepted",
         "wrong_password",
         "wrong_code",
         "token_revoked",

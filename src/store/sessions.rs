@@ -27,7 +27,7 @@ pub const NOTED_EVERY: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotation {
     /// The current refresh token may be handed out: it is stored, and so is the session's new expiry.
-    Granted(Issue),
+    Granted(Box<Issue>),
     /// It had been replaced for longer than is forgiven: the session is ended now, as
     /// [`EndReason::ReuseDetected`], with all its tokens.
     Reused,
@@ -42,6 +42,9 @@ pub enum Rotation {
     /// It was made with the secret, but not from what was drawn at the sign-in ([`NonceHash`](crate::domain::refresh_token::NonceHash)); nothing was
     /// written. Somebody else has the secret.
     Forged,
+    /// The session is bound to another key than [`Chain::proved_key`]; nothing was written, whatever the token's
+    /// generation.
+    Unproved,
 }
 
 /// What became of a session whose life was to begin anew.

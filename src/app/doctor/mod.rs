@@ -1,5 +1,6 @@
 //! Looks at everything the server stands on, changes none of it, and says what to mend.
 
+mod apps;
 mod disks;
 mod finding;
 mod keys;
@@ -12,9 +13,10 @@ use std::{path::Path, sync::Arc};
 pub use self::finding::{Finding, PartHealth};
 use super::{back_ends::open_redis, post};
 use crate::{
-    config::{Database, Settings, SettingsInForce, Smtp},
+    config::{AccountEmail, Database, Settings, SettingsInForce, Smtp},
     domain::{causes::Causes, clock::Clock},
     store::{
+        apps::AppStore,
         error::StoreError,
         postgres::PostgresStore,
         redis::advice::Advice,
@@ -40,7 +42,7 @@ pub async fn examine(
     // Each of them may have to wait for a store that is away.
     let (keys, database, redis, mail) = tokio::join!(
         keys::examine(settings, clock),
-        of_database(&settings.storage.database, clock),
+        of_database(settings, clock),
         of_redis(settings, clock),
         of_mail(settings)
     );
@@ -49,16 +51,17 @@ pub async fn examine(
     findings
 }
 
-async fn of_database(database: &Database, clock: &Arc<dyn Clock>) -> Vec<Finding> {
+async fn of_database(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
+    let (database, email) = (&settings.storage.database, settings.accounts.email);
     let place = database.place();
     let examined = match database {
         Database::Sqlite(path) if !path.exists() => {
             let text = format!("{place} is not there yet: the first start makes it");
             return vec![Finding::note("database", text)];
         }
-        Database::Sqlite(path) => examine_sqlite(path),
+        Database::Sqlite(path) => examine_sqlite(path, email),
         Database::Postgres { url, tls_ca } => match PostgresStore::connect(url, tls_ca.as_deref()).await {
-            Ok(store) => examine_postgres(&store, clock).await,
+            Ok(store) => examine_postgres(&store, email, clock).await,
             Err(error) => Err(error),
         },
     };
@@ -117,13 +120,16 @@ fn of_advice(place: &str, advice: &Advice) -> Finding {
 /// What to mend, and which migrations are to come.
 type Examined = Result<(Vec<String>, Vec<String>), StoreError>;
 
-fn examine_sqlite(path: &Path) -> Examined {
+fn examine_sqlite(path: &Path, email: AccountEmail) -> Examined {
     let mut advice = SqliteStore::advice(path)?;
     let pending = of_schema(SqliteStore::schema(path)?, &mut advice);
+    if advice.is_empty() && pending.is_empty() {
+        advice = apps::advice(&SqliteStore::apps(path)?, email);
+    }
     Ok((advice, pending))
 }
 
-async fn examine_postgres(store: &PostgresStore, clock: &Arc<dyn Clock>) -> Examined {
+async fn examine_postgres(store: &PostgresStore, email: AccountEmail, clock: &Arc<dyn Clock>) -> Examined {
     let mut advice = store.advice(clock.as_ref()).await?;
     let schema = match store.schema().await {
         // A role without rights has been told so.
@@ -131,6 +137,9 @@ async fn examine_postgres(store: &PostgresStore, clock: &Arc<dyn Clock>) -> Exam
         schema => schema?,
     };
     let pending = of_schema(schema, &mut advice);
+    if advice.is_empty() && pending.is_empty() {
+        advice = apps::advice(&store.list().await?, email);
+    }
     if pending.is_empty() || store.may_migrate().await? {
         return Ok((advice, pending));
     }

@@ -15,6 +15,7 @@ use crate::{
         app::AppName,
         email_link::{CONFIRM_LIFE, EmailCode, EmailLink},
         event::EventKind,
+        identifier::Identifiers,
         ids::UserId,
         mail::{Mail, MailKind, Recipient},
         occasion::Occasion,
@@ -29,14 +30,20 @@ const WRONG_CODES: u64 = 5;
 impl Auth {
     /// The account that somebody means who types that: the verified address of one, or the name. The address comes
     /// first, for it is proved to be its owner's, and anybody may take a name that looks like one.
-    pub(in crate::auth) async fn account_called(&self, typed: &str) -> Result<Option<Account>, AuthError> {
-        if let Some(address) = typed.contains('@').then(|| Email::parse(typed).ok()).flatten()
+    pub(in crate::auth) async fn account_called(
+        &self,
+        typed: &str,
+        by: Identifiers,
+    ) -> Result<Option<Account>, AuthError> {
+        if by.take_email()
+            && let Some(address) = typed.contains('@').then(|| Email::parse(typed).ok()).flatten()
             && self.policy().email != EmailPolicy::Off
             && let Some(account) = self.stores.addresses.by_email(&address).await?
         {
             return Ok(Some(account));
         }
         match Username::known(typed) {
+            Ok(_) if !by.take_username() => Ok(None),
             Ok(name) => Ok(self.stores.accounts.by_name(&name).await?),
             Err(_) => Ok(None),
         }

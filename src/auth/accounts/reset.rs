@@ -9,7 +9,7 @@ use crate::{
         error::{AuthError, Missing},
         mails::links::of_reset,
         sign_in::{
-            answer::SecondProof,
+            answer::{ChallengeOffer, SecondProof},
             hasher::Party,
             open::UNREGISTERED_APP,
             throttle::{Attempt, network},
@@ -24,6 +24,7 @@ use crate::{
         occasion::Occasion,
         secret::{HashPrint, Password, PasswordHash},
         session::EndReason,
+        sign_in::Method,
         user::{Account, UserStatus},
     },
 };
@@ -60,6 +61,13 @@ impl Auth {
         Ok(())
     }
 
+    /// What the holder of a link needs to prove a second factor by that method. It spends nothing.
+    pub async fn reset_challenge(&self, token: &str, method: Method) -> Result<ChallengeOffer, AuthError> {
+        let link = self.open_reset(token)?;
+        let user = self.account_of_link(&link).await?.user.id;
+        self.offer(user, method, &spender(&link), &link.app).await
+    }
+
     /// Sets the password of the account that a link is of, and ends all of its sessions. The link is spent by that, for
     /// it names the password that it replaces; what is refused before spends nothing.
     pub async fn reset_password(
@@ -78,12 +86,11 @@ impl Auth {
         }
         let party = Party::of(account.user.username.key(), &network(occasion.address));
         let hash = self.accept_password(&account.user, new, party).await?;
-        let spending = of_reset(&link);
         if let Some(proof) = proof.filter(|_| has_factor) {
             let tried = Attempt::new(&account.user.username, Some(&account), occasion.address, None);
-            self.prove_factor(&account, proof, &spending.key.encoded(), &tried, occasion).await?;
+            self.prove_factor(&account, proof, &spender(&link), &tried, occasion).await?;
         }
-        self.spend_link(spending).await?;
+        self.spend_link(of_reset(&link)).await?;
         self.replace_password(account, hash, occasion).await
     }
 
@@ -126,4 +133,9 @@ impl Auth {
         }
         Ok(account)
     }
+}
+
+/// By whom a code or a challenge is spent: it is good for this link alone.
+fn spender(link: &ResetLink) -> String {
+    of_reset(link).key.encoded()
 }

@@ -7,7 +7,7 @@ pub(super) mod secrets;
 use std::sync::Arc;
 
 use super::{
-    Auth,
+    Auth, EmailPolicy,
     error::{AuthError, Conflict, Invalid, Missing},
 };
 use crate::{
@@ -97,6 +97,7 @@ impl Auth {
             return Err(AuthError::Conflict(Conflict::DefaultAppIsPublic));
         }
         self.require_bearer_of_role(name, &update).await?;
+        self.require_way_in(name, &update.policy).await?;
         let secret = AppSecret::random();
         let change = match update.confidential {
             None => SecretChange::Keep,
@@ -121,6 +122,22 @@ impl Auth {
             None => self.app(name).await?.is_none_or(|app| app.kind != AppKind::Public),
         };
         if is_confidential { Ok(()) } else { Err(AuthError::Invalid(Invalid::RoleOfPublicApp)) }
+    }
+
+    /// What nobody could sign in by is a mistake. Two changes at once may still come to it together: then nobody does.
+    async fn require_way_in(&self, name: &AppName, change: &PolicyChange) -> Result<(), AuthError> {
+        if let PolicyEdit::Take(identifiers) = change.identifiers
+            && !identifiers.take_username()
+            && self.policy().email == EmailPolicy::Off
+        {
+            return Err(AuthError::Invalid(Invalid::NobodyNamed));
+        }
+        if !change.is_of_rules() {
+            return Ok(());
+        }
+        let app = self.app(name).await?;
+        let can_be_met = app.is_none_or(|app| app.policy.rules_after(change).can_be_met());
+        if can_be_met { Ok(()) } else { Err(AuthError::Invalid(Invalid::NoWayIn)) }
     }
 
     /// Up to `limit` apps after that one, by name; and whether there are more.
@@ -237,6 +254,8 @@ fn in_words(change: &AppChange) -> String {
         (policy.confirm_url != PolicyEdit::Keep).then_some("confirm_url"),
         (policy.reset_url != PolicyEdit::Keep).then_some("reset_url"),
         (policy.mfa != PolicyEdit::Keep).then_some("mfa"),
+        (policy.methods != PolicyEdit::Keep).then_some("methods"),
+        (policy.identifiers != PolicyEdit::Keep).then_some("identifiers"),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

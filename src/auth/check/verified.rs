@@ -151,6 +151,7 @@ mod tests {
             roles: Vec::new(),
             roles_at: Timestamp::from_secs(0),
             auth: AuthContext::new(now, Methods::default()),
+            bound_to: None,
             issued_at: now,
             expires_at: now + Duration::from_mins(15),
         };

@@ -2,6 +2,7 @@
 //! where they are lost.
 
 mod challenge;
+mod eddsa;
 pub mod passkey;
 pub mod passkey_answer;
 mod qr;

@@ -1,6 +1,6 @@
 //! Passkeys as `WebAuthn` Level 3 has them: whether what a browser brings is right. The steps of its sections 7.1 and
-//! 7.2 are the library's. The challenge is ours: whoever calls has opened it (`super::challenge`), so that here it is
-//! only held against itself.
+//! 7.2 are the library's, but for keys of Ed25519 (`super::eddsa`). The challenge is ours: whoever calls has opened it
+//! (`super::challenge`), so that here it is only held against itself.
 
 use std::time::Duration;
 
@@ -9,14 +9,17 @@ use url::Url;
 use webauthn_rs_core::{
     WebauthnCore,
     error::WebauthnError,
-    proto::{COSEAlgorithm, COSEKeyType, Credential, ECDSACurve, UserVerificationPolicy},
+    proto::{COSEAlgorithm, COSEKeyType, Credential, ECDSACurve, EDDSACurve, UserVerificationPolicy},
 };
 
-use super::passkey_answer::{PasskeyAssertion, PasskeyAttestation};
+use super::{
+    eddsa::{self, Ed25519Attested},
+    passkey_answer::{PasskeyAssertion, PasskeyAttestation},
+};
 use crate::domain::app::App;
 
-/// What the library verifies, and authenticators have: ES256 and RS256.
-const ALGORITHMS: [COSEAlgorithm; 2] = [COSEAlgorithm::ES256, COSEAlgorithm::RS256];
+/// What is verified, and authenticators have.
+const ALGORITHMS: [COSEAlgorithm; 3] = [COSEAlgorithm::ES256, COSEAlgorithm::EDDSA, COSEAlgorithm::RS256];
 /// How long a browser lets its user look for the passkey (Level 3, section 15.1: 5 to 10 minutes).
 pub const TIMEOUT: Duration = Duration::from_mins(5);
 
@@ -48,7 +51,7 @@ impl RelyingParty {
     }
 
     /// What is asked for, as COSE numbers it.
-    pub(super) fn algorithms() -> [i64; 2] {
+    pub(super) fn algorithms() -> [i64; 3] {
         ALGORITHMS.map(|algorithm| algorithm as i64)
     }
 
@@ -63,7 +66,15 @@ impl RelyingParty {
             .require_resident_key(true);
         let (_, state) = core.generate_challenge_register(asked)?;
         let state = with_challenge(&state, made.challenge())?;
-        let credential = core.register_credential(made.content(), &state, None)?;
+        let content = made.content();
+        let credential = match Ed25519Attested::read(content) {
+            None => core.register_credential(content, &state, None)?,
+            Some(attested) => {
+                let stood_in = attested.stood_in(content)?;
+                let judged = core.register_credential(&stood_in, &state, None)?;
+                Credential { cred: attested.kept(), ..judged }
+            }
+        };
         if !is_of_its_algorithm(&credential) {
             return Err(WebauthnError::COSEKeyInvalidType);
         }
@@ -90,7 +101,14 @@ impl RelyingParty {
         let is_copied = kept.backup_eligible || shown.is_backup_eligible();
         let counter = if is_copied { 0 } else { kept.counter };
         let expected = Credential { backup_eligible: is_copied, counter, ..kept.clone() };
-        let used = core.authenticate_single_credential(shown.content(), &state, &expected)?;
+        let used = match &kept.cred.key {
+            COSEKeyType::EC_OKP(key) => {
+                let (stood_in, cred) = eddsa::stood_in(key, shown.content())?;
+                let expected = Credential { cred, ..expected.clone() };
+                core.authenticate_single_credential(&stood_in, &state, &expected)?
+            }
+            _ => core.authenticate_single_credential(shown.content(), &state, &expected)?,
+        };
         let counter = if is_copied { kept.counter } else { used.counter() };
         Ok(Credential { counter, backup_state: used.backup_state(), ..expected })
     }
@@ -116,7 +134,7 @@ fn is_of_its_algorithm(credential: &Credential) -> bool {
     match &credential.cred.key {
         COSEKeyType::EC_EC2(key) => key.curve == ECDSACurve::SECP256R1,
         COSEKeyType::RSA(key) => key.n.first().is_some_and(|first| *first >= 0x80),
-        COSEKeyType::EC_OKP(_) => false,
+        COSEKeyType::EC_OKP(key) => key.curve == EDDSACurve::ED25519,
     }
 }
 

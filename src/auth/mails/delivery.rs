@@ -11,6 +11,7 @@ use crate::{
         app::{App, AppName},
         clock::Timestamp,
         email_link::{EmailCode, EmailLink, RESET_LIFE, ResetLink, UNDO_LIFE},
+        identifier::Identifiers,
         ids::UserId,
         mail::{Mail, MailKind, Recipient},
         secret::HashPrint,
@@ -187,7 +188,7 @@ impl Auth {
 
     async fn account_of(&self, recipient: &Recipient) -> Result<Option<Account>, AuthError> {
         match recipient {
-            Recipient::Named(typed) => self.account_called(typed).await,
+            Recipient::Named(typed) => self.account_called(typed, Identifiers::ALL).await,
             Recipient::User(user) | Recipient::At { user, .. } => {
                 Ok(self.stores.accounts.by_id(*user).await?)
             }
@@ -208,7 +209,7 @@ impl Auth {
             return Ok(None);
         }
         let print = HashPrint::of(&password_hash);
-        let link = ResetLink { user: user.id, expires_at: now + RESET_LIFE, print };
+        let link = ResetLink { user: user.id, expires_at: now + RESET_LIFE, print, app: app.name.clone() };
         let way = self.seal_reset(&link, app)?;
         Ok(Some(Addressee { user, to, way: Some(way), code: None }))
     }

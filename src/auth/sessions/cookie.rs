@@ -87,6 +87,7 @@ pub(in crate::auth) fn claims(session: SessionId, user: &User, living: &Living) 
         roles: user.roles.clone(),
         roles_at: user.roles_at,
         auth: AuthContext::new(living.facts.proved.at, living.facts.proved.methods),
+        bound_to: living.facts.bound_to,
         issued_at: living.facts.created_at,
         expires_at: living.expires_at,
     }

@@ -2,7 +2,7 @@
 
 use super::{
     attempt::{ProvedPassword, SignInAttempt},
-    login::{SessionGrant, grant},
+    login::{SessionGrant, grant, require_taken},
     open::{KnownBy, Opening, UNREGISTERED_APP},
     refusals::SignInRefusal,
     throttle::Attempt,
@@ -15,8 +15,8 @@ use crate::{
         tokens::issue::TokenSet,
     },
     domain::{
-        app::App,
-        ids::SessionId,
+        app::{App, AppName},
+        ids::{SessionId, UserId},
         occasion::Occasion,
         recovery_code::RecoveryCode,
         refresh_token::RefreshToken,
@@ -77,7 +77,7 @@ impl Auth {
         attempt: &SignInAttempt,
         method: Method,
     ) -> Result<ChallengeOffer, AuthError> {
-        let app = self.app_begun_at(attempt).await?;
+        let app = self.app_begun_at(attempt, method).await?;
         let user = match &attempt.begun_by {
             Some(password) => {
                 let account = self.account_proved(password).await?;
@@ -91,6 +91,23 @@ impl Auth {
             return Ok(ChallengeOffer::Typed(method));
         }
         Ok(ChallengeOffer::Passkey(self.passkey_request(attempt.id(), &app.name, user).await?))
+    }
+
+    /// What somebody needs to prove by that method who they are, in the name of that spender.
+    pub(in crate::auth) async fn offer(
+        &self,
+        user: UserId,
+        method: Method,
+        spender: &str,
+        app: &AppName,
+    ) -> Result<ChallengeOffer, AuthError> {
+        if !self.factors_of(user).await?.methods().contains(method) {
+            return Err(AuthError::Invalid(Invalid::NotSetUp));
+        }
+        if method != Method::Passkey {
+            return Ok(ChallengeOffer::Typed(method));
+        }
+        Ok(ChallengeOffer::Passkey(self.passkey_request(spender, app, Some(user)).await?))
     }
 
     /// Answers an attempt. It is good for one session; a wrong answer leaves it as it is.
@@ -133,7 +150,7 @@ impl Auth {
         kind: SessionKind,
         occasion: &Occasion,
     ) -> Result<(User, Living), AuthError> {
-        let app = self.app_begun_at(attempt).await?;
+        let app = self.app_begun_at(attempt, proof.method()).await?;
         let (account, proved) = match &attempt.begun_by {
             Some(password) => self.prove_second(attempt, password, &app, proof, occasion).await?,
             None => self.prove_alone(attempt, &app, proof, occasion).await?,
@@ -141,8 +158,8 @@ impl Auth {
         let tried = Attempt::new(&account.user.username, Some(&account), occasion.address, None);
         self.note_owner(&tried).await?;
         let device = Device::new(attempt.device.as_deref(), occasion.address, occasion.agent.as_deref());
-        let known_by = KnownBy::Attempt(attempt);
-        let opening = Opening { id, account, app: &app, device, kind, proved, known_by };
+        let (bound_to, known_by) = (attempt.key, KnownBy::Attempt(attempt));
+        let opening = Opening { id, account, app: &app, device, kind, bound_to, proved, known_by };
         self.open_session(opening, occasion).await
     }
 
@@ -192,10 +209,13 @@ impl Auth {
         Ok(())
     }
 
-    /// The app that an attempt was begun at, if it is still that one.
-    async fn app_begun_at(&self, attempt: &SignInAttempt) -> Result<App, AuthError> {
+    /// The app that an attempt was begun at, if it is still that one and takes that, and what it was begun with.
+    async fn app_begun_at(&self, attempt: &SignInAttempt, method: Method) -> Result<App, AuthError> {
         let app = self.app(&attempt.app).await?;
-        app.filter(|app| app.created_at == attempt.app_created_at).ok_or(UNREGISTERED_APP)
+        let app = app.filter(|app| app.created_at == attempt.app_created_at).ok_or(UNREGISTERED_APP)?;
+        let password = attempt.begun_by.as_ref().map(|_| Method::Password);
+        require_taken(&app.policy, password.into_iter().fold(Methods::of(&[method]), Methods::with))?;
+        Ok(app)
     }
 
     /// The account whose password was proved, if it is still that one.
@@ -211,7 +231,7 @@ impl Auth {
     /// What is proved with these methods, if they are what is asked for now: factors and policies may have changed.
     async fn asked(&self, account: &Account, app: &App, methods: &[Method]) -> Result<Methods, AuthError> {
         let set_up = self.stores.factors.of_user(account.user.id).await?.methods();
-        let mut sign_in = Ok(SignInState::new(set_up, app.second_factor()));
+        let mut sign_in = Ok(SignInState::new(set_up, app.policy.sign_in_rules()));
         for method in methods {
             sign_in = sign_in.and_then(|sign_in| sign_in.prove(*method));
         }

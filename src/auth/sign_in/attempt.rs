@@ -12,14 +12,18 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    auth::{Auth, error::AuthError},
+    auth::{
+        Auth,
+        error::{AuthError, Invalid},
+    },
     domain::{
         app::{App, AppName},
         clock::Timestamp,
         ids::UserId,
+        key_proof::{KeyProofFault, KeyThumbprint},
         random,
         secret::HashPrint,
-        session::{Device, Transport},
+        session::Transport,
         sign_in::Methods,
         user::Account,
     },
@@ -45,7 +49,17 @@ pub struct SignInAttempt {
     pub(super) transport: Transport,
     /// What the client calls itself.
     pub(super) device: Option<String>,
+    /// The key that it began with, and is to go on with; at its end, the one that was proved there.
+    pub(super) key: Option<KeyThumbprint>,
     made_at: Timestamp,
+}
+
+/// How a sign-in was begun.
+pub(super) struct BegunAs {
+    pub(super) transport: Transport,
+    /// What the client calls itself.
+    pub(super) device: Option<String>,
+    pub(super) key: Option<KeyThumbprint>,
 }
 
 /// Whose password it was, and which.
@@ -79,6 +93,8 @@ struct Sealed {
     transport: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jkt: Option<String>,
     at: i64,
 }
 
@@ -125,6 +141,21 @@ impl SignInAttempt {
         self.transport
     }
 
+    /// The same, gone on with by whoever has proved this key, or none.
+    ///
+    /// # Errors
+    /// Where it began with a key, and not with this one.
+    pub fn proved_by(self, key: Option<KeyThumbprint>) -> Result<Self, AuthError> {
+        let fault = match key {
+            None => KeyProofFault::Missing,
+            Some(_) => KeyProofFault::OtherKey,
+        };
+        if self.key.is_some() && self.key != key {
+            return Err(AuthError::Invalid(Invalid::KeyProof(fault)));
+        }
+        Ok(Self { key, ..self })
+    }
+
     /// By what it is known again where it spends something.
     pub(super) fn id(&self) -> &str {
         &self.id
@@ -151,6 +182,10 @@ impl SignInAttempt {
             app_created_at: Timestamp::from_millis(sealed.app_at),
             transport: Transport::parse(&sealed.transport)?,
             device: sealed.device,
+            key: match sealed.jkt {
+                Some(jkt) => Some(KeyThumbprint::parse(&jkt)?),
+                None => None,
+            },
             made_at: Timestamp::from_millis(sealed.at),
         })
     }
@@ -160,7 +195,7 @@ impl Auth {
     /// A sign-in whose password was right, for the client to go on with.
     pub(super) fn seal_attempt(
         &self,
-        (transport, device): (Transport, &Device),
+        begun: BegunAs,
         account: &Account,
         app: &App,
         methods: Methods,
@@ -168,7 +203,7 @@ impl Auth {
         let user = account.user.id.to_string();
         let begun_by =
             Some(SealedPassword { user, password: HashPrint::of(&account.password_hash).encoded() });
-        let sealed = self.new_attempt(begun_by, app, transport, device.name.clone());
+        let sealed = self.new_attempt(begun_by, app, begun);
         Ok(SecondFactorAsked { token: self.seal(&sealed)?, expires_in: LIFE, methods })
     }
 
@@ -176,10 +211,9 @@ impl Auth {
     pub(super) fn seal_nameless_attempt(
         &self,
         app: &App,
-        transport: Transport,
-        device: Option<&str>,
+        begun: BegunAs,
     ) -> Result<(String, AttemptToken), AuthError> {
-        let sealed = self.new_attempt(None, app, transport, Device::new(device, None, None).name);
+        let sealed = self.new_attempt(None, app, begun);
         let token = self.seal(&sealed)?;
         Ok((sealed.id, token))
     }
@@ -188,8 +222,7 @@ impl Auth {
         &self,
         begun_by: Option<SealedPassword>,
         app: &App,
-        transport: Transport,
-        device: Option<String>,
+        BegunAs { transport, device, key }: BegunAs,
     ) -> Sealed {
         Sealed {
             id: URL_SAFE_NO_PAD.encode(random::bytes::<16>()),
@@ -198,6 +231,7 @@ impl Auth {
             app_at: app.created_at.millis(),
             transport: transport.as_str().to_owned(),
             device,
+            jkt: key.map(|key| key.to_string()),
             at: self.clock.now().millis(),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    attempt::SecondFactorAsked,
+    attempt::{BegunAs, SecondFactorAsked},
     hasher::Party,
     open::{KnownBy, Opening, UNREGISTERED_APP},
     throttle::{Attempt, network},
@@ -12,7 +12,10 @@ use crate::{
     auth::{Auth, error::AuthError, tokens::issue::TokenSet},
     domain::{
         app::{App, AppName},
+        app_policy::AppPolicy,
+        identifier::Identifiers,
         ids::{SessionId, UserId},
+        key_proof::KeyThumbprint,
         occasion::Occasion,
         refresh_token::RefreshToken,
         secret::Password,
@@ -35,6 +38,8 @@ pub struct Login {
     pub device: Device,
     /// How the client keeps what it is given.
     pub transport: Transport,
+    /// The key that the session is to be bound to.
+    pub key: Option<KeyThumbprint>,
     /// Tokens of earlier sign-ins that came along, of whatever kind: they may speak for the owner.
     pub kept: Vec<String>,
 }
@@ -127,13 +132,15 @@ impl Auth {
     ) -> Result<LoginOutcome<(User, Living)>, AuthError> {
         let name = login.app.clone().unwrap_or_else(AppName::default_app);
         let app = self.stores.apps.find(&name).await?.ok_or(UNREGISTERED_APP)?;
+        require_taken(&app.policy, Methods::of(&[Method::Password]))?;
         let (account, proved) = match self.authenticate(&login, &app, occasion).await? {
             LoginOutcome::SignedIn(proved) => proved,
             LoginOutcome::Needs(asked) => return Ok(LoginOutcome::Needs(asked)),
         };
         let party = Party::of(login.username.key(), &network(login.device.ip));
         let known_by = KnownBy::Password { password: &login.password, party };
-        let opening = Opening { id, account, app: &app, device: login.device, kind, proved, known_by };
+        let (device, bound_to) = (login.device, login.key);
+        let opening = Opening { id, account, app: &app, device, kind, bound_to, proved, known_by };
         Ok(LoginOutcome::SignedIn(self.open_session(opening, occasion).await?))
     }
 
@@ -144,7 +151,9 @@ impl Auth {
         app: &App,
         occasion: &Occasion,
     ) -> Result<LoginOutcome<(Account, Methods)>, AuthError> {
-        let account = self.account_called(login.username.shown()).await?;
+        // Who is named otherwise than the app takes is nobody: nothing is told of those who are called so.
+        let by = app.policy.identifiers.unwrap_or(Identifiers::ALL);
+        let account = self.account_called(login.username.shown(), by).await?;
         let device = match &account {
             Some(account) => self.device_of(account, &login.kept).await?,
             None => None,
@@ -153,7 +162,7 @@ impl Auth {
         let name = account.as_ref().map_or(&login.username, |account| &account.user.username).clone();
         let attempt = Attempt::new(&name, account.as_ref(), login.device.ip, device);
         let proof = self.prove_password(&name, account, &login.password, &attempt, occasion).await?;
-        let sign_in = SignInState::new(self.set_up(proof.account(), app).await?, app.second_factor());
+        let sign_in = SignInState::new(self.set_up(proof.account(), app).await?, app.policy.sign_in_rules());
         match sign_in.prove(Method::Password).map_err(|_| AuthError::InvalidCredentials)?.step() {
             NextStep::Done(proved) => {
                 let account = self.settle(proof, &login.password, occasion).await?;
@@ -163,23 +172,25 @@ impl Auth {
             NextStep::Needs(methods) => {
                 let account = self.suspend(proof, &login.password, occasion).await?;
                 self.require_opened(&account, app, &attempt, occasion).await?;
-                Ok(LoginOutcome::Needs(self.seal_attempt(
-                    (login.transport, &login.device),
-                    &account,
-                    app,
-                    methods,
-                )?))
+                let begun =
+                    BegunAs { transport: login.transport, device: login.device.name.clone(), key: login.key };
+                Ok(LoginOutcome::Needs(self.seal_attempt(begun, &account, app, methods)?))
             }
         }
     }
 
     /// What an account can prove, as far as the app wants to know.
     async fn set_up(&self, account: &Account, app: &App) -> Result<Methods, AuthError> {
-        if app.second_factor() == SecondFactor::Off {
+        if app.policy.mfa == Some(SecondFactor::Off) {
             return Ok(Methods::of(&[Method::Password]));
         }
         Ok(self.stores.factors.of_user(account.user.id).await?.methods())
     }
+}
+
+/// Whether an app takes these: what it does not take is refused before anything is looked up or spent.
+pub(in crate::auth) fn require_taken(policy: &AppPolicy, shown: Methods) -> Result<(), AuthError> {
+    if shown.are_among(policy.sign_in_rules().methods) { Ok(()) } else { Err(AuthError::MethodNotAccepted) }
 }
 
 /// What the cookie of a session holds that was opened just now.

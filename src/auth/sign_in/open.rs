@@ -14,6 +14,7 @@ use crate::{
         app::App,
         event::{Event, EventKind},
         ids::SessionId,
+        key_proof::KeyThumbprint,
         occasion::{Actor, Occasion},
         proved::Proved,
         secret::Password,
@@ -34,6 +35,7 @@ pub(in crate::auth) struct Opening<'a> {
     pub app: &'a App,
     pub device: Device,
     pub kind: SessionKind,
+    pub bound_to: Option<KeyThumbprint>,
     /// By what.
     pub proved: Methods,
     pub known_by: KnownBy<'a>,
@@ -54,7 +56,7 @@ impl Auth {
         opening: Opening<'_>,
         occasion: &Occasion,
     ) -> Result<(User, Living), AuthError> {
-        let Opening { id, account, app, device, kind, proved, known_by } = opening;
+        let Opening { id, account, app, device, kind, bound_to, proved, known_by } = opening;
         let (user, created_at) = (account.user.id, self.clock.now());
         let facts = SessionFacts {
             user,
@@ -62,6 +64,7 @@ impl Auth {
             device,
             created_at,
             proved: Proved::at_once(proved, created_at),
+            bound_to,
         };
         let session = NewSession { id, kind, facts };
         self.write_session(session.clone(), occasion).await?;

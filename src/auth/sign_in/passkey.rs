@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    attempt::{AttemptToken, LIFE},
+    attempt::{AttemptToken, BegunAs, LIFE},
+    login::require_taken,
     open::UNREGISTERED_APP,
     refusals::SignInRefusal,
     throttle::Attempt,
@@ -14,7 +15,14 @@ use crate::{
         error::AuthError,
         factors::{passkey::PasskeyRequest, passkey_answer::PasskeyAssertion},
     },
-    domain::{app::AppName, occasion::Occasion, session::Transport, user::Account},
+    domain::{
+        app::AppName,
+        key_proof::KeyThumbprint,
+        occasion::Occasion,
+        session::{Device, Transport},
+        sign_in::{Method, Methods},
+        user::Account,
+    },
 };
 
 /// What a client asks a browser for, and by what it goes on.
@@ -31,9 +39,12 @@ impl Auth {
         app: &AppName,
         transport: Transport,
         device: Option<&str>,
+        key: Option<KeyThumbprint>,
     ) -> Result<PasskeyAsked, AuthError> {
         let app = self.app(app).await?.ok_or(UNREGISTERED_APP)?;
-        let (id, token) = self.seal_nameless_attempt(&app, transport, device)?;
+        require_taken(&app.policy, Methods::of(&[Method::Passkey]))?;
+        let device = Device::new(device, None, None).name;
+        let (id, token) = self.seal_nameless_attempt(&app, BegunAs { transport, device, key })?;
         let request = self.passkey_request(&id, &app.name, None).await?;
         Ok(PasskeyAsked { token, expires_in: LIFE, request })
     }

@@ -97,6 +97,7 @@ impl Auth {
             roles: user.roles.clone(),
             roles_at: user.roles_at,
             auth: AuthContext::new(living.facts.proved.at, living.facts.proved.methods),
+            bound_to: living.facts.bound_to,
             issued_at,
             // Never later than its session, which a short refresh lifetime may end sooner; and never later
             // than the session's record says, which is for how long its end refuses tokens.

@@ -6,6 +6,7 @@ use crate::{
     auth::{
         Auth,
         error::AuthError,
+        key_proof::unproved,
         sessions::{cookie::claims, forgery::note_forgery},
     },
     domain::{
@@ -13,6 +14,7 @@ use crate::{
         clock::Timestamp,
         event::{Event, EventKind},
         ids::SessionId,
+        key_proof::{KeyProof, KeyProofFault},
         occasion::{Actor, Occasion},
         refresh_token::{Chain, RefreshToken},
         rotation::Reissue,
@@ -29,10 +31,11 @@ impl Auth {
     pub async fn refresh(
         &self,
         presented: &str,
+        proof: Option<&KeyProof>,
         arrived_at: Timestamp,
         occasion: &Occasion,
     ) -> Result<TokenSet, AuthError> {
-        self.rotate(self.genuine(presented)?, arrived_at, occasion).await
+        self.rotate(self.genuine(presented)?, proof, arrived_at, occasion).await
     }
 
     /// The same for one app: another app's token is refused, and nothing becomes of it.
@@ -40,12 +43,13 @@ impl Auth {
         &self,
         app: &AppName,
         presented: &str,
+        proof: Option<&KeyProof>,
         arrived_at: Timestamp,
         occasion: &Occasion,
     ) -> Result<TokenSet, AuthError> {
         let presented = self.genuine(presented)?;
         if self.may_use(app, &presented).await? {
-            self.rotate(presented, arrived_at, occasion).await
+            self.rotate(presented, proof, arrived_at, occasion).await
         } else {
             Err(AuthError::RefreshInvalid)
         }
@@ -54,11 +58,13 @@ impl Auth {
     async fn rotate(
         &self,
         presented: RefreshToken,
+        proof: Option<&KeyProof>,
         arrived_at: Timestamp,
         occasion: &Occasion,
     ) -> Result<TokenSet, AuthError> {
         let session = presented.session();
-        let chain = Chain::of(presented, self.keys.refresh_secret());
+        let key = self.prove_key(&presented, proof).await?;
+        let chain = Chain::of(presented, self.keys.refresh_secret()).proved_by(key);
         // To its end: else a thief could end a session and leave before it is told of.
         let (rotation, chain) = self.rotate_to_the_end(chain, arrived_at, occasion).await;
         let issue = match rotation? {
@@ -99,6 +105,7 @@ impl Auth {
                 note_forgery(session);
                 AuthError::RefreshInvalid
             }
+            Rotation::Unproved => unproved(session, KeyProofFault::Missing),
             Rotation::Withdrawn | Rotation::Granted(_) => AuthError::RefreshInvalid,
         }
     }

@@ -6,21 +6,34 @@ use std::{collections::BTreeMap, fmt::Display, path::Path, time::Duration};
 use toml::{Table, Value};
 
 use crate::{
+    auth::error::Invalid,
     cli::error::CliError,
     config,
     domain::{
         admin::AdminRole,
         app::{AppName, Origin},
-        app_policy::{self, Audience, PolicyEdit},
+        app_policy::{self, AppPolicy, Audience, PolicyChange, PolicyEdit},
+        identifier::Identifiers,
         page_url::PageUrl,
-        sign_in::SecondFactor,
-        user::{ROLES_MAX, Role, Username},
+        sign_in::{Methods, SecondFactor},
+        user::{InvalidName, ROLES_MAX, Role, Username},
     },
 };
 
 const SECTIONS: [&str; 2] = ["apps", "users"];
-const OF_APP: [&str; 9] =
-    ["kind", "origins", "access_ttl", "audience", "role", "mfa", "confirm_url", "reset_url", "removed"];
+const OF_APP: [&str; 11] = [
+    "kind",
+    "origins",
+    "access_ttl",
+    "audience",
+    "role",
+    "mfa",
+    "methods",
+    "identifiers",
+    "confirm_url",
+    "reset_url",
+    "removed",
+];
 const OF_USER: [&str; 1] = ["roles"];
 
 /// What is to be.
@@ -51,6 +64,10 @@ pub(super) struct AppDecisions {
     pub reset_url: PolicyEdit<PageUrl>,
     /// Whether it asks for a second factor.
     pub mfa: PolicyEdit<SecondFactor>,
+    /// What may be proved by at a sign-in to it.
+    pub methods: PolicyEdit<Methods>,
+    /// By what somebody may name themselves there.
+    pub identifiers: PolicyEdit<Identifiers>,
 }
 
 /// A user, and which roles they have: these and no others.
@@ -116,7 +133,7 @@ fn app(place: &str, table: &Table) -> Read<DesiredApp> {
     let role = |text: &str| AdminRole::parse(text).ok_or("wants admin, admin.support or admin.read");
     let access_ttl =
         |text: &str| config::duration(text).and_then(app_policy::access_ttl).ok_or("wants 1s to 24h");
-    Ok(DesiredApp::There(AppDecisions {
+    let decisions = AppDecisions {
         confidential,
         origins: list(place, table, "origins", Origin::parse)?.map(in_order),
         access_ttl: decision(place, table, "access_ttl", access_ttl)?,
@@ -125,7 +142,21 @@ fn app(place: &str, table: &Table) -> Read<DesiredApp> {
         confirm_url: decision(place, table, "confirm_url", PageUrl::parse)?,
         reset_url: decision(place, table, "reset_url", PageUrl::parse)?,
         mfa: decision(place, table, "mfa", second_factor)?,
-    }))
+        methods: choice(place, table, "methods", |words| Methods::named(words.iter().copied()))?,
+        identifiers: choice(place, table, "identifiers", |words| Identifiers::named(words.iter().copied()))?,
+    };
+    refuse_closed(place, &decisions)?;
+    Ok(DesiredApp::There(decisions))
+}
+
+/// What the file alone says of an app that nobody could sign in to, before anything is done.
+fn refuse_closed(place: &str, app: &AppDecisions) -> Read<()> {
+    let (mfa, methods) = (app.mfa, app.methods);
+    let change = PolicyChange { mfa, methods, ..PolicyChange::default() };
+    if AppPolicy::default().rules_after(&change).can_be_met() {
+        return Ok(());
+    }
+    Err(format!("{place}: {}", Invalid::NoWayIn))
 }
 
 fn second_factor(text: &str) -> Result<SecondFactor, &'static str> {
@@ -197,6 +228,21 @@ fn decision<T, E: Display>(
         None => Ok(PolicyEdit::Keep),
         Some("") => Ok(PolicyEdit::Drop),
         Some(text) => parse(text).map(PolicyEdit::Take).map_err(|error| format!("{place}.{key}: {error}")),
+    }
+}
+
+/// The empty list stands for what is so where nothing is decided.
+fn choice<T>(
+    place: &str,
+    table: &Table,
+    key: &str,
+    parse: impl FnOnce(&[&str]) -> Result<T, InvalidName>,
+) -> Read<PolicyEdit<T>> {
+    let Some(value) = table.get(key) else { return Ok(PolicyEdit::Keep) };
+    let words = value.as_array().and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+    match words.ok_or_else(|| format!("{place}.{key} wants a list of texts"))?.as_slice() {
+        [] => Ok(PolicyEdit::Drop),
+        words => parse(words).map(PolicyEdit::Take).map_err(|error| format!("{place}.{key}: {error}")),
     }
 }
 

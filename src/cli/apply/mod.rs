@@ -31,8 +31,8 @@ use crate::{
 
 /// Make apps, roles and policies as a file says, after showing what that changes
 ///
-/// The file is TOML: `[apps.NAME]` with `kind`, `origins`, `access_ttl`, `audience`, `role`, `mfa`, or `removed = true`; and
-/// `[users.NAME]` with `roles`, which are then all that the user has. What is not said of an app stays as it is.
+/// The file is TOML: `[apps.NAME]` with `kind`, `origins`, `access_ttl`, `audience`, `role`, `mfa`, `methods`,
+/// `identifiers`, or `removed = true`; and `[users.NAME]` with `roles`, which are then all that the user has. What is not said of an app stays as it is.
 /// Without --yes it asks, and where there is no terminal it changes nothing and ends in exit code 1 if there is
 /// anything to change. What a run that was cut short has left, the next one does.
 #[derive(Debug, ClapArgs)]

@@ -9,6 +9,7 @@ use crate::{
     domain::{
         app::{App, AppKind, AppName, Origin},
         app_policy::{AppPolicy, Audience, PolicyChange, PolicyEdit},
+        identifier::Identifiers,
         ids::UserId,
         page_url::PageUrl,
         user::{Role, RoleChange, User},
@@ -96,12 +97,17 @@ fn of_policy(there: Option<&AppPolicy>, wanted: &AppDecisions, details: &mut Vec
     details.extend(of_edit("role", there.role.as_ref(), &role, |role| role.as_str().to_owned()));
     let mfa = edit(there.mfa.as_ref(), &wanted.mfa);
     details.extend(of_edit("mfa", there.mfa.as_ref(), &mfa, |mfa| mfa.as_str().to_owned()));
+    let methods = edit(there.methods.as_ref(), &wanted.methods);
+    details.extend(of_edit("methods", there.methods.as_ref(), &methods, |list| list.names().join(" ")));
+    let identifiers = edit(there.identifiers.as_ref(), &wanted.identifiers);
+    let named = |list: &Identifiers| list.names().join(" ");
+    details.extend(of_edit("identifiers", there.identifiers.as_ref(), &identifiers, named));
     let confirm_url = edit(there.confirm_url.as_ref(), &wanted.confirm_url);
     let reset_url = edit(there.reset_url.as_ref(), &wanted.reset_url);
     let shown = |url: &PageUrl| url.as_str().to_owned();
     details.extend(of_edit("confirm_url", there.confirm_url.as_ref(), &confirm_url, shown));
     details.extend(of_edit("reset_url", there.reset_url.as_ref(), &reset_url, shown));
-    PolicyChange { access_ttl, audience, role, confirm_url, reset_url, mfa }
+    PolicyChange { access_ttl, audience, role, confirm_url, reset_url, mfa, methods, identifiers }
 }
 
 /// Nothing, where it is so already.

@@ -17,8 +17,9 @@ use crate::domain::{
     admin::AdminRole,
     app::{AppName, Origin},
     app_policy::{self, Audience, PolicyChange, PolicyEdit},
+    identifier::Identifiers,
     page_url::PageUrl,
-    sign_in::SecondFactor,
+    sign_in::{Methods, SecondFactor},
     user::InvalidName,
 };
 use crate::{
@@ -118,6 +119,14 @@ pub struct AppPatch {
     #[serde(default, deserialize_with = "patched")]
     #[schema(value_type = Option<String>)]
     mfa: PolicyEdit<String>,
+    /// `password`, `passkey`, `totp` and `recovery_code`: what may be proved by at a sign-in.
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<Vec<String>>, min_items = 1)]
+    methods: PolicyEdit<Vec<String>>,
+    /// `username` and `email`: by what somebody may name themselves.
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<Vec<String>>, min_items = 1)]
+    identifiers: PolicyEdit<Vec<String>>,
 }
 
 impl AppPatch {
@@ -129,6 +138,8 @@ impl AppPatch {
         let role = |text: String| AdminRole::parse(&text).ok_or(InvalidName("takes a role of Keyward's own"));
         let mfa =
             |text: String| SecondFactor::parse(&text).ok_or(InvalidName("takes off, optional or required"));
+        let methods = |words: Vec<String>| Methods::named(words.iter().map(String::as_str));
+        let identifiers = |words: Vec<String>| Identifiers::named(words.iter().map(String::as_str));
         Ok(AppUpdate {
             origins: self.origins.map(|list| origins(&list)).transpose()?,
             confidential: self.confidential,
@@ -139,6 +150,8 @@ impl AppPatch {
                 confirm_url: member("confirm_url", self.confirm_url.parse(|text| PageUrl::parse(&text)))?,
                 reset_url: member("reset_url", self.reset_url.parse(|text| PageUrl::parse(&text)))?,
                 mfa: member("mfa", self.mfa.parse(mfa))?,
+                methods: member("methods", self.methods.parse(methods))?,
+                identifiers: member("identifiers", self.identifiers.parse(identifiers))?,
             },
         })
     }

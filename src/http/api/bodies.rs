@@ -9,7 +9,7 @@ use super::{
     factors::ConfirmBody,
     logout::LogoutBody,
     passkeys::{NewPasskeyBody, PasskeySignInBody},
-    reset::{ForgotBody, ResetBody},
+    reset::{ForgotBody, ResetBody, ResetChallengeBody},
     second_factor::{AnswerBody, ChallengeBody},
     step_up::{StepUpBody, StepUpChallengeBody},
     tokens::{LoginBody, RefreshBody},
@@ -36,6 +36,7 @@ pub fn refusals(bytes: &[u8]) -> Vec<Problem> {
         refusal::<ConfirmEmailBody>,
         refusal::<ForgotBody>,
         refusal::<ResetBody>,
+        refusal::<ResetChallengeBody>,
     ];
     readers.into_iter().filter_map(|read| read(bytes)).collect()
 }

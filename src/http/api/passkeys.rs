@@ -18,6 +18,7 @@ use crate::{
         wire::{
             body::{Json, OptionalJson},
             caller::SignedIn,
+            key_proof,
             occasion::CameBy,
             problem::Problem,
         },
@@ -68,7 +69,8 @@ pub async fn sign_in(
 ) -> Result<Json<PasskeySignIn>, Problem> {
     let body = body.unwrap_or_default();
     let app = tokens::app_of_sign_in(&http, &sent, body.app.as_deref(), body.transport).await?;
-    let asked = http.auth.begin_passkey_sign_in(&app, body.transport, body.device.as_deref()).await?;
+    let key = key_proof::at_sign_in(&http, &sent, "/v1/login/passkey", body.transport)?;
+    let asked = http.auth.begin_passkey_sign_in(&app, body.transport, body.device.as_deref(), key).await?;
     Ok(Json(asked.into()))
 }
 

@@ -2,13 +2,16 @@
 
 use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::second_factor::proof;
 use crate::{
+    answers::MfaChallenge,
     domain::{
         app::AppName,
         secret::Password,
+        sign_in::Method,
         user::{EMAIL_MAX_CHARS, InvalidName},
     },
     http::{
@@ -60,9 +63,29 @@ pub struct ResetBody {
     /// Of at least `accounts.password_min_length` characters, and not a guessable one.
     #[schema(max_length = 256, format = Password)]
     new: String,
-    /// Six digits: of an account with a second factor this, or a recovery code.
+    /// Six digits: of an account with a second factor this, a recovery code or a passkey.
     totp: Option<String>,
     recovery_code: Option<String>,
+    /// What `navigator.credentials.get()` brought, as its `toJSON()` has it.
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<Value>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct ResetChallengeBody {
+    /// Of the link.
+    token: String,
+    /// One that the account has set up.
+    method: String,
+}
+
+pub async fn challenge(
+    State(http): State<Shared>,
+    Json(body): Json<ResetChallengeBody>,
+) -> Result<Json<MfaChallenge>, Problem> {
+    let method = Method::parse(&body.method).ok_or("takes one that the account has set up");
+    let method = member("method", method)?;
+    Ok(Json(http.auth.reset_challenge(&body.token, method).await?.into()))
 }
 
 pub async fn reset(
@@ -71,7 +94,7 @@ pub async fn reset(
     Json(body): Json<ResetBody>,
 ) -> Result<StatusCode, Problem> {
     let new = member("new", Password::parse(&body.new))?;
-    let proof = proof(body.totp.as_deref(), body.recovery_code.as_deref())?;
+    let proof = proof(body.totp.as_deref(), body.recovery_code.as_deref(), body.passkey)?;
     http.auth.reset_password(&body.token, &new, proof.as_ref(), &occasion).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -24,6 +24,7 @@ use crate::{
         wire::{
             app_caller,
             body::{Json, member},
+            key_proof,
             occasion::CameBy,
             origin,
             problem::Problem,
@@ -63,34 +64,21 @@ pub struct AnswerBody {
 }
 
 /// The one of these that came, if one did.
-pub(super) fn proof(totp: Option<&str>, recovery_code: Option<&str>) -> Result<Option<SecondProof>, Problem> {
-    match (totp, recovery_code) {
-        (None, None) => Ok(None),
-        (Some(typed), None) => member("totp", TotpCode::parse(typed)).map(SecondProof::Totp).map(Some),
-        (None, Some(typed)) => {
-            member("recovery_code", RecoveryCode::parse(typed)).map(SecondProof::RecoveryCode).map(Some)
-        }
-        (Some(_), Some(_)) => Err(one_of_both()),
-    }
-}
-
-fn one_of_both() -> Problem {
-    Problem::invalid_request("one of totp and recovery_code is expected")
-}
-
-/// The same where a passkey may come.
-pub(super) fn proof_or_passkey(
+pub(super) fn proof(
     totp: Option<&str>,
     recovery_code: Option<&str>,
     passkey: Option<Value>,
 ) -> Result<Option<SecondProof>, Problem> {
-    match (totp, recovery_code, passkey) {
-        (None, None, Some(brought)) => {
-            Ok(Some(SecondProof::Passkey(Box::new(PasskeyAssertion::parse(brought)?))))
+    let proof = match (totp, recovery_code, passkey) {
+        (None, None, None) => return Ok(None),
+        (Some(typed), None, None) => SecondProof::Totp(member("totp", TotpCode::parse(typed))?),
+        (None, Some(typed), None) => {
+            SecondProof::RecoveryCode(member("recovery_code", RecoveryCode::parse(typed))?)
         }
-        (_, _, Some(_)) | (Some(_), Some(_), None) => Err(one_of_all()),
-        (totp, recovery_code, None) => proof(totp, recovery_code),
-    }
+        (None, None, Some(brought)) => SecondProof::Passkey(Box::new(PasskeyAssertion::parse(brought)?)),
+        _ => return Err(one_of_all()),
+    };
+    Ok(Some(proof))
 }
 
 fn one_of_all() -> Problem {
@@ -105,10 +93,12 @@ pub async fn answer(
     Json(body): Json<AnswerBody>,
 ) -> Result<(HeaderMap, Json<SignedIn>), Problem> {
     let AnswerBody { mfa_token, totp, recovery_code, passkey } = body;
-    let proof = proof_or_passkey(totp.as_deref(), recovery_code.as_deref(), passkey)?;
+    let proof = proof(totp.as_deref(), recovery_code.as_deref(), passkey)?;
     let proof = proof.ok_or_else(one_of_all)?;
     let attempt = attempt(&http, &sent, &mfa_token).await?;
     let transport = attempt.transport();
+    let key = key_proof::at_sign_in(&http, &sent, "/v1/login/answer", transport)?;
+    let attempt = attempt.proved_by(key)?;
     let (user, headers, answer) = match http.auth.answer(attempt, proof, &occasion).await? {
         HandedOut::Tokens(issued) => tokens::of_tokens(&http, issued, transport),
         HandedOut::Session(granted) => tokens::of_session(&http, &granted),

@@ -45,11 +45,7 @@ impl StepUpBody {
     fn proofs(self) -> Result<ShownProofs, Problem> {
         let password = self.password.as_deref().map(Password::parse).transpose();
         let password = member("password", password)?;
-        let second = second_factor::proof_or_passkey(
-            self.totp.as_deref(),
-            self.recovery_code.as_deref(),
-            self.passkey,
-        )?;
+        let second = second_factor::proof(self.totp.as_deref(), self.recovery_code.as_deref(), self.passkey)?;
         if password.is_none() && second.is_none() {
             return Err(Problem::invalid_request("password, totp, recovery_code or passkey is expected"));
         }

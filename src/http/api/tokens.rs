@@ -37,6 +37,7 @@ use crate::{
             app_caller,
             body::{Json, OptionalJson, member},
             caller::ArrivedAt,
+            key_proof,
             occasion::CameBy,
             origin,
             own_cookies::{self, Browser},
@@ -108,6 +109,7 @@ pub async fn login(
         app: Some(app),
         device: Device::new(body.device.as_deref(), occasion.address, occasion.agent.as_deref()),
         transport: body.transport,
+        key: key_proof::at_sign_in(&http, &sent, "/v1/login", body.transport)?,
         kept: http.cookies.kept(&sent),
     };
     let (user, headers, answer) = sign_in(&http, login, &occasion).await?;
@@ -240,6 +242,7 @@ async fn refreshed(
     headers: &HeaderMap,
     body: Option<RefreshBody>,
 ) -> Result<(HeaderMap, Json<Tokens>), Problem> {
+    let proof = key_proof::at_refresh(http, headers, "/v1/refresh")?;
     let has_body = body.is_some();
     let (token, app, transport) = match body.and_then(|body| body.refresh_token) {
         Some(token) => {
@@ -259,7 +262,7 @@ async fn refreshed(
         app_caller::require_secret(http, headers, &app).await?;
     }
     let arrived_at = arrived_at.by_clock(&http.auth);
-    Ok(tokens(http, http.auth.refresh(&token, arrived_at, occasion).await?, transport))
+    Ok(tokens(http, http.auth.refresh(&token, proof.as_ref(), arrived_at, occasion).await?, transport))
 }
 
 /// The tokens, and the cookie that holds one of them.

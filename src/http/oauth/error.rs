@@ -11,6 +11,7 @@ use axum::{
 use crate::{
     answers::OAuthProblem,
     auth::error::AuthError,
+    domain::key_proof::KeyProofFault,
     http::wire::{body::Json, cause::Cause, challenge::Challenge, problem::Problem},
 };
 
@@ -46,6 +47,11 @@ impl OAuthError {
     /// 400: one answer for a refresh token that is unknown, over, replaced or another client's.
     pub fn invalid_grant() -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_grant", "the refresh token is not valid")
+    }
+
+    /// 400: the session's key is not proved, or by nothing that is a proof (RFC 9449 section 5).
+    pub fn invalid_proof(fault: KeyProofFault) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_dpop_proof", fault.to_string())
     }
 
     /// 400: not a grant of ours.
@@ -85,6 +91,7 @@ impl From<AuthError> for OAuthError {
             | AuthError::RefreshExpired
             | AuthError::RefreshReused
             | AuthError::SessionEnded(_) => Self::invalid_grant(),
+            AuthError::Unproved(fault) => Self::invalid_proof(fault),
             other => Problem::from(other).into(),
         }
     }

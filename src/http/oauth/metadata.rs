@@ -2,7 +2,7 @@
 
 use axum::{Extension, http::HeaderMap, response::Response};
 
-use crate::{answers::Metadata, http::wire::prepared::Prepared};
+use crate::{answers::Metadata, http::wire::prepared::Prepared, keys::key_proof};
 
 /// Where clients look for it, by RFC 8414 and by `OpenID` Connect.
 pub const OAUTH: &str = "/.well-known/oauth-authorization-server";
@@ -25,6 +25,7 @@ pub fn prepared(issuer: &str) -> Prepared {
         revocation_endpoint_auth_methods_supported: ANY_CLIENT,
         introspection_endpoint: at("/oauth/introspect"),
         introspection_endpoint_auth_methods_supported: CONFIDENTIAL,
+        dpop_signing_alg_values_supported: key_proof::ALGORITHMS,
     };
     // Strings always serialise.
     Prepared::json(serde_json::to_vec(&metadata).unwrap_or_default())

@@ -12,7 +12,7 @@ use crate::{
     auth::error::AuthError,
     http::{
         Shared,
-        wire::{body::Json, caller::ArrivedAt, occasion::CameBy},
+        wire::{body::Json, caller::ArrivedAt, key_proof, occasion::CameBy},
     },
     measures::{GRANTED, table::REFRESHES},
 };
@@ -34,7 +34,10 @@ pub async fn token(
         return Err(OAuthError::invalid_scope());
     }
     let arrived_at = arrived_at.by_clock(&http.auth);
-    let issued = http.auth.refresh_of(&app, refresh_token, arrived_at, &occasion).await;
+    let issued = match key_proof::at_refresh(&http, &form.headers, "/oauth/token") {
+        Ok(proof) => http.auth.refresh_of(&app, refresh_token, proof.as_ref(), arrived_at, &occasion).await,
+        Err(fault) => Err(fault),
+    };
     REFRESHES.count(&[issued.as_ref().map_or_else(AuthError::code, |_| GRANTED)]);
     let issued = issued?;
     Ok(([(header::PRAGMA, "no-cache")], Json(Tokens::whole(issued))))

@@ -9,13 +9,13 @@ use super::{
     described::Described,
 };
 use crate::{
-    answers::{OwnEvents, User},
+    answers::{MfaChallenge, OwnEvents, User},
     http::{
         api::{
             account::{PasswordBody, SignupBody},
             activity::OwnEventsQuery,
             email::{ConfirmEmailBody, OwnPatch},
-            reset::{ForgotBody, ResetBody},
+            reset::{ForgotBody, ResetBody, ResetChallengeBody},
         },
         endpoints::HttpMethod::{Delete, Get, Patch, Post},
     },
@@ -74,6 +74,16 @@ fn by_mail() -> Vec<Described> {
             .takes::<ForgotBody>()
             .answers_nothing(202, "A mail goes out where somebody is called so and has a verified address.")
             .may(&[TOO_MANY_ATTEMPTS, OVERLOADED, STORE_UNAVAILABLE, INTERNAL]),
+        Described::of(
+            "challengePasswordReset",
+            Post,
+            "/v1/password/reset/challenge",
+            "What a client needs to prove a second factor beside a link",
+        )
+        .told("Of what people type that is nothing. The link stays good.")
+        .takes::<ResetChallengeBody>()
+        .answers::<MfaChallenge>(200, "What the browser is to be asked for, where it is a passkey.")
+        .may(&[ACCOUNT_DISABLED, LINK_SPENT, STORE_UNAVAILABLE, INTERNAL]),
         Described::of("resetPassword", Post, "/v1/password/reset", "Set a password by a link")
             .told("All of the user's sessions end, and nobody is signed in by it.")
             .takes::<ResetBody>()

@@ -30,7 +30,11 @@ pub const TOKEN_REVOKED: Code =
     code(401, "token_revoked", "the session of the token is over: `reason` says why");
 pub const TOKEN_OUTDATED: Code =
     code(401, "token_outdated", "the roles were changed since the token was issued: refresh");
-pub const REFRESH_INVALID: Code = code(401, "refresh_invalid", "the refresh token is not genuine");
+pub const REFRESH_INVALID: Code = code(
+    401,
+    "refresh_invalid",
+    "the refresh token is not genuine, or with `reason` `proof` the session's key is not proved",
+);
 pub const REFRESH_EXPIRED: Code = code(401, "refresh_expired", "the refresh token has expired");
 pub const REFRESH_REUSED: Code =
     code(401, "refresh_reused", "the refresh token had been replaced long ago: the session was ended");
@@ -58,6 +62,8 @@ pub const BOTH_FACTORS_NEEDED: Code = code(
     "mfa_required",
     "the session has shown two factors, longer ago than one counts with another: show both",
 );
+pub const METHOD_NOT_ACCEPTED: Code =
+    code(403, "method_not_accepted", "the app does not take that proof: nobody was looked up for it");
 pub const SIGNUP_CLOSED: Code = code(403, "signup_closed", "accounts are made by the operator here");
 pub const INSUFFICIENT_ROLE: Code = code(403, "insufficient_role", "a role is missing");
 pub const CROSS_SITE: Code =
@@ -108,6 +114,11 @@ pub const OAUTH_INVALID_CLIENT: Code =
     code(401, "invalid_client", "the client is unknown, or did not show its secret as it should");
 pub const OAUTH_INVALID_GRANT: Code =
     code(400, "invalid_grant", "the refresh token is unknown, over, replaced or another client's");
+pub const OAUTH_INVALID_DPOP_PROOF: Code = code(
+    400,
+    "invalid_dpop_proof",
+    "the session is bound to a key, and that is not proved: make a new proof",
+);
 pub const OAUTH_UNSUPPORTED_GRANT_TYPE: Code =
     code(400, "unsupported_grant_type", "the only grant type is `refresh_token`");
 pub const OAUTH_INVALID_SCOPE: Code = code(400, "invalid_scope", "no scope was granted");

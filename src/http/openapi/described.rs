@@ -125,6 +125,14 @@ impl Described {
         self
     }
 
+    /// A proof that the client has a key.
+    pub fn may_prove_key(self) -> Self {
+        let text = "A proof of a key, made for this request (RFC 9449). At a sign-in it binds the session to the \
+                    key; from then on each refresh takes one by it. Of those that are refused the problem says \
+                    `reason` `proof`.";
+        self.header("DPoP", Required::False, text)
+    }
+
     /// An answer of JSON.
     pub fn answers<T: ToSchema>(mut self, status: u16, text: &'static str) -> Self {
         let schema = named::<T>(&mut self.schemas);

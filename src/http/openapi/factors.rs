@@ -3,8 +3,8 @@
 use super::{
     codes::{
         ACCOUNT_DISABLED, CONFLICT, CROSS_SITE, EMAIL_UNCONFIRMED, INSUFFICIENT_USER_AUTHENTICATION,
-        INTERNAL, INVALID_CREDENTIALS, NOT_FOUND, STORE_UNAVAILABLE, TOKEN_EXPIRED, TOKEN_INVALID,
-        TOKEN_REVOKED, TOO_MANY_ATTEMPTS, WRONG_CODE,
+        INTERNAL, INVALID_CREDENTIALS, METHOD_NOT_ACCEPTED, NOT_FOUND, STORE_UNAVAILABLE, TOKEN_EXPIRED,
+        TOKEN_INVALID, TOKEN_REVOKED, TOO_MANY_ATTEMPTS, WRONG_CODE,
     },
     described::Described,
 };
@@ -39,15 +39,17 @@ fn at_sign_in() -> Vec<Described> {
                  minutes, and one proof.",
             )
             .takes::<AnswerBody>()
+            .may_prove_key()
             .answers::<SignedIn>(200, "Signed in, in the transport that the sign-in was asked in.")
             .with_headers(&["Set-Cookie"])
             .may(&[ACCOUNT_DISABLED, EMAIL_UNCONFIRMED, WRONG_CODE, TOO_MANY_ATTEMPTS]),
         Described::of("beginPasskeySignIn", Post, "/v1/login/passkey", "Sign in by a passkey, with no name")
             .told("Nobody is looked up yet: go on with the `mfa_token` and what the browser brought.")
             .may_take::<PasskeySignInBody>()
+            .may_prove_key()
             .or_app()
             .answers::<PasskeySignIn>(200, "What the browser is to be asked for.")
-            .may(&[INVALID_CREDENTIALS, CROSS_SITE, STORE_UNAVAILABLE, INTERNAL]),
+            .may(&[INVALID_CREDENTIALS, METHOD_NOT_ACCEPTED, CROSS_SITE, STORE_UNAVAILABLE, INTERNAL]),
         Described::of("relatedOrigins", Get, "/.well-known/webauthn", "The origins of one domain")
             .told("For browsers, on pages of another domain than the passkeys (WebAuthn Level 3, section 5.11).")
             .answers::<RelatedOrigins>(200, "Those that are web pages.")
@@ -92,5 +94,5 @@ fn attempt(id: &'static str, path: &'static str, summary: &'static str) -> Descr
     Described::of(id, Post, path, summary)
         .or_app()
         .may(&[TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED, INVALID_CREDENTIALS, CROSS_SITE])
-        .may(&[STORE_UNAVAILABLE, INTERNAL])
+        .may(&[METHOD_NOT_ACCEPTED, STORE_UNAVAILABLE, INTERNAL])
 }

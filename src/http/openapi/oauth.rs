@@ -4,8 +4,8 @@ use utoipa::ToSchema;
 
 use super::{
     codes::{
-        OAUTH_INVALID_CLIENT, OAUTH_INVALID_GRANT, OAUTH_INVALID_SCOPE, OAUTH_SERVER_ERROR, OAUTH_TOO_MANY,
-        OAUTH_UNAVAILABLE, OAUTH_UNSUPPORTED_GRANT_TYPE,
+        OAUTH_INVALID_CLIENT, OAUTH_INVALID_DPOP_PROOF, OAUTH_INVALID_GRANT, OAUTH_INVALID_SCOPE,
+        OAUTH_SERVER_ERROR, OAUTH_TOO_MANY, OAUTH_UNAVAILABLE, OAUTH_UNSUPPORTED_GRANT_TYPE,
     },
     described::{Described, JSON, named},
 };
@@ -42,8 +42,10 @@ struct OneTokenForm {
 pub fn oauth() -> Vec<Described> {
     let token = Described::of("oauthToken", Post, "/oauth/token", "Get fresh tokens (RFC 6749 section 6)")
         .takes_form::<TokenForm>()
+        .may_prove_key()
         .answers::<Tokens>(200, "Fresh tokens.")
-        .may(&[OAUTH_INVALID_GRANT, OAUTH_UNSUPPORTED_GRANT_TYPE, OAUTH_INVALID_SCOPE]);
+        .may(&[OAUTH_INVALID_GRANT, OAUTH_INVALID_DPOP_PROOF])
+        .may(&[OAUTH_UNSUPPORTED_GRANT_TYPE, OAUTH_INVALID_SCOPE]);
     let revoke = Described::of("oauthRevoke", Post, "/oauth/revoke", "Revoke a token (RFC 7009)")
         .told("A refresh token takes its session with it.")
         .takes_form::<OneTokenForm>()

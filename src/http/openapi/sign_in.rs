@@ -3,8 +3,9 @@
 use super::{
     codes::{
         ACCOUNT_DISABLED, BOTH_FACTORS_NEEDED, CROSS_SITE, EMAIL_UNCONFIRMED, INTERNAL, INVALID_CREDENTIALS,
-        MFA_REQUIRED, NOT_FOUND, OVERLOADED, REFRESH_EXPIRED, REFRESH_INVALID, REFRESH_REUSED, SESSION_ENDED,
-        STORE_UNAVAILABLE, TOKEN_INVALID, TOKEN_MISSING, TOO_MANY_ATTEMPTS, WRONG_CODE, WRONG_PASSWORD,
+        METHOD_NOT_ACCEPTED, MFA_REQUIRED, NOT_FOUND, OVERLOADED, REFRESH_EXPIRED, REFRESH_INVALID,
+        REFRESH_REUSED, SESSION_ENDED, STORE_UNAVAILABLE, TOKEN_INVALID, TOKEN_MISSING, TOO_MANY_ATTEMPTS,
+        WRONG_CODE, WRONG_PASSWORD,
     },
     described::Described,
 };
@@ -36,11 +37,12 @@ fn credentials() -> Vec<Described> {
                  shows its secret.",
             )
             .takes::<LoginBody>()
+            .may_prove_key()
             .or_app()
             .answers::<SignedIn>(200, "Signed in.")
             .with_headers(COOKIES)
             .may(&[INVALID_CREDENTIALS, ACCOUNT_DISABLED, EMAIL_UNCONFIRMED, MFA_REQUIRED, CROSS_SITE])
-            .may(&[TOO_MANY_ATTEMPTS])
+            .may(&[METHOD_NOT_ACCEPTED, TOO_MANY_ATTEMPTS])
             .may(&[OVERLOADED, STORE_UNAVAILABLE, INTERNAL]),
         Described::of("refresh", Post, "/v1/refresh", "Get fresh tokens")
             .told(
@@ -48,6 +50,7 @@ fn credentials() -> Vec<Described> {
                  asked for again. A 503 says nothing of the token: keep it.",
             )
             .may_take::<RefreshBody>()
+            .may_prove_key()
             .or_app()
             .answers::<Tokens>(200, "Fresh tokens.")
             .with_headers(COOKIES)
@@ -67,7 +70,8 @@ fn step_up() -> Vec<Described> {
         Described::of("challengeStepUp", Post, "/v1/step-up/challenge", "What a client needs to step up by a method")
             .told("Of what people type that is nothing.")
             .takes::<StepUpChallengeBody>()
-            .answers::<MfaChallenge>(200, "What the browser is to be asked for, where it is a passkey."),
+            .answers::<MfaChallenge>(200, "What the browser is to be asked for, where it is a passkey.")
+            .may(&[METHOD_NOT_ACCEPTED]),
         Described::of("stepUp", Post, "/v1/step-up", "Prove once more who one is")
             .told(
                 "What a 401 `insufficient_user_authentication` asks for (RFC 9470): the password, a code or \
@@ -77,7 +81,8 @@ fn step_up() -> Vec<Described> {
             )
             .takes::<StepUpBody>()
             .answers::<SteppedUpSession>(200, "What the session says now; where it has tokens, one that says the same.")
-            .may(&[BOTH_FACTORS_NEEDED, WRONG_PASSWORD, WRONG_CODE, TOO_MANY_ATTEMPTS, OVERLOADED]),
+            .may(&[BOTH_FACTORS_NEEDED, METHOD_NOT_ACCEPTED, WRONG_PASSWORD, WRONG_CODE])
+            .may(&[TOO_MANY_ATTEMPTS, OVERLOADED]),
     ]
 }
 

@@ -7,6 +7,7 @@ pub(super) mod cause;
 pub mod challenge;
 pub(super) mod cookies;
 pub mod forwarded;
+pub(super) mod key_proof;
 pub(super) mod layers;
 pub(super) mod occasion;
 pub(super) mod origin;

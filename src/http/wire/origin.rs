@@ -18,8 +18,10 @@ use crate::{
 /// How long a browser may remember the answer to a preflight, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "600";
 const METHODS: &str = "GET, POST, PATCH, DELETE";
-const REQUEST_HEADERS: &str = "Authorization, Content-Type, X-Request-Id";
-const RESPONSE_HEADERS: &str = "WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id";
+const REQUEST_HEADERS: &str = "Authorization, Content-Type, DPoP, X-Request-Id";
+/// By `Date` a page whose clock is wrong makes proofs that are of now.
+const RESPONSE_HEADERS: &str =
+    "WWW-Authenticate, Retry-After, Date, RateLimit, RateLimit-Policy, X-Request-Id";
 
 /// Answers preflights of registered origins, and lets those origins read every answer, with
 /// credentials; never `*`, never `null`. What a cookie opens is for the pages of its own app: others

@@ -193,7 +193,7 @@ impl Problem {
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         let problem = Self {
-            reason: error.reason().map(EndReason::as_str),
+            reason: error.reason().map(EndReason::as_str).or(error.is_of_proof().then_some("proof")),
             challenge: Challenge::of(&error),
             retry_after: retry_after(&error),
             ..Self::new(status(&error), error.code(), detail(&error))
@@ -234,6 +234,7 @@ fn status(error: &AuthError) -> StatusCode {
         | AuthError::RefreshInvalid
         | AuthError::RefreshExpired
         | AuthError::RefreshReused
+        | AuthError::Unproved(_)
         | AuthError::SignInTooOld { .. }
         | AuthError::SignInTooWeak
         | AuthError::SignInUnknown
@@ -242,6 +243,7 @@ fn status(error: &AuthError) -> StatusCode {
         | AuthError::EmailUnconfirmed
         | AuthError::SecondFactorRequired
         | AuthError::BothFactorsNeeded
+        | AuthError::MethodNotAccepted
         | AuthError::SignupClosed
         | AuthError::InsufficientRole => StatusCode::FORBIDDEN,
         AuthError::NotFound(_) => StatusCode::NOT_FOUND,

@@ -1,11 +1,13 @@
 //! Apps: which ones use this server.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, Params, Row, params};
 
 use super::{
     SqliteStore,
-    engine::{rows, writer::Step},
+    engine::{connection, rows, writer::Step},
 };
 use crate::{
     domain::{
@@ -25,6 +27,13 @@ const CHANGE: &str = "UPDATE apps SET origins = coalesce(?2, origins),
         policy = json_patch(policy, ?6)
     WHERE name = ?1 AND (name <> 'default' OR ?4 IS NULL) AND (secret_sha256 IS NOT NULL OR NOT ?5)
     RETURNING name, secret_sha256, origins, policy, created_at";
+
+impl SqliteStore {
+    /// All that are in a file, which is not changed. Blocks.
+    pub fn apps(path: &Path) -> Result<Vec<App>, StoreError> {
+        select(&connection::read_only(path)?, LIST, [])
+    }
+}
 
 #[async_trait]
 impl AppStore for SqliteStore {

@@ -3,7 +3,7 @@
 //!
 //! Names are one letter and values at most 64 bytes, so that Redis keeps the hash as a listpack. Times are
 //! in ms. One that has ended keeps `u a k p e z`, with `x` why, `t` when and `y` by which call; a session
-//! without tokens has no `k` and `p`. Versions before wrote no `b`, `f`, `h`, `m`, `r`, `v`, `w` and `z`. Nodes of two versions
+//! without tokens has no `k` and `p`. Versions before wrote no `b`, `f`, `h`, `j`, `m`, `r`, `v`, `w` and `z`. Nodes of two versions
 //! share these hashes while they are restarted one after the other: a field of another form needs a new name.
 
 use std::str::FromStr;
@@ -16,6 +16,7 @@ use crate::{
         app::AppName,
         clock::Timestamp,
         ids::{SessionId, UserId},
+        key_proof::KeyThumbprint,
         proved::Proved,
         session::{Device, EndReason, NewSession, Session, SessionFacts},
         sign_in::{Method, Methods},
@@ -69,6 +70,8 @@ const AGENT: [Field; 4] = [
 const PROVED: Field = Field("m", "session hash m");
 const PROVED_SINCE: Field = Field("f", "session hash f");
 const PROVED_AT: Field = Field("h", "session hash h");
+/// The thumbprint of the key that it is bound to, 32 bytes, which scripts compare.
+const BOUND_TO: Field = Field("j", "session hash j");
 const END_REASON: Field = Field("x", "session hash x");
 const ENDED_AT: Field = Field("t", "session hash t");
 
@@ -85,7 +88,7 @@ pub fn of_new(
     expires_at: Timestamp,
     tokens_until: Timestamp,
 ) -> Vec<Vec<u8>> {
-    let SessionFacts { user, app, device, created_at, proved } = &session.facts;
+    let SessionFacts { user, app, device, created_at, proved, bound_to } = &session.facts;
     let created = || created_at.millis().to_string().into_bytes();
     let mut fields = vec![
         (USER, user.uuid().as_bytes().to_vec()),
@@ -103,6 +106,7 @@ pub fn of_new(
     let is_said = [proved.methods != PASSWORD, proved.since != *created_at, proved.at != *created_at];
     fields
         .extend(of_proved(proved).into_iter().zip(is_said).filter(|(_, said)| *said).map(|(field, _)| field));
+    fields.extend(bound_to.iter().map(|key| (BOUND_TO, key.as_bytes().to_vec())));
     let Device { name, ip, user_agent } = device;
     fields.extend(name.iter().map(|name| (DEVICE, name.clone().into_bytes())));
     fields.extend(ip.iter().map(|ip| (ADDRESS, ip.to_string().into_bytes())));
@@ -211,7 +215,14 @@ impl HashFields {
             device: Device::new(name.as_deref(), self.optional(ADDRESS)?, Some(&agent)),
             created_at: self.time(CREATED_AT)?,
             proved: self.proved()?,
+            bound_to: self.bound_to()?,
         })
+    }
+
+    fn bound_to(&self) -> Result<Option<KeyThumbprint>, StoreError> {
+        let Some(value) = self.value(BOUND_TO) else { return Ok(None) };
+        let bytes = value.try_into().map_err(|_| self.unreadable(BOUND_TO))?;
+        Ok(Some(KeyThumbprint::from_bytes(bytes)))
     }
 
     fn proved(&self) -> Result<Proved, StoreError> {

@@ -9,10 +9,11 @@
 --       16 the call's own mark, by which it knows, when it is sent once more after a broken connection, that
 --       the end it meets is its own
 --       17 the hash of the presented token's nonce
---       18, 19 in a second call: when the request arrived, and until when it may end a session
+--       18 the thumbprint of the key that the client has proved itself by, '' = none
+--       19, 20 in a second call: when the request arrived, and until when it may end a session
 -- All times in ms.
 local presented, waited, grace, by_timer, ends_contested, refresh_ttl, longest_life, token_end,
-  presented_hash, successor_hash, predecessor_hash, mark, nonce_hash, arrived_at, not_after = unpack(ARGV, 5)
+  presented_hash, successor_hash, predecessor_hash, mark, nonce_hash, proved_key, arrived_at, not_after = unpack(ARGV, 5)
 presented, grace = tonumber(presented), tonumber(grace)
 
 if not is_known then return {'expired'} end
@@ -21,6 +22,8 @@ if record.x then
   if record.y ~= mark then return answer('ended') end
   return answer(record.x == 'contested' and 'contested' or 'reused')
 end
+-- Before the generation is looked at: without the key no token is a sign of anything.
+if record.j and record.j ~= proved_key then return {'unproved'} end
 
 -- Those among KEYS are known by name; of others the name is made.
 local key_of = {[presented_hash] = KEYS[2], [successor_hash] = KEYS[3], [predecessor_hash] = KEYS[4]}

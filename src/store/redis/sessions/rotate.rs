@@ -54,6 +54,7 @@ enum RotateReply {
     Expired,
     Withdrawn,
     Forged,
+    Unproved,
     /// The answer depends on how late the request is: this is the moment, by the server's clock.
     AskAgain(Timestamp),
     TooLate,
@@ -84,6 +85,7 @@ impl RotateReply {
             "expired" => Self::Expired,
             "withdrawn" => Self::Withdrawn,
             "forged" => Self::Forged,
+            "unproved" => Self::Unproved,
             "ask_again" => Self::AskAgain(fields.time(NOW)?),
             "too_late" => Self::TooLate,
             _ => return Err(answer.unknown()),
@@ -133,7 +135,9 @@ impl RedisStore {
             reply = self.ask_rotate(chain, call().arg(&limits)).await?;
         }
         match reply {
-            RotateReply::Granted(grant) => self.grant(chain, grant, asked_at).await.map(Rotation::Granted),
+            RotateReply::Granted(grant) => {
+                self.grant(chain, grant, asked_at).await.map(|issue| Rotation::Granted(issue.into()))
+            }
             RotateReply::EndedNow(why, remains) => {
                 self.refuse_and_clean_up(chain, &remains, asked_at).await?;
                 Ok(why)
@@ -143,6 +147,7 @@ impl RedisStore {
             }
             RotateReply::Withdrawn => Ok(Rotation::Withdrawn),
             RotateReply::Forged => Ok(Rotation::Forged),
+            RotateReply::Unproved => Ok(Rotation::Unproved),
             RotateReply::Expired => Ok(Rotation::Expired),
             RotateReply::TooLate | RotateReply::AskAgain(_) => {
                 Err(away("it was slower than a refresh can wait"))
@@ -157,7 +162,7 @@ impl RedisStore {
         arrived_at: Timestamp,
         now: Timestamp,
     ) -> Call<'static> {
-        let Chain { presented, successor, predecessor } = chain;
+        let Chain { presented, successor, predecessor, proved_key } = chain;
         let lifetimes = &self.keeping.lifetimes;
         let tokens = [Some(presented), Some(successor), predecessor.as_ref()];
         let hashes = tokens.map(|token: Option<&RefreshToken>| {
@@ -178,6 +183,7 @@ impl RedisStore {
             .arg(&hashes[..])
             .arg(&random::bytes::<8>())
             .arg(presented.nonce_hash().as_bytes())
+            .arg(proved_key.as_ref().map_or(&[][..], |key| key.as_bytes().as_slice()))
     }
 
     async fn ask_rotate(&self, chain: &Chain, call: Call<'_>) -> Result<RotateReply, StoreError> {

@@ -31,6 +31,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V15__mails", include_str!("../../../../migrations/sqlite/V15__mails.sql")),
     ("V16__addresses", include_str!("../../../../migrations/sqlite/V16__addresses.sql")),
     ("V17__step_ups", include_str!("../../../../migrations/sqlite/V17__step_ups.sql")),
+    ("V18__bound_sessions", include_str!("../../../../migrations/sqlite/V18__bound_sessions.sql")),
 ];
 
 const IS_MIGRATED: &str =

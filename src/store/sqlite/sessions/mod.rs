@@ -64,14 +64,14 @@ impl SessionStore for SqliteStore {
         policy: &ReusePolicy,
         arrived_at: Timestamp,
     ) -> Result<Rotation, StoreError> {
-        let (presented, policy, lifetimes) = (chain.presented.clone(), *policy, self.lifetimes);
+        let (chain, policy, lifetimes) = (chain.clone(), *policy, self.lifetimes);
         // Read only now, it may have reached this machine while the process stood still.
         let arrived_at = arrived_at - self.revocations.stood_still().unwrap_or_default();
         let clock = Arc::clone(&self.clock);
         self.writer
             .write(move |step| {
                 let moments = Moments { arrived_at, now: clock.now() };
-                rotation::rotate(step, &presented, &policy, &lifetimes, moments)
+                rotation::rotate(step, &chain, &policy, &lifetimes, moments)
             })
             .await
     }

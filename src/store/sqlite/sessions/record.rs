@@ -7,6 +7,7 @@ use crate::{
     domain::{
         clock::Timestamp,
         ids::SessionId,
+        key_proof::KeyThumbprint,
         proved::Proved,
         refresh_token::NonceHash,
         rotation::{LateReissues, Progress, Replaced},
@@ -98,6 +99,7 @@ impl Record {
                 },
                 created_at,
                 proved: proved(row, created_at)?,
+                bound_to: rows::value::<Option<_>>(row, "sessions.bound_to")?.map(KeyThumbprint::from_bytes),
             },
             nonce_hash: rows::value::<Option<_>>(row, "sessions.nonce_hash")?.map(NonceHash::from_bytes),
             progress: Progress {
@@ -133,11 +135,11 @@ pub(in crate::store::sqlite) fn insert(
     expires_at: Timestamp,
     tokens_until: Timestamp,
 ) -> Result<(), StoreError> {
-    let SessionFacts { user, app, device, created_at, proved } = &session.facts;
+    let SessionFacts { user, app, device, created_at, proved, bound_to } = &session.facts;
     let mut insert = db.prepare_cached(
         "INSERT INTO sessions (id, user_id, app, device, ip, user_agent, generation, issued_at,
-            created_at, last_seen_at, expires_at, tokens_until, nonce_hash, proved, proved_since, proved_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+            created_at, last_seen_at, expires_at, tokens_until, nonce_hash, proved, proved_since, proved_at, bound_to)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
          -- Again after a lost answer: it is there, and may have gone on since.
          ON CONFLICT (id) DO NOTHING",
     )?;
@@ -155,6 +157,7 @@ pub(in crate::store::sqlite) fn insert(
         proved.methods.words(),
         proved.since.millis(),
         proved.at.millis(),
+        bound_to.as_ref().map(KeyThumbprint::as_bytes),
     ])?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::{
         clock::Timestamp,
         ids::SessionId,
         limits::{ACCESS_TTL_MAX, Lifetimes},
-        refresh_token::RefreshToken,
+        refresh_token::Chain,
         rotation::{Contested, Decision, Progress, Reissue, ReusePolicy},
         session::EndReason,
         session_token::SessionToken,
@@ -34,11 +34,12 @@ pub(in crate::store::sqlite) struct Moments {
 
 pub(in crate::store::sqlite) fn rotate(
     step: &mut Step<'_>,
-    presented: &RefreshToken,
+    chain: &Chain,
     policy: &ReusePolicy,
     lifetimes: &Lifetimes,
     Moments { arrived_at, now }: Moments,
 ) -> Result<Rotation, StoreError> {
+    let Chain { presented, proved_key, .. } = chain;
     let (session, presented, nonce_hash) =
         (presented.session(), presented.generation(), presented.nonce_hash());
     let Some(record) = Record::read(step.db, session, now)? else {
@@ -49,6 +50,9 @@ pub(in crate::store::sqlite) fn rotate(
     }
     if let Some(reason) = record.ended {
         return Ok(Rotation::Ended(reason));
+    }
+    if record.facts.bound_to.is_some() && record.facts.bound_to != *proved_key {
+        return Ok(Rotation::Unproved);
     }
     let end =
         |step: &mut Step<'_>, reason| endings::end_living(step, (session, record.tokens_until), reason, now);
@@ -64,7 +68,7 @@ pub(in crate::store::sqlite) fn rotate(
             return Ok(Rotation::Reused);
         }
     };
-    grant(step, record, &progress, reissue, lifetimes, now).map(Rotation::Granted)
+    grant(step, record, &progress, reissue, lifetimes, now).map(|issue| Rotation::Granted(issue.into()))
 }
 
 /// Writes how far the tokens have come, and that the session lives on.
