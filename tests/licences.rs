@@ -54,6 +54,8 @@ const ONE_VERSION: &[&str] = &[
     "tracing-core",
 ];
 
+/// What is built here, under our own two licences.
+const OURS: [&str; 2] = ["keyward", "keyward-tower"];
 const SOURCE: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 struct Package {
@@ -93,8 +95,7 @@ fn everything_comes_from_the_one_registry() {
 /// Every package of every platform and kind, without our own. Not `cargo metadata`: that also names
 /// optional ones which are never built.
 fn graph() -> Vec<Package> {
-    let tree =
-        "tree --locked --target all --edges normal,build,dev --prefix none --no-dedupe --format {p}|{l}";
+    let tree = "tree --workspace --locked --target all --edges normal,build,dev --prefix none --no-dedupe --format {p}|{l}";
     let cargo = Command::new(env!("CARGO"))
         .args(tree.split(' '))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -102,8 +103,9 @@ fn graph() -> Vec<Package> {
         .expect("cargo runs");
     assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
     let text = String::from_utf8(cargo.stdout).expect("UTF-8");
-    let lines: BTreeSet<&str> = text.lines().collect();
-    let packages: Vec<Package> = lines.into_iter().map(package).filter(|it| it.name != "keyward").collect();
+    let lines: BTreeSet<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    let all = lines.into_iter().map(package);
+    let packages: Vec<Package> = all.filter(|it| !OURS.contains(&&*it.name)).collect();
     assert!(packages.len() > 100, "too few packages to be true");
     packages
 }
@@ -159,7 +161,8 @@ fn foreign_sources(lock: &str) -> Vec<String> {
         lock.split("[[package]]").skip(1).map(|block| (value(block, "name"), value(block, "source")));
     packages
         .filter(|(name, source)| {
-            source.as_deref().unwrap_or("this folder") != SOURCE && name.as_deref() != Some("keyward")
+            let is_ours = name.as_deref().is_some_and(|name| OURS.contains(&name));
+            source.as_deref().unwrap_or("this folder") != SOURCE && !is_ours
         })
         .map(|(name, source)| format!("{} from {}", name.unwrap_or_default(), source.unwrap_or_default()))
         .collect()

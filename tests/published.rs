@@ -33,7 +33,7 @@ fn the_published_crate_builds_by_itself() {
     {
         assert!(names.contains(wanted), "{wanted} is not in {names:?}");
     }
-    for unwanted in [".ci", "bench", "data", "fuzz", "keys", "target", "tests"] {
+    for unwanted in [".ci", "bench", "clients", "data", "examples", "fuzz", "keys", "target", "tests"] {
         assert!(!names.contains(unwanted), "{unwanted} is in {names:?}");
     }
     // That is `cargo install`, but for making the binary.

@@ -58,7 +58,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("totp_rs", &["auth::factors"]),
     ("tower_http", &["http"]),
     ("tracing_opentelemetry", &["telemetry"]),
-    ("url", &["auth::factors"]),
+    ("url", &["auth::factors", "keys::key_proof"]),
     ("webauthn_rs_core", &["auth::factors"]),
     ("tracing_subscriber", &["telemetry"]),
     ("utoipa", &["answers", "http"]),

@@ -10,7 +10,7 @@ async function verify({ passkey, challenge, domain, origins, key, counter }) {
         requireUserVerification: true,
     };
     if (key === undefined) {
-        return verifyRegistrationResponse({ ...common, supportedAlgorithmIDs: [-7, -257] });
+        return verifyRegistrationResponse({ ...common, supportedAlgorithmIDs: [-7, -8, -257] });
     }
     const credential = { id: passkey.id, publicKey: Buffer.from(key, 'base64url'), counter };
     return verifyAuthenticationResponse({ ...common, credential });

@@ -50,6 +50,11 @@ proptest! {
     }
 
     #[test]
+    fn key_proof(input in inputs(bodies::proofs::key_proof_seeds)) {
+        bodies::proofs::key_proof(&input);
+    }
+
+    #[test]
     fn request_body(input in inputs(bodies::texts::request_body_seeds)) {
         bodies::texts::request_body(&input);
     }

@@ -4,6 +4,7 @@
 
 mod api;
 mod backends;
+mod clients;
 mod commands;
 mod contracts;
 mod deploy;

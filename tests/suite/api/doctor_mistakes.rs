@@ -165,6 +165,21 @@ async fn a_database_file_that_is_damaged() {
 }
 
 #[tokio::test]
+async fn an_app_that_nobody_can_sign_in_to() {
+    let install = Install::new();
+    install.good(&["app", "add", "web"]);
+    install.good(&["app", "update", "web", "--identifiers", "email"]);
+    let off = install.with("KEYWARD_ACCOUNTS_EMAIL", "off");
+    finds(&off, "wrong", "the app web takes e-mail addresses alone, and accounts.email is off");
+    // As of two decisions at once, each of which was good by itself.
+    let file = Connection::open(off.path("data/keyward.db")).expect("opened");
+    let both = r#"{"v":2,"mfa":"required","methods":["password"]}"#;
+    file.execute("UPDATE apps SET policy = ?1 WHERE name = 'web'", [both]).expect("written");
+    drop(file);
+    finds(&off, "wrong", "nobody can sign in to the app web by the methods that it takes");
+}
+
+#[tokio::test]
 async fn a_clock_that_is_behind() {
     let install = Install::new();
     install.start().await.terminate();

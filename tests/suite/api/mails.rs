@@ -38,7 +38,7 @@ fn files(install: &Install) -> Vec<PathBuf> {
 }
 
 /// The next mail that is written; it is not there any more then.
-fn mail(install: &Install) -> String {
+pub(super) fn mail(install: &Install) -> String {
     let file = wait_for(|| files(install).into_iter().next()).expect("a mail");
     let text = fs::read_to_string(&file).expect("a mail");
     fs::remove_file(file).expect("removed");
@@ -46,7 +46,7 @@ fn mail(install: &Install) -> String {
 }
 
 /// Its token, which must be in no log.
-fn secret_of(mail: &str) -> String {
+pub(super) fn secret_of(mail: &str) -> String {
     let token = token(mail);
     secrets::register(&token);
     token

@@ -2,10 +2,12 @@
 //! The tests follow the contract chapter by chapter and know nothing of the code.
 
 mod admin;
+mod app_rules;
 mod app_sessions;
 mod apps_at_once;
 mod audit;
 mod bad_input;
+mod bound;
 mod browser;
 mod check;
 mod check_doors;
@@ -25,7 +27,9 @@ mod oauth;
 mod openapi;
 mod operators;
 mod passkey_judges;
+mod passkey_resets;
 mod passkeys;
+mod passkeys_ed25519;
 mod passwords;
 mod process;
 mod readiness;

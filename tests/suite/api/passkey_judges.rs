@@ -11,7 +11,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::passkeys::{DOMAIN, PAGE, Scene, confirms, key, options};
+use super::passkeys::{DOMAIN, PAGE, PASSWORD, Scene, confirms, key, options};
 use crate::support::authenticator::{Authenticator, BOUND, PRESENT, VERIFIED};
 
 /// What was said of answers, and what they were answers to.
@@ -75,7 +75,9 @@ async fn three_judge_the_same_answers_alike() {
     let scene = Scene::set().await;
     let mut cases = Cases::default();
     // One of each algorithm, each of its own user, since a further one takes another sign-in.
-    for (name, good) in [("alice", key()), ("bob", Authenticator::rs256(DOMAIN, PAGE))] {
+    let [rs256, ed25519] = [Authenticator::rs256(DOMAIN, PAGE), Authenticator::ed25519(DOMAIN, PAGE)];
+    scene.install.add_user("carol", PASSWORD, &[]);
+    for (name, good) in [("alice", key()), ("bob", rs256), ("carol", ed25519)] {
         let owner = scene.by_password(name).await;
         for (what, mut changed) in changed(&good, "webauthn.get").into_iter().skip(1) {
             let asked = options(&owner).await;
@@ -94,7 +96,7 @@ async fn three_judge_the_same_answers_alike() {
         own.counter = 8;
         sign_in(&scene, &mut cases, &own).await;
     }
-    assert_eq!(cases.ours.iter().filter(|is_taken| **is_taken).count(), 4, "{:?}", cases.ours);
+    assert_eq!(cases.ours.iter().filter(|is_taken| **is_taken).count(), 6, "{:?}", cases.ours);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut python = Command::new("python3");
     python.arg(root.join("tests/python/passkeys.py")).env("PYTHONPATH", root.join("target/python"));

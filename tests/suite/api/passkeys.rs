@@ -7,16 +7,16 @@ use super::{
     cookies::{cookie, send},
     install::{Install, Server},
 };
-use crate::support::authenticator::{Authenticator, BOUND, PRESENT, VERIFIED, ec, rsa};
+use crate::support::authenticator::{Authenticator, BOUND, PRESENT, VERIFIED, ec, okp, rsa};
 
-const PASSWORD: &str = "seven words make a fine passphrase indeed";
+pub(super) const PASSWORD: &str = "seven words make a fine passphrase indeed";
 pub(super) const DOMAIN: &str = "example.com";
 pub(super) const PAGE: &str = "https://app.example.com";
 
 /// A server of `example.com`, with pages on a host of its own, and users who have nothing set up yet.
 pub(super) struct Scene {
-    install: Install,
-    server: Server,
+    pub(super) install: Install,
+    pub(super) server: Server,
 }
 
 impl Scene {
@@ -32,7 +32,7 @@ impl Scene {
         Self { install, server }
     }
 
-    fn client(&self) -> Actor {
+    pub(super) fn client(&self) -> Actor {
         self.server.client()
     }
 
@@ -59,7 +59,7 @@ impl Scene {
     }
 
     /// A sign-in by the passkey alone.
-    async fn signs_in(&self, key: &Authenticator) -> Answer {
+    pub(super) async fn signs_in(&self, key: &Authenticator) -> Answer {
         let (options, token) = self.begins(&json!({})).await;
         self.answers(&token, &key.get(&options)).await
     }
@@ -80,7 +80,7 @@ pub(super) async fn confirms(owner: &Actor, made: &Value) -> Answer {
 }
 
 /// Sets a passkey up; the codes that came with it.
-async fn enrol(owner: &Actor, key: &mut Authenticator) -> Vec<String> {
+pub(super) async fn enrol(owner: &Actor, key: &mut Authenticator) -> Vec<String> {
     let answer = confirms(owner, &key.create(&options(owner).await)).await;
     assert_eq!((answer.status, answer.header("cache-control")), (201, "no-store"), "{answer:?}");
     let codes = answer.json()["recovery_codes"].as_array().expect("codes").clone();
@@ -99,7 +99,10 @@ async fn a_passkey_is_enrolled_and_signs_in_alone_and_after_a_password() {
     assert_eq!(asked["authenticatorSelection"], selection);
     assert_eq!(asked["excludeCredentials"], json!([]));
     let algorithms = asked["pubKeyCredParams"].as_array().expect("a list");
-    assert_eq!(algorithms.iter().map(|one| one["alg"].clone()).collect::<Vec<_>>(), [json!(-7), json!(-257)]);
+    assert_eq!(
+        algorithms.iter().map(|one| one["alg"].clone()).collect::<Vec<_>>(),
+        [json!(-7), json!(-8), json!(-257)]
+    );
     assert_eq!(enrol(&alice, &mut own).await.len(), 10, "the first factor brings codes");
 
     let by_name = json!({ "username": "alice", "password": PASSWORD, "app": "web" });
@@ -279,6 +282,13 @@ async fn a_passkey_that_was_not_made_as_asked_is_not_taken() {
         ("coordinates cut short", with(ec(1, &[1; 31], &[2; 31]))),
         ("a curve that is none", with(ec(9, &[1; 32], &[2; 32]))),
         ("another curve", with(ec(2, &p384, &p384))),
+        ("a point of Ed25519 at zero", with(okp(6, &[0; 32]))),
+        ("a point by which everybody signs", with(okp(6, &[&[1][..], &[0; 31]].concat()))),
+        ("a point with a second form", with(okp(6, &[&[0xee][..], &[0xff; 30], &[0x7f]].concat()))),
+        ("a point cut short", with(okp(6, &[3; 31]))),
+        ("a point too long", with(okp(6, &[3; 33]))),
+        ("a curve for no signatures", with(okp(4, &[3; 32]))),
+        ("Ed448", with(okp(7, &[3; 57]))),
         ("1024 bits", with(rsa(&[0xc1; 128]))),
         ("1024 bits, filled up", with(rsa(&[[0; 128], [0xc1; 128]].concat()))),
         ("no key", with(Vec::new())),
@@ -308,12 +318,14 @@ async fn a_passkey_that_was_not_made_as_asked_is_not_taken() {
 }
 
 #[tokio::test]
-async fn both_algorithms_sign_in_and_further_passkeys_leave_the_codes_as_they_are() {
+async fn each_algorithm_signs_in_and_further_passkeys_leave_the_codes_as_they_are() {
     let scene = Scene::set().await;
-    let mut keys = [key(), Authenticator::rs256(DOMAIN, PAGE)];
+    let mut keys = [key(), Authenticator::rs256(DOMAIN, PAGE), Authenticator::ed25519(DOMAIN, PAGE)];
     assert_eq!(enrol(&scene.by_password("alice").await, &mut keys[0]).await.len(), 10);
     let alice = scene.client().with_tokens(&scene.signs_in(&keys[0]).await);
-    assert_eq!(enrol(&alice, &mut keys[1]).await.len(), 0);
+    for key in &mut keys[1..] {
+        assert_eq!(enrol(&alice, key).await.len(), 0);
+    }
     for key in &keys {
         scene.client().with_tokens(&scene.signs_in(key).await);
     }

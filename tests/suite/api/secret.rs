@@ -166,6 +166,7 @@ async fn an_installation_of_before_takes_its_secret_at_the_first_start() {
         DROP TABLE mails; DROP TABLE email_changes; DROP INDEX users_by_verified_email;
         DROP TRIGGER email_changes_of_deleted;
         ALTER TABLE sessions DROP COLUMN proved_since; ALTER TABLE sessions DROP COLUMN proved_at;
+        ALTER TABLE sessions DROP COLUMN bound_to;
         DELETE FROM refinery_schema_history WHERE version >= 7";
     file.execute_batch(older).expect("made older");
     drop(file);

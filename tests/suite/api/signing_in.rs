@@ -153,8 +153,18 @@ async fn sessions_are_listed_with_where_they_are() {
     assert_eq!(sessions.len(), 2);
     let find = |id: &str| sessions.iter().find(|session| session["id"] == id).expect("the session");
     let (mine, other) = (find(&phone.session), find(&laptop.session));
-    let all =
-        ["app", "created_at", "current", "device", "expires_at", "id", "ip", "last_seen_at", "user_agent"];
+    let all = [
+        "app",
+        "bound",
+        "created_at",
+        "current",
+        "device",
+        "expires_at",
+        "id",
+        "ip",
+        "last_seen_at",
+        "user_agent",
+    ];
     assert_eq!(keys(mine), all);
     assert_eq!((&mine["device"], &mine["user_agent"]), (&json!("Alice's phone"), &json!("Phone/1.0")));
     assert_eq!((&mine["ip"], &mine["app"]), (&json!("127.0.0.1"), &json!("default")));

@@ -81,7 +81,7 @@ fn the_first_run_does_it_and_the_second_changes_nothing() {
     assert_eq!(done.stderr, "The secret of shop, shown this once:\n");
     let secret = done.stdout.lines().last().expect("a secret");
     let (apps, roles) = state(&install);
-    let app = |name: &str, kind: &str, origins: &[&str], ttl: Value, audience: Value| json!({ "name": name, "kind": kind, "origins": origins, "access_ttl": ttl, "audience": audience, "role": null, "mfa": null, "confirm_url": null, "reset_url": null });
+    let app = |name: &str, kind: &str, origins: &[&str], ttl: Value, audience: Value| json!({ "name": name, "kind": kind, "origins": origins, "access_ttl": ttl, "audience": audience, "role": null, "mfa": null, "methods": null, "identifiers": null, "confirm_url": null, "reset_url": null });
     assert_eq!(
         apps,
         [
@@ -132,6 +132,23 @@ fn what_is_not_said_stays_and_what_is_said_to_be_nothing_goes() {
 }
 
 #[test]
+fn what_an_app_takes_at_its_sign_ins_is_shown_done_and_dropped() {
+    let install = install();
+    let takes =
+        "[apps.web]\nmethods = [\"totp\", \"password\"]\nidentifiers = [\"email\"]\nmfa = \"required\"\n";
+    let done = apply(&install, takes, &["--yes"]);
+    let shown = "~ app web: mfa: - -> required; methods: - -> password totp; identifiers: - -> email";
+    assert!(done.code == Some(0) && done.stdout.contains(shown), "{done:?}");
+    let web = || state(&install).0[1].clone();
+    assert_eq!((&web()["methods"], &web()["identifiers"]), (&json!(["password", "totp"]), &json!(["email"])));
+    assert_eq!(apply(&install, takes, &["--yes"]).stdout, "All is as the file says.\n");
+    let dropped = apply(&install, "[apps.web]\nmethods = []\nidentifiers = []\n", &["--yes"]);
+    let shown = "~ app web: methods: password totp -> -; identifiers: email -> -\n";
+    assert_eq!((dropped.code, &*dropped.stdout), (Some(0), shown), "{dropped:?}");
+    assert_eq!((&web()["methods"], &web()["identifiers"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
 fn apps_go_only_where_that_is_said() {
     let install = install();
     for name in ["old", "older", "kept"] {
@@ -179,6 +196,14 @@ fn a_mistake_is_named_before_anything_is_changed() {
         ("[apps.web]\naccess_ttl = \"2d\"\n", "apps.web.access_ttl: wants 1s to 24h"),
         ("[apps.web]\naccess_ttl = 300\n", "apps.web.access_ttl wants a text"),
         ("[apps.web]\naudience = \"a b\"\n", "apps.web.audience: an audience is"),
+        ("[apps.web]\nmethods = [\"sms\"]\n", "apps.web.methods: takes one at least of password, passkey"),
+        ("[apps.web]\nmethods = \"password\"\n", "apps.web.methods wants a list of texts"),
+        ("[apps.web]\nmethods = [\"totp\"]\n", "apps.web: methods, mfa: nobody could sign in"),
+        (
+            "[apps.web]\nmethods = [\"password\"]\nmfa = \"required\"\n",
+            "apps.web: methods, mfa: nobody could sign in",
+        ),
+        ("[apps.web]\nidentifiers = [\"phone\"]\n", "apps.web.identifiers: takes one at least of username"),
         ("[apps.web]\nremoved = true\norigins = []\n", "apps.web is removed, and has other keys"),
         ("[apps.default]\nremoved = true\n", "apps.default stays"),
         ("[apps.default]\nkind = \"confidential\"\n", "apps.default.kind: the app default is public"),

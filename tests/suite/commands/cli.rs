@@ -312,12 +312,12 @@ fn a_command_that_finds_no_database_says_where_it_looked_and_makes_nothing() {
 fn a_database_of_an_older_version_is_left_as_it_is_by_all_but_serve_and_migrate() {
     let here = Folder::with_database();
     let file = rusqlite::Connection::open(here.path("data/keyward.db")).expect("opened");
-    let older = "ALTER TABLE sessions DROP COLUMN proved_since; ALTER TABLE sessions DROP COLUMN proved_at;
-        DELETE FROM refinery_schema_history WHERE version = 17";
+    let older = "ALTER TABLE sessions DROP COLUMN bound_to;
+        DELETE FROM refinery_schema_history WHERE version = 18";
     file.execute_batch(older).expect("made older");
     let failure = here.run(&["user", "list"]).failure();
-    assert!(failure.contains("older version") && failure.contains("V17__step_ups"), "{failure}");
-    let taken = "V17__step_ups\nThe database is now up to date.\n";
+    assert!(failure.contains("older version") && failure.contains("V18__bound_sessions"), "{failure}");
+    let taken = "V18__bound_sessions\nThe database is now up to date.\n";
     assert_eq!(here.run(&["migrate"]).good(), taken);
     assert_eq!(here.objects(&["user", "list"]), [] as [Value; 0]);
 }

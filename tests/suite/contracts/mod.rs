@@ -6,6 +6,7 @@ mod app_session_model;
 mod app_session_races;
 pub mod app_sessions;
 mod apps;
+mod bound;
 mod counters;
 mod endings;
 mod events;

@@ -7,8 +7,9 @@ use keyward::{
         admin::AdminRole,
         app::{App, AppChange, AppKind, AppName, Origin},
         app_policy::{AppPolicy, Audience, PolicyChange, PolicyEdit},
+        identifier::Identifiers,
         page_url::PageUrl,
-        sign_in::SecondFactor,
+        sign_in::{Method, Methods, SecondFactor},
     },
     store::{apps::Registered, error::StoreError},
 };
@@ -66,6 +67,8 @@ async fn a_policy_is_read_back_as_it_was_written(on: AccountsOn) {
         confirm_url: Some(PageUrl::parse("https://shop.example.com/confirm?a=1&b='2'").expect("a page")),
         reset_url: Some(PageUrl::parse("https://shop.example.com/#reset={token}").expect("a page")),
         mfa: Some(SecondFactor::Off),
+        methods: Some(Methods::of(&[Method::Password, Method::Passkey])),
+        identifiers: Identifiers::named(["email"]).ok(),
     };
     let made = registered(node.as_ref(), policy).await;
     assert_eq!(node.find(&shop()).await.unwrap(), Some(made));
@@ -99,6 +102,42 @@ async fn a_policy_is_changed_in_what_was_asked_for_alone(on: AccountsOn) {
     assert!(node.change(&AppName::default_app(), &to(ttl(60))).await.unwrap().is_some());
     let unknown = AppName::parse("unknown").expect("a name");
     assert_eq!(node.change(&unknown, &to(ttl(60))).await.unwrap(), None);
+}
+
+/// A node that knows of none of them must not let somebody in as if nothing were decided.
+#[apply(account_back_ends)]
+#[tokio::test]
+async fn what_a_sign_in_takes_is_for_nodes_that_know_of_it_and_stays_theirs_when_it_is_dropped(
+    on: AccountsOn,
+) {
+    let database = Database::on(on);
+    let node = database.node().await;
+    let methods = Methods::of(&[Method::Passkey]);
+    for (taken, dropped, kept) in [
+        (
+            PolicyChange { methods: PolicyEdit::Take(methods), ..PolicyChange::default() },
+            PolicyChange { methods: PolicyEdit::Drop, ..PolicyChange::default() },
+            AppPolicy { methods: Some(methods), ..AppPolicy::default() },
+        ),
+        (
+            PolicyChange { identifiers: PolicyEdit::Take(Identifiers::ALL), ..PolicyChange::default() },
+            PolicyChange { identifiers: PolicyEdit::Drop, ..PolicyChange::default() },
+            AppPolicy { identifiers: Some(Identifiers::ALL), ..AppPolicy::default() },
+        ),
+    ] {
+        let version = async |v: u8| {
+            let like = |spaced: &str| format!("CAST(policy AS text) LIKE '%\"v\":{spaced}{v}%'");
+            let sql = format!("SELECT 1 FROM apps WHERE name = 'shop' AND ({} OR {})", like(""), like(" "));
+            database.run(&sql).await
+        };
+        node.remove(&shop()).await.expect("an answer");
+        registered(node.as_ref(), AppPolicy::default()).await;
+        assert_eq!(version(1).await, 1);
+        let changed = node.change(&shop(), &to(taken)).await.unwrap().expect("an app");
+        assert_eq!((changed.policy, version(2).await), (kept, 1));
+        let changed = node.change(&shop(), &to(dropped)).await.unwrap().expect("an app");
+        assert_eq!(changed.policy, AppPolicy::default());
+    }
 }
 
 #[apply(account_back_ends)]

@@ -45,7 +45,7 @@ async fn the_current_token_gets_the_next_generation(on: SessionsOn) {
     let tokens_until = back_end.now() + back_end.lifetimes.access;
     let (issued_at, life) = (back_end.now(), back_end.lifetimes.refresh);
     let issue = Issue { session, generation: 1, issued_at, life, tokens_until, reissue: None };
-    assert_eq!(back_end.refresh(&client.token).await, Rotation::Granted(issue));
+    assert_eq!(back_end.refresh(&client.token).await, Rotation::Granted(issue.into()));
     assert_eq!(back_end.generation(&client.token).await, 1);
 
     let child = client.token.successor(&back_end.secret);
@@ -67,7 +67,11 @@ async fn the_parent_of_an_unconfirmed_token_gets_that_one_again_days_later(on: S
         let tokens_until = back_end.now() + back_end.lifetimes.access;
         let (issued_at, life) = (back_end.now(), back_end.lifetimes.refresh);
         let issue = Issue { session, generation: 1, issued_at, life, tokens_until, reissue: Some(reissue) };
-        assert_eq!(back_end.refresh(&client.token).await, Rotation::Granted(issue), "its life begun anew");
+        assert_eq!(
+            back_end.refresh(&client.token).await,
+            Rotation::Granted(issue.into()),
+            "its life begun anew"
+        );
         assert_eq!(back_end.generation(&client.token).await, 1, "the same generation again");
     }
     assert_eq!(back_end.refreshed(&child).await.generation(), 2, "which is as good as ever");

@@ -9,6 +9,7 @@ use keyward::{
     domain::{
         app::AppName,
         ids::{SessionId, UserId},
+        key_proof::KeyThumbprint,
         limits::Lifetimes,
         proved::Proved,
         refresh_token::RefreshToken,
@@ -54,9 +55,10 @@ async fn a_session_is_read_back_as_it_was_opened(on: SessionsOn) {
         let facts = SessionFacts {
             user,
             app: app("shop"),
-            device,
             created_at: back_end.now(),
             proved: Proved::at_once(Methods::of(&[Method::Password]), back_end.now()),
+            bound_to: device.name.as_ref().map(|_| KeyThumbprint::from_bytes([7; 32])),
+            device,
         };
         let (new, _) = with_tokens(facts, &back_end.secret);
         back_end.sessions.open(&new, None).await.unwrap();

@@ -165,7 +165,9 @@ fn the_build_sees_all_that_is_built_in_and_no_secret() {
     let (seen, hidden): (Vec<&str>, Vec<&str>) = rules[1..].iter().partition(|rule| rule.starts_with('!'));
     assert_eq!((rules[0], &hidden[..]), ("*", &["deploy/secrets"][..]));
     assert_eq!(rules.last(), hidden.last(), "the last rule that fits decides");
-    for needed in ["Cargo.lock", "Cargo.toml", "bench", "deploy", "gateways", "migrations", "src"] {
+    for needed in
+        ["Cargo.lock", "Cargo.toml", "bench", "clients/rust", "deploy", "gateways", "migrations", "src"]
+    {
         assert!(seen.contains(&&*format!("!{needed}")), "{needed}");
     }
     for secret in ["!keys", "!data", "!.git", "!target"] {

@@ -126,6 +126,7 @@ fn told(rotation: Rotation) -> (Outcome, Told) {
         Rotation::Expired => Outcome::Expired,
         Rotation::Withdrawn => Outcome::Withdrawn,
         Rotation::Forged => panic!("the tokens are genuine"),
+        Rotation::Unproved => panic!("the sessions are bound to nothing"),
     };
     (outcome, Told::FirstIssue)
 }

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod folder;
+mod key_proofs;
 mod life;
 mod sealing;
 mod thumbprints;
@@ -97,6 +98,7 @@ fn claims(now: Timestamp) -> AccessClaims {
         roles: vec![Role::parse(Role::ADMIN).expect("a role")],
         roles_at: Timestamp::from_secs(0),
         auth: AuthContext::new(now, Methods::of(&[Method::Password, Method::Totp])),
+        bound_to: None,
         issued_at: now,
         expires_at: now + ACCESS_TTL,
     }

@@ -106,6 +106,21 @@ async fn what_is_typed_for_verifiers_prints_what_the_page_says() {
     is_as_it_says("verifiers.md").await;
 }
 
+#[tokio::test]
+async fn what_is_run_for_a_bound_session_prints_what_the_page_says() {
+    let install = Install::new();
+    install.add_user("anna", "correct horse battery", &[]);
+    let server = install.start().await;
+    let block = blocks(&page("refresh-tokens.md"), "js").remove(0);
+    let file = install.path(name_of(&block));
+    fs::write(&file, &block).expect("written");
+    let run = Command::new("node").arg(&file).env("KEYWARD", &server.url).output().expect("node");
+    let said = block.lines().filter_map(|line| line.split_once(";   // "));
+    let said: Vec<_> = said.filter(|(line, _)| line.starts_with("console")).map(|(_, said)| said).collect();
+    assert_eq!(String::from_utf8_lossy(&run.stdout).lines().collect::<Vec<_>>(), said, "{run:?}");
+    assert_eq!(said.len(), 2);
+}
+
 async fn is_as_it_says(name: &str) {
     let install = Install::new().with_admin();
     let server = install.start().await;

@@ -147,13 +147,14 @@ impl Server {
             app: None,
             device,
             transport: Transport::Body,
+            key: None,
             kept: Vec::new(),
         };
         self.auth.login(login, &occasion_from(ip)).await.map(signed_in)
     }
 
     pub async fn refresh(&self, token: &str) -> Result<TokenSet, AuthError> {
-        self.auth.refresh(token, self.now(), &occasion()).await
+        self.auth.refresh(token, None, self.now(), &occasion()).await
     }
 
     /// The same token from several callers at once.
@@ -184,7 +185,7 @@ impl Server {
 pub async fn at_once(auth: &Arc<Auth>, token: &str, callers: usize) -> Vec<Result<TokenSet, AuthError>> {
     let calls = (0..callers).map(|_| {
         let (auth, token) = (Arc::clone(auth), token.to_owned());
-        tokio::spawn(async move { auth.refresh(&token, auth.now(), &occasion()).await })
+        tokio::spawn(async move { auth.refresh(&token, None, auth.now(), &occasion()).await })
     });
     let mut answers = Vec::new();
     for call in calls.collect::<Vec<_>>() {

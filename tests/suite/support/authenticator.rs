@@ -7,8 +7,8 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::KeySize,
     signature::{
-        ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
-        RSA_PKCS1_SHA256, RsaKeyPair,
+        ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+        KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
     },
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -42,11 +42,14 @@ pub struct Authenticator {
     pub is_cross_origin: bool,
     /// Signs ES256 as JOSE has it, and not in DER.
     pub is_raw: bool,
+    /// How much of a signature is left out.
+    pub cut: usize,
 }
 
 #[derive(Clone)]
 pub enum Key {
     Es256(Vec<u8>),
+    Ed25519(Vec<u8>),
     Rs256(Vec<u8>),
 }
 
@@ -54,6 +57,11 @@ impl Authenticator {
     pub fn es256(domain: &str, origin: &str) -> Self {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key");
         Self::of(Key::Es256(key.to_pkcs8v1().expect("PKCS#8").as_ref().to_vec()), domain, origin)
+    }
+
+    pub fn ed25519(domain: &str, origin: &str) -> Self {
+        let key = Ed25519KeyPair::generate().expect("a key");
+        Self::of(Key::Ed25519(key.to_pkcs8v1().expect("PKCS#8").as_ref().to_vec()), domain, origin)
     }
 
     pub fn rs256(domain: &str, origin: &str) -> Self {
@@ -76,6 +84,7 @@ impl Authenticator {
             cose: None,
             is_cross_origin: false,
             is_raw: false,
+            cut: 0,
         }
     }
 
@@ -104,8 +113,10 @@ impl Authenticator {
         let client_data = self.client_data("webauthn.get", options);
         let data = self.data(self.flags);
         let signed = [data.as_slice(), sha256(&client_data).as_ref()].concat();
+        let mut signature = self.sign(&signed);
+        signature.truncate(signature.len() - self.cut);
         let [client_data, data, signature] =
-            [client_data, data, self.sign(&signed)].map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
+            [client_data, data, signature].map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
         let user = self.user.as_ref().map(|user| URL_SAFE_NO_PAD.encode(user));
         let response = json!({
             "clientDataJSON": client_data, "authenticatorData": data, "signature": signature, "userHandle": user,
@@ -142,6 +153,10 @@ impl Authenticator {
                 let (x, y) = key.public_key().as_ref()[1..].split_at(32);
                 [b"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20", x, b"\x22\x58\x20", y].concat()
             }
+            Key::Ed25519(pkcs8) => {
+                let key = Ed25519KeyPair::from_pkcs8(pkcs8).expect("a key");
+                okp(6, key.public_key().as_ref())
+            }
             Key::Rs256(pkcs8) => {
                 let key = RsaKeyPair::from_pkcs8(pkcs8).expect("a key");
                 let modulus = key.public_key().modulus().big_endian_without_leading_zero().to_vec();
@@ -162,6 +177,9 @@ impl Authenticator {
                 let key = EcdsaKeyPair::from_pkcs8(form, pkcs8).expect("a key");
                 key.sign(&chance, message).expect("signed").as_ref().to_vec()
             }
+            Key::Ed25519(pkcs8) => {
+                Ed25519KeyPair::from_pkcs8(pkcs8).expect("a key").sign(message).as_ref().to_vec()
+            }
             Key::Rs256(pkcs8) => {
                 let key = RsaKeyPair::from_pkcs8(pkcs8).expect("a key");
                 let mut signature = vec![0; key.public_modulus_len()];
@@ -176,6 +194,11 @@ impl Authenticator {
 pub fn rsa(modulus: &[u8]) -> Vec<u8> {
     let length = u16::try_from(modulus.len()).expect("short").to_be_bytes();
     [b"\xa4\x01\x03\x03\x39\x01\x00\x20\x59", length.as_slice(), modulus, b"\x21\x43\x01\x00\x01"].concat()
+}
+
+/// A public key of `EdDSA` with that point on that curve, as COSE numbers it.
+pub fn okp(curve: u8, x: &[u8]) -> Vec<u8> {
+    [&[0xa4, 1, 1, 3, 0x27, 0x20, curve, 0x21, 0x58, u8::try_from(x.len()).expect("short")], x].concat()
 }
 
 /// A public key of ES256 with these coordinates on that curve, as COSE numbers it.

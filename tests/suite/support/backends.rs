@@ -271,6 +271,7 @@ pub fn facts_of(user: UserId, created_at: Timestamp) -> SessionFacts {
         device: Device::new(None, None, None),
         created_at,
         proved: Proved::at_once(Methods::of(&[Method::Password]), created_at),
+        bound_to: None,
     }
 }
 
@@ -476,6 +477,7 @@ impl BackEnd {
             device: Device::new(Some("a phone"), "192.0.2.7".parse().ok(), Some("Browser/1")),
             created_at: self.now(),
             proved: Proved::at_once(Methods::of(&[Method::Password]), self.now()),
+            bound_to: None,
         };
         let (session, token) = with_tokens(facts, &self.secret);
         self.sessions.open(&session, most).await.expect("opened");
@@ -560,6 +562,7 @@ impl BackEnd {
             roles: Vec::new(),
             roles_at: Timestamp::from_secs(0),
             auth: AuthContext::new(self.now(), Methods::of(&[Method::Password])),
+            bound_to: None,
             issued_at: self.now(),
             expires_at: self.lifetimes.access_expiry(self.now(), self.now()),
         }

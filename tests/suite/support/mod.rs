@@ -5,6 +5,7 @@ pub mod actor;
 pub mod app_sessions;
 pub mod authenticator;
 pub mod backends;
+pub mod client_key;
 pub mod database;
 pub mod faults;
 pub mod keyspace;

@@ -50,6 +50,7 @@ fn login_to(app: Option<&AppName>) -> Login {
         app: app.cloned(),
         device,
         transport: Transport::Body,
+        key: None,
         kept: Vec::new(),
     }
 }

@@ -40,6 +40,7 @@ fn login_to(app: &AppName) -> Login {
         app: Some(app.clone()),
         device: Device::new(None, "192.0.2.1".parse().ok(), None),
         transport: Transport::Body,
+        key: None,
         kept: Vec::new(),
     }
 }

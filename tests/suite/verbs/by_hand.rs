@@ -24,6 +24,7 @@ async fn cookie(server: &Server) -> SessionToken {
         app: None,
         device,
         transport: Transport::Body,
+        key: None,
         kept: Vec::new(),
     };
     signed_in(server.auth.login_to_session(login, &occasion()).await.expect("an answer")).token

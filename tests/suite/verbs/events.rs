@@ -136,7 +136,7 @@ async fn a_stolen_token_that_comes_back_is_told_with_whose_session_it_ended(on: 
     server.elapse(Duration::from_secs(11)).await;
     let thief: Option<IpAddr> = "203.0.113.9".parse().ok();
     let stolen = first.refresh_token.expose();
-    let refused = server.auth.refresh(stolen, server.now(), &occasion_from(thief)).await;
+    let refused = server.auth.refresh(stolen, None, server.now(), &occasion_from(thief)).await;
     assert_eq!(refused.err().map(|error| error.code()), Some("refresh_reused"));
     let event = the(&server, EventKind::RefreshReused).await;
     assert_eq!((event.user, event.session), (Some(server.user.id), Some(first.session)));
@@ -156,7 +156,7 @@ async fn a_late_reissue_says_whether_it_is_the_client_that_signed_in(on: Session
         let parent = tokens.refresh_token;
         server.refresh(parent.expose()).await.expect("granted");
         server.elapse(Duration::from_secs(11)).await;
-        let again = server.auth.refresh(parent.expose(), server.now(), &occasion).await;
+        let again = server.auth.refresh(parent.expose(), None, server.now(), &occasion).await;
         match again {
             Ok(again) => tokens = again,
             Err(error) => {
@@ -371,6 +371,7 @@ async fn no_event_holds_what_was_typed_or_what_lets_anybody_in() {
         app: None,
         device: Device::new(None, None, None),
         transport: Transport::Body,
+        key: None,
         kept: vec![tokens.refresh_token.expose().to_owned()],
     };
     assert!(server.auth.login(login, &occasion()).await.is_err());

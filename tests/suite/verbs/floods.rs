@@ -33,7 +33,15 @@ async fn sign_in(auth: &Auth, user: &str, from: &str) -> &'static str {
     let (username, password) = (name(user), password(PASSWORD));
     code(
         auth.login(
-            Login { username, password, app: None, device, transport: Transport::Body, kept: Vec::new() },
+            Login {
+                username,
+                password,
+                app: None,
+                device,
+                transport: Transport::Body,
+                key: None,
+                kept: Vec::new(),
+            },
             &occasion(),
         )
         .await,

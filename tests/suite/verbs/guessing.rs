@@ -27,6 +27,7 @@ fn login(user: &str, typed: &str, from: &str, kept: &[&str]) -> Login {
         app: None,
         device: Device::new(None, from.parse().ok(), None),
         transport: Transport::Body,
+        key: None,
         kept: kept.iter().map(|&token| token.to_owned()).collect(),
     }
 }

@@ -4,6 +4,7 @@
 mod accounts;
 mod app_policies;
 mod app_sessions;
+mod bound;
 mod by_hand;
 mod events;
 mod floods;
@@ -108,6 +109,7 @@ async fn attempts_that_wait_together_cannot_all_pass_on_one_count() {
             app: None,
             device,
             transport: Transport::Body,
+            key: None,
             kept: Vec::new(),
         };
         tokio::spawn(async move { auth.login(login, &occasion()).await.err().map(|error| error.code()) })

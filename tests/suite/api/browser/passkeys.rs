@@ -111,7 +111,7 @@ impl Device<'_> {
 #[tokio::test]
 async fn a_browser_makes_and_uses_passkeys_of_each_algorithm() {
     let mut pages = Pages::set().await;
-    for (algorithm, codes) in [(-7, 10), (-257, 0)] {
+    for (algorithm, codes) in [(-7, 10), (-8, 0), (-257, 0)] {
         let device = pages.device(&pages.own, true).await;
         let only =
             format!("asked.pubKeyCredParams = asked.pubKeyCredParams.filter(one => one.alg == {algorithm})");

@@ -1,7 +1,7 @@
 //! The metrics (contract 1): what happens is counted, in a form that Prometheus takes, with labels that no client
 //! chooses; and the alert rules in docs/ hold in a real Prometheus.
 
-mod page;
+pub mod page;
 mod prometheus;
 
 use std::time::{Duration, Instant};

@@ -32,6 +32,7 @@ async fn meta_01_and_03_both_places_list_what_works() {
                 ["client_secret_basic", "client_secret_post", "none"],
             "introspection_endpoint": format!("{issuer}/oauth/introspect"),
             "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "Ed25519"],
         });
         assert_eq!(answer.json(), expected);
         send(stage.server.client().request("POST", place)).await.problem(405, "method_not_allowed");

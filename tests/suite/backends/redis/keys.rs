@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{back_end, names, session_key, soon, with_prefix};
 use crate::support::{
-    backends::{BackEnd, GRACE, LIFETIMES, SessionsOn, SignedIn, with_tokens},
+    backends::{BackEnd, FIRST_USE, GRACE, LIFETIMES, SessionsOn, SignedIn, with_tokens},
     keyspace::Keyspace,
     servers::redis::{self, Server},
 };
@@ -13,8 +13,9 @@ use keyward::{
     domain::{
         app::AppName,
         ids::{TokenId, UserId},
+        key_proof::KeyThumbprint,
         proved::Proved,
-        refresh_token::RefreshToken,
+        refresh_token::{Chain, RefreshToken},
         session::{DEVICE_MAX_BYTES, Device, EndReason, SessionFacts, USER_AGENT_MAX_BYTES},
         sign_in::{Method, Methods},
     },
@@ -214,11 +215,14 @@ async fn a_long_device_does_not_change_how_the_hash_is_kept() {
         device,
         created_at: back_end.now(),
         proved: Proved::at_once(Methods::of(&[Method::Password]), back_end.now()),
+        bound_to: Some(KeyThumbprint::from_bytes([0xFF; 32])),
     };
     let (new, token) = with_tokens(facts.clone(), &back_end.secret);
     back_end.sessions.open(&new, None).await.expect("opened");
-    back_end.refreshed(&token).await;
-    back_end.confirm(&token.successor(&back_end.secret)).await;
+    let chain = Chain::of(token.clone(), &back_end.secret).proved_by(facts.bound_to);
+    let rotated = back_end.sessions.rotate(&chain, &FIRST_USE, back_end.now()).await;
+    assert!(matches!(rotated, Ok(Rotation::Granted(_))), "{rotated:?}");
+    back_end.confirm(&chain.successor).await;
     assert_eq!(back_end.find(new.id).await.expect("alive").facts, facts);
     assert_eq!(encoding(&back_end, &SignedIn { user, token }), "listpack");
 }

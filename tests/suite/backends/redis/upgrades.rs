@@ -28,6 +28,7 @@ fn facts_of_then() -> SessionFacts {
         device,
         created_at: Timestamp::from_millis(1_999_999_990_001),
         proved: Proved::at_once(Methods::of(&[Method::Password]), Timestamp::from_millis(1_999_999_990_001)),
+        bound_to: None,
     }
 }
 

@@ -11,6 +11,7 @@ use keyward::{
         claims::{AccessClaims, Principal},
         clock::Timestamp,
         ids::SessionId,
+        key_proof::KeyThumbprint,
         refresh_token::RefreshToken,
     },
     keys::{claims::SKEW, error::TokenError, ring::KeyRing},
@@ -88,6 +89,27 @@ fn jwt_11_a_sign_in_of_which_nothing_is_said_was_long_ago_with_one_factor() {
         json!({"amr": {"mfa": true}}),
     ] {
         rows.push(row("JWT-11", changes.to_string(), forge.with_payload(&changes)));
+    }
+    forge.assert_refused(rows);
+}
+
+/// A node of the version before says nothing of a key.
+#[test]
+fn jwt_11_the_key_that_a_session_is_bound_to_is_read_as_it_was_written() {
+    let forge = Forge::new(Algorithm::Es256);
+    let key = KeyThumbprint::from_bytes([0xA5; 32]);
+    let claims = AccessClaims { bound_to: Some(key), ..forge.claims.clone() };
+    let token = forge.ring.sign(&claims).expect("signed");
+    assert_eq!(forge.verify(&token), Ok(claims.clone()));
+    let written = forge.with_payload(&json!({"cnf": {"jkt": key.to_string(), "x5t#S256": "x"}}));
+    assert_eq!(forge.verify(&written), Ok(claims));
+    let (long, padded) = (format!("{key}A"), format!("{key}="));
+    let mut rows = Vec::new();
+    for jkt in [json!(""), json!("x"), json!(1), json!([]), json!(long), json!(padded)] {
+        rows.push(row("JWT-11", jkt.to_string(), forge.with_payload(&json!({"cnf": {"jkt": jkt}}))));
+    }
+    for cnf in [json!("x"), json!(1), json!([1])] {
+        rows.push(row("JWT-11", cnf.to_string(), forge.with_payload(&json!({"cnf": cnf}))));
     }
     forge.assert_refused(rows);
 }

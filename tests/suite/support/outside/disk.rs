@@ -47,7 +47,9 @@ impl Disk {
     pub async fn start(&self, install: &Install) -> Server {
         let users = if self.has_own_users { "--user --preserve-credentials" } else { "" };
         let id = self.holder.id();
-        let guard = format!("exec nsenter --target {id} {users} --mount --wd sh -c '{GUARD}' sh \"$@\"");
+        // The root of the name space is the machine's, also where this runs in a chroot: hence `--root`.
+        let guard =
+            format!("exec nsenter --target {id} {users} --mount --root --wd sh -c '{GUARD}' sh \"$@\"");
         install.start_by(&guard, &["serve"]).await
     }
 }

@@ -98,6 +98,7 @@ fn login(app: Option<&str>, transport: Transport) -> Login {
         app: app.map(|app| AppName::parse(app).expect("a name")),
         device: Device::new(Some("laptop"), "192.0.2.1".parse().ok(), None),
         transport,
+        key: None,
         kept: Vec::new(),
     }
 }

@@ -62,7 +62,7 @@ async fn owner(server: &Server, flags: u8) -> Authenticator {
 
 async fn asks(auth: &Auth) -> PasskeyAsked {
     let app = AppName::default_app();
-    auth.begin_passkey_sign_in(&app, Transport::Body, Some("phone")).await.expect("begun")
+    auth.begin_passkey_sign_in(&app, Transport::Body, Some("phone"), None).await.expect("begun")
 }
 
 async fn shows(auth: &Auth, token: &str, shown: &Value) -> Result<TokenSet, AuthError> {
