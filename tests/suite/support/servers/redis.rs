@@ -52,8 +52,9 @@ pub fn shared() -> &'static Server {
     &SHARED
 }
 
-/// Ports of servers, below those that the system gives to connections: one of these would be there first now and then.
-const PORTS: Range<u32> = 10_000..32_000;
+/// Ports of servers: below those that the system gives to connections, one of which would be there first now and then,
+/// and above the last that browsers refuse, 10080.
+const PORTS: Range<u32> = 11_000..32_000;
 
 /// A port nobody listens on just now, and that this process was not given before.
 pub fn free_port() -> u16 {

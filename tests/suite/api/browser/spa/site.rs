@@ -79,13 +79,21 @@ impl Files {
     }
 
     fn write(&self, transport: Transport) {
+        let places = [
+            ("127.0.0.1:8080", self.install.listen.to_string()),
+            ("127.0.0.1:8082", self.install.check.to_string()),
+            ("8000", self.gateway.port().to_string()),
+            ("3000", self.api.port().to_string()),
+            ("5173", self.vite.port().to_string()),
+            ("/srv/app", self.folder.path().display().to_string()),
+        ];
+        // By way of a mark for each: a port such as 30001 has another's digits in it.
+        let mark = |at: usize| format!("\0{at}\0");
         let place = |text: &str| {
-            text.replace("127.0.0.1:8080", &self.install.listen.to_string())
-                .replace("127.0.0.1:8082", &self.install.check.to_string())
-                .replace("8000", &self.gateway.port().to_string())
-                .replace("3000", &self.api.port().to_string())
-                .replace("5173", &self.vite.port().to_string())
-                .replace("/srv/app", &self.folder.path().display().to_string())
+            let places = || places.iter().enumerate();
+            let marked =
+                places().fold(text.to_owned(), |text, (at, (from, _))| text.replace(from, &mark(at)));
+            places().fold(marked, |text, (at, (_, to))| text.replace(&mark(at), to))
         };
         let page = examples::page("browser.md");
         for language in ["html", "js", "toml", "nginx", "caddy"] {
