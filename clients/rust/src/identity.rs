@@ -165,13 +165,13 @@ impl Identity {
     /// When the user last showed who they are, by an access token.
     #[must_use]
     pub fn auth_time(&self) -> Option<SystemTime> {
-        self.token().map(|token| UNIX_EPOCH + Duration::from_secs(token.auth_time))
+        self.token().and_then(|token| UNIX_EPOCH.checked_add(Duration::from_secs(token.auth_time)))
     }
 
     /// When the access token expires.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.token().map(|token| UNIX_EPOCH + Duration::from_secs(token.expires_at))
+        self.token().and_then(|token| UNIX_EPOCH.checked_add(Duration::from_secs(token.expires_at)))
     }
 
     /// Resolves once this identity is over, and why: within 100 ms of a sign-out where the stream of revocations is

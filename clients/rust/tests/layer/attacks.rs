@@ -211,7 +211,7 @@ async fn a_header_that_nobody_reads_is_no_credential() {
     let server = Server::start(&[]).await;
     for (way, keyward) in both(&server).await {
         let app = App::start(&keyward).await;
-        let refused = app.get("/me", &"a".repeat(100_000)).await;
+        let refused = app.get("/me", &"a".repeat(300_000)).await;
         assert_eq!(refused.refusal(), (401, "token_invalid".to_owned()), "{way}");
     }
 }
