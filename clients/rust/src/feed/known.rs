@@ -255,16 +255,39 @@ mod tests {
         Subject { token, session: "s", user: "u", moment: Moment { issued_at, since } }
     }
 
+    fn other_roles(before: u64) -> Entry {
+        let issued_before = Some(before);
+        Entry { claim: "sub".to_owned(), value: "u".to_owned(), issued_before, ..session(NOW + 60) }
+    }
+
     #[test]
-    fn a_cookie_is_ended_by_what_is_heard_after_it_was_looked_at_whatever_the_clock_says() {
+    fn other_roles_end_whom_keyward_has_not_looked_at_since() {
         let known = Known::default();
-        snapshot(&known, vec![session(NOW + 60)]);
-        let end = known.wait_for(&shown(None, known.heard()), NOW);
+        snapshot(&known, vec![other_roles(NOW)]);
+        let (since, issued_at) = (known.heard(), Some(NOW - 1));
+        let ends = [None, issued_at].map(|issued_at| known.wait_for(&shown(issued_at, since), NOW));
         // Told again, it is no news.
-        snapshot(&known, vec![session(NOW + 60)]);
-        assert_eq!(end.wait().now_or_never(), None);
-        change(&known, session(NOW - 60));
-        assert_eq!(end.wait().now_or_never(), Some(Ended::Session { reason: None }));
+        snapshot(&known, vec![other_roles(NOW)]);
+        assert!(ends.iter().all(|end| end.wait().now_or_never().is_none()));
+        change(&known, other_roles(NOW + 1));
+        assert!(ends.iter().all(|end| end.wait().now_or_never() == Some(Ended::Outdated)));
+        // Where nobody has looked but the app, all of it counts.
+        let token = known.wait_for(&shown(issued_at, 0), NOW);
+        assert_eq!(token.wait().now_or_never(), Some(Ended::Outdated));
+    }
+
+    #[test]
+    fn a_session_that_has_ended_is_over_whenever_that_was_heard_and_whatever_the_clock_says() {
+        let known = Known::default();
+        snapshot(&known, Vec::new());
+        let (before, over) = (known.heard(), Some(Ended::Session { reason: None }));
+        change(&known, session(NOW + 60));
+        for issued_at in [None, Some(NOW)] {
+            let end = known.wait_for(&shown(issued_at, known.heard()), NOW);
+            assert_eq!(end.wait().now_or_never(), over, "a node may not have known it yet");
+        }
+        let end = known.wait_for(&shown(None, before), NOW + 90);
+        assert_eq!(end.wait().now_or_never(), over, "no cookie comes back when the last token is over");
     }
 
     #[test]

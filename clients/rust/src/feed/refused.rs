@@ -20,7 +20,7 @@ pub(crate) struct Subject<'a> {
 pub(crate) struct Moment {
     /// `iat`; `None` = a session cookie's, which no entry names by the time it was made.
     pub issued_at: Option<u64>,
-    /// Entries up to this one do not concern it: the check has looked after they were heard.
+    /// The check has looked after entries up to this one were heard.
     pub since: u64,
 }
 
@@ -88,13 +88,15 @@ impl ByClaim<Refused> {
 }
 
 impl Refused {
-    /// `until` is when the last token is over; a session cookie is none, and what ends it is for good.
+    /// `until` is when the last token is over; a session cookie is none, and what ends it is for good. With other roles
+    /// a session goes on: whoever was looked at since has them.
     pub(super) fn refuses(&self, moment: Moment, now: u64) -> Option<Ended> {
-        let is_refused = match moment.issued_at {
+        let is_news = self.heard > moment.since;
+        let is_on = match moment.issued_at {
             Some(issued_at) => self.until > now && issued_at < self.before,
-            None => self.until > 0,
+            None => self.until > now || (self.until > 0 && is_news),
         };
-        (is_refused && self.heard > moment.since).then(|| {
+        (is_on && (is_news || !self.is_outdated)).then(|| {
             if self.is_outdated { Ended::Outdated } else { Ended::Session { reason: self.reason.clone() } }
         })
     }
