@@ -149,12 +149,15 @@ impl State {
         self.refused.refusal(subject, now).or(is_too_late.then_some(Ended::Unknown))
     }
 
-    /// Says nothing about what has not come whole.
+    /// Of what has not come whole, it can only say that it is to be believed no longer.
     fn trust(&mut self, good_for: Duration) {
+        let heard_at = Instant::now();
+        let until = heard_at.checked_add(good_for);
         if self.is_whole && self.arriving.is_none() {
-            let heard_at = Instant::now();
             self.heard_at = Some(heard_at);
-            self.trusted_until = heard_at.checked_add(good_for);
+            self.trusted_until = until;
+        } else {
+            self.trusted_until = self.trusted_until.min(until);
         }
     }
 

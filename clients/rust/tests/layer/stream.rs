@@ -145,6 +145,13 @@ async fn trust_that_is_taken_back_is_over_at_once() {
     assert_eq!(becomes(&app, &keyward.token(), 503).await, "store_unavailable");
     following.say("status", "", TRUST);
     becomes(&app, &keyward.token(), 200).await;
+    // In the middle of a snapshot too.
+    following.say("snapshot", "", r#"{"first":true,"last":false,"entries":[]}"#);
+    following.say("status", "", r#"{"following":false,"good_for":0,"heartbeat":60}"#);
+    becomes(&app, &keyward.token(), 503).await;
+    following.say("snapshot", "a-1", r#"{"first":false,"last":true,"entries":[]}"#);
+    following.say("status", "", TRUST);
+    becomes(&app, &keyward.token(), 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
