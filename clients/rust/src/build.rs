@@ -34,6 +34,9 @@ pub struct LocalBuilder {
     issuer: String,
     audience: String,
     stream: Stream,
+    /// Where the check is, if not beside the stream.
+    check: Option<String>,
+    patience: Duration,
 }
 
 /// Where revocations are told, and to whom.
@@ -46,7 +49,7 @@ struct Stream {
 
 impl Keyward {
     /// Asks Keyward about each request, at an address such as `http://127.0.0.1:8082/v1/check`: best that of
-    /// `server.check_listen`. Access tokens and session cookies are let in. Where Keyward does not answer, the request
+    /// `server.check_listen`. `/v1/check` may be left off where nothing else stands in its place. Access tokens and session cookies are let in. Where Keyward does not answer, the request
     /// is answered 503.
     pub fn check(address: impl Into<String>) -> CheckBuilder {
         CheckBuilder { address: address.into(), patience: PATIENCE, stream: None }
@@ -54,16 +57,17 @@ impl Keyward {
 
     /// Verifies access tokens by Keyward's keys, and refuses those that its stream of revocations names, for a
     /// confidential app (`keyward app add NAME --confidential`). `public_url` is Keyward's `server.public_url`, which
-    /// is the issuer of its tokens. Session cookies are not let in. Where the stream is lost for longer than it may be
-    /// believed, requests are answered 503.
+    /// is the issuer of its tokens. Of a request with a session cookie and no token the check is asked. Where the stream
+    /// is lost for longer than it may be believed, requests are answered 503.
     pub fn local(
         public_url: impl Into<String>,
         app: impl Into<String>,
         secret: impl Into<String>,
     ) -> LocalBuilder {
-        let issuer = public_url.into();
+        // Keyward takes none with a slash at its end.
+        let issuer = public_url.into().trim_end_matches('/').to_owned();
         let stream = Stream { keyward: issuer.clone(), app: app.into(), secret: secret.into() };
-        LocalBuilder { issuer, audience: AUDIENCE.to_owned(), stream }
+        LocalBuilder { issuer, audience: AUDIENCE.to_owned(), stream, check: None, patience: PATIENCE }
     }
 }
 
@@ -80,7 +84,7 @@ impl CheckBuilder {
         Self { stream, ..self }
     }
 
-    /// How long an answer may take until the request is answered 503; 5 s, if nothing else is said.
+    /// How long an answer may take as a whole until the request is answered 503; 5 s, if nothing else is said.
     pub fn timeout(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
@@ -91,7 +95,7 @@ impl CheckBuilder {
     /// When an address or secret cannot be used, or outside of a Tokio runtime.
     pub fn build(self) -> Result<Keyward, Error> {
         require_runtime()?;
-        let uri = transport::address(&self.address)?;
+        let uri = transport::check_address(&self.address)?;
         let keyward = self.stream.as_ref().map(Stream::address).transpose()?;
         let all: Vec<&Uri> = keyward.iter().chain([&uri]).collect();
         let http = Http::for_addresses(&all)?;
@@ -99,7 +103,8 @@ impl CheckBuilder {
             (Some(stream), Some(keyward)) => Some(Arc::new(stream.follow(&http, keyward)?)),
             _ => None,
         };
-        Ok(Keyward(Way::Check(Arc::new(Check { http, uri, patience: self.patience, feed }))))
+        let check = Check { http, uri, patience: self.patience, feed };
+        Ok(Keyward::new(Way::Check(Arc::new(check))))
     }
 }
 
@@ -115,6 +120,17 @@ impl LocalBuilder {
         self
     }
 
+    /// Where the check is that is asked about session cookies: [`Keyward::check`] says how. If nothing else is said, it is
+    /// that of the public listener.
+    pub fn check_at(self, address: impl Into<String>) -> Self {
+        Self { check: Some(address.into()), ..self }
+    }
+
+    /// How long the check's answer may take as a whole until the request is answered 503; 5 s, if nothing else is said.
+    pub fn timeout(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
     /// Makes it, and starts to fetch keys and to follow revocations.
     ///
     /// # Errors
@@ -122,10 +138,15 @@ impl LocalBuilder {
     pub fn build(self) -> Result<Keyward, Error> {
         require_runtime()?;
         let keyward = self.stream.address()?;
-        let http = Http::for_addresses(&[&keyward])?;
-        let keys = Keys::of(&http, &keyward, self.issuer, self.audience)?;
+        let uri = match &self.check {
+            Some(address) => transport::check_address(address)?,
+            None => transport::below(&keyward, transport::CHECK)?,
+        };
+        let http = Http::for_addresses(&[&keyward, &uri])?;
         let feed = Arc::new(self.stream.follow(&http, &keyward)?);
-        Ok(Keyward(Way::Local(Arc::new(Local::new(keys, feed)))))
+        let keys = Keys::of(&http, &keyward, self.issuer, self.audience)?;
+        let check = Check { http, uri, patience: self.patience, feed: Some(Arc::clone(&feed)) };
+        Ok(Keyward::new(Way::Local(Arc::new(Local::new(keys, feed, check)))))
     }
 }
 

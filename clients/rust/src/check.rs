@@ -4,14 +4,14 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, Uri, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri, header, request::Parts};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use crate::{
     credential::{self, Credential},
     feed::Feed,
-    identity::{Facts, Identity, now},
+    identity::{Admitted, Facts, Token},
     layer::client_address,
     refusal::Refusal,
     transport::Http,
@@ -37,27 +37,40 @@ pub(crate) struct Check {
 /// What the check has verified, and does not say again.
 #[derive(Deserialize)]
 struct Verified {
+    sub: String,
+    sid: String,
     jti: String,
     iat: u64,
     exp: u64,
+    acr: Option<String>,
+    #[serde(default)]
+    amr: Vec<String>,
+    #[serde(default)]
+    auth_time: u64,
 }
 
 impl Check {
     /// `uri` is the check's, with the route's demands.
-    pub(crate) async fn judge(&self, request: &Parts, uri: &Uri) -> Result<Identity, Refusal> {
-        let asked_at = now();
+    pub(crate) async fn judge(&self, request: &Parts, uri: &Uri) -> Result<Admitted, Refusal> {
+        // What is heard from now on is news; what was heard before, the check knows.
+        let since = self.feed.as_ref().map_or(0, |feed| feed.known().heard());
         let answer = self.http.get_whole(uri, &question(request), self.patience).await.map_err(|error| {
-            tracing::warn!(%error, "Keyward's check does not answer");
+            tracing::warn!(%error, check = %self.uri, "Keyward's check does not answer");
             Refusal::away()
         })?;
-        if answer.status() != 200 {
-            return Err(Refusal::of_check(answer));
-        }
-        let facts = facts(&answer, &request.headers, asked_at).ok_or_else(|| {
-            tracing::warn!("what answers 200 is not Keyward's check");
-            Refusal::away()
-        })?;
-        Ok(Identity::new(Arc::new(facts), self.feed.as_ref(), now()))
+        let facts = match answer.status().as_u16() {
+            200 => facts(&answer, &request.headers),
+            // Headers that Keyward does not even read are no credential.
+            431 => return Err(Refusal::malformed()),
+            _ => return Refusal::of_check(answer).map_or_else(|other| Err(self.is_not_it(other)), Err),
+        };
+        let facts = facts.ok_or_else(|| self.is_not_it(200))?;
+        Ok(Admitted { facts: Arc::new(facts), feed: self.feed.clone(), since })
+    }
+
+    fn is_not_it(&self, status: u16) -> Refusal {
+        tracing::warn!(status, check = %self.uri, "what answers at that address is not Keyward's check");
+        Refusal::away()
     }
 }
 
@@ -72,8 +85,11 @@ fn question(request: &Parts) -> HeaderMap {
     if let Some(cookies) = credential::session_cookies(&request.headers) {
         headers.insert(header::COOKIE, cookies);
     }
-    // In place of what the client says of it: only a `GET` of a gateway's own may report another method.
-    let method = HeaderValue::try_from(request.method.as_str());
+    // In place of what the client says of it: only a `GET` of a gateway's own may report another method. Who has opened
+    // a WebSocket may do anything with it, so a foreign page must not: it counts by its method in HTTP/2 (RFC 8441).
+    let is_socket = credential::asks_for_socket(&request.headers);
+    let method = if is_socket { Method::CONNECT } else { request.method.clone() };
+    let method = HeaderValue::try_from(method.as_str());
     headers.insert(METHOD, method.unwrap_or(HeaderValue::from_static("POST")));
     if let Some(client) = client_address(&request.extensions).map(|address: IpAddr| address.to_string())
         && let Ok(client) = HeaderValue::try_from(client)
@@ -83,26 +99,27 @@ fn question(request: &Parts) -> HeaderMap {
     headers
 }
 
-/// Who the check says it is; `None` = it says nobody, as anything does that answers 200 to everything.
-fn facts(answer: &Response<Bytes>, asked: &HeaderMap, asked_at: u64) -> Option<Facts> {
+/// Who the check says it is; `None` = it says nobody, as anything does that answers 200 to everything, or somebody else
+/// than the token.
+fn facts(answer: &Response<Bytes>, asked: &HeaderMap) -> Option<Facts> {
     let said = |name: &str| {
         let mut values = answer.headers().get_all(name).iter();
         let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
         percent_decode_str(value).decode_utf8().ok().map(String::from)
     };
-    let verified = match Credential::of(asked) {
-        Credential::Bearer(token) => Some(Verified::of(token)?),
+    let user = said("x-auth-user").filter(|user| !user.is_empty())?;
+    let session = said("x-auth-session").filter(|session| !session.is_empty())?;
+    let token = match Credential::of(asked) {
+        Credential::Bearer(token) => Some(Verified::of(token)?.of_whom(&user, &session)?),
         _ => None,
     };
     Some(Facts {
-        user: said("x-auth-user").filter(|user| !user.is_empty())?,
         username: said("x-auth-username")?,
-        session: said("x-auth-session").filter(|session| !session.is_empty())?,
         app: said("x-auth-app")?,
         roles: said("x-auth-roles")?.split(',').filter(|role| !role.is_empty()).map(str::to_owned).collect(),
-        issued_at: verified.as_ref().map_or(asked_at, |token| token.iat),
-        expires_at: verified.as_ref().map(|token| token.exp),
-        token: verified.map(|token| token.jti),
+        user,
+        session,
+        token,
     })
 }
 
@@ -111,11 +128,22 @@ impl Verified {
         let payload = token.split('.').nth(1)?;
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
     }
+
+    fn of_whom(self, user: &str, session: &str) -> Option<Token> {
+        (self.sub == user && self.sid == session).then(|| Token {
+            id: self.jti,
+            issued_at: self.iat,
+            expires_at: self.exp,
+            acr: self.acr.unwrap_or_else(|| "1".to_owned()),
+            amr: self.amr,
+            auth_time: self.auth_time,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::{Method, Request};
+    use http::Request;
 
     use super::*;
     use crate::layer::ClientAddress;
@@ -135,6 +163,17 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, ["authorization", "x-forwarded-method"]);
         assert_eq!(headers["x-forwarded-method"], "DELETE");
+    }
+
+    #[test]
+    fn a_web_socket_may_do_anything() {
+        let asked = |protocol: &str| {
+            asked(Request::builder().header("Upgrade", protocol))["x-forwarded-method"].clone()
+        };
+        for protocol in ["websocket", "WebSocket", "h2c, websocket"] {
+            assert_eq!(asked(protocol), "CONNECT", "{protocol}");
+        }
+        assert_eq!(asked("h2c"), "GET");
     }
 
     #[test]
@@ -162,12 +201,18 @@ mod tests {
             let answer = answer.header("x-auth-session", "s").header("x-auth-app", "default");
             answer.header("x-auth-roles", "a,b").body(Bytes::new()).expect("an answer")
         };
-        let known = facts(&answer("u"), &HeaderMap::new(), 7).expect("facts");
-        assert_eq!(
-            (&*known.username, known.roles, known.issued_at),
-            ("Zoë", vec!["a".into(), "b".into()], 7)
-        );
-        assert!(facts(&answer(""), &HeaderMap::new(), 7).is_none());
-        assert!(facts(&Response::new(Bytes::new()), &HeaderMap::new(), 7).is_none());
+        let known = facts(&answer("u"), &HeaderMap::new()).expect("facts");
+        assert_eq!((&*known.username, known.roles), ("Zoë", vec!["a".into(), "b".into()]));
+        assert!(facts(&answer(""), &HeaderMap::new()).is_none());
+        assert!(facts(&Response::new(Bytes::new()), &HeaderMap::new()).is_none());
+        // A cache in between, say, that gives one user's answer to another.
+        let by_token = |sub: &str| {
+            let claims =
+                URL_SAFE_NO_PAD.encode(format!(r#"{{"sub":"{sub}","sid":"s","jti":"j","iat":1,"exp":2}}"#));
+            let bearer = HeaderValue::try_from(format!("Bearer e30.{claims}.sig")).expect("a header");
+            facts(&answer("u"), &HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]))
+        };
+        assert!(by_token("u").is_some_and(|facts| facts.token.is_some()));
+        assert!(by_token("another").is_none());
     }
 }

@@ -46,6 +46,17 @@ pub(crate) fn session_cookies(headers: &HeaderMap) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// Whether a session cookie is all that a request shows.
+pub(crate) fn is_cookie_alone(headers: &HeaderMap) -> bool {
+    Credential::of(headers) == Credential::None && session_cookies(headers).is_some()
+}
+
+/// Whether a WebSocket is asked for (RFC 6455 section 4.1).
+pub(crate) fn asks_for_socket(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::UPGRADE).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+}
+
 /// Takes out of a request what only a gateway may say, however it is spelled: some servers take `_` for `-`.
 pub(crate) fn strip_identity(headers: &mut HeaderMap) {
     let is_identity = |name: &HeaderName| {

@@ -3,12 +3,15 @@
 use std::{
     future::Future,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
-use crate::feed::{End, Feed, Subject};
+use crate::feed::{End, Feed, Moment, Subject};
 
 /// The longest that a session cookie is taken for good without being shown again.
 const COOKIE_LIFE: Duration = Duration::from_hours(24);
@@ -25,6 +28,7 @@ pub struct Identity(Arc<Inner>);
 #[non_exhaustive]
 pub enum Ended {
     /// The session was ended, or the account disabled.
+    #[non_exhaustive]
     Session {
         /// One of Keyward's reasons: `logout`, `password_changed`, …
         reason: Option<String>,
@@ -36,27 +40,56 @@ pub enum Ended {
     /// Nobody can tell any more: the stream of revocations was lost for longer than it may be believed, or there is
     /// none and a minute has passed.
     Unknown,
+    /// [`Keyward::close`](crate::Keyward::close): the app is about to end.
+    Closed,
 }
 
 /// What is known of whom a request is of.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub(crate) struct Facts {
     pub user: String,
     pub username: String,
     pub session: String,
     pub app: String,
     pub roles: Vec<String>,
-    /// `jti` of the access token, if that is how it was shown.
-    pub token: Option<String>,
-    /// `iat`; for a cookie, when it was shown. In seconds since the epoch.
-    pub issued_at: u64,
-    /// `exp` of the access token.
-    pub expires_at: Option<u64>,
+    /// What is known of an access token alone.
+    pub token: Option<Token>,
 }
+
+/// What an access token says.
+#[derive(Debug, Clone)]
+pub(crate) struct Token {
+    /// `jti`
+    pub id: String,
+    /// `iat`, in seconds since the epoch as the others.
+    pub issued_at: u64,
+    /// `exp`
+    pub expires_at: u64,
+    /// `acr`; what is not said counts as one factor.
+    pub acr: String,
+    pub amr: Vec<String>,
+    /// `auth_time`; the epoch where it is not said.
+    pub auth_time: u64,
+}
+
+/// Somebody who is let in.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub facts: Arc<Facts>,
+    /// Tells of the end.
+    pub feed: Option<Arc<Feed>>,
+    /// The place of what the feed had told by then, where that was looked at by Keyward.
+    pub since: u64,
+}
+
+/// Whether all that is open is to be closed.
+pub(crate) type Closing = watch::Receiver<bool>;
 
 struct Inner {
     facts: Arc<Facts>,
     feed: Option<Arc<Feed>>,
+    since: u64,
+    closing: Closing,
     over_at: Instant,
     /// What it is over by then.
     over_by: Ended,
@@ -64,10 +97,12 @@ struct Inner {
 }
 
 impl Identity {
-    /// Somebody who was let in now. `feed` tells of the end, if it is followed.
-    pub(crate) fn new(facts: Arc<Facts>, feed: Option<&Arc<Feed>>, now: u64) -> Self {
-        let feed = feed.filter(|feed| feed.known().is_trusted()).cloned();
-        let life = facts.expires_at.map(|exp| Duration::from_secs(exp.saturating_sub(now)));
+    /// Somebody who was let in now.
+    pub(crate) fn new(admitted: Admitted, closing: Closing, now: u64) -> Self {
+        let Admitted { facts, feed, since } = admitted;
+        let feed = feed.filter(|feed| feed.known().is_trusted());
+        let life =
+            facts.token.as_ref().map(|token| Duration::from_secs(token.expires_at.saturating_sub(now)));
         let (life, over_by) = match (life, &feed) {
             (Some(life), Some(_)) => (life, Ended::Expired),
             (None, Some(_)) => (COOKIE_LIFE, Ended::Unknown),
@@ -75,7 +110,7 @@ impl Identity {
             (_, None) => (UNWATCHED_LIFE, Ended::Unknown),
         };
         let over_at = Instant::now() + life.min(COOKIE_LIFE);
-        Self(Arc::new(Inner { facts, feed, over_at, over_by, end: OnceLock::new() }))
+        Self(Arc::new(Inner { facts, feed, since, closing, over_at, over_by, end: OnceLock::new() }))
     }
 
     /// The user's id, the `sub` of their tokens. It never changes.
@@ -114,9 +149,34 @@ impl Identity {
         self.roles().iter().any(|own| own == role)
     }
 
+    /// How many factors the sign-in had: `1` or `2`. `None` for a session cookie, which does not say it; the layer's
+    /// demands hold for both.
+    #[must_use]
+    pub fn acr(&self) -> Option<&str> {
+        self.token().map(|token| &*token.acr)
+    }
+
+    /// How the user has signed in, in words of RFC 8176; empty for a session cookie.
+    #[must_use]
+    pub fn amr(&self) -> &[String] {
+        self.token().map_or(&[], |token| &token.amr)
+    }
+
+    /// When the user last showed who they are, by an access token.
+    #[must_use]
+    pub fn auth_time(&self) -> Option<SystemTime> {
+        self.token().and_then(|token| UNIX_EPOCH.checked_add(Duration::from_secs(token.auth_time)))
+    }
+
+    /// When the access token expires.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.token().and_then(|token| UNIX_EPOCH.checked_add(Duration::from_secs(token.expires_at)))
+    }
+
     /// Resolves once this identity is over, and why: within 100 ms of a sign-out where the stream of revocations is
-    /// followed. Call it when a WebSocket or an event stream opens, and close that when it resolves. It counts from the
-    /// call, not from the first poll, and holds nothing of the request.
+    /// followed. Call it when a WebSocket opens, and close that when it resolves; event streams end by themselves. It
+    /// counts from the call, not from the first poll, and holds nothing of the request.
     ///
     /// At the latest it resolves when the access token expires (with a session cookie: after 24 h), or when nobody can
     /// tell any more. Without a stream, that is a minute after the request.
@@ -133,9 +193,21 @@ impl Identity {
             tokio::select! {
                 biased;
                 ended = over => ended,
+                () = is_closing(inner.closing.clone()) => Ended::Closed,
                 () = sleep_until(inner.over_at) => inner.over_by.clone(),
             }
         }
+    }
+
+    fn token(&self) -> Option<&Token> {
+        self.0.facts.token.as_ref()
+    }
+}
+
+/// Returns when all is to be closed, which is never once nobody is left who could say so.
+async fn is_closing(mut closing: Closing) {
+    if closing.wait_for(|is_closing| *is_closing).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -143,17 +215,20 @@ impl Inner {
     /// Made when somebody first asks: most requests are over before anybody does.
     fn end(&self) -> Option<Arc<End>> {
         let feed = self.feed.as_ref()?;
-        Some(Arc::clone(self.end.get_or_init(|| feed.known().wait_for(&self.facts.subject(), now()))))
+        let wait = || feed.known().wait_for(&self.facts.subject(self.since), now());
+        Some(Arc::clone(self.end.get_or_init(wait)))
     }
 }
 
 impl Facts {
-    pub(crate) fn subject(&self) -> Subject<'_> {
+    /// By what it is revoked; `since` is the place of what had been heard when Keyward looked.
+    pub(crate) fn subject(&self, since: u64) -> Subject<'_> {
+        let issued_at = self.token.as_ref().map(|token| token.issued_at);
         Subject {
-            token: self.token.as_deref(),
+            token: self.token.as_ref().map(|token| &*token.id),
             session: &self.session,
             user: &self.user,
-            issued_at: self.issued_at,
+            moment: Moment { issued_at, since },
         }
     }
 }

@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{Extensions, Request, Response};
 use tower::{Layer, Service};
 
 use crate::{
+    body::{self, Body},
     credential,
     demands::Demands,
     keyward::{Keyward, Question},
@@ -22,7 +22,8 @@ use crate::{
 /// Lets in who is signed in and has what is demanded, with an [`Identity`](crate::Identity) in the request's
 /// extensions; answers everybody else as Keyward's check does: 401, 403, 429 or 503, with its headers.
 ///
-/// Headers named `X-Auth-…` are taken out of every request, so that what is inside can believe none from outside. CORS
+/// An event stream (`text/event-stream`) that is answered ends with the identity, and every answer is `no-store` unless the
+/// app says otherwise. Headers named `X-Auth-…` are taken out of every request, so that what is inside can believe none from outside. CORS
 /// preflights carry no credential: put a layer that answers them outside of this one.
 #[derive(Debug, Clone)]
 pub struct KeywardLayer {
@@ -87,11 +88,10 @@ where
     S: Service<Request<B>, Response = Response<A>> + Clone + Send + 'static,
     S::Future: Send,
     B: Send + 'static,
-    A: From<Bytes>,
 {
-    type Response = Response<A>;
+    type Response = Response<Body<A>>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<A>, S::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -103,12 +103,13 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let (keyward, question) = (self.keyward.clone(), Arc::clone(&self.question));
         Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
+            let (mut parts, sent) = request.into_parts();
             credential::strip_identity(&mut parts.headers);
             match keyward.judge(&parts, &question).await {
                 Ok(identity) => {
-                    parts.extensions.insert(identity);
-                    inner.call(Request::from_parts(parts, body)).await
+                    parts.extensions.insert(identity.clone());
+                    let response = inner.call(Request::from_parts(parts, sent)).await?;
+                    Ok(body::of_app(response, &identity))
                 }
                 Err(refusal) => Ok(refusal.into_response()),
             }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod body;
 mod build;
 mod check;
 mod credential;
@@ -17,6 +18,7 @@ mod local;
 mod refusal;
 mod transport;
 
+pub use body::Body;
 pub use build::{CheckBuilder, LocalBuilder};
 pub use error::Error;
 pub use identity::{Ended, Identity};

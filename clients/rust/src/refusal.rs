@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
+use crate::body::Body;
+
 const REASON: HeaderName = HeaderName::from_static("x-auth-reason");
 /// What of the check's answer is for the client.
 const HANDED_ON: [HeaderName; 7] = [
@@ -128,13 +130,12 @@ impl Refusal {
         refusal
     }
 
-    /// What the check says to the client, if it is one of the statuses that a check has.
-    pub(crate) fn of_check(answer: Response<Bytes>) -> Self {
+    /// What the check says to the client; another status than those that a check refuses with is handed back.
+    pub(crate) fn of_check(answer: Response<Bytes>) -> Result<Self, u16> {
         let (head, body) = answer.into_parts();
-        let is_refusal = matches!(head.status.as_u16(), 401 | 403 | 429 | 503);
-        if !is_refusal || !head.headers.contains_key(REASON) {
-            tracing::warn!(status = head.status.as_u16(), "what answers is not Keyward's check");
-            return Self::away();
+        let status = head.status.as_u16();
+        if !matches!(status, 401 | 403 | 429 | 503) || !head.headers.contains_key(REASON) {
+            return Err(status);
         }
         let mut headers = HeaderMap::with_capacity(HANDED_ON.len());
         for name in HANDED_ON {
@@ -142,12 +143,12 @@ impl Refusal {
                 headers.insert(name, value.clone());
             }
         }
-        Self(Box::new(Said { status: head.status, headers, body }))
+        Ok(Self(Box::new(Said { status: head.status, headers, body })))
     }
 
-    pub(crate) fn into_response<B: From<Bytes>>(self) -> Response<B> {
+    pub(crate) fn into_response<A>(self) -> Response<Body<A>> {
         let Said { status, headers, body } = *self.0;
-        let mut response = Response::new(B::from(body));
+        let mut response = Response::new(Body::of_refusal(body));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         response

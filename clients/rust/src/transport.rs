@@ -15,6 +15,8 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 
+/// Where the check is, below a listener's address.
+pub(crate) const CHECK: &str = "/v1/check";
 const CONNECT: Duration = Duration::from_secs(2);
 /// Shorter than what servers and balancers keep a connection that is idle.
 const IDLE: Duration = Duration::from_secs(30);
@@ -59,37 +61,37 @@ impl Http {
         headers: &HeaderMap,
         patience: Duration,
     ) -> Result<Response<Incoming>, Away> {
-        let mut request = Request::new(Empty::new());
-        *request.method_mut() = Method::GET;
-        *request.uri_mut() = uri.clone();
-        request.headers_mut().clone_from(headers);
-        let answer = timeout(patience, self.0.request(request)).await.map_err(|_| Away::Silent)?;
-        answer.map_err(|error| Away::Broken(causes(&error)))
+        timeout(patience, self.head(uri, headers)).await.unwrap_or(Err(Away::Silent))
     }
 
-    /// The whole answer, asked for once more where a connection that was kept turned out to be closed.
+    /// The whole answer, within that time whatever happens.
     pub(crate) async fn get_whole(
         &self,
         uri: &Uri,
         headers: &HeaderMap,
         patience: Duration,
     ) -> Result<Response<Bytes>, Away> {
-        match self.whole(uri, headers, patience).await {
-            Err(Away::Broken(_)) => self.whole(uri, headers, patience).await,
-            outcome => outcome,
-        }
+        timeout(patience, self.whole(uri, headers)).await.unwrap_or(Err(Away::Silent))
     }
 
-    async fn whole(
-        &self,
-        uri: &Uri,
-        headers: &HeaderMap,
-        patience: Duration,
-    ) -> Result<Response<Bytes>, Away> {
-        let (head, body) = self.get(uri, headers, patience).await?.into_parts();
-        let body = timeout(patience, Limited::new(body, ANSWER_MAX_BYTES).collect()).await;
-        let body = body.map_err(|_| Away::Silent)?.map_err(|error| Away::Broken(error.to_string()))?;
+    /// Asked for once more where a connection that was kept turned out to be closed.
+    async fn whole(&self, uri: &Uri, headers: &HeaderMap) -> Result<Response<Bytes>, Away> {
+        let answer = match self.head(uri, headers).await {
+            Err(_) => self.head(uri, headers).await?,
+            Ok(answer) => answer,
+        };
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, ANSWER_MAX_BYTES).collect().await;
+        let body = body.map_err(|error| Away::Broken(error.to_string()))?;
         Ok(Response::from_parts(head, body.to_bytes()))
+    }
+
+    async fn head(&self, uri: &Uri, headers: &HeaderMap) -> Result<Response<Incoming>, Away> {
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = uri.clone();
+        request.headers_mut().clone_from(headers);
+        self.0.request(request).await.map_err(|error| Away::Broken(causes(&error)))
     }
 }
 
@@ -124,11 +126,30 @@ fn is_https(address: &Uri) -> bool {
 
 /// Reads an address of Keyward, without a slash at its end.
 pub(crate) fn address(text: &str) -> Result<Uri, Error> {
-    let wrong = || Error::Address(text.to_owned());
+    let wrong = || Error::Address(without_user(text));
     let uri: Uri = text.trim_end_matches('/').parse().map_err(|_| wrong())?;
     let is_known = uri.scheme_str() == Some("http") || (cfg!(feature = "tls") && is_https(&uri));
     let is_plain = uri.query().is_none() && uri.authority().is_some_and(|host| !host.as_str().contains('@'));
     if is_known && is_plain { Ok(uri) } else { Err(wrong()) }
+}
+
+/// The check's address. Anywhere else, Keyward lets in without looking at what a route asks for.
+pub(crate) fn check_address(text: &str) -> Result<Uri, Error> {
+    let uri = address(text)?;
+    match uri.path() {
+        "" | "/" => below(&uri, CHECK),
+        path if path.ends_with(CHECK) => Ok(uri),
+        _ => Err(Error::CheckAddress(text.to_owned())),
+    }
+}
+
+/// A password may be before the host, and errors are printed.
+fn without_user(text: &str) -> String {
+    let (scheme, rest) = text.split_once("//").unwrap_or(("", text));
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}//…@{host}"),
+        None => text.to_owned(),
+    }
 }
 
 /// The address of a path below another one.

@@ -43,6 +43,8 @@ pub(super) enum Unreadable {
     NoText,
     #[error("an event says {0:?}, but not how that is said")]
     Data(String),
+    #[error("a snapshot has no beginning")]
+    NoBeginning,
 }
 
 /// Puts lines together from pieces, and events from lines.

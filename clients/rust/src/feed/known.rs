@@ -1,68 +1,41 @@
 //! What the stream has told: whom it refuses, until when that may be believed, and who waits for an end.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
     time::{Duration, Instant},
 };
 
-use tokio::sync::watch;
-
-use super::events::{Entry, News};
+use super::{
+    by_claim::ByClaim,
+    end::End,
+    events::{Entry, News, Unreadable},
+    refused::{Refused, Subject},
+};
 use crate::identity::Ended;
 
 /// How long after a session has ended the stream tells it for sure to who comes anew, where no token of it is alive.
 const TOLD_FOR: Duration = Duration::from_secs(8);
-
-/// What revocations are looked up by.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Subject<'a> {
-    /// `jti`; a session cookie has none.
-    pub token: Option<&'a str>,
-    /// `sid`
-    pub session: &'a str,
-    /// `sub`
-    pub user: &'a str,
-    /// `iat`
-    pub issued_at: u64,
-}
-
-/// Who waits to hear that a session is over.
-#[derive(Debug)]
-pub(crate) struct End {
-    outcome: watch::Sender<Option<Ended>>,
-    issued_at: u64,
-    has_token: bool,
-}
+/// For how many seconds more an entry is kept that is over, in case the clock is set back.
+const KEPT: u64 = 300;
 
 /// Nobody knows what is revoked.
 #[derive(Debug)]
 pub(crate) struct Stale;
 
-/// One for each claim that names tokens.
-#[derive(Debug)]
-struct ByClaim<T> {
-    tokens: HashMap<String, T>,
-    sessions: HashMap<String, T>,
-    users: HashMap<String, T>,
-}
-
-#[derive(Debug)]
-struct Refused {
-    until: u64,
-    before: u64,
-    reason: Option<String>,
-    is_outdated: bool,
-}
-
 #[derive(Debug, Default)]
 struct State {
     refused: ByClaim<Refused>,
     /// A snapshot that is not complete yet.
-    arriving: ByClaim<Refused>,
+    arriving: Option<ByClaim<Refused>>,
+    /// Whether there ever was a complete one.
+    is_whole: bool,
     /// By a clock that nobody sets back.
     trusted_until: Option<Instant>,
     heard_at: Option<Instant>,
+    /// How many entries were heard.
+    heard: u64,
+    /// Of entries up to this one, not all are kept.
+    forgotten: u64,
     waiting: ByClaim<Vec<Weak<End>>>,
 }
 
@@ -84,17 +57,16 @@ impl Known {
         self.read().is_trusted()
     }
 
+    /// The place of what was heard last.
+    pub(crate) fn heard(&self) -> u64 {
+        self.read().heard
+    }
+
     /// Waits for the end of a session from now on. One that is over already has ended; so has one of which nobody can
     /// tell.
     pub(crate) fn wait_for(&self, subject: &Subject<'_>, now: u64) -> Arc<End> {
         let mut state = self.write();
-        let over =
-            if state.is_trusted() { state.refused.refusal(subject, now) } else { Some(Ended::Unknown) };
-        let end = Arc::new(End {
-            outcome: watch::Sender::new(over),
-            issued_at: subject.issued_at,
-            has_token: subject.token.is_some(),
-        });
+        let end = Arc::new(End::new(state.end_of(subject, now), subject.moment));
         let waiting = &mut state.waiting;
         for (by, value) in [
             (&mut waiting.tokens, subject.token),
@@ -108,18 +80,20 @@ impl Known {
         end
     }
 
+    /// The stream begins, perhaps in the middle: what had not come whole never will.
+    pub(super) fn begin(&self) {
+        self.write().arriving = None;
+    }
+
     /// Takes in what the stream says.
-    pub(super) fn take(&self, news: News, now: u64) {
+    pub(super) fn take(&self, news: News, now: u64) -> Result<(), Unreadable> {
         let mut state = self.write();
         match news {
-            News::Snapshot { first, last, entries } => state.take_part(first, last, entries, now),
+            News::Snapshot { first, last, entries } => return state.take_part(first, last, entries, now),
             News::Change(entry) => state.change(entry, now),
-            News::Status { good_for, .. } => {
-                let heard_at = Instant::now();
-                state.heard_at = Some(heard_at);
-                state.trusted_until = heard_at.checked_add(Duration::from_secs(good_for));
-            }
+            News::Status { good_for, .. } => state.trust(Duration::from_secs(good_for)),
         }
+        Ok(())
     }
 
     /// Ends what waits once nobody knows any more what is revoked.
@@ -132,14 +106,16 @@ impl Known {
         // Looked at again: a status may have come in between.
         if is_over(&state) {
             let waiting = std::mem::take(&mut state.waiting);
-            waiting.sessions.into_values().flatten().for_each(|end| end_with(&end, &Ended::Unknown));
+            let waiting = waiting.sessions.into_values().flatten().filter_map(|end| end.upgrade());
+            waiting.for_each(|end| end.finish(&Ended::Unknown));
         }
     }
 
     /// Forgets what is over.
     pub(super) fn sweep(&self, now: u64) {
         let mut state = self.write();
-        state.refused.each(|by| by.retain(|_, entry| entry.until > now));
+        let forgotten = state.refused.forget(now.saturating_sub(KEPT));
+        state.forgotten = state.forgotten.max(forgotten);
         state.waiting.each(|by| {
             by.retain(|_, ends| {
                 ends.retain(|end| end.strong_count() > 0);
@@ -158,42 +134,76 @@ impl Known {
     }
 }
 
-impl End {
-    pub(crate) async fn wait(&self) -> Ended {
-        let mut outcome = self.outcome.subscribe();
-        let ended = outcome.wait_for(Option::is_some).await.ok().and_then(|ended| ended.clone());
-        ended.unwrap_or(Ended::Unknown)
-    }
-}
-
 impl State {
     fn is_trusted(&self) -> bool {
         self.trusted_until.is_some_and(|until| Instant::now() < until)
     }
 
-    fn take_part(&mut self, first: bool, last: bool, entries: Vec<Entry>, now: u64) {
-        if first {
-            self.arriving = ByClaim::default();
+    /// Whether it has come. Of a session cookie, what is forgotten might have told.
+    fn end_of(&self, subject: &Subject<'_>, now: u64) -> Option<Ended> {
+        if !self.is_trusted() {
+            return Some(Ended::Unknown);
         }
-        for entry in entries {
-            self.arriving.put(entry);
-        }
-        if last {
-            self.refused = std::mem::take(&mut self.arriving);
-            self.end_the_refused(now);
+        let moment = subject.moment;
+        let is_too_late = moment.issued_at.is_none() && moment.since < self.forgotten;
+        self.refused.refusal(subject, now).or(is_too_late.then_some(Ended::Unknown))
+    }
+
+    /// Of what has not come whole, it can only say that it is to be believed no longer.
+    fn trust(&mut self, good_for: Duration) {
+        let heard_at = Instant::now();
+        let until = heard_at.checked_add(good_for);
+        if self.is_whole && self.arriving.is_none() {
+            self.heard_at = Some(heard_at);
+            self.trusted_until = until;
+        } else {
+            self.trusted_until = self.trusted_until.min(until);
         }
     }
 
-    /// A session without tokens may have ended, and been forgotten, while nothing was heard.
-    fn end_the_refused(&self, now: u64) {
+    fn take_part(
+        &mut self,
+        first: bool,
+        last: bool,
+        entries: Vec<Entry>,
+        now: u64,
+    ) -> Result<(), Unreadable> {
+        let begun = if first { Some(ByClaim::default()) } else { self.arriving.take() };
+        let mut arriving = begun.ok_or(Unreadable::NoBeginning)?;
+        for entry in entries {
+            self.heard += 1;
+            arriving.put(entry, self.heard);
+        }
+        if last {
+            self.put_in_place(arriving, now);
+        } else {
+            self.arriving = Some(arriving);
+        }
+        Ok(())
+    }
+
+    fn put_in_place(&mut self, mut arriving: ByClaim<Refused>, now: u64) {
+        // A session without tokens may have ended, and been forgotten, while nothing was heard.
         let was_deaf = self.heard_at.is_some_and(|heard| heard.elapsed() > TOLD_FOR);
+        let forgotten = arriving.take_over(&self.refused);
+        self.forgotten = self.forgotten.max(forgotten);
+        if was_deaf {
+            self.heard += 1;
+            self.forgotten = self.heard;
+        }
+        self.refused = arriving;
+        self.is_whole = true;
+        self.end_the_refused(was_deaf, now);
+    }
+
+    fn end_the_refused(&self, was_deaf: bool, now: u64) {
         for (claim, waiting) in self.waiting.claims() {
             for (value, ends) in waiting {
                 let refused = self.refused.of(claim).and_then(|by| by.get(value));
                 for end in ends {
                     match refused {
                         Some(refused) => refused.end(end, now),
-                        None if was_deaf => end_if(end, &Ended::Unknown, |end| !end.has_token),
+                        None if was_deaf => end_of_cookie(end),
                         None => {}
                     }
                 }
@@ -203,7 +213,8 @@ impl State {
 
     fn change(&mut self, entry: Entry, now: u64) {
         let (claim, value) = (entry.claim.clone(), entry.value.clone());
-        self.refused.put(entry);
+        self.heard += 1;
+        self.refused.put(entry, self.heard);
         let refused = self.refused.of(&claim).and_then(|by| by.get(&value));
         let waiting = self.waiting.of(&claim).and_then(|by| by.get(&value));
         if let (Some(refused), Some(waiting)) = (refused, waiting) {
@@ -214,88 +225,97 @@ impl State {
     }
 }
 
-impl ByClaim<Refused> {
-    fn put(&mut self, entry: Entry) {
-        let by = match &*entry.claim {
-            "jti" => &mut self.tokens,
-            "sid" => &mut self.sessions,
-            "sub" => &mut self.users,
-            _ => return,
-        };
-        let refused = Refused {
-            until: entry.until,
-            before: entry.issued_before.unwrap_or(u64::MAX),
-            reason: entry.reason,
-            is_outdated: entry.issued_before.is_some(),
-        };
-        by.insert(entry.value, refused);
-    }
-
-    /// The session first: its reason is the one that came first.
-    fn refusal(&self, subject: &Subject<'_>, now: u64) -> Option<Ended> {
-        let found = [
-            self.sessions.get(subject.session),
-            self.users.get(subject.user),
-            subject.token.and_then(|token| self.tokens.get(token)),
-        ];
-        found.into_iter().flatten().find_map(|refused| refused.refuses(subject.issued_at, now))
+fn end_of_cookie(end: &Weak<End>) {
+    if let Some(end) = end.upgrade().filter(|end| end.is_of_cookie()) {
+        end.finish(&Ended::Unknown);
     }
 }
 
-impl Refused {
-    fn refuses(&self, issued_at: u64, now: u64) -> Option<Ended> {
-        let is_refused = self.until > now && issued_at < self.before;
-        is_refused.then(|| {
-            if self.is_outdated { Ended::Outdated } else { Ended::Session { reason: self.reason.clone() } }
-        })
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::feed::Moment;
+
+    const NOW: u64 = 1000;
+
+    fn session(until: u64) -> Entry {
+        Entry { claim: "sid".to_owned(), value: "s".to_owned(), until, reason: None, issued_before: None }
     }
 
-    fn end(&self, end: &Weak<End>, now: u64) {
-        let Some(end) = end.upgrade() else { return };
-        if let Some(ended) = self.refuses(end.issued_at, now) {
-            end.finish(&ended);
+    fn snapshot(known: &Known, entries: Vec<Entry>) {
+        known.take(News::Snapshot { first: true, last: true, entries }, NOW).expect("a snapshot");
+        known.take(News::Status { good_for: 60, heartbeat: 60 }, NOW).expect("a status");
+    }
+
+    fn change(known: &Known, entry: Entry) {
+        known.take(News::Change(entry), NOW).expect("a change");
+    }
+
+    fn shown(issued_at: Option<u64>, since: u64) -> Subject<'static> {
+        let token = issued_at.map(|_| "t");
+        Subject { token, session: "s", user: "u", moment: Moment { issued_at, since } }
+    }
+
+    fn other_roles(before: u64) -> Entry {
+        let issued_before = Some(before);
+        Entry { claim: "sub".to_owned(), value: "u".to_owned(), issued_before, ..session(NOW + 60) }
+    }
+
+    #[test]
+    fn other_roles_end_whom_keyward_has_not_looked_at_since() {
+        let known = Known::default();
+        snapshot(&known, vec![other_roles(NOW)]);
+        let (since, issued_at) = (known.heard(), Some(NOW - 1));
+        let ends = [None, issued_at].map(|issued_at| known.wait_for(&shown(issued_at, since), NOW));
+        // Told again, it is no news.
+        snapshot(&known, vec![other_roles(NOW)]);
+        assert!(ends.iter().all(|end| end.wait().now_or_never().is_none()));
+        change(&known, other_roles(NOW + 1));
+        assert!(ends.iter().all(|end| end.wait().now_or_never() == Some(Ended::Outdated)));
+        // Where nobody has looked but the app, all of it counts.
+        let token = known.wait_for(&shown(issued_at, 0), NOW);
+        assert_eq!(token.wait().now_or_never(), Some(Ended::Outdated));
+    }
+
+    #[test]
+    fn a_session_that_has_ended_is_over_whenever_that_was_heard_and_whatever_the_clock_says() {
+        let known = Known::default();
+        snapshot(&known, Vec::new());
+        let (before, over) = (known.heard(), Some(Ended::Session { reason: None }));
+        change(&known, session(NOW + 60));
+        for issued_at in [None, Some(NOW)] {
+            let end = known.wait_for(&shown(issued_at, known.heard()), NOW);
+            assert_eq!(end.wait().now_or_never(), over, "a node may not have known it yet");
+        }
+        let end = known.wait_for(&shown(None, before), NOW + 90);
+        assert_eq!(end.wait().now_or_never(), over, "no cookie comes back when the last token is over");
+    }
+
+    #[test]
+    fn who_asks_late_for_the_end_of_a_cookie_is_told_that_it_is_too_late() {
+        for forget in [|known: &Known| known.sweep(NOW + KEPT), |known: &Known| snapshot(known, Vec::new())] {
+            let known = Known::default();
+            snapshot(&known, Vec::new());
+            let before = known.heard();
+            change(&known, session(NOW));
+            let of_since = |since| known.wait_for(&shown(None, since), NOW).wait().now_or_never();
+            assert_eq!(of_since(before), Some(Ended::Session { reason: None }));
+            forget(&known);
+            assert_eq!(of_since(before), Some(Ended::Unknown), "it may have been of that session");
+            assert_eq!(of_since(known.heard()), None);
         }
     }
-}
 
-impl End {
-    /// The first end is the one that is told.
-    fn finish(&self, ended: &Ended) {
-        self.outcome.send_if_modified(|outcome| {
-            let is_first = outcome.is_none();
-            outcome.get_or_insert_with(|| ended.clone());
-            is_first
-        });
-    }
-}
-
-fn end_with(end: &Weak<End>, ended: &Ended) {
-    end_if(end, ended, |_| true);
-}
-
-fn end_if(end: &Weak<End>, ended: &Ended, condition: impl Fn(&End) -> bool) {
-    if let Some(end) = end.upgrade().filter(|end| condition(end)) {
-        end.finish(ended);
-    }
-}
-
-impl<T> ByClaim<T> {
-    fn of(&self, claim: &str) -> Option<&HashMap<String, T>> {
-        self.claims().into_iter().find(|(name, _)| *name == claim).map(|(_, by)| by)
-    }
-
-    const fn claims(&self) -> [(&'static str, &HashMap<String, T>); 3] {
-        [("jti", &self.tokens), ("sid", &self.sessions), ("sub", &self.users)]
-    }
-
-    fn each(&mut self, change: impl Fn(&mut HashMap<String, T>)) {
-        [&mut self.tokens, &mut self.sessions, &mut self.users].into_iter().for_each(change);
-    }
-}
-
-// Derived, it would ask for a default of what is kept.
-impl<T> Default for ByClaim<T> {
-    fn default() -> Self {
-        Self { tokens: HashMap::new(), sessions: HashMap::new(), users: HashMap::new() }
+    #[test]
+    fn a_clock_that_was_ahead_for_a_while_lets_nobody_in_again() {
+        let known = Known::default();
+        snapshot(&known, vec![session(NOW + 60)]);
+        let is_refused = || known.refusal(&shown(Some(NOW), 0), NOW).expect("it is trusted").is_some();
+        known.sweep(NOW + 60 + KEPT - 1);
+        assert!(is_refused());
+        known.sweep(NOW + 60 + KEPT);
+        assert!(!is_refused(), "nothing is kept for ever");
     }
 }

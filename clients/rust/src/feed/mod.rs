@@ -1,8 +1,11 @@
 //! The stream of revocations (`GET /v1/revocations`), followed for as long as anybody holds it: read, come back to
 //! where it broke off, and believed only as long as it says.
 
+mod by_claim;
+mod end;
 mod events;
 mod known;
+mod refused;
 
 use std::{
     collections::hash_map::RandomState,
@@ -20,8 +23,12 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use self::events::{News, Reader, Unreadable};
-pub(crate) use self::known::{End, Known, Subject};
+use self::events::{Event, News, Reader, Unreadable};
+pub(crate) use self::{
+    end::End,
+    known::Known,
+    refused::{Moment, Subject},
+};
 use crate::{
     error::Error,
     identity::now,
@@ -60,10 +67,14 @@ struct Place {
 enum Break {
     #[error(transparent)]
     Away(#[from] Away),
-    #[error("HTTP {0}")]
+    #[error("HTTP {0}{hint}", hint = hint(*.0))]
     Refused(u16),
+    #[error("what answers is no stream of events: is that Keyward's public address?")]
+    NoStream,
     #[error("{0}")]
     Cut(hyper::Error),
+    #[error("it ended")]
+    Ended,
     #[error("it fell silent")]
     Silent,
     #[error(transparent)]
@@ -131,20 +142,19 @@ impl Place {
         known: &Known,
         was_heard: &mut bool,
     ) -> Result<std::convert::Infallible, Break> {
-        let answer = self.http.get(&self.uri, &self.headers, PATIENCE).await?;
-        if answer.status() != 200 {
-            return Err(Break::Refused(answer.status().as_u16()));
-        }
-        let mut body = answer.into_body();
+        let mut body = self.open().await?;
+        known.begin();
         let (mut reader, mut silence) = (Reader::default(), HEARTBEAT * MISSED);
         loop {
-            for event in reader.take(&piece(&mut body, silence).await?)? {
+            // Whatever else comes, what says nothing is silent.
+            let events = timeout(silence, events(&mut body, &mut reader)).await;
+            for event in events.map_err(|_| Break::Silent)?? {
                 *was_heard = true;
                 if let Some(News::Status { heartbeat, .. }) = event.news {
                     silence = Duration::from_secs(heartbeat.clamp(1, 60)) * MISSED;
                 }
                 if let Some(news) = event.news {
-                    known.take(news, now());
+                    known.take(news, now())?;
                 }
                 // Only once it is taken in: what is lost before is sent again.
                 if let Some(id) = event.id.and_then(|id| HeaderValue::try_from(id).ok()) {
@@ -153,12 +163,37 @@ impl Place {
             }
         }
     }
+
+    async fn open(&self) -> Result<Incoming, Break> {
+        let answer = self.http.get(&self.uri, &self.headers, PATIENCE).await?;
+        if answer.status() != 200 {
+            return Err(Break::Refused(answer.status().as_u16()));
+        }
+        let kind = answer.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let is_stream = kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with(b"text/event-stream"));
+        if is_stream { Ok(answer.into_body()) } else { Err(Break::NoStream) }
+    }
 }
 
-async fn piece(body: &mut Incoming, silence: Duration) -> Result<bytes::Bytes, Break> {
-    let frame = timeout(silence, body.frame()).await.map_err(|_| Break::Silent)?;
-    let frame = frame.ok_or(Break::Silent)?.map_err(Break::Cut)?;
-    Ok(frame.into_data().unwrap_or_default())
+/// What comes next, at least one.
+async fn events(body: &mut Incoming, reader: &mut Reader) -> Result<Vec<Event>, Break> {
+    loop {
+        let frame = body.frame().await.ok_or(Break::Ended)?.map_err(Break::Cut)?;
+        let events = reader.take(&frame.into_data().unwrap_or_default())?;
+        if !events.is_empty() {
+            return Ok(events);
+        }
+    }
+}
+
+/// What an operator may have to mend.
+const fn hint(status: u16) -> &'static str {
+    match status {
+        401 | 403 => ": the app's name or secret is not that of a confidential app of Keyward's",
+        300..=399 => ": no redirect is followed, so give the address that it leads to",
+        404 => ": is that Keyward's public address?",
+        _ => "",
+    }
 }
 
 /// Between 0 and 1; by what each map of the standard library is seeded with.

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Once, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, Uri, header};
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation,
+    errors::ErrorKind,
     jwk::{Jwk, KeyAlgorithm, PublicKeyUse},
 };
 use serde::Deserialize;
@@ -26,7 +27,7 @@ use crate::{
 
 const PATH: &str = "/.well-known/jwks.json";
 const PATIENCE: Duration = Duration::from_secs(5);
-/// At most so often does a token with an unknown key have Keyward asked.
+/// At most so often do tokens with unknown keys have Keyward asked.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// After a failure.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -52,7 +53,14 @@ struct Source {
     audience: String,
     known: RwLock<Arc<Set>>,
     /// One asks, the others wait for what it brings.
-    asking: Mutex<()>,
+    asked: Mutex<Option<Asked>>,
+}
+
+/// When a token last had Keyward asked.
+#[derive(Debug)]
+struct Asked {
+    at: Instant,
+    is_answered: bool,
 }
 
 #[derive(Debug, Default)]
@@ -87,7 +95,7 @@ impl Keys {
             issuer,
             audience,
             known: RwLock::default(),
-            asking: Mutex::new(()),
+            asked: Mutex::new(None),
         });
         let task = tokio::spawn(keep_fresh(Arc::clone(&source)));
         Ok(Self { source, task })
@@ -147,25 +155,33 @@ impl Source {
     }
 
     /// Asks, unless somebody else has meanwhile, or not long ago. `before` is when the keys had been fetched that did
-    /// not do.
+    /// not do. Without an answer, nobody can tell whose a token is.
     async fn ask_once(&self, before: Option<Instant>) -> Arc<Set> {
-        let _asking = self.asking.lock().await;
+        let mut asked = self.asked.lock().await;
         let known = self.known();
-        let is_recent = known.fetched.is_some_and(|fetched| fetched.elapsed() < ASK_EVERY);
-        if known.fetched != before || is_recent {
+        if known.fetched != before {
             return known;
         }
+        if let Some(asked) = asked.as_ref().filter(|asked| asked.at.elapsed() < ASK_EVERY) {
+            return if asked.is_answered { known } else { Arc::default() };
+        }
+        // Noted first: who asks may hang up, and the next one must not ask again at once.
+        let asked = asked.insert(Asked { at: Instant::now(), is_answered: false });
         match self.fetch().await {
-            Ok(known) => known,
+            Ok(known) => {
+                asked.is_answered = true;
+                known
+            }
             Err(error) => {
                 tracing::warn!(%error, "Keyward's keys cannot be fetched");
-                // Whether the token is good cannot be told.
                 Arc::default()
             }
         }
     }
 
     async fn fetch(&self) -> Result<Arc<Set>, String> {
+        // By when it is asked: what is published later may not be in the answer.
+        let (fetched, fetched_at) = (Some(Instant::now()), now());
         let answer = self.http.get_whole(&self.uri, &HeaderMap::new(), PATIENCE).await;
         let answer = answer.map_err(|error| error.to_string())?;
         if answer.status() != 200 {
@@ -174,13 +190,16 @@ impl Source {
         let listed: Listed = serde_json::from_slice(answer.body()).map_err(|error| error.to_string())?;
         // What cannot be read is of a kind that is not known here, and verifies nothing.
         let keys = listed.keys.into_iter().filter_map(|key| Key::read(key, &self.issuer, &self.audience));
-        let set = Arc::new(Set {
-            keys: keys.collect(),
-            fetched: Some(Instant::now()),
-            fetched_at: now(),
-            max_age: max_age(&answer),
-        });
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&set);
+        let keys: HashMap<_, _> = keys.collect();
+        if keys.is_empty() {
+            return Err("there is none that is known here".to_owned());
+        }
+        let set = Arc::new(Set { keys, fetched, fetched_at, max_age: max_age(&answer) });
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        // An answer that was long under way does not replace a newer one.
+        if known.fetched < set.fetched {
+            *known = Arc::clone(&set);
+        }
         Ok(set)
     }
 }
@@ -217,11 +236,27 @@ impl Key {
 
     /// What a token says, if it is genuine, of this issuer and for this audience.
     pub(super) fn verify(&self, token: &str, unverified: &Unverified, now: u64) -> Option<Claims> {
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.public, &self.validation).ok()?.claims;
+        let token = jsonwebtoken::decode::<Claims>(token, &self.public, &self.validation);
+        let claims = token.inspect_err(notice_others).ok()?.claims;
         let is_dated =
             claims.iat == unverified.issued_at() && claims.iat <= now + SKEW && claims.iat < claims.exp;
         let is_named = [&claims.sub, &claims.sid, &claims.jti].iter().all(|claim| !claim.is_empty());
         (is_dated && is_named).then_some(claims)
+    }
+}
+
+/// Settings that do not match refuse everybody, so it is said; once, for whoever has such a token can send it again.
+fn notice_others(error: &jsonwebtoken::errors::Error) {
+    static SAID: Once = Once::new();
+
+    if matches!(error.kind(), ErrorKind::InvalidIssuer | ErrorKind::InvalidAudience) {
+        SAID.call_once(|| {
+            tracing::warn!(
+                %error,
+                "a token of this Keyward was refused: Keyward::local takes its server.public_url as it is set there, \
+                 LocalBuilder::audience its tokens.audience"
+            );
+        });
     }
 }
 
@@ -239,5 +274,5 @@ fn max_age(answer: &Response<Bytes>) -> Duration {
     let cached = answer.headers().get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok());
     let mut parts = cached.unwrap_or_default().split(',').map(str::trim);
     let secs = parts.find_map(|part| part.strip_prefix("max-age=")?.parse().ok());
-    Duration::from_secs(secs.unwrap_or(MAX_AGE).clamp(30, 3600))
+    Duration::from_secs(secs.unwrap_or(MAX_AGE).clamp(30, 1800))
 }

@@ -1,4 +1,4 @@
-//! By itself: tokens are verified with Keyward's keys, and refused by what its stream of revocations tells. No request
+//! By itself: tokens are verified with Keyward's keys, and refused by what its stream of revocations tells. No token
 //! waits for Keyward, and nobody is let in whose sign-out could have been missed.
 
 mod keys;
@@ -12,10 +12,11 @@ use quick_cache::sync::Cache;
 pub(crate) use self::keys::Keys;
 use self::token::{Claims, Unverified};
 use crate::{
+    check::Check,
     credential::Credential,
     demands::Demands,
     feed::Feed,
-    identity::{Ended, Facts, Identity, now},
+    identity::{Admitted, Ended, Facts, Token, now},
     refusal::Refusal,
 };
 
@@ -28,8 +29,6 @@ struct Known {
     /// The key that it was verified with, which must still be one.
     kid: Arc<str>,
     expires_at: u64,
-    acr: Arc<str>,
-    auth_time: u64,
     facts: Arc<Facts>,
 }
 
@@ -38,16 +37,18 @@ struct Known {
 pub(crate) struct Local {
     keys: Keys,
     feed: Arc<Feed>,
+    /// Is asked about session cookies.
+    pub check: Check,
     remembered: Cache<Box<str>, Known>,
 }
 
 impl Local {
-    pub(crate) fn new(keys: Keys, feed: Arc<Feed>) -> Self {
-        Self { keys, feed, remembered: Cache::new(REMEMBERED) }
+    pub(crate) fn new(keys: Keys, feed: Arc<Feed>, check: Check) -> Self {
+        Self { keys, feed, check, remembered: Cache::new(REMEMBERED) }
     }
 
     /// In the order of the check: the token, its end, revocations, demands.
-    pub(crate) async fn judge(&self, request: &Parts, demands: &Demands) -> Result<Identity, Refusal> {
+    pub(crate) async fn judge(&self, request: &Parts, demands: &Demands) -> Result<Admitted, Refusal> {
         let token = match Credential::of(&request.headers) {
             Credential::Bearer(token) => token,
             Credential::None => return Err(Refusal::missing()),
@@ -58,15 +59,15 @@ impl Local {
         if known.expires_at <= now {
             return Err(Refusal::expired());
         }
-        match self.feed.known().refusal(&known.facts.subject(), now) {
+        match self.feed.known().refusal(&known.facts.subject(0), now) {
             Err(_stale) => return Err(Refusal::away()),
             Ok(Some(Ended::Outdated)) => return Err(Refusal::outdated()),
             Ok(Some(Ended::Session { reason })) => return Err(Refusal::revoked(reason.as_deref())),
             Ok(Some(_)) => return Err(Refusal::revoked(None)),
             Ok(None) => {}
         }
-        demands.met_by(&known.shown(), now)?;
-        Ok(Identity::new(known.facts, Some(&self.feed), now))
+        demands.met_by(&known.facts, now)?;
+        Ok(Admitted { facts: known.facts, feed: Some(Arc::clone(&self.feed)), since: 0 })
     }
 
     /// Whether everything is there that a request needs.
@@ -89,25 +90,22 @@ impl Local {
 
 impl Known {
     fn of(claims: Claims, kid: &str) -> Self {
-        Self {
-            kid: kid.into(),
+        let token = Token {
+            id: claims.jti,
+            issued_at: claims.iat,
             expires_at: claims.exp,
-            acr: claims.acr.as_deref().unwrap_or("1").into(),
+            acr: claims.acr.unwrap_or_else(|| "1".to_owned()),
+            amr: claims.amr,
             auth_time: claims.auth_time.unwrap_or(0),
-            facts: Arc::new(Facts {
-                user: claims.sub,
-                username: claims.preferred_username.unwrap_or_default(),
-                session: claims.sid,
-                app: claims.client_id.unwrap_or_default(),
-                roles: claims.roles,
-                token: Some(claims.jti),
-                issued_at: claims.iat,
-                expires_at: Some(claims.exp),
-            }),
-        }
-    }
-
-    fn shown(&self) -> crate::demands::Shown<'_> {
-        crate::demands::Shown { roles: &self.facts.roles, acr: &self.acr, auth_time: self.auth_time }
+        };
+        let facts = Facts {
+            user: claims.sub,
+            username: claims.preferred_username.unwrap_or_default(),
+            session: claims.sid,
+            app: claims.client_id.unwrap_or_default(),
+            roles: claims.roles,
+            token: Some(token),
+        };
+        Self { kid: kid.into(), expires_at: claims.exp, facts: Arc::new(facts) }
     }
 }

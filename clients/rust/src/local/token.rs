@@ -42,6 +42,8 @@ pub(super) struct Claims {
     #[serde(default)]
     pub roles: Vec<String>,
     pub acr: Option<String>,
+    #[serde(default)]
+    pub amr: Vec<String>,
     pub auth_time: Option<u64>,
 }
 

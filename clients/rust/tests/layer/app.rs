@@ -1,6 +1,10 @@
 //! An app of axum with the layer: what its routes ask for, and what reached them.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Json, Router,
@@ -8,7 +12,7 @@ use axum::{
         WebSocketUpgrade,
         ws::{Message, WebSocket},
     },
-    http::HeaderMap,
+    http::{HeaderMap, HeaderName, header::CACHE_CONTROL},
     response::{
         Response,
         sse::{Event, Sse},
@@ -22,7 +26,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     http::{Answer, Client},
-    server::{APP, Server},
+    server::{APP, PATIENCE, Server},
 };
 
 /// An app that listens.
@@ -37,7 +41,7 @@ pub async fn both(server: &Server) -> [(&'static str, Keyward); 2] {
     let local = Keyward::local(&server.url, APP, &server.secret);
     let ways = [("check", check.build().expect("a way")), ("local", local.build().expect("a way"))];
     for (_, keyward) in &ways {
-        tokio::time::timeout(crate::server::PATIENCE, keyward.ready()).await.expect("it gets ready");
+        tokio::time::timeout(PATIENCE, keyward.ready()).await.expect("it gets ready");
     }
     ways
 }
@@ -54,6 +58,7 @@ impl App {
             .route("/now", get(me).layer(layer().max_age(Duration::ZERO)))
             .route("/events", get(events).layer(layer()))
             .route("/socket", any(socket).layer(layer()))
+            .route("/kept", get(kept).layer(layer()))
             .route("/bare", get(me));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
@@ -93,13 +98,21 @@ async fn me(identity: Identity, headers: HeaderMap) -> Json<Value> {
         "app": identity.app(),
         "roles": identity.roles(),
         "is_editor": identity.has_role("editor"),
+        "acr": identity.acr(),
+        "amr": identity.amr(),
+        "is_recent": identity.auth_time().map(|at| at.elapsed().is_ok_and(|age| age < PATIENCE)),
+        "expires": identity.expires_at().map(|at| at > SystemTime::now()),
         "seen": seen,
     }))
 }
 
-async fn events(identity: Identity) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+async fn kept(_: Identity) -> ([(HeaderName, &'static str); 1], &'static str) {
+    ([(CACHE_CONTROL, "private, max-age=60")], "kept")
+}
+
+async fn events() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let greeting = stream::once(async { Ok(Event::default().data("hello")) });
-    Sse::new(greeting.chain(stream::pending()).take_until(identity.ended()))
+    Sse::new(greeting.chain(stream::pending()))
 }
 
 async fn socket(identity: Identity, upgrade: WebSocketUpgrade) -> Response {

@@ -1,5 +1,6 @@
 //! What an attacker sends: identities of their own making, and tokens that are none.
 
+use axum::routing::get;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use keyward_tower::Keyward;
@@ -7,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{App, both},
-    scripted::Scripted,
+    http::until,
+    scripted::{Keys, Scripted},
     server::Server,
 };
 
@@ -55,14 +57,14 @@ async fn a_preflight_is_no_open_door() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_says_yes_to_everything_is_not_keyward() {
     let routes = axum::Router::new()
-        .route("/yes", axum::routing::get(|| async { "yes" }))
-        .route("/no", axum::routing::get(|| async { (http::StatusCode::UNAUTHORIZED, "no") }))
-        .route("/there", axum::routing::get(|| async { axum::response::Redirect::to("/yes") }));
+        .route("/yes/v1/check", get(|| async { "yes" }))
+        .route("/no/v1/check", get(|| async { (http::StatusCode::UNAUTHORIZED, "no") }))
+        .route("/there/v1/check", get(|| async { axum::response::Redirect::to("/yes/v1/check") }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
     tokio::spawn(async move { axum::serve(listener, routes).await });
     for path in ["yes", "no", "there", "missing"] {
-        let keyward = Keyward::check(format!("http://{address}/{path}")).build().expect("a way");
+        let keyward = Keyward::check(format!("http://{address}/{path}/v1/check")).build().expect("a way");
         let app = App::start(&keyward).await;
         assert_eq!(app.get("/me", "a.b.c").await.refusal(), (503, "store_unavailable".to_owned()), "{path}");
     }
@@ -166,6 +168,77 @@ async fn a_token_of_another_kind_or_algorithm_is_none() {
         assert_eq!(app.get("/me", token).await.refusal(), (401, "token_invalid".to_owned()), "{what}");
     }
     assert_eq!(app.get("/me", &with(Some("application/at+jwt"), Some("the-key"))).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_and_hangs_up_has_keyward_asked_no_more_often() {
+    let keyward = Scripted::start().await;
+    let (verifier, _following) = keyward.verifier().await;
+    let app = App::start(&verifier).await;
+    let before = keyward.asked_for_keys();
+    keyward.says_of_keys(Keys::Silence);
+    let mut header = Scripted::header();
+    header.kid = Some("unknown".to_owned());
+    let unknown = keyward.signed(&header, &keyward.claims());
+    let asked = until("Keyward is asked", async || (keyward.asked_for_keys() > before).then_some(()));
+    tokio::select! {
+        answer = app.get("/me", &unknown) => panic!("{answer:?}"),
+        () = asked => {}
+    }
+    // Nobody can tell, and nobody waits for it.
+    for _ in 0..10 {
+        assert_eq!(app.get("/me", &unknown).await.refusal(), (503, "store_unavailable".to_owned()));
+    }
+    assert_eq!(keyward.asked_for_keys(), before + 1);
+    assert_eq!(app.get("/me", &keyward.token()).await.status, 200, "whose key is known");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyward_without_keys_signs_nobody_out() {
+    let keyward = Scripted::start().await;
+    let (verifier, _following) = keyward.verifier().await;
+    let app = App::start(&verifier).await;
+    keyward.says_of_keys(Keys::None);
+    let mut header = Scripted::header();
+    header.kid = Some("unknown".to_owned());
+    let unknown = keyward.signed(&header, &keyward.claims());
+    assert_eq!(app.get("/me", &unknown).await.refusal(), (503, "store_unavailable".to_owned()));
+    assert_eq!(app.get("/me", &keyward.token()).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_that_nobody_reads_is_no_credential() {
+    let server = Server::start(&[]).await;
+    for (way, keyward) in both(&server).await {
+        let app = App::start(&keyward).await;
+        let refused = app.get("/me", &"a".repeat(300_000)).await;
+        assert_eq!(refused.refusal(), (401, "token_invalid".to_owned()), "{way}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_route_asks_for_is_asked_where_keyward_reads_it() {
+    let server = Server::start(&[]).await;
+    let anna = server.sign_in().await;
+    let listener = server.check.strip_suffix("/v1/check").expect("the check");
+    for address in [listener.to_owned(), format!("{listener}/"), format!("{}/", server.check)] {
+        let keyward = Keyward::check(&*address).build().expect("a way");
+        let app = App::start(&keyward).await;
+        assert_eq!(app.get("/editors", &anna.token).await.status, 200, "{address}");
+        for path in ["/admins", "/payments"] {
+            assert_ne!(app.get(path, &anna.token).await.status, 200, "{address} {path}");
+        }
+    }
+    for address in [format!("{listener}/auth"), format!("{}/of/my/app", server.check)] {
+        let error = Keyward::check(&*address).build().expect_err("the check does not look there");
+        assert!(matches!(error, keyward_tower::Error::CheckAddress(_)), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_tells_no_password() {
+    let error = Keyward::check("http://user:secret@127.0.0.1/v1/check").build().expect_err("a name");
+    assert!(!error.to_string().contains("secret") && error.to_string().contains("127.0.0.1"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

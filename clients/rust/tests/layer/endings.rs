@@ -62,15 +62,16 @@ async fn a_sign_out_closes_the_sockets_and_event_streams_of_that_session_alone()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_out_closes_what_a_session_cookie_has_opened() {
     let server = Server::start(&[]).await;
-    let [(_, check), _] = both(&server).await;
-    let app = App::start(&check).await;
-    let cookie = server.sign_in_by_cookie().await;
-    let mut events = app.follow(&[("cookie", &cookie)]).await;
-    let headers = [("cookie", &*cookie), ("origin", &*server.url)];
-    let out =
-        server.client.post(&format!("{}/v1/logout", server.url), &headers, &serde_json::json!({})).await;
-    assert_eq!(out.expect("an answer").status, 204);
-    assert!(timeout(PATIENCE, events.frame()).await.expect("it ends").is_none());
+    for (way, keyward) in both(&server).await {
+        let app = App::start(&keyward).await;
+        let cookie = server.sign_in_by_cookie().await;
+        let mut events = app.follow(&[("cookie", &cookie)]).await;
+        let headers = [("cookie", &*cookie), ("origin", &*server.url)];
+        let out =
+            server.client.post(&format!("{}/v1/logout", server.url), &headers, &serde_json::json!({})).await;
+        assert_eq!(out.expect("an answer").status, 204);
+        assert!(timeout(PATIENCE, events.frame()).await.expect("it ends").is_none(), "{way}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,6 +98,24 @@ async fn a_token_that_expires_closes_them_at_the_latest() {
         let app = App::start(&keyward).await;
         let mut socket = open_socket(&app, &server.sign_in().await).await;
         assert_eq!(said(&mut socket).await.as_deref(), Some("Expired"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_is_about_to_end_closes_what_is_open() {
+    let server = Server::start(&[]).await;
+    let unwatched = Keyward::check(&server.check).build().expect("a way");
+    for keyward in both(&server).await.into_iter().map(|(_, keyward)| keyward).chain([unwatched]) {
+        let app = App::start(&keyward).await;
+        let anna = server.sign_in().await;
+        let bearer = format!("Bearer {}", anna.token);
+        let mut events = app.follow(&[("authorization", &bearer)]).await;
+        let mut socket = open_socket(&app, &anna).await;
+        keyward.close();
+        assert_eq!(said(&mut socket).await.as_deref(), Some("Closed"));
+        assert!(timeout(PATIENCE, events.frame()).await.expect("it ends").is_none());
+        // Requests that are under way are answered.
+        assert_eq!(app.get("/me", &anna.token).await.status, 200);
     }
 }
 

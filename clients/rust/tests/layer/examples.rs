@@ -2,19 +2,24 @@
 
 use std::{
     env,
+    io::Write,
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
+use http_body_util::BodyExt;
+use tokio::time::timeout;
+
 use crate::{
     http::{Client, until},
-    server::{APP, Server, free_addresses},
+    server::{APP, PATIENCE, Server, free_addresses},
 };
 
 /// An app that runs, and ends with the test process: its guard waits on a pipe from it.
 struct Running(Child);
 
-const GUARD: &str = r#""$@" & read -r _; kill -9 $!; wait $!"#;
+const GUARD: &str =
+    r#""$@" >/dev/null & while read -r signal; do kill "-$signal" $!; done; kill -9 $!; wait $!"#;
 
 impl Running {
     fn start(program: PathBuf, settings: &[(&str, &str)]) -> Self {
@@ -23,6 +28,11 @@ impl Running {
         guard.env("PATH", env::var_os("PATH").expect("a path"));
         let guard = guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         Self(guard.spawn().expect("sh"))
+    }
+
+    /// As whatever runs apps has them stop.
+    fn stop(&mut self) {
+        self.0.stdin.as_mut().expect("a pipe").write_all(b"TERM\n").expect("the guard listens");
     }
 }
 
@@ -57,7 +67,7 @@ async fn the_example_runs_both_ways() {
     for check in [None, Some(("KEYWARD_CHECK", &*server.check))] {
         let [listen] = free_addresses().map(|address| address.to_string());
         let settings: Vec<_> = common.into_iter().chain(check).chain([("LISTEN", &*listen)]).collect();
-        let _notes = Running::start(example("notes"), &settings);
+        let mut notes = Running::start(example("notes"), &settings);
         let ask = async |path: &str, headers: &[(&str, &str)]| {
             client.send("GET", &format!("http://{listen}{path}"), headers, bytes::Bytes::new()).await
         };
@@ -67,5 +77,14 @@ async fn the_example_runs_both_ways() {
         assert_eq!(hello.await.text(), "Hello, anna");
         assert_eq!(ask("/", &[]).await.expect("an answer").status, 401);
         assert_eq!(ask("/admin", &[("authorization", &bearer)]).await.expect("an answer").status, 403);
+        let ready =
+            until("it is ready", async || ask("/readyz", &[]).await.filter(|ready| ready.status == 200));
+        ready.await;
+
+        let news = format!("http://{listen}/news");
+        let news = client.open("GET", &news, &[("authorization", &bearer)], bytes::Bytes::new()).await;
+        notes.stop();
+        let rest = timeout(PATIENCE, news.expect("an answer").into_body().collect()).await;
+        rest.expect("it does not wait for the news to end").expect("they end, and are not cut");
     }
 }

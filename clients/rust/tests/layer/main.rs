@@ -9,5 +9,6 @@ mod http;
 mod outages;
 mod scripted;
 mod server;
+mod service;
 mod stream;
 mod ways;

@@ -1,8 +1,19 @@
 //! Keyward is away, hangs or starts again: 503, and never a 401 that would sign somebody out.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
+use futures_util::stream;
 use keyward_tower::Keyward;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use crate::{
     app::{App, both},
@@ -79,4 +90,47 @@ async fn a_restart_of_keyward_signs_nobody_out() {
         });
         assert_eq!(refused.await.refusal(), (401, "token_revoked".to_owned()), "{way}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_comes_bit_by_bit_has_no_more_time() {
+    let patience = Duration::from_secs(2);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    tokio::spawn(async move {
+        loop {
+            let (mut connection, _) = listener.accept().await.expect("a connection");
+            tokio::spawn(async move {
+                let asked = connection.read(&mut [0; 1024]).await.expect("a question");
+                assert!(asked > 0);
+                tokio::time::sleep(patience * 3 / 4).await;
+                connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n").await.expect("a head");
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    let check = Keyward::check(format!("http://{address}")).timeout(patience).build().expect("a way");
+    let app = App::start(&check).await;
+    let began = Instant::now();
+    assert_eq!(app.get("/me", "a.b.c").await.refusal(), (503, "store_unavailable".to_owned()));
+    assert!(began.elapsed() < patience * 3 / 2, "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_end_is_no_answer_and_not_asked_for_again() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let endless = axum::routing::get(async move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let piece = || Ok::<_, std::convert::Infallible>(bytes::Bytes::from_static(&[b'x'; 8192]));
+        axum::body::Body::from_stream(stream::repeat_with(piece))
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let routes = axum::Router::new().route("/v1/check", endless);
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    let check = Keyward::check(format!("http://{address}")).build().expect("a way");
+    let app = App::start(&check).await;
+    assert_eq!(app.get("/me", "a.b.c").await.refusal(), (503, "store_unavailable".to_owned()));
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
 }

@@ -22,7 +22,7 @@ use keyward_tower::Keyward;
 use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
-    sync::{Mutex, mpsc},
+    sync::{Mutex, mpsc, watch},
 };
 
 const KID: &str = "the-key";
@@ -40,8 +40,19 @@ pub struct Scripted {
 
 struct Heard {
     jwks: Value,
+    keys: watch::Sender<Keys>,
     asked_for_keys: AtomicUsize,
     streams: mpsc::UnboundedSender<Following>,
+}
+
+/// What it says of its keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    All,
+    /// It answers as if it had none.
+    None,
+    /// It does not answer.
+    Silence,
 }
 
 /// Somebody who follows the stream; what is dropped is cut.
@@ -54,6 +65,11 @@ impl Following {
     pub fn say(&self, event: &str, id: &str, data: &str) {
         let id = if id.is_empty() { String::new() } else { format!("id: {id}\n") };
         self.words.send(format!("event: {event}\n{id}data: {data}\n\n")).expect("somebody listens");
+    }
+
+    /// What says nothing, and keeps connections from being idle.
+    pub fn comment(&self) -> bool {
+        self.words.send(": still here\n\n".to_owned()).is_ok()
     }
 
     /// All there is is nothing, and that is good for long.
@@ -78,7 +94,8 @@ impl Scripted {
         let unknown = json!({ "kty": "AKP", "alg": "ML-DSA-44", "kid": "tomorrow", "pub": "AAAA" });
         let (streams, followed) = mpsc::unbounded_channel();
         let jwks = json!({ "keys": [unknown, jwk] });
-        let heard = Arc::new(Heard { jwks, asked_for_keys: AtomicUsize::new(0), streams });
+        let keys_now = watch::Sender::new(Keys::All);
+        let heard = Arc::new(Heard { jwks, keys: keys_now, asked_for_keys: AtomicUsize::new(0), streams });
         let routes = Router::new()
             .route("/.well-known/jwks.json", get(keys))
             .route("/v1/revocations", get(follow))
@@ -102,6 +119,11 @@ impl Scripted {
     /// Who follows next.
     pub async fn followed(&self) -> Following {
         self.streams.lock().await.recv().await.expect("it listens")
+    }
+
+    /// What it says of its keys from now on.
+    pub fn says_of_keys(&self, keys: Keys) {
+        self.heard.keys.send_replace(keys);
     }
 
     pub fn asked_for_keys(&self) -> usize {
@@ -147,16 +169,22 @@ impl Scripted {
 
 async fn keys(State(heard): State<Arc<Heard>>) -> Json<Value> {
     heard.asked_for_keys.fetch_add(1, Ordering::Relaxed);
-    Json(heard.jwks.clone())
+    let mut keys = heard.keys.subscribe();
+    let said = *keys.wait_for(|keys| *keys != Keys::Silence).await.expect("it listens");
+    Json(if said == Keys::None { json!({ "keys": [] }) } else { heard.jwks.clone() })
 }
 
-async fn follow(State(heard): State<Arc<Heard>>, headers: HeaderMap) -> Body {
+async fn follow(
+    State(heard): State<Arc<Heard>>,
+    headers: HeaderMap,
+) -> ([(&'static str, &'static str); 1], Body) {
     assert_eq!(headers["authorization"], "Basic cmVwb3J0czpzZWNyZXQ=");
     let (words, said) = mpsc::unbounded_channel();
     let last_event_id = headers.get("last-event-id").map(|id| id.to_str().expect("text").to_owned());
     heard.streams.send(Following { last_event_id, words }).expect("the test listens");
-    Body::from_stream(stream::unfold(said, async |mut said: mpsc::UnboundedReceiver<String>| {
+    let body = Body::from_stream(stream::unfold(said, async |mut said: mpsc::UnboundedReceiver<String>| {
         let word = said.recv().await?;
         Some((Ok::<_, Infallible>(Bytes::from(word)), said))
-    }))
+    }));
+    ([("content-type", "text/event-stream")], body)
 }

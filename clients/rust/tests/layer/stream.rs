@@ -23,11 +23,19 @@ async fn nobody_is_let_in_before_the_first_status() {
     let app = App::start(&verifier).await;
     let following = keyward.followed().await;
     assert_eq!(app.get("/me", &keyward.token()).await.status, 503);
-    following.say("snapshot", "a-0", r#"{"first":true,"last":true,"entries":[]}"#);
-    for _ in 0..20 {
-        assert_eq!(app.get("/me", &keyward.token()).await.status, 503);
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    let nobody_yet = async || {
+        for _ in 0..20 {
+            assert_eq!(app.get("/me", &keyward.token()).await.status, 503);
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    // Of what has not come, or not come whole, a status says nothing.
+    following.say("status", "", TRUST);
+    following.say("snapshot", "", r#"{"first":true,"last":false,"entries":[]}"#);
+    following.say("status", "", TRUST);
+    nobody_yet().await;
+    following.say("snapshot", "a-0", r#"{"first":false,"last":true,"entries":[]}"#);
+    nobody_yet().await;
     following.say("status", "", TRUST);
     becomes(&app, &keyward.token(), 200).await;
 }
@@ -137,4 +145,45 @@ async fn trust_that_is_taken_back_is_over_at_once() {
     assert_eq!(becomes(&app, &keyward.token(), 503).await, "store_unavailable");
     following.say("status", "", TRUST);
     becomes(&app, &keyward.token(), 200).await;
+    // In the middle of a snapshot too.
+    following.say("snapshot", "", r#"{"first":true,"last":false,"entries":[]}"#);
+    following.say("status", "", r#"{"following":false,"good_for":0,"heartbeat":60}"#);
+    becomes(&app, &keyward.token(), 503).await;
+    following.say("snapshot", "a-1", r#"{"first":false,"last":true,"entries":[]}"#);
+    following.say("status", "", TRUST);
+    becomes(&app, &keyward.token(), 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_broke_off_is_not_gone_on_with() {
+    let keyward = Scripted::start().await;
+    let (verifier, following) = keyward.verifier().await;
+    let app = App::start(&verifier).await;
+    let later = jsonwebtoken::get_current_timestamp() + 600;
+    following.say("revoked", "a-1", &json!({ "claim": "sid", "value": "b", "until": later }).to_string());
+    becomes(&app, &keyward.token_with("sid", json!("b")), 401).await;
+    following.say("snapshot", "", r#"{"first":true,"last":false,"entries":[]}"#);
+    drop(following);
+    let following = keyward.followed().await;
+    following.say("snapshot", "a-2", r#"{"first":false,"last":true,"entries":[]}"#);
+    let again = keyward.followed().await;
+    assert_eq!(again.last_event_id.as_deref(), Some("a-1"), "what has no beginning is not taken in");
+    assert_eq!(app.get("/me", &keyward.token_with("sid", json!("b"))).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_only_keeps_its_connection_is_silent() {
+    let keyward = Scripted::start().await;
+    let (_verifier, following) = keyward.verifier().await;
+    // From now on, four seconds without a word are silence.
+    following.say("status", "", r#"{"following":true,"good_for":600,"heartbeat":1}"#);
+    let keeping = tokio::spawn(async move {
+        while following.comment() {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    });
+    let again =
+        tokio::time::timeout(crate::server::PATIENCE, keyward.followed()).await.expect("it comes back");
+    assert_eq!(again.last_event_id.as_deref(), Some("a-0"));
+    keeping.await.expect("no panic");
 }

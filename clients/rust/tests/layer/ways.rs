@@ -22,6 +22,8 @@ async fn who_is_signed_in_is_let_in_and_known() {
         assert_eq!((&known["app"], &known["roles"]), (&json!("default"), &json!(["editor"])), "{way}");
         assert_eq!((&known["is_editor"], &known["seen"]), (&json!(true), &json!([])), "{way}");
         assert_eq!(known["user"].as_str().map(str::len), Some(36), "{way}");
+        assert_eq!((&known["acr"], &known["amr"]), (&json!("1"), &json!(["pwd"])), "{way}");
+        assert_eq!((&known["is_recent"], &known["expires"]), (&json!(true), &json!(true)), "{way}");
     }
 }
 
@@ -92,23 +94,80 @@ async fn other_roles_make_a_token_outdated_and_not_revoked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_cookie_is_let_in_by_the_check_and_from_pages_of_the_app_alone() {
+async fn a_session_cookie_is_let_in_from_pages_of_the_app_alone() {
     let server = Server::start(&[]).await;
     let cookie = format!("theme=dark; {}", server.sign_in_by_cookie().await);
-    let [(_, check), (_, local)] = both(&server).await;
-    let app = App::start(&check).await;
-    let known = app.ask("GET", "/me", &[("cookie", &cookie)]).await;
-    assert_eq!((known.status, &known.json()["username"]), (200, &json!("anna")));
-    assert_eq!(app.ask("POST", "/me", &[("cookie", &cookie), ("origin", &server.url)]).await.status, 200);
-    let foreign = [("cookie", &*cookie), ("origin", "https://evil.example.com")];
-    assert_eq!(app.ask("POST", "/me", &foreign).await.refusal(), (403, "cross_site".to_owned()));
-    // The client's own word for its method is not asked.
-    let forged = [foreign[0], foreign[1], ("x-forwarded-method", "GET")];
-    assert_eq!(app.ask("POST", "/me", &forged).await.status, 403);
+    for (way, keyward) in both(&server).await {
+        let app = App::start(&keyward).await;
+        let known = app.ask("GET", "/me", &[("cookie", &cookie)]).await;
+        assert_eq!((known.status, &known.json()["username"]), (200, &json!("anna")), "{way}");
+        let own = [("cookie", &*cookie), ("origin", &server.url)];
+        assert_eq!(app.ask("POST", "/me", &own).await.status, 200, "{way}");
+        let foreign = [("cookie", &*cookie), ("origin", "https://evil.example.com")];
+        assert_eq!(app.ask("POST", "/me", &foreign).await.refusal(), (403, "cross_site".to_owned()), "{way}");
+        // The client's own word for its method is not asked.
+        let forged = [foreign[0], foreign[1], ("x-forwarded-method", "GET")];
+        assert_eq!(app.ask("POST", "/me", &forged).await.status, 403, "{way}");
+        // Of a credential that is not good, the cookie beside it makes no better one.
+        let beside = [("cookie", &*cookie), ("authorization", "Bearer a.b.c")];
+        assert_eq!(
+            app.ask("GET", "/me", &beside).await.refusal(),
+            (401, "token_invalid".to_owned()),
+            "{way}"
+        );
+        assert_eq!(app.ask("GET", "/admins", &[("cookie", &cookie)]).await.status, 403, "{way}");
+    }
+}
 
-    let app = App::start(&local).await;
-    let missing = app.ask("GET", "/me", &[("cookie", &cookie)]).await;
-    assert_eq!(missing.refusal(), (401, "token_missing".to_owned()));
+#[tokio::test(flavor = "multi_thread")]
+async fn a_web_socket_with_a_session_cookie_is_opened_by_pages_of_the_app_alone() {
+    let server = Server::start(&[]).await;
+    let cookie = server.sign_in_by_cookie().await;
+    for (way, keyward) in both(&server).await {
+        let app = App::start(&keyward).await;
+        let open = async |origin: &str| {
+            let handshake = [
+                ("cookie", &*cookie),
+                ("origin", origin),
+                ("connection", "upgrade"),
+                ("upgrade", "websocket"),
+                ("sec-websocket-version", "13"),
+                ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ];
+            app.ask("GET", "/socket", &handshake).await
+        };
+        let foreign = open("https://evil.example.com").await;
+        assert_eq!(foreign.refusal(), (403, "cross_site".to_owned()), "{way}");
+        let own = open(&server.url).await;
+        assert_eq!(own.status, 101, "{way}");
+        assert!(!own.headers.contains_key("cache-control"), "{way}: {own:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_somebody_is_no_caches_unless_the_app_says_so() {
+    let server = Server::start(&[]).await;
+    let anna = server.sign_in().await;
+    for (way, keyward) in both(&server).await {
+        let app = App::start(&keyward).await;
+        assert_eq!(app.get("/me", &anna.token).await.header("cache-control"), "no-store", "{way}");
+        assert_eq!(
+            app.get("/kept", &anna.token).await.header("cache-control"),
+            "private, max-age=60",
+            "{way}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_with_a_slash_at_its_end_is_the_same() {
+    let server = Server::start(&[]).await;
+    let anna = server.sign_in().await;
+    let keyward = keyward_tower::Keyward::local(format!("{}/", server.url), APP, &server.secret);
+    let keyward = keyward.build().expect("a way");
+    keyward.ready().await;
+    let app = App::start(&keyward).await;
+    assert_eq!(app.get("/me", &anna.token).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
