@@ -42,8 +42,10 @@ class Middleware:
         exchange = Exchange(environ, self._verifier, start_response)
         environ[_KEY] = exchange
         if self._demand and isinstance(refusal := exchange.identify(self._demand), Refusal):
-            start_response(f"{refusal.status} {refusal.reason}", list(refusal.headers.items()))
-            return [refusal.body]
+            length = ("Content-Length", str(len(refusal.body)))
+            start_response(f"{refusal.status} {refusal.reason}", [*refusal.headers.items(), length])
+            # Not every server takes the body out: it would be read as the next answer.
+            return [] if environ["REQUEST_METHOD"] == "HEAD" else [refusal.body]
         return exchange.watched(self._app(environ, exchange.start))
 
 
