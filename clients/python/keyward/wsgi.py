@@ -15,6 +15,8 @@ from .verifier import Verifier
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+EVENT_STREAM = "text/event-stream"
+"""What ends with an identity, parameters such as a charset aside."""
 _KEY = "keyward"
 _IDENTITY = "HTTP_X_AUTH_"
 
@@ -76,7 +78,7 @@ class Exchange:
 
     def start(self, status: str, headers: list[tuple[str, str]], /, *more: Any) -> Callable[[bytes], object]:
         kinds = [value for name, value in headers if name.lower() == "content-type"]
-        self.is_event_stream = any(kind.lower().startswith("text/event-stream") for kind in kinds)
+        self.is_event_stream = any(kind.lower().startswith(EVENT_STREAM) for kind in kinds)
         return self._start(status, for_one_user(headers) if self.identity else headers, *more)
 
     def watched(self, body: Iterable[bytes]) -> Iterable[bytes]:
