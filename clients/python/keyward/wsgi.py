@@ -67,7 +67,7 @@ class Exchange:
         """That of a request that came through the middleware."""
         found = environ.get(_KEY)
         if not isinstance(found, Exchange):
-            raise RuntimeError("keyward.wsgi.Middleware is not in front of this app")
+            raise RuntimeError("keyward.wsgi.Middleware is not in front of this app; keyward.flask.install puts it there")
         return found
 
     def identify(self, demand: Demand = ANYBODY) -> Identity | Refusal:
@@ -106,6 +106,13 @@ class _Watched:
     def close(self) -> None:
         if close := getattr(self._body, "close", None):
             close()
+
+
+def identity(environ: Mapping[str, Any]) -> Identity:
+    """Who asks, behind the middleware."""
+    if (found := Exchange.of(environ).identity) is None:
+        raise RuntimeError("nobody was asked for an identity here")
+    return found
 
 
 def request_of(environ: Mapping[str, Any]) -> Request:
