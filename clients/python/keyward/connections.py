@@ -39,6 +39,10 @@ class Connections:
         except OSError as error:
             raise Away(str(error) or "no answer in time") from error
 
+    @property
+    def path(self) -> str:
+        return self._address.path
+
     def close(self) -> None:
         while self._idle:
             self._idle.pop()[0].close()

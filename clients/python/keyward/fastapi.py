@@ -42,10 +42,20 @@ def install(app: FastAPI, verifier: AsyncVerifier | str) -> None:
     app.add_exception_handler(Refused, handler)
 
 
+class _Brackets:
+    """FastAPI asks for its schema where `requires` itself is taken for a dependency, which would let everybody in."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> Any:
+        raise TypeError("Depends(requires) would let everybody in: it is Depends(requires())")
+
+
 def requires(
     role: str | Iterable[str] | None = None,
     acr: str | None = None,
     max_age: int | timedelta | None = None,
+    *,
+    _: _Brackets | None = None,
 ) -> Callable[[HTTPConnection], Awaitable[Identity]]:
     """A dependency, of paths and of WebSockets: `Admin = Annotated[Identity, Depends(requires(role="admin"))]`."""
     return _identified(Demand(role, acr, max_age))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
 from conftest import ASGI, EVERY, WAYS
 from cryptography.hazmat.primitives.asymmetric import ec
 from forger import Forger, encoded
-from proxy import Proxy
+from proxy import Proxy, answering
 from servers import AppServer, Keyward, bearer, until
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -234,20 +231,3 @@ def test_what_answers_in_place_of_keyward_lets_nobody_in(answer: bytes) -> None:
     with answering({b"/v1/check": answer}) as url:
         found = library.Verifier(url).verify(library.Request.of("GET", []))
     assert isinstance(found, library.Refusal) and found.status == 503
-
-
-@contextmanager
-def answering(answers: dict[bytes, bytes]) -> Iterator[str]:
-    """One answer for a connection, by what the path ends with."""
-
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                with connection:
-                    path = connection.recv(65536).split(b" ")[1]
-                    connection.sendall(next(answer for end, answer in answers.items() if path.endswith(end)))
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"

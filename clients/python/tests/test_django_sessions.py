@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from conftest import COMMANDS, SharedApp
+from proxy import answering
 from servers import AppServer, Keyward, until
 
 BOTH = ["django", "django-asgi"]
@@ -149,6 +150,25 @@ def test_a_session_that_cannot_be_saved_is_503(path: str, own_app: AppServer, ow
     assert answer.headers["retry-after"] == "1" and not answer.cookies
     own_keyward.resume()
     assert "sessionid" in until(lambda: (found := httpx.get(own_app.url + path)).is_success and found, "saved").cookies
+
+
+PAGE = b"HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\ncontent-length: 4\r\nconnection: close\r\n\r\nnone"
+
+
+def test_what_answers_in_place_of_keyward_signs_nobody_out(keyward: Keyward) -> None:
+    with answering({b"/current": PAGE}) as url:
+        app = AppServer(keyward, COMMANDS["django"], "check", KEYWARD_URL=url)
+        answer = httpx.get(f"{app.url}/visits", cookies={"sessionid": "a" * 64})
+        app.stop()
+    assert answer.status_code == 503 and "set-cookie" not in answer.headers
+
+
+def test_a_wrong_secret_is_said_once_in_the_log(keyward: Keyward) -> None:
+    app = AppServer(keyward, COMMANDS["django"], "check", KEYWARD_SECRET="a wrong one")
+    assert [httpx.get(f"{app.url}/note?a=1").status_code for _ in range(3)] == [503] * 3
+    app.stop()
+    log = app.log.read_text()
+    assert log.count("the sessions: /v1/apps/api/sessions answers 401") == 1 and "a wrong one" not in log
 
 
 def test_while_keyward_is_away_nobody_is_signed_out(own_app: AppServer, own_keyward: Keyward) -> None:

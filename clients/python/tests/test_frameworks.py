@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 from conftest import EVERY, WAYS
+from fastapi import APIRouter, Depends
 from servers import AppServer, Keyward, until
+
+import keyward.fastapi
+import keyward.flask
 
 EACH = pytest.mark.parametrize("app", [(name, way) for name in EVERY for way in WAYS], indirect=True, ids="-".join)
 
@@ -69,6 +73,13 @@ def test_an_app_within_an_app_refuses_too(app: AppServer, keyward: Keyward) -> N
     answer = app.get("/mounted/me")
     assert (answer.status_code, answer.json()) == (401, {"detail": "token_missing"})
     assert answer.headers["www-authenticate"].startswith("Bearer") and answer.headers["cache-control"] == "no-store"
+
+
+def test_brackets_that_are_forgotten_are_an_error_at_the_start() -> None:
+    with pytest.raises(TypeError, match="everybody in"):
+        APIRouter(dependencies=[Depends(keyward.fastapi.requires)]).add_api_route("/", lambda: "in")
+    with pytest.raises(TypeError, match="brackets"):
+        keyward.flask.requires(lambda: "in")  # type: ignore[arg-type]
 
 
 @EACH

@@ -19,6 +19,7 @@ from django.dispatch import receiver
 
 from ..connections import Connections
 from ..stream import basic
+from ..trouble import Trouble
 from ..wire import Address, Away
 from .configured import said
 
@@ -26,8 +27,12 @@ _TOKEN = re.compile(r"[0-9A-Za-z]{64}")
 _SHORTEST_LIFE = 10
 _EXPIRY = "_session_expiry"
 """Where `set_expiry` of Django keeps what it was told."""
+_ANSWERS = (200, 201, 400, 404, 413)
 _NOWHERE = "::"
 """The address of a session that nobody has signed in to."""
+
+
+_trouble = Trouble("the sessions")
 
 
 class Refused(RuntimeError):
@@ -149,15 +154,18 @@ def _ask(method: str, path: str, token: str | None, body: object = None) -> dict
     if body is not None:
         headers.append(("content-type", "application/json"))
     sent = None if body is None else json.dumps(body).encode()
-    answer = connections.ask(method, path, headers, sent)
-    if answer.status == 404:
-        return None
+    try:
+        answer = connections.ask(method, path, headers, sent)
+        if answer.status not in _ANSWERS:
+            raise Away(f"{connections.path} answers {answer.status}")
+        found: dict[str, Any] = json.loads(answer.body)
+    except (Away, ValueError) as error:
+        _trouble.note(error)
+        raise Away(str(error)) from error
+    _trouble.over()
     if answer.status in (400, 413):
-        raise Refused(json.loads(answer.body).get("detail"))
-    if not 200 <= answer.status < 300:
-        raise Away(f"Keyward answers {answer.status}")
-    found: dict[str, Any] = json.loads(answer.body)
-    return found
+        raise Refused(found.get("detail"))
+    return None if answer.status == 404 else found
 
 
 @cache
