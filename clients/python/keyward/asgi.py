@@ -77,7 +77,7 @@ class Exchange:
         """That of a scope that came through the middleware."""
         found = scope.get(_KEY)
         if not isinstance(found, Exchange):
-            raise RuntimeError("keyward.asgi.Middleware is not in front of this app; keyward.fastapi.install puts it there")
+            raise RuntimeError("keyward.asgi.Middleware (keyward.fastapi.install) is not in front of this app")
         return found
 
     async def identify(self, demand: Demand = ANYBODY) -> Identity | Refusal:

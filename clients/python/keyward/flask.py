@@ -24,7 +24,7 @@ View = Callable[P, ResponseReturnValue]
 
 
 def install(app: Flask, verifier: Verifier | str) -> None:
-    """Nothing is refused by this alone: the views that `requires` is on are. Keyward's address will do as a verifier."""
+    """Nothing is refused by this alone: views that `requires` is on are. Keyward's address will do as a verifier."""
     if isinstance(verifier, str):
         verifier = Verifier(verifier)
     app.wsgi_app = Middleware(app.wsgi_app, verifier, everywhere=False)  # type: ignore[method-assign]

@@ -67,7 +67,7 @@ class Exchange:
         """That of a request that came through the middleware."""
         found = environ.get(_KEY)
         if not isinstance(found, Exchange):
-            raise RuntimeError("keyward.wsgi.Middleware is not in front of this app; keyward.flask.install puts it there")
+            raise RuntimeError("keyward.wsgi.Middleware (keyward.flask.install) is not in front of this app")
         return found
 
     def identify(self, demand: Demand = ANYBODY) -> Identity | Refusal:

@@ -174,8 +174,8 @@ async def sign_out_async(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path(view.__name__.replace("_", "-") if view is not open_to_all else "open", view)
     for view in (
-        open_to_all, me, admin, payments, recent, cached, events, events_of_threads, sign_in, remember, visits, note, note_async, notes, sign_out,
-        sign_out_async,
+        open_to_all, me, admin, payments, recent, cached, events, events_of_threads, sign_in, remember, visits, note,
+        note_async, notes, sign_out, sign_out_async,
     )
 ] + [path("hidden", hidden)]
 
