@@ -77,7 +77,7 @@ class Exchange:
         """That of a scope that came through the middleware."""
         found = scope.get(_KEY)
         if not isinstance(found, Exchange):
-            raise RuntimeError("keyward.asgi.Middleware is not in front of this app")
+            raise RuntimeError("keyward.asgi.Middleware (keyward.fastapi.install) is not in front of this app")
         return found
 
     async def identify(self, demand: Demand = ANYBODY) -> Identity | Refusal:
@@ -134,6 +134,13 @@ class Exchange:
             await self._send(last)
         except Exception:  # The client was faster, or the server: what is to be closed is closed.
             pass
+
+
+def identity(scope: Scope) -> Identity:
+    """Who asks, behind the middleware."""
+    if (found := Exchange.of(scope).identity) is None:
+        raise RuntimeError("nobody was asked for an identity here")
+    return found
 
 
 def without_identity(headers: Iterable[tuple[bytes, bytes]]) -> Headers:

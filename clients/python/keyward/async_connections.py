@@ -1,4 +1,5 @@
-"""The same connections for an event loop, which they never block."""
+"""The same connections for event loops, which they never block. They are sockets, and belong to no loop: one loop may
+come after another, as in tests, or several run in threads."""
 
 from __future__ import annotations
 
@@ -6,24 +7,31 @@ import asyncio
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
+from .async_tls import TlsPipe
 from .wire import Address, Answer, AnswerReader, Away
 
 _MOST = 100
 _LONGEST_IDLE = 20.0
 
 
-class _Connection:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-        self.idle_since = 0.0
+class _Pipe:
+    """An open connection without TLS."""
 
-    @property
-    def is_usable(self) -> bool:
-        is_fresh = time.monotonic() - self.idle_since < _LONGEST_IDLE
-        return is_fresh and not self.reader.at_eof() and not self.writer.is_closing()
+    def __init__(self, plain: socket.socket) -> None:
+        self._plain = plain
+
+    async def send(self, data: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self._plain, data)
+
+    async def receive(self) -> bytes:
+        return await asyncio.get_running_loop().sock_recv(self._plain, 65536)
+
+    def close(self) -> None:
+        self._plain.close()
 
 
 class AsyncConnections:
@@ -31,18 +39,16 @@ class AsyncConnections:
         self._address = address
         self._timeout = timeout
         self._tls = tls if tls or not address.is_tls else ssl.create_default_context()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._idle: list[_Connection] = []
-        self._places = asyncio.Semaphore(_MOST)
+        self._idle: deque[tuple[_Pipe | TlsPipe, float]] = deque()
+        self._places: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
 
     async def ask(
         self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes | None = None
     ) -> Answer:
         """Raises `Away` when there is no answer in time."""
         request = self._address.request(method, path, headers, body)
-        self._belong_to(asyncio.get_running_loop())
         try:
-            async with asyncio.timeout(self._timeout), self._places:
+            async with asyncio.timeout(self._timeout), self._place():
                 # What was idle may have been closed meanwhile, by a restart say: that is no reason to give up.
                 if (idle := self._take()) and (answer := await self._try_idle(idle, request)):
                     return answer
@@ -52,25 +58,32 @@ class AsyncConnections:
 
     def close(self) -> None:
         while self._idle:
-            self._idle.pop().writer.close()
+            self._idle.pop()[0].close()
 
-    def _belong_to(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Forgets what belongs to another loop: it cannot be used, nor closed, from this one."""
-        if self._loop is not loop:
-            self._loop, self._idle, self._places = loop, [], asyncio.Semaphore(_MOST)
+    def _place(self) -> asyncio.Semaphore:
+        """So many at once in one loop. Those of loops that are over are forgotten."""
+        loop = asyncio.get_running_loop()
+        if (place := self._places.get(loop)) is None:
+            place = asyncio.Semaphore(_MOST)
+            living = {one: its for one, its in self._places.items() if not one.is_closed()}
+            self._places = {**living, loop: place}
+        return place
 
-    def _take(self) -> _Connection | None:
+    def _take(self) -> _Pipe | TlsPipe | None:
         while self._idle:
-            connection = self._idle.pop()
-            if connection.is_usable:
-                return connection
-            connection.writer.close()
+            try:
+                pipe, since = self._idle.pop()
+            except IndexError:  # Another thread was faster.
+                return None
+            if time.monotonic() - since < _LONGEST_IDLE:
+                return pipe
+            pipe.close()
         return None
 
-    async def _try_idle(self, connection: _Connection, request: bytes) -> Answer | None:
+    async def _try_idle(self, pipe: _Pipe | TlsPipe, request: bytes) -> Answer | None:
         reader = AnswerReader()
         try:
-            return await self._exchange(connection, request, reader)
+            return await self._exchange(pipe, request, reader)
         except TimeoutError:
             raise
         except (OSError, Away):
@@ -78,27 +91,51 @@ class AsyncConnections:
                 raise
             return None
 
-    async def _exchange(self, connection: _Connection, request: bytes, reader: AnswerReader) -> Answer:
+    async def _exchange(self, pipe: _Pipe | TlsPipe, request: bytes, reader: AnswerReader) -> Answer:
         answer = None
         try:
-            connection.writer.write(request)
-            await connection.writer.drain()
+            await pipe.send(request)
             while answer is None:
-                answer = reader.feed(await connection.reader.read(65536))
+                answer = reader.feed(await pipe.receive())
         finally:
             # Also where the question was given up: what is under way on it is not for the next one.
-            if answer and answer.keeps:
-                connection.idle_since = time.monotonic()
-                self._idle.append(connection)
+            if answer and answer.keeps and len(self._idle) < _MOST:
+                self._idle.append((pipe, time.monotonic()))
             else:
-                connection.writer.close()
+                pipe.close()
         return answer
 
-    async def _connect(self) -> _Connection:
-        address = self._address
-        name = address.host if self._tls else None
-        opened = asyncio.open_connection(address.host, address.port, ssl=self._tls, server_hostname=name)
-        reader, writer = await opened
-        if isinstance(plain := writer.get_extra_info("socket"), socket.socket):
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return _Connection(reader, writer)
+    async def _connect(self) -> _Pipe | TlsPipe:
+        plain = await self._dial()
+        if not self._tls:
+            return _Pipe(plain)
+        pipe = TlsPipe(plain, self._tls, self._address.host)
+        try:
+            await pipe.greet()
+        except BaseException:
+            pipe.close()
+            raise
+        return pipe
+
+    async def _dial(self) -> socket.socket:
+        """To the first of the host's addresses that answers."""
+        address, trouble = self._address, OSError("the host has no address")
+        loop = asyncio.get_running_loop()
+        for family, *_, place in await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):
+            try:
+                return await _dialled(family, place)
+            except OSError as error:
+                trouble = error
+        raise trouble
+
+
+async def _dialled(family: int, place: tuple[Any, ...]) -> socket.socket:
+    plain = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        plain.setblocking(False)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(plain, place)
+    except BaseException:
+        plain.close()
+        raise
+    return plain

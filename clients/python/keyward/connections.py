@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future
 
 from .wire import Address, Answer, AnswerReader, Away
 
@@ -33,9 +35,13 @@ class Connections:
             # What was idle may have been closed meanwhile, by a restart say: that is no reason to give up.
             if (idle := self._take()) and (answer := self._try_idle(idle, request, deadline)):
                 return answer
-            return self._exchange(self._connect(deadline), request, AnswerReader(), deadline)
+            return self._exchange(connected(self._address, self._tls, deadline), request, AnswerReader(), deadline)
         except OSError as error:
-            raise Away(str(error)) from error
+            raise Away(str(error) or "no answer in time") from error
+
+    @property
+    def path(self) -> str:
+        return self._address.path
 
     def close(self) -> None:
         while self._idle:
@@ -83,27 +89,45 @@ class Connections:
                 connection.close()
         return answer
 
-    def _connect(self, deadline: float) -> socket.socket:
-        connection = self._dial(deadline)
-        try:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._tls:
-                connection.settimeout(_left(deadline))
-                connection = self._tls.wrap_socket(connection, server_hostname=self._address.host)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
-    def _dial(self, deadline: float) -> socket.socket:
-        """To the first of the host's addresses that answers, all within the time that is left."""
-        address, trouble = self._address, OSError("the host has no address")
-        for *_, place in socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):
-            try:
-                return socket.create_connection((str(place[0]), address.port), _left(deadline))
-            except OSError as error:
-                trouble = error
-        raise trouble
+def connected(address: Address, tls: ssl.SSLContext | None, deadline: float) -> socket.socket:
+    """A new connection; raises `OSError` where there is none by then."""
+    connection = _dial(address, deadline)
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            connection.settimeout(_left(deadline))
+            connection = tls.wrap_socket(connection, server_hostname=address.host)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _dial(address: Address, deadline: float) -> socket.socket:
+    """To the first of the host's addresses that answers, all within the time that is left."""
+    trouble = OSError("the host has no address")
+    for host in _hosts(address, deadline):
+        try:
+            return socket.create_connection((host, address.port), _left(deadline))
+        except OSError as error:
+            trouble = error
+    raise trouble
+
+
+def _hosts(address: Address, deadline: float) -> list[str]:
+    """The host's addresses. How long to look them up is for the system to say: a thread of its own waits for that."""
+    found: Future[list[str]] = Future()
+
+    def look_up() -> None:
+        try:
+            places = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+            found.set_result([str(place[0]) for *_, place in places])
+        except Exception as error:
+            found.set_exception(error)
+
+    threading.Thread(target=look_up, name="keyward-look-up", daemon=True).start()
+    return found.result(_left(deadline))
 
 
 def _left(deadline: float) -> float:

@@ -27,6 +27,8 @@ class Demand:
         acr: str | int | None = None,
         max_age: int | timedelta | None = None,
     ) -> None:
+        if callable(role):
+            raise TypeError("requires has brackets: requires()")
         roles = () if role is None else (role,) if isinstance(role, str) else tuple(role)
         seconds = int(max_age.total_seconds()) if isinstance(max_age, timedelta) else max_age
         if not all(roles) or (role is not None and not roles):

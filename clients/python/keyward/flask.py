@@ -10,6 +10,7 @@ from typing import ParamSpec
 from flask import Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
+from . import wsgi
 from .demand import Demand
 from .identity import Identity
 from .refusal import Refusal
@@ -22,8 +23,10 @@ P = ParamSpec("P")
 View = Callable[P, ResponseReturnValue]
 
 
-def install(app: Flask, verifier: Verifier) -> None:
-    """Nothing is refused by this alone: the views that `requires` is on are."""
+def install(app: Flask, verifier: Verifier | str) -> None:
+    """Nothing is refused by this alone: views that `requires` is on are. Keyward's address will do as a verifier."""
+    if isinstance(verifier, str):
+        verifier = Verifier(verifier)
     app.wsgi_app = Middleware(app.wsgi_app, verifier, everywhere=False)  # type: ignore[method-assign]
 
 
@@ -51,7 +54,4 @@ def requires(
 
 def identity() -> Identity:
     """Who asks, in a view that `requires` somebody."""
-    found = Exchange.of(request.environ).identity
-    if found is None:
-        raise RuntimeError("this view does not require an identity")
-    return found
+    return wsgi.identity(request.environ)

@@ -32,10 +32,11 @@ class Identity:
     roles: frozenset[str]
     username: str | None
     """The name at the time of the sign-in; `None` where a token does not say it."""
-    claims: Mapping[str, Any]
+    claims: Mapping[str, Any] = field(default_factory=dict)
     """The token's; empty where Keyward was asked."""
-    _subject: Subject = field(repr=False)
-    _revocations: Revocations | None = field(repr=False)
+    # Of an identity that a test has made there is nothing to revoke.
+    _subject: Subject = field(default=Subject("", "", 0), repr=False)
+    _revocations: Revocations | None = field(default=None, repr=False)
 
     @property
     def can_end(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from email.utils import parsedate_to_datetime
 from urllib.parse import unquote
 
 from .demand import Demand
@@ -43,7 +44,9 @@ def read(answer: Answer, request: Request, revocations: Revocations | None) -> I
 def _identity(said: dict[str, str], request: Request, revocations: Revocations | None) -> Identity:
     user, session = said["x-auth-user"], said.get("x-auth-session", "")
     token = _claims(request.bearer)
-    subject = Subject(session, user, float(token.get("iat", time.time())), token.get("jti"))
+    # Of a session cookie, it is as of now; by Keyward's clock, as `issued_before` is.
+    issued = token["iat"] if "iat" in token else _said_at(said.get("date", ""))
+    subject = Subject(session, user, float(issued), token.get("jti"))
     return Identity(
         user=user,
         session=session,
@@ -54,6 +57,13 @@ def _identity(said: dict[str, str], request: Request, revocations: Revocations |
         _subject=subject,
         _revocations=revocations,
     )
+
+
+def _said_at(date: str) -> float:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return time.time()
 
 
 def _claims(token: str | None) -> dict[str, str]:

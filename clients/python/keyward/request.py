@@ -12,6 +12,8 @@ SESSION_COOKIES = ("__Host-keyward-session", "keyward-session")
 _FORWARDED = ("authorization", "cookie", "origin", "sec-fetch-site", "x-request-id", "traceparent")
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/=]+")
 _METHOD = re.compile(r"[A-Za-z]{1,32}")
+_LONGEST = 32_768
+"""Characters of what is forwarded, in all. Keyward reads 64 KiB of headers; that it refuses more is no outage."""
 _CONTROL = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 
@@ -41,9 +43,9 @@ class Request:
 
     @property
     def is_readable(self) -> bool:
-        """Whether it can be put to Keyward without saying more than one header says."""
+        """Whether it can be put to Keyward: it says no more than one header says, and no more than Keyward reads."""
         said = [value for _, value in self.headers] + [self.client or ""]
-        return not any(_CONTROL.search(value) for value in said)
+        return sum(map(len, said)) <= _LONGEST and not any(_CONTROL.search(value) for value in said)
 
     @property
     def reported_method(self) -> str:

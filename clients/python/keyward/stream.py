@@ -8,8 +8,10 @@ import json
 import random
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 
+from .connections import connected
 from .revocations import Revocations, elapsed
 from .trouble import Trouble
 from .wire import Address, Away
@@ -31,7 +33,7 @@ class Stream:
         self._address = address
         self._credential = credential
         self._revocations = revocations
-        self._tls = tls
+        self._tls = tls if tls or not address.is_tls else ssl.create_default_context()
         self._last_id = ""
         self._trouble = Trouble("the stream of revocations")
         self._closed = threading.Event()
@@ -90,7 +92,7 @@ class Stream:
 
     def _connect(self) -> http.client.HTTPConnection:
         address = self._address
-        if address.is_tls:
-            tls = self._tls or ssl.create_default_context()
-            return http.client.HTTPSConnection(address.host, address.port, timeout=_SILENCE, context=tls)
-        return http.client.HTTPConnection(address.host, address.port, timeout=_SILENCE)
+        connection = http.client.HTTPConnection(address.authority)
+        connection.sock = connected(address, self._tls, time.monotonic() + _SILENCE)
+        connection.sock.settimeout(_SILENCE)
+        return connection

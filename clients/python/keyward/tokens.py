@@ -119,7 +119,7 @@ def _kid(token: str) -> str | None:
     """The key it names, if a token of Keyward could have that header. What else is in there is not looked at."""
     try:
         head = jwt.get_unverified_header(token)
-    except (jwt.PyJWTError, ValueError):
+    except (jwt.PyJWTError, ValueError, RecursionError):  # The last by JSON that is nested deeply.
         return None
     kid, kind = head.get("kid"), head.get("typ")
     is_ours = head.get("alg") in ALGORITHMS and isinstance(kind, str) and kind.lower() in _TYPES

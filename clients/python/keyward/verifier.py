@@ -9,6 +9,8 @@ import asyncio
 import concurrent.futures
 import os
 import ssl
+import threading
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,7 +46,6 @@ class _Here:
     """What belongs to one process."""
 
     def __init__(self, settings: _Settings) -> None:
-        self.process = os.getpid()
         self.until = elapsed() + settings.timeout
         self.revocations: Revocations | None = None
         self.stream: Stream | None = None
@@ -102,16 +103,24 @@ class _Either:
         self._settings = _Settings(url, app, secret, local, issuer, audience, timeout, tls)
         self._check = Address.of((check_url or url).removesuffix("/v1/check"))
         self._trouble = Trouble("the check")
-        self._process = _Here(self._settings)
+        self._process: _Here | None = _Here(self._settings)
+        self._beginning = threading.Lock()
         self._open()
+        _verifiers.add(self)
 
     def _open(self) -> None:
         raise NotImplementedError
 
     def _here(self) -> _Here:
-        if self._process.process != os.getpid():
-            self._process = _Here(self._settings)
-        return self._process
+        if (here := self._process) is None:
+            with self._beginning:
+                here = self._process = self._process or _Here(self._settings)
+        return here
+
+    def _begin_anew(self) -> None:
+        """What belongs to one process is not for its child, which makes its own once it needs it."""
+        self._process = None
+        self._beginning = threading.Lock()
 
     def _at_once(self, here: _Here, request: Request) -> Refusal | None:
         """What can be said without asking anybody."""
@@ -131,8 +140,20 @@ class _Either:
         return refusal.unavailable()
 
     def _end(self) -> None:
-        if self._process.stream:
+        if self._process and self._process.stream:
             self._process.stream.close()
+
+
+_verifiers: weakref.WeakSet[_Either] = weakref.WeakSet()
+
+
+def _in_child() -> None:
+    for verifier in _verifiers:
+        verifier._begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 
 class Verifier(_Either):
@@ -185,6 +206,6 @@ class AsyncVerifier(_Either):
             return self._unavailable(away)
 
     def close(self) -> None:
-        """Ends the stream and the connections; from the loop that they belong to."""
+        """Ends the stream and the connections."""
         self._end()
         self._connections.close()

@@ -15,6 +15,8 @@ from .verifier import Verifier
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+EVENT_STREAM = "text/event-stream"
+"""What ends with an identity, parameters such as a charset aside."""
 _KEY = "keyward"
 _IDENTITY = "HTTP_X_AUTH_"
 
@@ -42,8 +44,10 @@ class Middleware:
         exchange = Exchange(environ, self._verifier, start_response)
         environ[_KEY] = exchange
         if self._demand and isinstance(refusal := exchange.identify(self._demand), Refusal):
-            start_response(f"{refusal.status} {refusal.reason}", list(refusal.headers.items()))
-            return [refusal.body]
+            length = ("Content-Length", str(len(refusal.body)))
+            start_response(f"{refusal.status} {refusal.reason}", [*refusal.headers.items(), length])
+            # Not every server takes the body out: it would be read as the next answer.
+            return [] if environ["REQUEST_METHOD"] == "HEAD" else [refusal.body]
         return exchange.watched(self._app(environ, exchange.start))
 
 
@@ -63,7 +67,7 @@ class Exchange:
         """That of a request that came through the middleware."""
         found = environ.get(_KEY)
         if not isinstance(found, Exchange):
-            raise RuntimeError("keyward.wsgi.Middleware is not in front of this app")
+            raise RuntimeError("keyward.wsgi.Middleware (keyward.flask.install) is not in front of this app")
         return found
 
     def identify(self, demand: Demand = ANYBODY) -> Identity | Refusal:
@@ -74,7 +78,7 @@ class Exchange:
 
     def start(self, status: str, headers: list[tuple[str, str]], /, *more: Any) -> Callable[[bytes], object]:
         kinds = [value for name, value in headers if name.lower() == "content-type"]
-        self.is_event_stream = any(kind.lower().startswith("text/event-stream") for kind in kinds)
+        self.is_event_stream = any(kind.lower().startswith(EVENT_STREAM) for kind in kinds)
         return self._start(status, for_one_user(headers) if self.identity else headers, *more)
 
     def watched(self, body: Iterable[bytes]) -> Iterable[bytes]:
@@ -102,6 +106,13 @@ class _Watched:
     def close(self) -> None:
         if close := getattr(self._body, "close", None):
             close()
+
+
+def identity(environ: Mapping[str, Any]) -> Identity:
+    """Who asks, behind the middleware."""
+    if (found := Exchange.of(environ).identity) is None:
+        raise RuntimeError("nobody was asked for an identity here")
+    return found
 
 
 def request_of(environ: Mapping[str, Any]) -> Request:

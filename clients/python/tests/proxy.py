@@ -1,4 +1,4 @@
-"""Stands between a verifier and Keyward: sees what is asked, and on how many connections."""
+"""Stands between a verifier and Keyward, and sees what is asked, and on how many connections; or in Keyward's place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 import socket
 import ssl
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 _ASKED = re.compile(rb"(?:GET|POST) (\S+) HTTP/1\.1\r\n.*?\r\n\r\n", re.DOTALL)
 
@@ -66,3 +67,20 @@ class Proxy:
         for found in _ASKED.finditer(data):
             self.asked.append(found[1].decode())
             self.heads.append(found[0].decode("latin-1"))
+
+
+@contextmanager
+def answering(answers: dict[bytes, bytes]) -> Iterator[str]:
+    """One answer for a connection, by what the path ends with."""
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    path = connection.recv(65536).split(b" ")[1]
+                    connection.sendall(next(answer for end, answer in answers.items() if path.endswith(end)))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -7,7 +7,10 @@ import gc
 import os
 import threading
 import time
+import warnings
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 
 import pytest
 from conftest import WAYS
@@ -15,7 +18,10 @@ from proxy import Proxy
 from servers import Keyward, bearer, until
 
 import keyward as library
-from keyward.wire import AnswerReader, Away
+from keyward.question import read
+from keyward.revocations import Revocations
+from keyward.wire import Answer, AnswerReader, Away
+from keyward.wsgi import Middleware
 
 
 def request(token: str) -> library.Request:
@@ -160,6 +166,38 @@ def test_a_verifier_serves_one_event_loop_after_another(keyward: Keyward, option
         assert all(isinstance(found, library.Identity) for found in asyncio.run(many()))
 
 
+def test_event_loops_of_several_threads_share_a_verifier(keyward: Keyward, options: dict[str, object]) -> None:
+    verifier = library.AsyncVerifier(keyward.url, **options)  # type: ignore[arg-type]
+    token = keyward.sign_in("bert")["access_token"]
+
+    async def some() -> list[library.Identity | library.Refusal]:
+        return await asyncio.gather(*(verifier.verify(request(token)) for _ in range(10)))
+
+    with ThreadPoolExecutor(8) as threads:
+        runs = [threads.submit(lambda: asyncio.run(some())) for _ in range(100)]
+        assert all(isinstance(found, library.Identity) for run in runs for found in run.result())
+
+
+def test_event_loops_that_are_over_leave_nothing_open(keyward: Keyward) -> None:
+    verifier = library.AsyncVerifier(keyward.url)
+    token = keyward.sign_in("bert")["access_token"]
+    gc.collect()  # Of what other tests have left.
+    before = _open_files()
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for _ in range(20):
+            assert isinstance(asyncio.run(verifier.verify(request(token))), library.Identity)
+        assert _open_files() <= before + 1, "one connection serves all"
+        verifier.close()
+        assert _open_files() <= before
+        gc.collect()
+    assert [str(one.message) for one in warned] == []
+
+
+def _open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
 def test_a_check_that_is_given_up_spoils_no_other(keyward: Keyward) -> None:
     users = {name: keyward.sign_in(name)["access_token"] for name in ("anna", "bert", "ada")}
 
@@ -196,6 +234,75 @@ def test_a_forked_child_has_connections_and_a_stream_of_its_own(keyward: Keyward
     assert isinstance(verifier.verify(request(keyward.sign_in("bert")["access_token"])), library.Identity)
     verifier.close()
     proxy.stop()
+
+
+def test_threads_of_a_forked_child_share_one_stream(keyward: Keyward, options: dict[str, object]) -> None:
+    verifier = library.Verifier(keyward.url, **options)  # type: ignore[arg-type]
+    token = keyward.sign_in("bert")["access_token"]
+    child = os.fork()
+    if child == 0:
+        together = threading.Barrier(20)
+
+        def ask() -> None:
+            together.wait()
+            verifier.verify(request(token))
+
+        threads = [threading.Thread(target=ask) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        os._exit([thread.name for thread in threading.enumerate()].count("keyward-revocations"))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    verifier.close()
+
+
+def test_a_name_that_is_looked_up_for_too_long_is_503(keyward: Keyward, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    def never(*_: object, **__: object) -> list[object]:
+        over.wait(30)
+        return []
+
+    monkeypatch.setattr("socket.getaddrinfo", never)
+    asynchronous = library.AsyncVerifier(keyward.url, timeout=0.2)
+    nobody, began = library.Request.of("GET", []), time.monotonic()
+    with asyncio.Runner() as loop:
+        found = [library.Verifier(keyward.url, timeout=0.2).verify(nobody), loop.run(asynchronous.verify(nobody))]
+        taken = time.monotonic() - began
+        over.set()
+    assert [isinstance(one, library.Refusal) and one.status for one in found] == [503, 503]
+    assert taken < 15
+
+
+def test_who_comes_with_a_cookie_is_known_as_of_keywards_clock() -> None:
+    now = time.time()
+    later, earlier = (formatdate(now + seconds, usegmt=True) for seconds in (3600, -3600))
+    entry = {"claim": "sub", "value": "u", "until": now + 7200, "issued_before": int(now)}
+    for date, is_outdated in [(earlier, True), (later, False)]:
+        revocations = Revocations()
+        revocations.take("revoked", entry)
+        answer = Answer(200, {"x-auth-user": "u", "x-auth-session": "s", "date": date}, b"", True)
+        found = read(answer, library.Request.of("GET", [("cookie", "keyward-session=s")]), revocations)
+        assert isinstance(found, library.Identity) and found.ended.is_set() == is_outdated
+
+
+def test_a_head_request_is_refused_without_a_body(keyward: Keyward) -> None:
+    said: list[tuple[str, dict[str, str]]] = []
+    guarded = Middleware(app_of_nobody, library.Verifier(keyward.url))
+    bodies = []
+    for method in ("GET", "HEAD"):
+        environ = {"REQUEST_METHOD": method}
+        body = guarded(environ, lambda status, headers, *_: said.append((status, dict(headers))))  # type: ignore
+        bodies.append(b"".join(body))
+    (as_get, get), (as_head, head) = said
+    assert as_get == as_head == "401 Unauthorized"
+    assert get["Content-Length"] == head["Content-Length"] == str(len(bodies[0]))
+    assert bodies[0] and not bodies[1]
+
+
+def app_of_nobody(*_: object) -> list[bytes]:
+    raise AssertionError("nobody is let in")
 
 
 def test_threads_share_a_verifier(verifier: library.Verifier, keyward: Keyward) -> None:

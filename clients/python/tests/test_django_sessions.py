@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
-from conftest import COMMANDS
+from conftest import COMMANDS, SharedApp
+from proxy import answering
 from servers import AppServer, Keyward, until
 
 BOTH = ["django", "django-asgi"]
@@ -86,11 +88,87 @@ def test_the_session_is_the_users_in_keywards_eyes(app: AppServer, keyward: Keyw
     assert client.get("/visits").status_code == 401
 
 
+def test_an_address_that_is_none_keeps_nobody_from_signing_in(shared_app: SharedApp) -> None:
+    app = shared_app("django-asgi", "check")
+    for said in ["unknown", "192.0.2.7:4711", "fe80::1%eth0"]:
+        # uvicorn believes its neighbour, and so do other servers their proxies.
+        answer = httpx.post(app.url + "/sign-in", json={"user": "anna"}, headers={"x-forwarded-for": said})
+        assert answer.status_code == 204, said
+
+
+@each
+def test_another_life_is_that_of_the_session_from_then_on(app: AppServer, keyward: Keyward) -> None:
+    client = browser(app, "anna")
+    client.get("/note?a=1")
+    before = client.cookies["sessionid"]
+    assert of_keyward(keyward, before)["ttl"] == 14 * 86_400, "Django's own"
+    assert client.get("/remember?seconds=300").status_code == 204
+    living = of_keyward(keyward, client.cookies["sessionid"])
+    assert (living["ttl"], living["sliding"], living["data"]["a"]) == (300, True, '"1"')
+    assert client.get("/remember?seconds=600&moment=1").status_code == 204
+    living = of_keyward(keyward, client.cookies["sessionid"])
+    assert 590 <= living["ttl"] <= 600 and not living["sliding"]
+    assert client.get("/visits").json()["user"] == "anna"
+    assert httpx.get(f"{app.url}/notes", cookies={"sessionid": before}).json() == {}, "it is the same session no more"
+
+
+@each
+def test_another_life_brings_no_ended_session_back(app: AppServer, keyward: Keyward) -> None:
+    client = browser(app, "anna")
+    name = f"{app.port}-late"
+    late: list[httpx.Response] = []
+    asking = threading.Thread(target=lambda: late.append(client.get(f"/remember?seconds=300&after={name}")))
+    asking.start()
+    until(lambda: (keyward.folder / f"waits-{name}").exists(), "it has read the session")
+    assert httpx.get(f"{app.url}/sign-out", cookies=dict(client.cookies)).status_code == 204
+    (keyward.folder / f"go-{name}").touch()
+    asking.join()
+    assert late[0].status_code == 400 and "sessionid" not in late[0].cookies
+
+
+def of_keyward(keyward: Keyward, token: str) -> dict[str, Any]:
+    current = f"{keyward.url}/v1/apps/api/sessions/current"
+    answer = httpx.get(current, auth=("api", keyward.secret), headers={"keyward-session": token})
+    found: dict[str, Any] = answer.json()
+    return found
+
+
 @pytest.fixture(params=BOTH)
 def own_app(request: pytest.FixtureRequest, own_keyward: Keyward) -> Iterator[AppServer]:
     app = AppServer(own_keyward, COMMANDS[request.param], "check", KEYWARD_TIMEOUT="1")
     yield app
     app.stop()
+
+
+@pytest.mark.parametrize("path", ["/note?a=1", "/note-async"])
+def test_a_session_that_cannot_be_saved_is_503(path: str, own_app: AppServer, own_keyward: Keyward) -> None:
+    assert "sessionid" in httpx.get(own_app.url + path).cookies
+    own_keyward.pause()
+    # Nothing is read of a session that is new: it is saved when the view is done, by Django's middleware.
+    answer = httpx.get(own_app.url + path, timeout=60)
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert answer.headers["retry-after"] == "1" and not answer.cookies
+    own_keyward.resume()
+    assert "sessionid" in until(lambda: (found := httpx.get(own_app.url + path)).is_success and found, "saved").cookies
+
+
+PAGE = b"HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\ncontent-length: 4\r\nconnection: close\r\n\r\nnone"
+
+
+def test_what_answers_in_place_of_keyward_signs_nobody_out(keyward: Keyward) -> None:
+    with answering({b"/current": PAGE}) as url:
+        app = AppServer(keyward, COMMANDS["django"], "check", KEYWARD_URL=url)
+        answer = httpx.get(f"{app.url}/visits", cookies={"sessionid": "a" * 64})
+        app.stop()
+    assert answer.status_code == 503 and "set-cookie" not in answer.headers
+
+
+def test_a_wrong_secret_is_said_once_in_the_log(keyward: Keyward) -> None:
+    app = AppServer(keyward, COMMANDS["django"], "check", KEYWARD_SECRET="a wrong one")
+    assert [httpx.get(f"{app.url}/note?a=1").status_code for _ in range(3)] == [503] * 3
+    app.stop()
+    log = app.log.read_text()
+    assert log.count("the sessions: /v1/apps/api/sessions answers 401") == 1 and "a wrong one" not in log
 
 
 def test_while_keyward_is_away_nobody_is_signed_out(own_app: AppServer, own_keyward: Keyward) -> None:

@@ -17,6 +17,7 @@ LATEST = 0.1
 """Seconds from the answer to the sign-out; one of some tries must be in time, for a busy machine delays any."""
 TRIES = 20
 STREAMS = [("fastapi", "/events"), ("fastapi", "/until"), ("starlette", "/events"), ("django-asgi", "/events"),
+           ("django", "/events-of-threads"),
            ("wsgi", "/events"), ("flask", "/events")]
 
 

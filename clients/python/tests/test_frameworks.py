@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 from conftest import EVERY, WAYS
+from fastapi import APIRouter, Depends
 from servers import AppServer, Keyward, until
 
+import keyward.fastapi
+import keyward.flask
+
 EACH = pytest.mark.parametrize("app", [(name, way) for name in EVERY for way in WAYS], indirect=True, ids="-".join)
+
+FASTAPI = pytest.mark.parametrize("app", [("fastapi", way) for way in WAYS], indirect=True, ids="-".join)
 
 
 @EACH
@@ -54,6 +60,26 @@ def test_a_second_factor_is_asked_for(app: AppServer, keyward: Keyward) -> None:
     answer = app.get("/payments", keyward.sign_in("ada")["access_token"])
     assert (answer.status_code, answer.json()["code"]) == (401, "insufficient_user_authentication")
     assert 'acr_values="2"' in answer.headers["www-authenticate"]
+
+
+@FASTAPI
+def test_a_path_that_asks_again_and_again_asks_once(app: AppServer, keyward: Keyward) -> None:
+    assert app.get("/thrice", keyward.sign_in("anna")["access_token"]).json(), "each is the same identity"
+
+
+@FASTAPI
+def test_an_app_within_an_app_refuses_too(app: AppServer, keyward: Keyward) -> None:
+    assert app.get("/mounted/me", keyward.sign_in("anna")["access_token"]).json()
+    answer = app.get("/mounted/me")
+    assert (answer.status_code, answer.json()) == (401, {"detail": "token_missing"})
+    assert answer.headers["www-authenticate"].startswith("Bearer") and answer.headers["cache-control"] == "no-store"
+
+
+def test_brackets_that_are_forgotten_are_an_error_at_the_start() -> None:
+    with pytest.raises(TypeError, match="everybody in"):
+        APIRouter(dependencies=[Depends(keyward.fastapi.requires)]).add_api_route("/", lambda: "in")
+    with pytest.raises(TypeError, match="brackets"):
+        keyward.flask.requires(lambda: "in")  # type: ignore[arg-type]
 
 
 @EACH

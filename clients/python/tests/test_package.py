@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Annotated
 import asyncio
 import keyward
-import keyward.asgi, keyward.fastapi, keyward.flask, keyward.wsgi
+import keyward.asgi, keyward.django, keyward.fastapi, keyward.flask, keyward.wsgi
 from fastapi import Depends, FastAPI
 from flask import Flask
 
@@ -28,10 +28,19 @@ app = FastAPI()
 verifier = keyward.AsyncVerifier("http://127.0.0.1", app="a", secret="s", local=True)
 keyward.fastapi.install(app, verifier)
 keyward.flask.install(Flask(__name__), keyward.Verifier("http://127.0.0.1"))
+keyward.flask.install(Flask(__name__), "http://127.0.0.1")
 
 @app.get("/")
 async def me(identity: Annotated[keyward.Identity, Depends(keyward.fastapi.requires(role="x"))]) -> str | None:
     return identity.username
+
+@app.get("/name")
+async def name(identity: keyward.fastapi.SignedIn) -> str:
+    return identity.user
+
+def names(scope: keyward.asgi.Scope, environ: dict[str, object], request: object) -> list[str]:
+    found = [keyward.asgi.identity(scope), keyward.wsgi.identity(environ), keyward.django.identity(request)]
+    return [one.user for one in found]
 
 @keyward.flask.requires(acr="2")
 def view(number: int) -> str:

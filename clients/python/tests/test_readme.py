@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from servers import AppServer, Keyward, bearer
+from websockets.sync.client import connect
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = dict(re.findall(r"```python\n# ([^\n]+)\n(.*?)```", README, re.DOTALL))
@@ -22,14 +26,18 @@ urlpatterns = [path("open", welcome), path("admin", admin)]
 Started = Callable[..., AppServer]
 
 
+def write(folder: Path) -> None:
+    for name, code in BLOCKS.items():
+        if name.endswith(".py") and " " not in name:
+            (folder / name).write_text(code)
+
+
 @pytest.fixture
 def started(keyward: Keyward, tmp_path: Path) -> Iterator[Started]:
     running: list[AppServer] = []
 
     def start(*command: str) -> AppServer:
-        for name, code in BLOCKS.items():
-            if name.endswith(".py") and " " not in name:
-                (tmp_path / name).write_text(code)
+        write(tmp_path)
         app = AppServer(keyward, list(command), "", cwd=tmp_path)
         running.append(app)
         return app
@@ -44,6 +52,23 @@ def test_fastapi(started: Started, keyward: Keyward) -> None:
     anna, ada = (keyward.sign_in(name)["access_token"] for name in ("anna", "ada"))
     assert app.get("/me", anna).json()["name"] == "anna"
     assert [app.get("/admin", token).status_code for token in (anna, ada, None)] == [403, 200, 401]
+
+
+def test_the_test_of_an_app(tmp_path: Path) -> None:
+    write(tmp_path)
+    environment = {**os.environ, "KEYWARD_URL": "http://127.0.0.1:1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_api.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
+
+
+def test_a_websocket(started: Started, keyward: Keyward) -> None:
+    app = started("-m", "uvicorn", "live:app", "--port", "PORT")
+    signed_in = keyward.sign_in("anna", "session")
+    cookies = {"cookie": f"keyward-session={signed_in['cookies']['keyward-session']}", "origin": "https://app.test"}
+    with connect(app.url.replace("http", "ws") + "/echo", additional_headers=cookies) as socket:
+        socket.send("hello")
+        assert str(socket.recv(timeout=30)).endswith(": hello")
 
 
 def test_flask(started: Started, keyward: Keyward) -> None:

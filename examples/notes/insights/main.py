@@ -5,15 +5,13 @@ import os
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import Depends, FastAPI
-from keyward import AsyncVerifier, Identity
-from keyward.fastapi import install, requires
+from fastapi import FastAPI
+from keyward.fastapi import SignedIn, install
 
 app = FastAPI()
-install(app, AsyncVerifier(os.environ["KEYWARD_URL"]))
+install(app, os.environ["KEYWARD_URL"])
 folder = Path(os.environ["NOTES"])
 
 
@@ -23,7 +21,7 @@ def health() -> dict[str, bool]:
 
 
 @app.get("/api/insights")
-def insights(identity: Annotated[Identity, Depends(requires())]) -> dict[str, object]:
+def insights(identity: SignedIn) -> dict[str, object]:
     texts = [note["text"] for note in notes_of(identity.user)]
     words = [word.lower() for text in texts for word in re.findall(r"\w+", text)]
     often = Counter(word for word in words if len(word) > 3)

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ..verifier import AsyncVerifier, Verifier
 
-_OPTIONS = ("APP", "SECRET", "LOCAL", "CHECK_URL", "ISSUER", "AUDIENCE", "TIMEOUT")
+_OPTIONS = ("APP", "SECRET", "LOCAL", "CHECK_URL", "ISSUER", "AUDIENCE", "TIMEOUT", "TLS")
 _OTHERS = ("URL", "EVERYWHERE")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import timedelta
 from functools import wraps
 from typing import Any, TypeVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.core.signals import got_request_exception
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
 from .. import refusal
@@ -16,7 +19,7 @@ from ..demand import ANYBODY, Demand
 from ..identity import Identity
 from ..refusal import Refusal
 from ..wire import Away
-from ..wsgi import for_one_user, request_of
+from ..wsgi import EVENT_STREAM, for_one_user, request_of
 from .configured import async_verifier, said, verifier
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -41,10 +44,10 @@ class Middleware:
         _forget_who_asks(request)
         if self._is_async:
             return self._answer_async(request)
-        return _for_one_user(request, self._get_response(request))
+        return _finished(request, self._get_response(request))
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponse:
-        return _for_one_user(request, await self._get_response(request))
+        return _finished(request, await self._get_response(request))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """A session that cannot be read or kept now is nobody's fault here, and signs nobody out."""
@@ -98,10 +101,12 @@ def public(view: View) -> View:
     return found
 
 
-def identity(request: HttpRequest) -> Identity | None:
-    """Who asks; `None` in a view for everybody."""
+def identity(request: HttpRequest) -> Identity:
+    """Who asks, in a view that is not for everybody."""
     found = getattr(request, "keyward", None)
-    return found if isinstance(found, Identity) else None
+    if not isinstance(found, Identity):
+        raise RuntimeError("this view does not require an identity, or keyward.django.Middleware is not in MIDDLEWARE")
+    return found
 
 
 def _guarded(view: Callable[..., Any], demand: Demand) -> Callable[..., Any]:
@@ -143,6 +148,7 @@ def _spoken(refused: Refusal) -> HttpResponse:
 def _forget_who_asks(request: Any) -> None:
     """Who asks is Keyward's to say: a header that says it is from outside, and no view sees it."""
     request.keyward = request.keyward_met = None
+    request.keyward_is_away = False
     for name in [name for name in request.META if name.startswith("HTTP_X_AUTH_")]:
         del request.META[name]
     request.__dict__.pop("headers", None)
@@ -150,10 +156,40 @@ def _forget_who_asks(request: Any) -> None:
         request.scope = {**request.scope, "headers": without_identity(request.scope["headers"])}
 
 
-def _for_one_user(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    if identity(request):
-        said_by_app = list(response.items())
-        for name, value in for_one_user(said_by_app)[len(said_by_app) :]:
-            before = response.get(name)
-            response[name] = f"{before}, {value}" if before else value
+@receiver(got_request_exception)
+def _note_away(request: Any = None, **_: object) -> None:
+    """Other middleware saves sessions and reads them, and what fails there is a 500 before anybody can catch it."""
+    if request is not None and isinstance(sys.exc_info()[1], Away):
+        request.keyward_is_away = True
+
+
+def _finished(request: Any, response: HttpResponse) -> HttpResponse:
+    if request.keyward_is_away and response.status_code == 500:
+        return _spoken(refusal.unavailable())
+    found: Identity | None = request.keyward
+    if found is None:
+        return response
+    if found.can_end and response.streaming and response.get("Content-Type", "").lower().startswith(EVENT_STREAM):
+        _end_with(found, response)
+    return _for_one_user(response)
+
+
+def _end_with(found: Identity, response: Any) -> None:
+    """The stream is closed when the session ends; one of no async view as soon as it gives its next part."""
+    parts = response.streaming_content
+    response.streaming_content = found.until_ended(parts) if response.is_async else _until_ended(found, parts)
+
+
+def _until_ended(found: Identity, parts: Iterable[bytes]) -> Iterator[bytes]:
+    for part in parts:
+        if found.ended.is_set():
+            return
+        yield part
+
+
+def _for_one_user(response: HttpResponse) -> HttpResponse:
+    said_by_app = list(response.items())
+    for name, value in for_one_user(said_by_app)[len(said_by_app) :]:
+        before = response.get(name)
+        response[name] = f"{before}, {value}" if before else value
     return response

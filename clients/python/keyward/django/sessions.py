@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from ipaddress import ip_address
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY, user_logged_in
@@ -18,13 +19,20 @@ from django.dispatch import receiver
 
 from ..connections import Connections
 from ..stream import basic
+from ..trouble import Trouble
 from ..wire import Address, Away
 from .configured import said
 
 _TOKEN = re.compile(r"[0-9A-Za-z]{64}")
 _SHORTEST_LIFE = 10
+_EXPIRY = "_session_expiry"
+"""Where `set_expiry` of Django keeps what it was told."""
+_ANSWERS = (200, 201, 400, 404, 413)
 _NOWHERE = "::"
 """The address of a session that nobody has signed in to."""
+
+
+_trouble = Trouble("the sessions")
 
 
 class Refused(RuntimeError):
@@ -63,8 +71,11 @@ class SessionStore(SessionBase):
             # Only what this request has changed: what another one has saved meanwhile stays.
             removed = dict.fromkeys(self._kept.keys() - data.keys())
             changed = dict(data.items() - self._kept.items())
-            if _ask("PATCH", "/current/data", self.session_key, {**removed, **changed}) is None:
+            session = _ask("PATCH", "/current/data", self.session_key, {**removed, **changed})
+            if session is None:
                 raise UpdateError
+            if data.get(_EXPIRY) != self._kept.get(_EXPIRY):
+                self._replace(session["data"])
         self._kept = data
 
     def clear(self) -> None:
@@ -91,11 +102,22 @@ class SessionStore(SessionBase):
     def _validate_session_key(self, key: str | None) -> bool:
         return bool(_TOKEN.fullmatch(key or ""))
 
+    def _replace(self, data: dict[str, str]) -> None:
+        """By one with another life, which is said when a session begins. One that has ended meanwhile stays so."""
+        before, begun = self.session_key, self._begin(data)
+        ended = _ask("DELETE", "/current", before)
+        if ended is None or ended["ended"] == 0:
+            self.delete(begun)
+            raise UpdateError
+        self._session_key = begun
+
     def _begin(self, data: dict[str, str]) -> str:
         wanted = {
             "user": str(self.get(SESSION_KEY, "anonymous")),
             "ip": self.ip,
             "ttl": max(_SHORTEST_LIFE, int(self.get_expiry_age())),
+            # A moment at which it ends is one whatever happens until then.
+            "sliding": not isinstance(self.get(_EXPIRY), str),
             "data": data,
         }
         session = _ask("POST", "", None, wanted)
@@ -108,8 +130,16 @@ class SessionStore(SessionBase):
 def begin_anew(request: Any, **_: object) -> None:
     """Only at the sign-in it is known whose session it is; a token from before is worth nothing after it."""
     if isinstance(request.session, SessionStore):
-        request.session.ip = request.META.get("REMOTE_ADDR") or _NOWHERE
+        request.session.ip = _address(request.META.get("REMOTE_ADDR", ""))
         request.session.cycle_key()
+
+
+def _address(said: str) -> str:
+    """A server that listens on a socket of Unix, or believes a proxy, may say anything."""
+    try:
+        return str(ip_address(said.partition("%")[0]))
+    except ValueError:
+        return _NOWHERE
 
 
 def _ask(method: str, path: str, token: str | None, body: object = None) -> dict[str, Any] | None:
@@ -124,15 +154,18 @@ def _ask(method: str, path: str, token: str | None, body: object = None) -> dict
     if body is not None:
         headers.append(("content-type", "application/json"))
     sent = None if body is None else json.dumps(body).encode()
-    answer = connections.ask(method, path, headers, sent)
-    if answer.status == 404:
-        return None
+    try:
+        answer = connections.ask(method, path, headers, sent)
+        if answer.status not in _ANSWERS:
+            raise Away(f"{connections.path} answers {answer.status}")
+        found: dict[str, Any] = json.loads(answer.body)
+    except (Away, ValueError) as error:
+        _trouble.note(error)
+        raise Away(str(error)) from error
+    _trouble.over()
     if answer.status in (400, 413):
-        raise Refused(json.loads(answer.body).get("detail"))
-    if not 200 <= answer.status < 300:
-        raise Away(f"Keyward answers {answer.status}")
-    found: dict[str, Any] = json.loads(answer.body)
-    return found
+        raise Refused(found.get("detail"))
+    return None if answer.status == 404 else found
 
 
 @cache
@@ -141,4 +174,5 @@ def _keyward() -> tuple[Connections, str]:
     if not (settings.get("APP") and settings.get("SECRET")):
         raise ImproperlyConfigured("the setting KEYWARD needs APP and SECRET for sessions")
     address = Address.of(f"{settings['URL'].rstrip('/')}/v1/apps/{settings['APP']}/sessions")
-    return Connections(address, settings.get("TIMEOUT", 5.0), None), basic(settings["APP"], settings["SECRET"])
+    connections = Connections(address, settings.get("TIMEOUT", 5.0), settings.get("TLS"))
+    return connections, basic(settings["APP"], settings["SECRET"])

@@ -6,7 +6,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 
 import django
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.core.asgi import get_asgi_application
 from django.core.management import call_command, execute_from_command_line
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
+from django.utils import timezone
 from verifying import OPTIONS, URL, who
 
 settings.configure(
@@ -23,6 +25,7 @@ settings.configure(
     ALLOWED_HOSTS=["127.0.0.1"],
     ROOT_URLCONF=__name__,
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
+    USE_TZ=True,
     MIDDLEWARE=[
         "keyward.django.Middleware",
         "django.contrib.sessions.middleware.SessionMiddleware",
@@ -45,9 +48,7 @@ def open_to_all(request: HttpRequest) -> HttpResponse:
 
 
 def me(request: HttpRequest) -> HttpResponse:
-    found = identity(request)
-    assert found
-    return JsonResponse(who(found, [*request.headers, *request.META]))
+    return JsonResponse(who(identity(request), [*request.headers, *request.META]))
 
 
 def clumsy(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -81,14 +82,20 @@ def cached(request: HttpRequest) -> HttpResponse:
 
 
 async def events(request: HttpRequest) -> StreamingHttpResponse:
-    found = identity(request)
-    assert found
-
     async def ticks() -> AsyncIterator[str]:
         yield "data: tick\n\n"
         await asyncio.sleep(3600)
 
-    return StreamingHttpResponse(found.until_ended(ticks()), content_type="text/event-stream")
+    return StreamingHttpResponse(ticks(), content_type="text/event-stream")
+
+
+def events_of_threads(request: HttpRequest) -> StreamingHttpResponse:
+    def ticks() -> Iterator[str]:
+        while True:
+            yield "data: tick\n\n"
+            time.sleep(0.02)
+
+    return StreamingHttpResponse(ticks(), content_type="text/event-stream; charset=utf-8")
 
 
 @public
@@ -96,6 +103,24 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     user, _ = User.objects.get_or_create(username=json.loads(request.body)["user"])
     login(request, user)
     return HttpResponse(status=204)
+
+
+@public
+def remember(request: HttpRequest) -> HttpResponse:
+    """Gives the session another life, in seconds or until a moment, after it has waited to be told to go on."""
+    request.session.get("anything")
+    if until := request.GET.get("after"):
+        wait_for(until)
+    seconds = int(request.GET["seconds"])
+    is_moment = "moment" in request.GET
+    request.session.set_expiry(timezone.now() + timedelta(seconds=seconds) if is_moment else seconds)
+    return HttpResponse(status=204)
+
+
+def wait_for(name: str) -> None:
+    open(f"waits-{name}", "w").close()
+    while not os.path.exists(f"go-{name}"):
+        time.sleep(0.01)
 
 
 @public
@@ -114,6 +139,12 @@ def note(request: HttpRequest) -> HttpResponse:
     if other := request.GET.get("meet"):
         meet(other)
     request.session.update({name: value for name, value in request.GET.items() if name != "meet"})
+    return HttpResponse(status=204)
+
+
+@public
+async def note_async(request: HttpRequest) -> HttpResponse:
+    await request.session.aset("a", "1")
     return HttpResponse(status=204)
 
 
@@ -143,8 +174,8 @@ async def sign_out_async(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path(view.__name__.replace("_", "-") if view is not open_to_all else "open", view)
     for view in (
-        open_to_all, me, admin, payments, recent, cached, events, sign_in, visits, note, notes, sign_out,
-        sign_out_async,
+        open_to_all, me, admin, payments, recent, cached, events, events_of_threads, sign_in, remember, visits, note,
+        note_async, notes, sign_out, sign_out_async,
     )
 ] + [path("hidden", hidden)]
 

@@ -47,6 +47,20 @@ async def cached(identity: Anybody) -> PlainTextResponse:
     return PlainTextResponse(identity.user, headers={"cache-control": "max-age=60"})
 
 
+@app.get("/thrice", dependencies=[Depends(keyward.fastapi.requires())])
+async def thrice(one: keyward.fastapi.SignedIn, other: Anybody) -> str:
+    return other.user if one is other else ""
+
+
+mounted = FastAPI()
+app.mount("/mounted", mounted)
+
+
+@mounted.get("/me")
+async def mounted_me(identity: keyward.fastapi.SignedIn) -> str:
+    return identity.user
+
+
 async def ticks(user: str) -> AsyncIterator[str]:
     own = object()
     running.add(own)

@@ -13,15 +13,10 @@ from starlette.websockets import WebSocket
 from verifying import OPTIONS, URL, who
 
 import keyward.asgi
-from keyward import AsyncVerifier, Identity
+from keyward import AsyncVerifier
+from keyward.asgi import identity
 
 verifier = AsyncVerifier(URL, **OPTIONS)
-
-
-def identity(connection: Request | WebSocket) -> Identity:
-    found = keyward.asgi.Exchange.of(connection.scope).identity
-    assert found
-    return found
 
 
 async def open_to_all(request: Request) -> JSONResponse:
@@ -29,7 +24,7 @@ async def open_to_all(request: Request) -> JSONResponse:
 
 
 async def me(request: Request) -> JSONResponse:
-    return JSONResponse(who(identity(request), request.headers.keys()))
+    return JSONResponse(who(identity(request.scope), request.headers.keys()))
 
 
 async def cached(request: Request) -> PlainTextResponse:
@@ -38,7 +33,7 @@ async def cached(request: Request) -> PlainTextResponse:
 
 async def events(request: Request) -> StreamingResponse:
     async def ticks() -> AsyncIterator[str]:
-        yield f"data: {identity(request).user}\n\n"
+        yield f"data: {identity(request.scope).user}\n\n"
         await asyncio.sleep(3600)
 
     return StreamingResponse(ticks(), media_type="text/event-stream")
@@ -46,7 +41,7 @@ async def events(request: Request) -> StreamingResponse:
 
 async def socket(websocket: WebSocket) -> None:
     await websocket.accept()
-    await websocket.send_text(identity(websocket).user)
+    await websocket.send_text(identity(websocket.scope).user)
     async for text in websocket.iter_text():
         await websocket.send_text(text)
 

@@ -10,7 +10,7 @@ from verifying import OPTIONS, URL, who
 from werkzeug.serving import run_simple
 
 from keyward import Verifier
-from keyward.wsgi import Exchange, Middleware
+from keyward.wsgi import Middleware, identity
 
 verifier = Verifier(URL, **OPTIONS)
 Start = Callable[..., Any]
@@ -26,10 +26,8 @@ def open_to_all(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
 
 
 def me(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-    identity = Exchange.of(environ).identity
-    assert identity
     start("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps(who(identity, headers_of(environ))).encode()]
+    return [json.dumps(who(identity(environ), headers_of(environ))).encode()]
 
 
 def cached(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
