@@ -46,13 +46,18 @@ impl Auth {
     /// Each proof is good for one request, and a request that comes again, byte for byte, is another one: whoever copied
     /// it must get nothing.
     async fn spend_key_proof(&self, proof: &KeyProof) -> Result<(), AuthError> {
+        let (now, until) = (self.clock.now(), proof.made_at + PROOF_WINDOW);
+        // It was read in time. Where this machine stood still since, nobody may remember that it was spent.
+        if now > until {
+            return Err(AuthError::Unproved(KeyProofFault::Moment));
+        }
         let spending = Spending {
             key: OnceKey::of("key proof", &[proof.key.as_bytes(), proof.id.as_bytes()]),
             made_at: proof.made_at,
-            until: proof.made_at + PROOF_WINDOW,
+            until,
             outcome: URL_SAFE_NO_PAD.encode(random::bytes::<9>()),
         };
-        let spent = self.stores.once.spend(&spending, self.clock.now()).await?;
+        let spent = self.stores.once.spend(&spending, now).await?;
         if spent.is_for(&spending.outcome) { Ok(()) } else { Err(AuthError::Unproved(KeyProofFault::Used)) }
     }
 }

@@ -23,6 +23,8 @@ const EMAIL_LOCAL_MAX_BYTES: usize = 64;
 #[error("{0}")]
 pub struct InvalidName(pub &'static str);
 
+const TOO_LONG: InvalidName = InvalidName("a user name has at most 128 characters");
+
 /// A user name as shown, with the key it is compared by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Username {
@@ -50,16 +52,28 @@ impl Username {
     /// # Errors
     /// As [`Username::parse`], but for those.
     pub fn known(typed: &str) -> Result<Self, InvalidName> {
+        Self::read(typed, USERNAME_MAX_CHARS)
+    }
+
+    /// Reads what somebody signs in by: the name of an account, or an address, which may be longer than a name.
+    ///
+    /// # Errors
+    /// As [`Username::known`]; of an address with more than [`EMAIL_MAX_CHARS`].
+    pub fn or_address(typed: &str) -> Result<Self, InvalidName> {
+        Self::read(typed, if typed.contains('@') { EMAIL_MAX_CHARS } else { USERNAME_MAX_CHARS })
+    }
+
+    fn read(typed: &str, most: usize) -> Result<Self, InvalidName> {
         // Bounded before it is normalised: NFKC can make a text up to 18 times as long.
-        if typed.chars().nth(USERNAME_MAX_CHARS).is_some() {
-            return Err(InvalidName("a user name has at most 128 characters"));
+        if typed.chars().nth(most).is_some() {
+            return Err(TOO_LONG);
         }
         let shown: String = typed.nfkc().collect();
         if shown.trim() != shown || shown.is_empty() {
             return Err(InvalidName("a user name must not be empty or begin or end with white space"));
         }
-        if shown.chars().nth(USERNAME_MAX_CHARS).is_some() {
-            return Err(InvalidName("a user name has at most 128 characters"));
+        if shown.chars().nth(most).is_some() {
+            return Err(TOO_LONG);
         }
         if shown.chars().any(is_unprintable) {
             return Err(UNPRINTABLE);

@@ -10,7 +10,7 @@ use jsonwebtoken::{
     jwk::{Jwk, PublicKeyUse, ThumbprintHash},
 };
 
-use super::header;
+use super::{ed25519, header};
 use crate::domain::algorithm::Algorithm;
 
 /// The length of an uncompressed point of P-256.
@@ -40,9 +40,11 @@ impl PublicKey {
             Algorithm::Es256 if bytes.len() == POINT => {
                 (&ECDSA_P256_SHA256_FIXED, DecodingKey::from_ec_der(bytes))
             }
-            Algorithm::EdDsa => (&ED25519, DecodingKey::from_ed_der(bytes)),
+            Algorithm::EdDsa if !bytes.try_into().is_ok_and(ed25519::is_weak) => {
+                (&ED25519, DecodingKey::from_ed_der(bytes))
+            }
             Algorithm::Rs256 => (&RSA_PKCS1_2048_8192_SHA256, DecodingKey::from_rsa_der(bytes)),
-            Algorithm::Es256 => return Err(NotAPublicKey),
+            Algorithm::Es256 | Algorithm::EdDsa => return Err(NotAPublicKey),
         };
         let mut jwk = Jwk::from_decoding_key(&key, Some(jose(algorithm))).map_err(|_| NotAPublicKey)?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| NotAPublicKey)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{
     auth::{
         Auth, EmailPolicy,
-        error::{AuthError, Missing},
+        error::{AuthError, Invalid, Missing},
         mails::links::of_reset,
         sign_in::{
             answer::{ChallengeOffer, SecondProof},
@@ -65,6 +65,10 @@ impl Auth {
     pub async fn reset_challenge(&self, token: &str, method: Method) -> Result<ChallengeOffer, AuthError> {
         let link = self.open_reset(token)?;
         let user = self.account_of_link(&link).await?.user.id;
+        // Which is what was forgotten.
+        if method == Method::Password {
+            return Err(AuthError::Invalid(Invalid::NotSetUp));
+        }
         self.offer(user, method, &spender(&link), &link.app).await
     }
 

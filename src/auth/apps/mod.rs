@@ -96,8 +96,7 @@ impl Auth {
         if *name == AppName::default_app() && update.confidential == Some(true) {
             return Err(AuthError::Conflict(Conflict::DefaultAppIsPublic));
         }
-        self.require_bearer_of_role(name, &update).await?;
-        self.require_way_in(name, &update.policy).await?;
+        self.require_sense(name, update.confidential, &update.policy).await?;
         let secret = AppSecret::random();
         let change = match update.confidential {
             None => SecretChange::Keep,
@@ -114,10 +113,29 @@ impl Auth {
         Ok(AddedApp { app, secret: is_new.then_some(secret) })
     }
 
+    /// Whether an app of that kind (`None` = as it is) may have that decided for it, with what it has already.
+    ///
+    /// # Errors
+    /// Where that is a mistake whoever makes it.
+    pub async fn require_sense(
+        &self,
+        name: &AppName,
+        confidential: Option<bool>,
+        change: &PolicyChange,
+    ) -> Result<(), AuthError> {
+        self.require_bearer_of_role(name, confidential, change).await?;
+        self.require_way_in(name, change).await
+    }
+
     /// A role is for who can show a secret. Of one that becomes public meanwhile it opens nothing.
-    async fn require_bearer_of_role(&self, name: &AppName, update: &AppUpdate) -> Result<(), AuthError> {
-        let PolicyEdit::Take(_) = update.policy.role else { return Ok(()) };
-        let is_confidential = match update.confidential {
+    async fn require_bearer_of_role(
+        &self,
+        name: &AppName,
+        confidential: Option<bool>,
+        change: &PolicyChange,
+    ) -> Result<(), AuthError> {
+        let PolicyEdit::Take(_) = change.role else { return Ok(()) };
+        let is_confidential = match confidential {
             Some(wanted) => wanted,
             None => self.app(name).await?.is_none_or(|app| app.kind != AppKind::Public),
         };

@@ -75,6 +75,10 @@ impl RelyingParty {
                 Credential { cred: attested.kept(), ..judged }
             }
         };
+        // By that it is known when it is used; and how long it may be was seen.
+        if credential.cred_id.as_slice() != content.raw_id.as_slice() {
+            return Err(WebauthnError::CredentialNotFound);
+        }
         if !is_of_its_algorithm(&credential) {
             return Err(WebauthnError::COSEKeyInvalidType);
         }

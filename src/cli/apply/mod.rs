@@ -24,6 +24,7 @@ use crate::{
     answers::Applied,
     auth::{
         Auth,
+        apps::AppUpdate,
         error::{AuthError, Missing},
     },
     domain::{secret::AppSecret, user::User},
@@ -60,6 +61,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<(), CliError> 
     let auth = app.auth();
     let users = users(auth, &wanted.users).await?;
     let steps = plan::steps(&wanted, &auth.apps().await?, &users, args.prune);
+    refuse_mistakes(auth, &steps).await?;
     let mut said =
         Applied { applied: false, changes: steps.iter().map(|step| step.change.clone()).collect() };
     if !args.format.is_json() {
@@ -92,6 +94,19 @@ async fn users(auth: &Auth, wanted: &[DesiredUser]) -> Result<Vec<User>, CliErro
         })?);
     }
     Ok(users)
+}
+
+/// What comes to a mistake only with what is there, or with the settings, before anything is done.
+async fn refuse_mistakes(auth: &Auth, steps: &[Planned]) -> Result<(), CliError> {
+    for planned in steps {
+        let Step::Update(name, AppUpdate { confidential, policy, .. }) = &planned.step else { continue };
+        let made = steps.iter().find_map(|planned| planned.step.kind_of_new(name));
+        auth.require_sense(name, confidential.or(made), policy).await.map_err(|error| match error {
+            AuthError::Invalid(mistake) => CliError::Refused(format!("apps.{}: {mistake}", name.as_str())),
+            error => error.into(),
+        })?;
+    }
+    Ok(())
 }
 
 fn show(steps: &[Planned]) -> Result<(), CliError> {

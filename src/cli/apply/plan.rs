@@ -25,6 +25,16 @@ pub(super) enum Step {
     Remove(AppName),
 }
 
+impl Step {
+    /// Whether the app of that name is confidential, where this step makes it.
+    pub(super) fn kind_of_new(&self, name: &AppName) -> Option<bool> {
+        match self {
+            Self::Add(new) if new.name == *name => Some(new.confidential),
+            _ => None,
+        }
+    }
+}
+
 /// A step, and what is said of it.
 #[derive(Debug)]
 pub(super) struct Planned {

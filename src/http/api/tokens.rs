@@ -52,7 +52,8 @@ const DEVICE_KEPT: Duration = Duration::from_hours(400 * 24);
 
 #[derive(Deserialize, ToSchema)]
 pub struct LoginBody {
-    #[schema(min_length = 1, max_length = 128)]
+    /// A user name, or a verified e-mail address.
+    #[schema(min_length = 1, max_length = 254)]
     username: String,
     #[schema(max_length = 256, format = Password)]
     password: String,
@@ -104,7 +105,7 @@ pub async fn login(
 ) -> Result<(HeaderMap, Json<SignedIn>), Problem> {
     let app = app_of_sign_in(&http, &sent, body.app.as_deref(), body.transport).await?;
     let login = Login {
-        username: member("username", Username::known(&body.username))?,
+        username: member("username", Username::or_address(&body.username))?,
         password: member("password", Password::parse(&body.password))?,
         app: Some(app),
         device: Device::new(body.device.as_deref(), occasion.address, occasion.agent.as_deref()),

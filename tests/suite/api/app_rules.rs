@@ -147,6 +147,25 @@ async fn who_is_named_otherwise_than_an_app_takes_is_nobody_there() {
 }
 
 #[tokio::test]
+async fn an_address_signs_in_that_is_longer_than_a_name_may_be() {
+    let install = Install::new();
+    install.good(&["app", "add", "web"]);
+    install.add_user("alice", PASSWORD, &[]);
+    let hosts = ["b".repeat(60), "c".repeat(60), "d".repeat(60)].join(".");
+    let longest = format!("{}@{hosts}.example", "a".repeat(63));
+    assert_eq!(longest.len(), 254);
+    install.good(&["user", "email", "alice", &longest, "--verified"]);
+    update(&install, &["--identifiers", "email"]);
+    let server = install.start().await;
+    let client = server.client();
+    assert_eq!(login_at(&client, "web", &longest, PASSWORD).await.status, 200);
+    assert_eq!(login_at(&client, "default", &longest, PASSWORD).await.status, 200);
+    login_at(&client, "web", &longest, "wrong").await.problem(401, "invalid_credentials");
+    login_at(&client, "web", &format!("a{longest}"), PASSWORD).await.problem(400, "invalid_request");
+    login_at(&client, "web", &"a".repeat(129), PASSWORD).await.problem(400, "invalid_request");
+}
+
+#[tokio::test]
 async fn what_nobody_could_sign_in_by_is_refused_where_it_is_decided() {
     let install = Install::new().with("KEYWARD_ACCOUNTS_EMAIL", "off");
     install.good(&["app", "add", "web", "--origin", PAGE]);

@@ -43,7 +43,9 @@ async fn a_forgotten_password_is_set_by_a_link_and_a_passkey() {
     let link = link(&scene).await;
     let bare = json!({ "token": link, "new": OTHER });
     scene.client().post("/v1/password/reset", &bare).await.problem(403, "mfa_required");
-    challenge(&scene, &link, "totp").await.problem(400, "invalid_request");
+    for method in ["totp", "password"] {
+        challenge(&scene, &link, method).await.problem(400, "invalid_request");
+    }
     challenge(&scene, "no link", "passkey").await.problem(410, "link_spent");
 
     let options = asked(&scene, &link).await;

@@ -298,6 +298,12 @@ async fn a_passkey_that_was_not_made_as_asked_is_not_taken() {
         let answer = confirms(&alice, &authenticator.create(&options(&alice).await)).await;
         assert!([400, 422].contains(&answer.status), "{what}: {answer:?}");
     }
+    // An id that is not the one in what was made: of no length, and of more than a browser may say.
+    for id in [Vec::new(), vec![7; 1024], good.id.clone()] {
+        let mut made = Authenticator { id, ..good.clone() }.create(&options(&alice).await);
+        made["rawId"] = json!("AQID");
+        confirms(&alice, &made).await.problem(422, "wrong_code");
+    }
     // What another session was asked, of the same user or not.
     let mut own = key();
     for asked in [options(&bob).await, options(&scene.by_password("alice").await).await] {

@@ -204,6 +204,10 @@ fn a_mistake_is_named_before_anything_is_changed() {
             "apps.web: methods, mfa: nobody could sign in",
         ),
         ("[apps.web]\nidentifiers = [\"phone\"]\n", "apps.web.identifiers: takes one at least of username"),
+        (
+            "[apps.web]\nmfa = \"required\"\nrole = \"admin.read\"\n",
+            "apps.web: role: takes an app that has a secret",
+        ),
         ("[apps.web]\nremoved = true\norigins = []\n", "apps.web is removed, and has other keys"),
         ("[apps.default]\nremoved = true\n", "apps.default stays"),
         ("[apps.default]\nkind = \"confidential\"\n", "apps.default.kind: the app default is public"),
@@ -216,6 +220,37 @@ fn a_mistake_is_named_before_anything_is_changed() {
     let missing = install.run(&["apply", "nowhere.toml", "--yes"]);
     assert!(missing.code == Some(1) && missing.stderr.contains("nowhere.toml: "), "{missing:?}");
     assert_eq!(state(&install), before);
+}
+
+/// Else an app that was made would be open to more than the file says, for it has its policy in a step of its own.
+#[test]
+fn what_is_a_mistake_with_what_is_there_changes_nothing_either() {
+    let install = install().with("KEYWARD_ACCOUNTS_EMAIL", "off");
+    install.good(&["app", "add", "web"]);
+    install.good(&["app", "update", "web", "--mfa", "required"]);
+    install.good(&["app", "add", "shop", "--confidential"]);
+    install.good(&["app", "update", "shop", "--role", "admin.read"]);
+    let before = state(&install);
+    let new = "[apps.new]\nmfa = \"required\"\n";
+    for (bad, named) in [
+        ("[apps.web]\nmethods = [\"password\"]\n", "apps.web: methods, mfa: nobody could sign in"),
+        ("[apps.web]\nrole = \"admin\"\n", "apps.web: role: takes an app that has a secret"),
+        ("identifiers = [\"email\"]\n", "apps.new: identifiers: accounts have no address here"),
+        ("role = \"admin\"\nkind = \"public\"\n", "apps.new: role: takes an app that has a secret"),
+        (
+            "[apps.shop]\nkind = \"public\"\nrole = \"admin\"\n",
+            "apps.shop: role: takes an app that has a secret",
+        ),
+    ] {
+        for more in [&["--yes"][..], &[]] {
+            let refused = apply(&install, &format!("{new}{bad}"), more);
+            assert_eq!((refused.code, refused.stderr.lines().count()), (Some(1), 1), "{refused:?}");
+            assert!(refused.stderr.contains(named), "{named} in {refused:?}");
+        }
+    }
+    assert_eq!(state(&install), before);
+    let good = "kind = \"confidential\"\nrole = \"admin\"\n";
+    assert_eq!(apply(&install, &format!("{new}{good}"), &["--yes"]).code, Some(0));
 }
 
 /// A run that ended after its first step, as far as the store can tell.

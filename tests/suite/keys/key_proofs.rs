@@ -196,6 +196,13 @@ fn what_is_no_key_of_its_type_is_refused() {
         let header = with(&ed25519.header(), "jwk", with(&ed25519.jwk(), name, value));
         is_refused(&ed25519.signed(&header, &now()), KeyProofFault::Key);
     }
+    // The identity of the curve, by which all of this is a signature of anything.
+    let identity = [&[1][..], &[0; 31]].concat();
+    let header = with(&ed25519.header(), "jwk", with(&ed25519.jwk(), "x", json!(base64url(&identity))));
+    let signed = ed25519.signed(&header, &now());
+    let signed = signed.rsplit_once('.').expect("three parts").0;
+    let forged = base64url(&[&identity[..], &[0; 32]].concat());
+    is_refused(&format!("{signed}.{forged}"), KeyProofFault::Key);
     for name in ["x", "y", "crv"] {
         let header = with(&es256.header(), "jwk", without(&es256.jwk(), name));
         is_refused(&es256.signed(&header, &now()), KeyProofFault::Key);

@@ -74,6 +74,19 @@ async fn a_proof_is_good_for_one_refresh_on_all_nodes(on: SessionsOn) {
     assert!(refresh(&two, &next, Some(&self::proof(&server, &key))).await.is_ok(), "nothing was lost");
 }
 
+/// It was read by a node that stood still then, until nobody remembers that another one has taken it.
+#[apply(session_back_ends)]
+#[tokio::test]
+async fn a_proof_that_was_read_long_ago_is_not_taken(on: SessionsOn) {
+    let server = Server::on(BackEnd::on(on).await).await;
+    let key = ClientKey::es256();
+    let first = bound_to(&server, &key).await;
+    let proof = proof(&server, &key);
+    let next = refresh(&server.auth, &first, Some(&proof)).await.expect("refreshed");
+    server.elapse(Duration::from_mins(3)).await;
+    is_unproved(refresh(&server.auth, &next, Some(&proof)).await, KeyProofFault::Moment);
+}
+
 #[apply(session_back_ends)]
 #[tokio::test]
 async fn of_one_proof_shown_at_two_nodes_at_once_one_is_taken(on: SessionsOn) {
