@@ -20,7 +20,8 @@ function end(server) {
     return new Promise((done) => server.close(done));
 }
 
-/** Keyward behind a network. `through(request, forward)` decides what is answered: null is a connection that breaks. */
+/** Keyward behind a network. `through(request, forward)` decides what is answered: null is a connection that
+ * breaks, and `sendDate: false` leaves the header out. */
 export class Front {
     seen = [];
     through = (_request, forward) => forward();
