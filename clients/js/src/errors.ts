@@ -16,7 +16,7 @@ export class Unavailable extends KeywardError {
     override name = 'Unavailable';
     /** 0 where nothing usable came. */
     declare readonly status: number;
-    /** When to come back, in seconds, where the server said so. */
+    /** When to come back, in seconds, where the server said so: an hour at most. */
     declare readonly retryAfter: number | null;
     /** `rate_limited`, `store_unavailable`, … where Keyward said so. */
     declare readonly code: string | null;

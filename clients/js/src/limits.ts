@@ -6,6 +6,8 @@ export const TIMEOUT = 10_000;
 export const PATIENCE = 5_000;
 /** How often is tried what failed, until it is given up for now. */
 export const TRIES = 4;
+/** Nobody keeps away longer than this, in seconds, whatever the server or the device's clock says. */
+export const LONGEST = 3_600;
 /** After how much of its life another token is asked for. */
 export const USED_UP = 0.9;
 /** A token that is younger is not replaced for who calls it over: another would fare no better. */

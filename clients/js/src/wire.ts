@@ -1,7 +1,7 @@
 // How Keyward is asked, and how its answers are told from those of whoever else is on the way.
 import { startWatch } from './clock.js';
 import { Unavailable } from './errors.js';
-import { PATIENCE, TIMEOUT, TRIES } from './limits.js';
+import { LONGEST, PATIENCE, TIMEOUT, TRIES } from './limits.js';
 import type { Options } from './types.js';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -39,6 +39,16 @@ export function parsed(body: string): Json | null {
     } catch {
         return null;
     }
+}
+
+/**
+ * In how many seconds to come back: a number, or a date (RFC 9110, 10.2.3), which counts from that of the answer, since
+ * the device's clock may be wrong. Null where that says nothing of use.
+ */
+function retryAfterOf(headers: Headers): number | null {
+    const dateOf = (name: string) => Date.parse(headers.get(name)!);
+    const seconds = +headers.get('retry-after')! || (dateOf('retry-after') - (dateOf('date') || Date.now())) / 1000;
+    return seconds > 0 ? Math.min(seconds, LONGEST) : null;
 }
 
 export function createWire({ baseUrl = '', transport, dpop, ...options }: Options) {
@@ -94,7 +104,7 @@ export function createWire({ baseUrl = '', transport, dpop, ...options }: Option
         const member = status === 200 && (question.isSignIn === undefined ? MEMBERS[question.path] : 'session_id');
         const isSuccess = member ? member in json : found || (status > 200 && !said);
         const isWord = ok ? isSuccess : code && status < 500 && status !== 429;
-        if (!isWord) throw new Unavailable(detail, { status, code, retryAfter: +headers.get('retry-after')! || null });
+        if (!isWord) throw new Unavailable(detail, { status, code, retryAfter: retryAfterOf(headers) });
         return { status, json, code, reason, detail, challenge: headers.get('www-authenticate') };
     }
 

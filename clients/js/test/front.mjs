@@ -43,6 +43,7 @@ export class Front {
         this.seen.push(asked);
         const answer = await this.through(asked, () => this.#forward(asked));
         if (!answer) return response.destroy();
+        response.sendDate = answer.sendDate ?? true;
         response.writeHead(answer.status, answer.headers ?? {});
         response.end(answer.body ?? '');
     }

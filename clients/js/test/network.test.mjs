@@ -148,6 +148,59 @@ test('Retry-After is waited for, and nobody asks before', async () => {
     assert.equal((await client.me()).username, 'anna');
 });
 
+const inSeconds = (seconds) => new Date(Date.now() + seconds * 1000).toUTCString();
+const HOUR = 3_600;
+
+// What Retry-After and Date say, how wrong the device's clock is in seconds, and when to come back.
+const dates = {
+    'a date': [inSeconds(120), inSeconds(0), 0, 120],
+    'a date, on a device that is a day ahead': [inSeconds(120), inSeconds(0), 86_400, 120],
+    'a date, on a device that is a day behind': [inSeconds(120), inSeconds(0), -86_400, 120],
+    'a date without a Date': [inSeconds(120), null, 0, 120],
+    'a date without a Date, on a device that is a day behind': [inSeconds(120), null, -86_400, HOUR],
+    'a date without a Date, on a device that is a day ahead': [inSeconds(120), null, 86_400, null],
+    'a date beside a Date of no use': [inSeconds(120), 'noon', 0, 120],
+    'an old date': [inSeconds(-120), inSeconds(0), 0, null],
+    'the end of time': ['99999999999999999999', null, 0, HOUR],
+    'more than that': ['Infinity', null, 0, HOUR],
+    'less than nothing': ['-5', null, 0, null],
+    'a word': ['soon', null, 0, null],
+    'a date that is none': ['Wed, 99 Foo 2026 99:99:99 GMT', inSeconds(0), 0, null],
+    'nothing': ['', null, 0, null],
+};
+
+for (const [name, [later, date, wrong, seconds]] of Object.entries(dates)) {
+    const away = async () => ({
+        status: 503, sendDate: false, headers: { 'retry-after': later, ...date && { date } },
+    });
+
+    test(`Retry-After, ${name}: ${seconds === null ? 'says nothing' : `${seconds} s`}`, async () => {
+        const client = await signedIn('body');
+        pass(LIFE, wrong * 1000);
+        then('/v1/login', away);
+        const { retryAfter } = await signIn(device('body')).catch((error) => error);
+        // A header has whole seconds, and the tests began some seconds ago.
+        if (seconds === null) assert.equal(retryAfter, null);
+        else assert.ok(retryAfter <= seconds && retryAfter > seconds - 60, `${retryAfter} s`);
+
+        front.seen = [];
+        then('/v1/refresh', away, away);
+        const begun = performance.now();
+        if (seconds === null) {
+            assert.equal((await client.me()).username, 'anna');
+            assert.equal(front.count('/v1/refresh'), 3);
+            assert.ok(performance.now() - begun >= 500, 'no loop is tight');
+        } else {
+            await assert.rejects(client.me(), { name: 'Unavailable' });
+            assert.equal(front.count('/v1/refresh'), 1);
+            // The pause is spread over a quarter more.
+            pass(HOUR * 1.25 * 1000);
+            front.calm();
+            assert.equal((await client.me()).username, 'anna');
+        }
+    });
+}
+
 test('a sign-in that is refused for a while says when to come back', async () => {
     const client = device('body');
     then('/v1/login', said(429, JSON.stringify({
