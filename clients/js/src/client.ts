@@ -63,7 +63,8 @@ export function createClient(options: Options): Client {
         return () => void identity.listeners.delete(listener);
     }
 
-    const enter = (path: string, body: object) => session.alone(async (): Promise<SignInResult> => {
+    // In its turn, so that no other tab's refresh, asked for with the cookie of before, is answered after it.
+    const enter = (path: string, body: object) => session.alone(() => tabs.turn(async (): Promise<SignInResult> => {
         const age = startWatch();
         const answer = await wire.ask({ method: 'POST', path, body, isSignIn: true });
         const { code, detail, json } = answer;
@@ -73,11 +74,11 @@ export function createClient(options: Options): Client {
         identity.epoch++;
         await kept.write((json['refresh_token'] ?? null) as string | null);
         if (identity.state.user) session.end('replaced');
-        // At once, before another tab's refresh is answered, which brings back the cookie of before.
+        // At once: who got no turn, and goes ahead, must drop what is under way.
         tabs.tell('replaced');
         await session.adopt(answer, age);
         return { status: 'signed-in', user: identity.state.user! };
-    });
+    }));
 
     async function leave(reason: string) {
         const { epoch } = identity;

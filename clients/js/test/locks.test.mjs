@@ -111,6 +111,33 @@ test('a tab whose turn it is not goes ahead as soon as the other one is done', a
     assert.deepEqual([one.state.status, other.state.status], ['signed-in', 'signed-in']);
 });
 
+test('a sign-in waits for the refresh of another tab, whose late answer would bring back the cookie of before', async (t) => {
+    withLocks(inTurn());
+    // The milliseconds before a broadcast is heard, for as long as the test takes.
+    t.mock.method(BroadcastChannel.prototype, 'postMessage', () => {});
+    const jar = new Map();
+    const [late, here] = [await tab(jar), await tab(jar)];
+    await here.me();
+    let signedIn;
+    const afterSignIn = new Promise((done) => { signedIn = done; });
+    front.through = async (asked, forward) => {
+        const answer = await forward();
+        // Late: after the sign-in, if that does not wait, and well within the second for which it does.
+        if (asked.path === '/v1/refresh') await Promise.race([afterSignIn, new Promise((go) => setTimeout(go, 300))]);
+        return answer;
+    };
+    pass(LIFE);
+    front.seen = [];
+    const asked = late.me().catch(() => {});
+    await until(() => front.count('/v1/refresh') === 1);
+    assert.equal((await signIn(here, 'ben')).user.username, 'ben');
+    signedIn();
+    await asked;
+    front.calm();
+    pass(LIFE);
+    assert.equal((await here.me()).username, 'ben');
+});
+
 test('a sign-in is not held up by a refresh of its own tab, whichever began first', async () => {
     withLocks(inTurn());
     const client = createClient({ baseUrl: front.url, transport: 'cookie', fetch: withCookies(front.url), poll: 0 });
