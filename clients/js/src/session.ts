@@ -33,7 +33,7 @@ export function createSession(
     let looking: Promise<void> | null = null;
     let busy: Promise<unknown> = Promise.resolve();
 
-    const isGood = () => held && held.age() < held.life * USED_UP;
+    const isGood = (part = USED_UP) => held && held.age() < held.life * part;
 
     function hold({ json }: Answer, age: Watch) {
         const { access_token: token, expires_in: seconds } = json as { access_token?: string; expires_in: number };
@@ -158,7 +158,12 @@ export function createSession(
         /** The access token, a new one if need be; null where there is none. */
         async access(): Promise<string | null> {
             if (identity.state === UNKNOWN) await look();
-            if (hasTokens && identity.state.user && !isGood()) await refresh();
+            if (hasTokens && identity.state.user && !isGood()) {
+                await refresh().catch((error) => {
+                    // What is left of it serves until Keyward can be reached.
+                    if (!isGood(1)) throw error;
+                });
+            }
             return held?.token ?? null;
         },
 

@@ -25,10 +25,10 @@ export interface Question {
     isSignIn?: boolean;
 }
 
-/** What a 200 of Keyward has, unlike that of a captive portal. A sign-out is none. */
+/** What an answer of Keyward has, unlike that of a captive portal. That of a sign-out has nothing at all. */
 const MEMBERS: Readonly<Record<string, string>> = {
     '/v1/me': 'username',
-    '/v1/logout': '-',
+    '/v1/logout': '',
     '/v1/logout/all': 'ended',
     '/v1/step-up': 'acr',
 };
@@ -101,8 +101,8 @@ export function createWire({ baseUrl = '', transport, dpop, ...options }: Option
         const json = found ?? {};
         const { type, code: word, reason = null, detail = '' } = json as Record<string, string>;
         const code = type === `urn:keyward:problem:${word}` && word || null;
-        const member = status === 200 && (question.isSignIn === undefined ? MEMBERS[question.path] : 'session_id');
-        const isSuccess = member ? member in json : found || (status > 200 && !said);
+        const member = question.isSignIn === undefined ? MEMBERS[question.path] : 'session_id';
+        const isSuccess = member ? member in json : said ? member === undefined && found : status > 200;
         const isWord = ok ? isSuccess : code && status < 500 && status !== 429;
         if (!isWord) throw new Unavailable(detail, { status, code, retryAfter: retryAfterOf(headers) });
         return { status, json, code, reason, detail, challenge: headers.get('www-authenticate') };

@@ -119,6 +119,16 @@ for (const name of ['a connection that breaks', 'a captive portal', '500']) {
     });
 }
 
+test('a 204 that brings no tokens is neither a refresh nor a sign-in', async () => {
+    const client = await signedIn('body');
+    then('/v1/refresh', said(204));
+    pass(LIFE);
+    assert.equal((await client.me()).username, 'anna');
+    then('/v1/login', said(204));
+    await assert.rejects(signIn(client, 'ben'), { name: 'Unavailable' });
+    assert.equal((await client.me()).username, 'anna');
+});
+
 test('each of the codes of Keyward about a session ends it, from Keyward itself', async () => {
     for (const code of ['refresh_invalid', 'refresh_expired', 'refresh_reused', 'session_ended', 'token_revoked']) {
         const client = await signedIn('body');
@@ -200,6 +210,20 @@ for (const [name, [later, date, wrong, seconds]] of Object.entries(dates)) {
         }
     });
 }
+
+test('a token that has some life left serves while Keyward is away', async () => {
+    const client = await signedIn('body');
+    const token = await client.getAccessToken();
+    front.through = async () => null;
+    pass(LIFE * 0.95);
+    assert.equal(await client.getAccessToken(), token);
+    pass(LIFE * 0.05);
+    await assert.rejects(client.getAccessToken(), { name: 'Unavailable' });
+    assert.equal(client.state.status, 'signed-in');
+    front.calm();
+    pass(5_000);
+    assert.notEqual(await client.getAccessToken(), token);
+});
 
 test('a sign-in that is refused for a while says when to come back', async () => {
     const client = device('body');
