@@ -1,5 +1,4 @@
 // What an app holds: puts the parts together, and looks now and then whether the session goes on.
-import { startWatch } from './clock.js';
 import { Unavailable } from './errors.js';
 import { createIdentity, UNKNOWN, type Listener } from './identity.js';
 import type * as Later from './later.js';
@@ -65,7 +64,6 @@ export function createClient(options: Options): Client {
 
     // In its turn, so that no other tab's refresh, asked for with the cookie of before, is answered after it.
     const enter = (path: string, body: object) => session.alone(() => tabs.turn(async (): Promise<SignInResult> => {
-        const age = startWatch();
         const answer = await wire.ask({ method: 'POST', path, body, isSignIn: true });
         const { code, detail, json } = answer;
         const { methods } = json as { methods: Method[] };
@@ -76,7 +74,7 @@ export function createClient(options: Options): Client {
         if (identity.state.user) session.end('replaced');
         // At once: who got no turn, and goes ahead, must drop what is under way.
         tabs.tell('replaced');
-        await session.adopt(answer, age);
+        await session.adopt(answer);
         return { status: 'signed-in', user: identity.state.user! };
     }));
 

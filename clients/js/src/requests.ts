@@ -1,5 +1,4 @@
 // Requests as the user: where a token goes to, and what an answer 401 means.
-import { startWatch } from './clock.js';
 import { NotSignedIn, Refused, StepUpRequired } from './errors.js';
 import type { Identity } from './identity.js';
 import type { Session } from './session.js';
@@ -40,12 +39,11 @@ export function createRequests(options: Options, wire: Wire, identity: Identity,
 
     /** Asks Keyward, as nobody where nobody is signed in. */
     async function ask(method: string, path: string, body?: object): Promise<Json> {
-        const age = startWatch();
         // What is done by hand is tried again by hand.
         const answer = await asUser((token) => wire[method === 'POST' ? 'ask' : 'insist']({ method, path, body, token }));
         if (answer.code === 'token_missing') throw new NotSignedIn();
         if (answer.code) throw new Refused(answer.detail, answer);
-        if (path === '/v1/step-up') session.hold(answer, age);
+        if (path === '/v1/step-up') session.hold(answer);
         return answer.json;
     }
 

@@ -1,5 +1,5 @@
 // The session of this device: its access token, when that is renewed, and what ends it. Only Keyward's own 401 does.
-import { startWatch, type Watch } from './clock.js';
+import type { Watch } from './clock.js';
 import { NotSignedIn, Unavailable } from './errors.js';
 import { UNKNOWN, type Identity } from './identity.js';
 import { ROUNDS, USED_UP, YOUNG } from './limits.js';
@@ -35,7 +35,7 @@ export function createSession(
 
     const isGood = (part = USED_UP) => held && held.age() < held.life * part;
 
-    function hold({ json }: Answer, age: Watch) {
+    function hold({ json, age }: Answer) {
         const { access_token: token, expires_in: seconds } = json as { access_token?: string; expires_in: number };
         if (token) held = { token, age, life: seconds * 1000 };
     }
@@ -62,7 +62,7 @@ export function createSession(
     const who = (token?: string) => wire.insist({ method: 'GET', path: '/v1/me', token });
 
     /** Takes up what a sign-in or a refresh has brought, unless it is too late. */
-    async function adopt(answer: Answer, age: Watch): Promise<void> {
+    async function adopt(answer: Answer): Promise<void> {
         const own = identity.guard();
         const { session_id: session, access_token } = answer.json as Record<string, string>;
         const known = identity.state as SignedIn;
@@ -74,7 +74,7 @@ export function createSession(
             user = me.json as unknown as User;
         }
         own();
-        hold(answer, age);
+        hold(answer);
         welcome(user, session!);
     }
 
@@ -83,7 +83,6 @@ export function createSession(
         const own = identity.guard();
         const given = await kept.read();
         own();
-        const age = startWatch();
         if (transport === 'body' && !given) {
             // There is nobody to ask about.
             end(reason);
@@ -104,7 +103,7 @@ export function createSession(
         await kept.write(next);
         own();
         if (code) end(answer.reason ?? reason ?? (code === 'token_missing' ? null : code));
-        else await adopt(answer, age);
+        else await adopt(answer);
         return true;
     }
 

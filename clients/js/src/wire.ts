@@ -1,5 +1,5 @@
 // How Keyward is asked, and how its answers are told from those of whoever else is on the way.
-import { startWatch } from './clock.js';
+import { startWatch, type Watch } from './clock.js';
 import { Unavailable } from './errors.js';
 import { LONGEST, PATIENCE, TIMEOUT, TRIES } from './limits.js';
 import type { Options } from './types.js';
@@ -14,6 +14,8 @@ export interface Answer {
     reason: string | null;
     detail: string;
     challenge: string | null;
+    /** Since it was asked for. */
+    age: Watch;
 }
 
 export interface Question {
@@ -96,6 +98,7 @@ export function createWire({ baseUrl = '', transport, dpop, ...options }: Option
 
     /** Asks once. Throws `Unavailable` for all that is no word of Keyward's about what was asked. */
     async function ask(question: Question): Promise<Answer> {
+        const age = startWatch();
         const [{ status, ok, headers }, said] = await exchange(question);
         const found = parsed(said);
         const json = found ?? {};
@@ -105,7 +108,7 @@ export function createWire({ baseUrl = '', transport, dpop, ...options }: Option
         const isSuccess = member ? member in json : said ? member === undefined && found : status > 200;
         const isWord = ok ? isSuccess : code && status < 500 && status !== 429;
         if (!isWord) throw new Unavailable(detail, { status, code, retryAfter: retryAfterOf(headers) });
-        return { status, json, code, reason, detail, challenge: headers.get('www-authenticate') };
+        return { status, json, code, reason, detail, challenge: headers.get('www-authenticate'), age };
     }
 
     /** Asks again where it was no use, with back-off; for what may be asked twice. */
