@@ -27,9 +27,9 @@ export function createClient(options: Options): Client {
     const session = createSession(transport, wire, identity, kept, tabs);
     const { ask, request } = createRequests(options, wire, identity, session, hint);
     const closed = new AbortController();
+    /** There once somebody listens. */
     let interval: unknown;
     let isHinted = false;
-    let isStarted = false;
 
     async function look() {
         isHinted = false;
@@ -50,13 +50,12 @@ export function createClient(options: Options): Client {
 
     function listen(listener: Listener) {
         identity.listeners.add(listener);
-        if (!isStarted) {
-            isStarted = true;
+        if (interval === undefined) {
             tabs.tell();
             for (const event of ['focus', 'online', 'visibilitychange']) globalThis.addEventListener?.(event, wake, closed);
-            if (poll) interval = setInterval(() => { if (identity.state.user) wake(); }, poll * 1000);
+            interval = poll && setInterval(() => { if (identity.state.user) wake(); }, poll * 1000);
             // In Node, it would keep the process alive.
-            (interval as { unref?(): void } | undefined)?.unref?.();
+            (interval as { unref?(): void }).unref?.();
             look();
         }
         return () => void identity.listeners.delete(listener);
@@ -80,7 +79,8 @@ export function createClient(options: Options): Client {
 
     async function leave(reason: string) {
         const { epoch } = identity;
-        await ask('POST', `/v1/${reason.replace('_', '/')}`).catch((error) => {
+        const given = await kept.read();
+        await ask('POST', `/v1/${reason.replace('_', '/')}`, given ? { refresh_token: given } : undefined).catch((error) => {
             // What is over need not be ended. A proxy's 401 says nothing of it.
             if (error instanceof Unavailable || error.status !== 401) throw error;
         });
@@ -117,7 +117,7 @@ export function createClient(options: Options): Client {
         signOut: (how) => leave(how?.everywhere ? 'logout_all' : 'logout'),
         ...later('proofs', 'stepUp'),
         fetch: request,
-        getAccessToken: session.access,
+        getAccessToken: () => session.access(),
         me: () => ask('GET', '/v1/me') as Promise<unknown> as Promise<User>,
         sessions: later('sessions', 'list', 'end', 'endOthers'),
         passkeys: {

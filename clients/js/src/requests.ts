@@ -21,10 +21,12 @@ function stepUpOf({ code, challenge }: Partial<Refusal>): StepUpRequired | null 
 
 export function createRequests(options: Options, wire: Wire, identity: Identity, session: Session, hint: () => void) {
     /** Sends with the token of now, and once more where that is stale. */
-    async function asUser<T extends Partial<Refusal>>(send: (token: string | null) => Promise<T>): Promise<T> {
+    async function asUser<T extends Partial<Refusal>>(
+        send: (token: string | null) => Promise<T>, isAnyGood?: boolean,
+    ): Promise<T> {
         const own = identity.guard();
         for (let isRetry = false; ; isRetry = true) {
-            const token = await session.access();
+            const token = await session.access(isAnyGood);
             own();
             const answer = await send(token);
             own();
@@ -40,7 +42,9 @@ export function createRequests(options: Options, wire: Wire, identity: Identity,
     /** Asks Keyward, as nobody where nobody is signed in. */
     async function ask(method: string, path: string, body?: object): Promise<Json> {
         // What is done by hand is tried again by hand.
-        const answer = await asUser((token) => wire[method === 'POST' ? 'ask' : 'insist']({ method, path, body, token }));
+        const send = (token: string | null) => wire[method === 'POST' ? 'ask' : 'insist']({ method, path, body, token });
+        // A sign-out waits for no refresh: a token that is over names its session, too.
+        const answer = await asUser(send, path === '/v1/logout');
         if (answer.code === 'token_missing') throw new NotSignedIn();
         if (answer.code) throw new Refused(answer.detail, answer);
         if (path === '/v1/step-up') session.hold(answer);

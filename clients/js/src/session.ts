@@ -154,13 +154,14 @@ export function createSession(
         },
         hold, end, drop, adopt,
 
-        /** The access token, a new one if need be; null where there is none. */
-        async access(): Promise<string | null> {
+        /** The access token, a new one if need be, or else the one at hand; null where there is none. */
+        async access(isAnyGood?: boolean): Promise<string | null> {
+            if (isAnyGood) return held?.token ?? null;
             if (identity.state === UNKNOWN) await look();
             if (hasTokens && identity.state.user && !isGood()) {
                 await refresh().catch((error) => {
                     // What is left of it serves until Keyward can be reached.
-                    if (!isGood(1)) throw error;
+                    if (identity.state.user && !isGood(1)) throw error;
                 });
             }
             return held?.token ?? null;

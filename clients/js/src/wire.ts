@@ -105,7 +105,7 @@ export function createWire({ baseUrl = '', transport, dpop, ...options }: Option
         const { type, code: word, reason = null, detail = '' } = json as Record<string, string>;
         const code = type === `urn:keyward:problem:${word}` && word || null;
         const member = question.isSignIn === undefined ? MEMBERS[question.path] : 'session_id';
-        const isSuccess = member ? member in json : said ? member === undefined && found : status > 200;
+        const isSuccess = member ? member in json : said ? member !== '' && found : status > 200;
         const isWord = ok ? isSuccess : code && status < 500 && status !== 429;
         if (!isWord) throw new Unavailable(detail, { status, code, retryAfter: retryAfterOf(headers) });
         return { status, json, code, reason, detail, challenge: headers.get('www-authenticate'), age };

@@ -284,24 +284,44 @@ for (const transport of tokenTransports) {
         const client = await signedIn(transport);
         let answer;
         const held = new Promise((go) => { answer = go; });
-        const access = client.getAccessToken();
-        await access;
         then('/v1/refresh', async (forward) => {
             const late = await forward();
             await held;
             return late;
         });
         pass(LIFE);
-        const asked = client.me();
-        const outcome = asked.catch(() => {});
+        const asked = assert.rejects(client.me(), { name: 'NotSignedIn' });
+        const access = client.getAccessToken();
         await until(() => front.count('/v1/refresh') === 1);
-        const out = client.signOut();
-        setTimeout(answer, 100);
-        await out;
-        await outcome;
+        // It waits for nothing.
+        await client.signOut();
+        answer();
+        await asked;
+        assert.equal(await access, null);
         assert.equal(client.state.status, 'signed-out');
         assert.equal(await client.getAccessToken(), null);
         await assert.rejects(client.me(), { name: 'NotSignedIn' });
+    });
+}
+
+for (const transport of ['session', ...tokenTransports]) {
+    test(`${transport}: who signs out before anything is known is signed out`, async () => {
+        const jar = new Map();
+        let token = null;
+        const storage = () => ({ read: () => token, write: (next) => { token = next; } });
+        const options = { fetch: withCookies(front.url, jar), ...transport === 'body' && { storage } };
+        // It would look into what it hears.
+        (await signedIn(transport, options)).close();
+        const [before, cookies] = [token, new Map(jar)];
+        const client = device(transport, options);
+        await client.signOut();
+        assert.deepEqual(client.state, { status: 'signed-out', user: null, reason: 'logout' });
+        assert.deepEqual([token, jar.size], [null, cookies.has('keyward-device') ? 1 : 0]);
+        // Not here alone.
+        token = before;
+        for (const [name, value] of cookies) jar.set(name, value);
+        assert.equal((await device(transport, options).whenReady()).status, 'signed-out');
+        assert.equal(front.count('/v1/refresh') + front.count('/v1/me'), 1);
     });
 }
 
