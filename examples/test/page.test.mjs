@@ -21,7 +21,7 @@ function byHand(page, name) {
 }
 
 // What comes from Keyward's packages, by name.
-const OF_CLIENT = /keyward|passkey\.|account['.]|proving|StepUpRequired/;
+const OF_CLIENT = /keyward|account['.]|proving|StepUpRequired/;
 const OF_NODE = /keyward|createVerifier|guard/i;
 const OF_PYTHON = /keyward|install\(|requires\(|SignedIn/i;
 // Of the pages, what there would be with nothing but passwords.

@@ -88,6 +88,27 @@ function otherUsers(here, test) {
     }
 }
 
+function turns(here, test) {
+    test('a sign-in waits for the refresh of another tab, which need not hear of it', async () => {
+        await here.world.calm(here.browser);
+        const [tab] = await here.world.signedIn(here.browser);
+        const { gate, asked } = await here.world.refreshing(here.browser);
+        await tab.evaluate(() => { BroadcastChannel.prototype.postMessage = () => {}; });
+        const sent = () => here.world.network.seen('/v1/login', tab.id).length;
+        const before = sent();
+        const done = signIn(tab, 'bert');
+        // Well within the second for which it waits.
+        await new Promise((go) => setTimeout(go, 300));
+        assert.equal(sent(), before);
+        gate.open();
+        assert.equal(await done, 'signed-in');
+        await asked;
+        // The cookie is that of the sign-in, and not what the refresh has brought.
+        const fresh = await here.world.open(here.browser);
+        assert.equal((await fresh.evaluate(() => ask())).name, 'bert');
+    });
+}
+
 function lateAnswers(here, test) {
     test('an answer that comes after the sign-out revives no session', async () => {
         await here.world.calm(here.browser);
@@ -129,5 +150,6 @@ function lateAnswers(here, test) {
 inEachBrowser(runner, NAMES, () => World.start(), (here, { test }) => {
     signOuts(here, test);
     otherUsers(here, test);
+    turns(here, test);
     lateAnswers(here, test);
 });

@@ -1,20 +1,13 @@
 // What an app holds: puts the parts together, and looks now and then whether the session goes on.
-import { startWatch } from './clock.js';
-import { NotSignedIn, Refused, Unavailable } from './errors.js';
+import { Unavailable } from './errors.js';
 import { createIdentity, UNKNOWN, type Listener } from './identity.js';
+import type * as Later from './later.js';
+import { PAUSE, QUIET } from './limits.js';
 import { createRequests } from './requests.js';
 import { createSession } from './session.js';
 import { createTabs } from './tabs.js';
-import type {
-    Attempt, Client, KnownState, Method, Options, Session, SignInResult, StepUpResult, TokenStore, User,
-} from './types.js';
-import { createWire, type Answer, type Json } from './wire.js';
-
-/** However many hints come, the server is asked no more often than this, in milliseconds. */
-const QUIET = 250;
-/** Between two tries to learn who is signed in, in milliseconds. */
-const PAUSE = 5_000;
-const WAKING = ['focus', 'online', 'visibilitychange'];
+import type { Attempt, Client, KnownState, Method, Options, SignInResult, TokenStore, User } from './types.js';
+import { createWire } from './wire.js';
 
 function inMemory(): TokenStore {
     let token: string | null = null;
@@ -23,18 +16,20 @@ function inMemory(): TokenStore {
 
 export function createClient(options: Options): Client {
     const { transport, app, poll = 60 } = options;
-    const name = `keyward.${app}.${options.baseUrl}`;
+    // A cookie is that of all apps at this address, and what is in memory is nobody else's.
+    const scope = options.storage ? app : transport === 'body' ? Math.random() : '';
+    const name = `keyward.${scope}.${options.baseUrl}`;
     const wire = createWire(options);
     const identity = createIdentity();
     const kept = options.storage?.(name) ?? inMemory();
-    // What is in memory is nobody else's. What is heard is looked into at once: timers of hidden tabs take a second.
-    const tabs = createTabs(transport === 'body' && !options.storage ? name + Math.random() : name, () => session.halt().then(look));
+    // What is heard is looked into at once: timers of hidden tabs take a second.
+    const tabs = createTabs(name, (reason) => session.halt(reason).then(look));
     const session = createSession(transport, wire, identity, kept, tabs);
-    const { asUser, ask, request } = createRequests(options, wire, identity, session, hint);
+    const { ask, request } = createRequests(options, wire, identity, session, hint);
     const closed = new AbortController();
+    /** There once somebody listens. */
     let interval: unknown;
     let isHinted = false;
-    let isStarted = false;
 
     async function look() {
         isHinted = false;
@@ -55,50 +50,37 @@ export function createClient(options: Options): Client {
 
     function listen(listener: Listener) {
         identity.listeners.add(listener);
-        if (!isStarted) {
-            isStarted = true;
-            tabs.tell(false);
-            for (const event of WAKING) globalThis.addEventListener?.(event, wake, closed);
-            if (poll) interval = setInterval(() => { if (identity.state.user) wake(); }, poll * 1000);
+        if (interval === undefined) {
+            tabs.tell();
+            for (const event of ['focus', 'online', 'visibilitychange']) globalThis.addEventListener?.(event, wake, closed);
+            interval = poll && setInterval(() => { if (identity.state.user) wake(); }, poll * 1000);
             // In Node, it would keep the process alive.
-            (interval as { unref?(): void } | undefined)?.unref?.();
+            (interval as { unref?(): void }).unref?.();
             look();
         }
         return () => void identity.listeners.delete(listener);
     }
 
-    async function told(method: string, path: string, body?: object): Promise<Json> {
-        const { code, detail, status, reason, json } = await ask(method, path, body);
-        if (code === 'token_missing') throw new NotSignedIn();
-        if (code) throw new Refused(detail, { status, code, reason });
-        return json;
-    }
-
-    /** What came of a sign-in or a step-up, where it is not yet or not at all what was asked for. */
-    function shortOf({ code, detail, json }: Answer) {
-        const { methods } = json as { methods: Method[] };
-        const attempt = json as unknown as Attempt;
-        if (code === 'mfa_required') return { status: 'mfa-required', methods, attempt } as const;
-        return code ? { status: 'refused', code, detail } as const : null;
-    }
-
-    const enter = (path: string, body: object) => session.alone(async (): Promise<SignInResult> => {
-        const age = startWatch();
+    // In its turn, so that no other tab's refresh, asked for with the cookie of before, is answered after it.
+    const enter = (path: string, body: object) => session.alone(() => tabs.turn(async (): Promise<SignInResult> => {
         const answer = await wire.ask({ method: 'POST', path, body, isSignIn: true });
-        const short = shortOf(answer);
-        if (short) return short;
+        const { code, detail, json } = answer;
+        const { methods } = json as { methods: Method[] };
+        if (code === 'mfa_required') return { status: 'mfa-required', methods, attempt: json as unknown as Attempt };
+        if (code) return { status: 'refused', code, detail };
         identity.epoch++;
-        await kept.write((answer.json['refresh_token'] ?? null) as string | null);
+        await kept.write((json['refresh_token'] ?? null) as string | null);
         if (identity.state.user) session.end('replaced');
-        // At once, before another tab's refresh is answered, which brings back the cookie of before.
-        tabs.tell(true);
-        await session.adopt(answer, age);
+        // At once: who got no turn, and goes ahead, must drop what is under way.
+        tabs.tell('replaced');
+        await session.adopt(answer);
         return { status: 'signed-in', user: identity.state.user! };
-    });
+    }));
 
     async function leave(reason: string) {
         const { epoch } = identity;
-        await told('POST', `/v1/${reason.replace('_', '/')}`).catch((error) => {
+        const given = await kept.read();
+        await ask('POST', `/v1/${reason.replace('_', '/')}`, given ? { refresh_token: given } : undefined).catch((error) => {
             // What is over need not be ended. A proxy's 401 says nothing of it.
             if (error instanceof Unavailable || error.status !== 401) throw error;
         });
@@ -108,17 +90,20 @@ export function createClient(options: Options): Client {
             identity.epoch++;
             await kept.write(null);
             session.end(reason);
-            tabs.tell(true);
+            tabs.tell(reason);
         });
     }
 
-    async function listed(query = ''): Promise<Session[]> {
-        const { sessions, next_cursor: next } = await told('GET', `/v1/sessions${query}`);
-        const rest = next ? await listed(`?cursor=${encodeURIComponent(String(next))}`) : [];
-        return [...(sessions as Session[]), ...rest];
+    /** These functions of that part are loaded when one of them is called. */
+    function later<Part extends keyof typeof Later>(part: Part, ...names: string[]) {
+        const lazy = (name: string) => [name, async (...words: unknown[]) => {
+            const parts = await import('./later.js').catch((error) => { throw new Unavailable(error); });
+            return (parts[part](client) as any)[name](...words);
+        }];
+        return Object.fromEntries(names.map(lazy)) as ReturnType<(typeof Later)[Part]>;
     }
 
-    return {
+    const client: Client = {
         app,
         transport,
         get state() { return identity.state; },
@@ -130,24 +115,16 @@ export function createClient(options: Options): Client {
         signIn: (credentials) => enter('/v1/login', { ...credentials, app, transport }),
         answer: ({ mfa_token }, proof) => enter('/v1/login/answer', { ...proof, mfa_token }),
         signOut: (how) => leave(how?.everywhere ? 'logout_all' : 'logout'),
-        async stepUp(proof): Promise<StepUpResult> {
-            const age = startWatch();
-            const answer = await ask('POST', '/v1/step-up', proof);
-            const short = shortOf(answer);
-            if (short) return short;
-            const { acr, amr, auth_time } = answer.json;
-            session.hold(answer, age);
-            return { status: 'stepped-up', acr, amr, auth_time } as StepUpResult;
-        },
+        ...later('proofs', 'stepUp'),
         fetch: request,
-        getAccessToken: async () => (await asUser(async (token) => ({ status: 0, token }))).token,
-        me: async () => await told('GET', '/v1/me') as unknown as User,
-        sessions: {
-            list: () => listed(),
-            end: (id) => told('DELETE', `/v1/sessions/${encodeURIComponent(id)}`) as Promise<never>,
-            endOthers: async () => (await told('POST', '/v1/logout/all?keep=current'))['ended'] as number,
+        getAccessToken: () => session.access(),
+        me: () => ask('GET', '/v1/me') as Promise<unknown> as Promise<User>,
+        sessions: later('sessions', 'list', 'end', 'endOthers'),
+        passkeys: {
+            ...later('passkeys', 'signIn', 'answer', 'stepUp', 'register', 'list', 'remove'),
+            isSupported: () => 'PublicKeyCredential' in globalThis,
         },
-        ask: told as Client['ask'],
+        ask: ask as Client['ask'],
         close() {
             closed.abort();
             clearInterval(interval as number);
@@ -155,4 +132,5 @@ export function createClient(options: Options): Client {
             tabs.close();
         },
     };
+    return client;
 }

@@ -12,5 +12,3 @@ export function startWatch(): Watch {
     const wall = Date.now();
     return () => Math.max(performance.now() - steady, Date.now() - wall);
 }
-
-export const sleep = (milliseconds: number): Promise<void> => new Promise((done) => setTimeout(done, milliseconds));

@@ -2,9 +2,9 @@
 
 /** Of all that the client throws by itself. */
 export class KeywardError extends Error {
-    constructor(detail: string, members?: object) {
+    constructor(detail?: string, members?: object) {
         super(detail);
-        Object.assign(this, members);
+        Object.assign(this, { status: 0, code: null, retryAfter: null }, members);
     }
 }
 
@@ -16,14 +16,10 @@ export class Unavailable extends KeywardError {
     override name = 'Unavailable';
     /** 0 where nothing usable came. */
     declare readonly status: number;
-    /** When to come back, in seconds, where the server said so. */
+    /** When to come back, in seconds, where the server said so: an hour at most. */
     declare readonly retryAfter: number | null;
     /** `rate_limited`, `store_unavailable`, … where Keyward said so. */
     declare readonly code: string | null;
-
-    constructor(detail: string, status = 0, retryAfter: number | null = null, code: string | null = null) {
-        super(detail, { status, retryAfter, code });
-    }
 }
 
 /** Keyward refused what was asked. */
@@ -33,21 +29,21 @@ export class Refused extends KeywardError {
     /** One of the contract's 2.3. */
     declare readonly code: string;
     declare readonly reason: string | null;
+    /** All that Keyward said (RFC 9457), as the `version` of a `version_mismatch`. */
+    declare readonly json: Readonly<Record<string, unknown>>;
 }
 
 /** Nobody is signed in, or no longer who was when this was asked. */
 export class NotSignedIn extends KeywardError {
     override name = 'NotSignedIn';
+    override message = 'signed-out';
     readonly status = 401;
-
-    constructor() {
-        super('signed-out');
-    }
 }
 
 /** What was asked takes a stronger or more recent sign-in (RFC 9470): call `stepUp`, and ask again. */
 export class StepUpRequired extends KeywardError {
     override name = 'StepUpRequired';
+    override message = 'step-up';
     /** What the sign-in must be, where that was said: `2` = two factors. */
     declare readonly acr: string | null;
     /** How many seconds ago at most, where that was said. */

@@ -1,12 +1,7 @@
 // The user's second factors: what there is, setting them up, and removing them.
-import type { Client } from './types.js';
+import type { Client, Factor, RecoveryCodes } from './types.js';
 
-export interface Factor {
-    readonly id: string;
-    readonly kind: 'totp' | 'passkey';
-    /** RFC 3339. */
-    readonly created_at: string;
-}
+export type { Factor, RecoveryCodes };
 
 export interface FactorList {
     readonly factors: readonly Factor[];
@@ -21,11 +16,6 @@ export interface TotpSetUp {
     readonly uri: string;
     /** An image, as a `data:` URI. */
     readonly qr: string;
-}
-
-/** Shown once. After the first factor there are none: those of before are still good. */
-export interface RecoveryCodes {
-    readonly recovery_codes?: readonly string[];
 }
 
 export function factors(client: Client) {

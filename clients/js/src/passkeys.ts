@@ -1,6 +1,6 @@
 // Passkeys (WebAuthn): what the server says goes to the browser, and what the browser says to the server.
-import { factors, type RecoveryCodes } from './factors.js';
-import type { Attempt, Client, PasskeyAnswer, SignInResult, StepUpResult } from './types.js';
+import { factors } from './factors.js';
+import type { Attempt, Client, PasskeyAnswer, Passkeys, RecoveryCodes } from './types.js';
 
 type Json = Record<string, unknown>;
 
@@ -66,44 +66,31 @@ function answerOf(credential: Credential | null): PasskeyAnswer {
 const shown = async ({ public_key }: Begun): Promise<PasskeyAnswer> =>
     answerOf(await navigator.credentials.get({ publicKey: requestOptions(public_key) }));
 
-/** Is there any of that here? */
-export const isSupported = (): boolean => !!globalThis.PublicKeyCredential && !!globalThis.navigator?.credentials;
-
-export function passkeys(client: Client) {
+/** What `client.passkeys` does, here and now: for who wants it loaded with the page. */
+export function passkeys(client: Client): Passkeys {
     const { list, remove } = factors(client);
     return {
-        isSupported,
-
-        /** With no name typed. What the browser throws is thrown: a `NotAllowedError` where the user said no. */
-        async signIn(options?: { device?: string }): Promise<SignInResult> {
+        isSupported: client.passkeys.isSupported,
+        async signIn(options) {
             const { app, transport } = client;
             const begun = await client.ask<Begun & Attempt>('POST', '/v1/login/passkey', { ...options, app, transport });
             return client.answer(begun, { passkey: await shown(begun) });
         },
-
-        /** Answers a sign-in whose methods name `passkey`. */
-        async answer(attempt: Attempt): Promise<SignInResult> {
+        async answer(attempt) {
             const { mfa_token } = attempt;
             const begun = await client.ask<Begun>('POST', '/v1/login/challenge', { mfa_token, method: 'passkey' });
             return client.answer(attempt, { passkey: await shown(begun) });
         },
-
-        /** Proves once more who it is; with the password, where one factor is too little. */
-        async stepUp(also?: { password?: string }): Promise<StepUpResult> {
+        async stepUp(also) {
             const begun = await client.ask<Begun>('POST', '/v1/step-up/challenge', { method: 'passkey' });
             return client.stepUp({ ...also, passkey: await shown(begun) });
         },
-
-        /** Makes one on this device, or on another that the user chooses. */
-        async register(): Promise<RecoveryCodes> {
+        async register() {
             const { public_key } = await client.ask<Begun>('POST', '/v1/factors/passkeys', {});
             const made = await navigator.credentials.create({ publicKey: creationOptions(public_key) });
             return client.ask<RecoveryCodes>('POST', '/v1/factors/passkeys/confirm', { passkey: answerOf(made) });
         },
-
-        async list() {
-            return (await list()).factors.filter(({ kind }) => kind === 'passkey');
-        },
+        list: async () => (await list()).factors.filter(({ kind }) => kind === 'passkey'),
         remove,
     };
 }

@@ -1,9 +1,9 @@
 // Requests as the user: where a token goes to, and what an answer 401 means.
-import { StepUpRequired } from './errors.js';
-import { UNKNOWN, type Identity } from './identity.js';
+import { NotSignedIn, Refused, StepUpRequired } from './errors.js';
+import type { Identity } from './identity.js';
 import type { Session } from './session.js';
 import type { Client, Options } from './types.js';
-import { parsed, type Answer, type Wire } from './wire.js';
+import { parsed, type Json, type Wire } from './wire.js';
 
 /** A 401 in Keyward's words, and the challenge of RFC 9470 that came with it. */
 interface Refusal {
@@ -14,18 +14,19 @@ interface Refusal {
 
 function stepUpOf({ code, challenge }: Partial<Refusal>): StepUpRequired | null {
     if (!/insufficient_user/.test(`${code} ${challenge}`)) return null;
-    const [, acr = null] = /acr_values="?([^",]+)/.exec(challenge!) ?? [];
-    const [, age] = /max_age="?(\d+)/.exec(challenge!) ?? [];
-    return new StepUpRequired('step-up needed', { acr, maxAge: age ? +age : null });
+    const age = /max_age="?(\d+)/.exec(challenge!)?.[1];
+    const acr = /acr_values="?([^",]+)/.exec(challenge!)?.[1] ?? null;
+    return new StepUpRequired(undefined, { acr, maxAge: age ? +age : null });
 }
 
 export function createRequests(options: Options, wire: Wire, identity: Identity, session: Session, hint: () => void) {
     /** Sends with the token of now, and once more where that is stale. */
-    async function asUser<T extends Partial<Refusal>>(send: (token: string | null) => Promise<T>): Promise<T> {
-        if (identity.state === UNKNOWN) await session.look();
+    async function asUser<T extends Partial<Refusal>>(
+        send: (token: string | null) => Promise<T>, isAnyGood?: boolean,
+    ): Promise<T> {
         const own = identity.guard();
         for (let isRetry = false; ; isRetry = true) {
-            const token = await session.access();
+            const token = await session.access(isAnyGood);
             own();
             const answer = await send(token);
             own();
@@ -34,14 +35,20 @@ export function createRequests(options: Options, wire: Wire, identity: Identity,
             if (stepUp) throw stepUp;
             const isStale = /^token_(exp|out)/.test(answer.code!);
             if (!isStale) hint();
-            if (!isStale || isRetry || !session.drop(token, null, true)) return answer;
+            if (!isStale || isRetry || !session.drop(token)) return answer;
         }
     }
 
     /** Asks Keyward, as nobody where nobody is signed in. */
-    function ask(method: string, path: string, body?: object): Promise<Answer> {
+    async function ask(method: string, path: string, body?: object): Promise<Json> {
         // What is done by hand is tried again by hand.
-        return asUser((token) => wire[method === 'POST' ? 'ask' : 'insist']({ method, path, body, token }));
+        const send = (token: string | null) => wire[method === 'POST' ? 'ask' : 'insist']({ method, path, body, token });
+        // A sign-out waits for no refresh: a token that is over names its session, too.
+        const answer = await asUser(send, path === '/v1/logout');
+        if (answer.code === 'token_missing') throw new NotSignedIn();
+        if (answer.code) throw new Refused(answer.detail, answer);
+        if (path === '/v1/step-up') session.hold(answer);
+        return answer.json;
     }
 
     const request: Client['fetch'] = async (input, init) => {
@@ -71,5 +78,5 @@ export function createRequests(options: Options, wire: Wire, identity: Identity,
         return answer;
     };
 
-    return { asUser, ask, request };
+    return { ask, request };
 }

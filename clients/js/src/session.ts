@@ -1,7 +1,8 @@
 // The session of this device: its access token, when that is renewed, and what ends it. Only Keyward's own 401 does.
-import { startWatch, type Watch } from './clock.js';
+import type { Watch } from './clock.js';
 import { NotSignedIn, Unavailable } from './errors.js';
-import type { Identity } from './identity.js';
+import { UNKNOWN, type Identity } from './identity.js';
+import { ROUNDS, USED_UP, YOUNG } from './limits.js';
 import type { createTabs } from './tabs.js';
 import type { SignedIn, TokenStore, Transport, User } from './types.js';
 import type { Answer, Wire } from './wire.js';
@@ -15,18 +16,10 @@ interface Held {
     life: number;
 }
 
-/** After how much of its life another token is asked for. */
-const USED_UP = 0.9;
-/** A token that is younger, in milliseconds, is not replaced for who calls it over: another would fare no better. */
-const YOUNG = 1_000;
-/** How often a token of another process is taken up in one refresh. */
-const ROUNDS = 3;
-
-const noUse = ({ status, code, detail }: Answer) => new Unavailable(detail, status, null, code);
-
 /** Throws unless the credential is none any more: what else is refused may be asked again later. */
 function mustBeOver(answer: Answer) {
-    if (answer.status !== 401 || !/^(token|refresh|session)_/.test(answer.code!)) throw noUse(answer);
+    if (answer.status === 401 && /^(token|refresh|session)_/.test(answer.code!)) return;
+    throw new Unavailable(answer.detail, answer);
 }
 
 export function createSession(
@@ -40,12 +33,16 @@ export function createSession(
     let looking: Promise<void> | null = null;
     let busy: Promise<unknown> = Promise.resolve();
 
-    const isGood = () => held && held.age() < held.life * USED_UP;
+    const isGood = (part = USED_UP) => held && held.age() < held.life * part;
 
-    function hold({ json }: Answer, age: Watch) {
+    function hold({ json, age }: Answer) {
         const { access_token: token, expires_in: seconds } = json as { access_token?: string; expires_in: number };
         if (token) held = { token, age, life: seconds * 1000 };
+    }
+
+    function welcome(user: User, session: string | null) {
         reason = null;
+        identity.set({ status: 'signed-in', user, session });
     }
 
     function end(why: string | null) {
@@ -53,40 +50,39 @@ export function createSession(
         identity.set({ status: 'signed-out', user: null, reason: why });
     }
 
-    /** The token is refused: another is needed. Says whether there is, or may be, one. */
-    function drop(token: string | null, why: string | null, isForeign = false): boolean {
+    /** Somebody refuses the token: another is needed. Says whether there is, or may be, one. */
+    function drop(token: string | null): boolean {
         if (!held || held.token !== token) return true;
-        if (isForeign && held.age() < YOUNG) return false;
+        if (held.age() < YOUNG) return false;
         held = null;
-        reason = why;
         return true;
     }
 
     /** Who it is now, by a token or a cookie. */
-    const who = (token: string | null) => wire.insist({ method: 'GET', path: '/v1/me', token });
+    const who = (token?: string) => wire.insist({ method: 'GET', path: '/v1/me', token });
 
     /** Takes up what a sign-in or a refresh has brought, unless it is too late. */
-    async function adopt(answer: Answer, age: Watch): Promise<void> {
+    async function adopt(answer: Answer): Promise<void> {
         const own = identity.guard();
         const { session_id: session, access_token } = answer.json as Record<string, string>;
         const known = identity.state as SignedIn;
         let { user } = known;
         if (known.session !== session) {
-            const me = await who(access_token!);
+            const me = await who(access_token);
             // Just let in, and not known: a browser that takes no cookie from there, say.
-            if (me.code) throw noUse(me);
+            if (me.code) throw new Unavailable(me.detail, me);
             user = me.json as unknown as User;
         }
         own();
-        hold(answer, age);
-        identity.set({ status: 'signed-in', user, session: session! });
+        hold(answer);
+        welcome(user, session!);
     }
 
     /** False where what is kept has changed meanwhile. */
-    async function round(own: () => void): Promise<boolean> {
+    async function round(): Promise<boolean> {
+        const own = identity.guard();
         const given = await kept.read();
         own();
-        const age = startWatch();
         if (transport === 'body' && !given) {
             // There is nobody to ask about.
             end(reason);
@@ -107,18 +103,18 @@ export function createSession(
         await kept.write(next);
         own();
         if (code) end(answer.reason ?? reason ?? (code === 'token_missing' ? null : code));
-        else await adopt(answer, age);
+        else await adopt(answer);
         return true;
     }
 
     async function refreshed() {
-        await tabs.turn(async () => {
-            await busy;
-            const own = identity.guard();
-            for (let rounds = ROUNDS; rounds--;) if (await round(own)) return;
-            throw new NotSignedIn();
-        });
-        tabs.tell(false);
+        for (let rounds = ROUNDS; rounds--;) {
+            const last = busy;
+            await last;
+            // Who signs in meanwhile goes first.
+            if (await tabs.turn(async () => last === busy && round())) return;
+        }
+        throw new NotSignedIn();
     }
 
     /** One at a time, however many ask. */
@@ -127,37 +123,47 @@ export function createSession(
     async function looked() {
         if (hasTokens && !isGood()) return refresh();
         const own = identity.guard();
-        const token = held?.token ?? null;
-        const me = await who(token);
+        const me = await who(held?.token);
         own();
         if (!me.code) {
             const user = me.json as unknown as User;
             const known = identity.state as SignedIn;
             const session = known.user?.id === user.id ? known.session : null;
-            return identity.set({ status: 'signed-in', user, session });
+            return welcome(user, session);
         }
         mustBeOver(me);
-        if (!hasTokens) return end(me.reason);
-        drop(token, me.reason);
+        if (!hasTokens) return end(me.reason ?? reason);
+        held = null;
+        reason = me.reason;
         return refresh();
     }
 
+    /** Asks the server how things are. */
+    const look = () => looking ??= looked().finally(() => { looking = null; });
+
     return {
-        /** Asks the server how things are. */
-        look: () => looking ??= looked().finally(() => { looking = null; }),
+        look,
         /**
-         * Drops what is under way, since another tab has signed in or out: it was asked as who it was before, and the
-         * answer of a refresh would put the cookie of then in the place of the new one.
+         * Drops a refresh that is under way, since another tab has signed in or out: its answer would put the cookie of
+         * before in the place of the new one. What the tab says of the reason counts where the server says nothing.
          */
-        halt() {
+        halt(why: string) {
+            reason = why;
             wire.halt();
             return Promise.allSettled([looking, refreshing]);
         },
         hold, end, drop, adopt,
 
-        /** The access token, a new one if need be; null where there is none. */
-        async access(): Promise<string | null> {
-            if (hasTokens && identity.state.user && !isGood()) await refresh();
+        /** The access token, a new one if need be, or else the one at hand; null where there is none. */
+        async access(isAnyGood?: boolean): Promise<string | null> {
+            if (isAnyGood) return held?.token ?? null;
+            if (identity.state === UNKNOWN) await look();
+            if (hasTokens && identity.state.user && !isGood()) {
+                await refresh().catch((error) => {
+                    // What is left of it serves until Keyward can be reached.
+                    if (identity.state.user && !isGood(1)) throw error;
+                });
+            }
             return held?.token ?? null;
         },
 

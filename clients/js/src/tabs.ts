@@ -1,44 +1,40 @@
 // What tabs tell each other. All of it is hints: anybody on the page's origin may forge one, so the most that comes of
-// one is a question to the server, and nothing waits for one longer than a second.
+// one is a question to the server, and a reason where the server names none. Nothing waits for another tab longer than a
+// second.
 
-const COURTESY = 1_000;
+import { COURTESY } from './limits.js';
 
-export function createTabs(name: string, onChange: () => void) {
+export function createTabs(name: string, onChange: (reason: string) => void) {
     let channel: BroadcastChannel | undefined;
-    const waiting: (() => void)[] = [];
 
     return {
         close: () => channel?.close(),
-        tell(isChange: boolean) {
+        /** Listens from now on, and tells the others why who was signed in is so no more, if that is it. */
+        tell(reason?: string) {
             try {
                 channel ??= new BroadcastChannel(name);
-                channel.onmessage = ({ data }) => {
-                    if (data) onChange();
-                    for (const start of waiting.splice(0)) start();
-                };
+                channel.onmessage = ({ data }) => onChange(String(data));
                 // In Node, it would keep the process alive.
                 (channel as { unref?(): void }).unref?.();
-                channel.postMessage(isChange);
+                if (reason) channel.postMessage(reason);
             } catch {
                 // There are none here, or not for this page, or not any more.
             }
         },
         /**
-         * Refreshes when it is this tab's turn. Turns only save the server work and keep cookies in order: whoever gets
-         * none within a second goes ahead, and nobody's is taken away.
+         * Acts when it is this tab's turn. Turns only save the server work and keep cookies in order: whoever gets none
+         * within a second goes ahead, and nobody's is taken away.
          */
-        turn: (act: () => Promise<void>) => new Promise<void>((go) => {
-            let acting: Promise<void> | undefined;
+        turn: <T>(act: () => Promise<T>) => new Promise<T>((go) => {
+            let acting: Promise<T> | undefined;
             const start = () => {
-                acting ??= act();
-                go(acting);
+                go(acting ??= act());
                 return acting;
             };
             const locks = globalThis.navigator?.locks;
             if (!locks) return start();
             setTimeout(start, COURTESY);
-            locks.request(name, { ifAvailable: true }, (lock): unknown => (lock ? start() : waiting.push(start)))
-                .catch(() => { start(); });
+            locks.request(name, start).catch(() => { start(); });
         }),
     };
 }

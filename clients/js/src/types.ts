@@ -144,6 +144,34 @@ export interface Sessions {
     endOthers(): Promise<number>;
 }
 
+/** Shown once. After the first factor there are none: those of before are still good. */
+export interface RecoveryCodes {
+    readonly recovery_codes?: readonly string[];
+}
+
+export interface Factor {
+    readonly id: string;
+    readonly kind: 'totp' | 'passkey';
+    /** RFC 3339. */
+    readonly created_at: string;
+}
+
+/** What the browser throws is thrown: a `NotAllowedError` where the user said no. */
+export interface Passkeys {
+    /** Is there any of that here? */
+    isSupported(): boolean;
+    /** With no name typed. */
+    signIn(options?: { device?: string }): Promise<SignInResult>;
+    /** Answers a sign-in whose methods name `passkey`. */
+    answer(attempt: Attempt): Promise<SignInResult>;
+    /** Proves once more who it is; with the password, where one factor is too little. */
+    stepUp(also?: { password?: string }): Promise<StepUpResult>;
+    /** Makes one on this device, or on another that the user chooses. */
+    register(): Promise<RecoveryCodes>;
+    list(): Promise<Factor[]>;
+    remove(id: string): Promise<void>;
+}
+
 export interface Client {
     readonly app: string | undefined;
     readonly transport: Transport;
@@ -167,6 +195,8 @@ export interface Client {
     /** The user, from the server. */
     me(): Promise<User>;
     readonly sessions: Sessions;
+    /** Loaded at their first use. */
+    readonly passkeys: Passkeys;
     /** Asks any endpoint of Keyward, with JSON in and out: for what has no function here. */
     ask<T = unknown>(method: string, path: string, body?: object): Promise<T>;
     /** Stops listening and looking. */

@@ -1,6 +1,7 @@
 // How Keyward is asked, and how its answers are told from those of whoever else is on the way.
-import { sleep, startWatch } from './clock.js';
+import { startWatch, type Watch } from './clock.js';
 import { Unavailable } from './errors.js';
+import { LONGEST, PATIENCE, TIMEOUT, TRIES } from './limits.js';
 import type { Options } from './types.js';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -13,6 +14,8 @@ export interface Answer {
     reason: string | null;
     detail: string;
     challenge: string | null;
+    /** Since it was asked for. */
+    age: Watch;
 }
 
 export interface Question {
@@ -20,23 +23,14 @@ export interface Question {
     path: string;
     body?: object | undefined;
     token?: string | null | undefined;
-    /** Of what takes a DPoP proof, if there is a key to make it by. */
+    /** Of a sign-in, and false of a refresh: both take a DPoP proof, if there is a key to make it by. */
     isSignIn?: boolean;
 }
 
-/** In milliseconds. */
-const TIMEOUT = 10_000;
-/** Longer than this nobody is kept waiting for a next try, in milliseconds. */
-const PATIENCE = 5_000;
-const TRIES = 4;
-
-/** What a 200 of Keyward has, unlike that of a captive portal. A sign-out is none. */
+/** What an answer of Keyward has, unlike that of a captive portal. That of a sign-out has nothing at all. */
 const MEMBERS: Readonly<Record<string, string>> = {
-    '/v1/login': 'session_id',
-    '/v1/login/answer': 'session_id',
-    '/v1/refresh': 'session_id',
     '/v1/me': 'username',
-    '/v1/logout': '-',
+    '/v1/logout': '',
     '/v1/logout/all': 'ended',
     '/v1/step-up': 'acr',
 };
@@ -49,14 +43,24 @@ export function parsed(body: string): Json | null {
     }
 }
 
+/**
+ * In how many seconds to come back: a number, or a date (RFC 9110, 10.2.3), which counts from that of the answer, since
+ * the device's clock may be wrong. Null where that says nothing of use.
+ */
+function retryAfterOf(headers: Headers): number | null {
+    const dateOf = (name: string) => Date.parse(headers.get(name)!);
+    const seconds = +headers.get('retry-after')! || (dateOf('retry-after') - (dateOf('date') || Date.now())) / 1000;
+    return seconds > 0 ? Math.min(seconds, LONGEST) : null;
+}
+
 export function createWire({ baseUrl = '', transport, dpop, ...options }: Options) {
-    let error = new Unavailable('');
+    let error = new Unavailable();
     let failures = 0;
     let sinceFailed = startWatch();
     /** Since it failed, in milliseconds. */
     let pause = 0;
-    const underWay = new Set<() => void>();
     let halts = 0;
+    let stopRefresh = () => {};
 
     /** The global one is looked up at each call: tests and tools put another in its place. */
     const fetched: typeof fetch = (input, init) => (options.fetch ?? fetch)(input, init);
@@ -67,7 +71,7 @@ export function createWire({ baseUrl = '', transport, dpop, ...options }: Option
         const stop = new AbortController();
         const halt = () => stop.abort();
         const timer = setTimeout(halt, TIMEOUT);
-        underWay.add(halt);
+        if (isSignIn === false) stopRefresh = halt;
         const init = {
             method,
             headers: {
@@ -84,28 +88,27 @@ export function createWire({ baseUrl = '', transport, dpop, ...options }: Option
             const answer = await (dpop && isSignIn !== undefined
                 ? dpop.send(fetched, url(path), init, isSignIn)
                 : fetched(url(path), init));
-            return { answer, said: await answer.text() };
+            return [answer, await answer.text()] as const;
         } catch (error) {
             throw new Unavailable(error as string);
         } finally {
             clearTimeout(timer);
-            underWay.delete(halt);
         }
     }
 
     /** Asks once. Throws `Unavailable` for all that is no word of Keyward's about what was asked. */
     async function ask(question: Question): Promise<Answer> {
-        const { answer: { status, ok, headers }, said } = await exchange(question);
+        const age = startWatch();
+        const [{ status, ok, headers }, said] = await exchange(question);
         const found = parsed(said);
         const json = found ?? {};
-        const { type, code: word, reason = null, detail = '' } =
-            json as Record<string, string>;
+        const { type, code: word, reason = null, detail = '' } = json as Record<string, string>;
         const code = type === `urn:keyward:problem:${word}` && word || null;
-        const member = status === 200 && MEMBERS[question.path];
-        const isSuccess = member ? member in json : found || (status > 200 && !said);
+        const member = question.isSignIn === undefined ? MEMBERS[question.path] : 'session_id';
+        const isSuccess = member ? member in json : said ? member !== '' && found : status > 200;
         const isWord = ok ? isSuccess : code && status < 500 && status !== 429;
-        if (!isWord) throw new Unavailable(detail, status, +headers.get('retry-after')! || null, code);
-        return { status, json, code, reason, detail, challenge: headers.get('www-authenticate') };
+        if (!isWord) throw new Unavailable(detail, { status, code, retryAfter: retryAfterOf(headers) });
+        return { status, json, code, reason, detail, challenge: headers.get('www-authenticate'), age };
     }
 
     /** Asks again where it was no use, with back-off; for what may be asked twice. */
@@ -114,8 +117,8 @@ export function createWire({ baseUrl = '', transport, dpop, ...options }: Option
         for (let tries = failures < TRIES ? TRIES : 1; ;) {
             const wait = pause - sinceFailed();
             if (wait > PATIENCE) throw Object.assign(error, { retryAfter: wait / 1000 });
-            if (wait > 0) await sleep(wait);
-            if (before !== halts) throw error;
+            if (wait > 0) await new Promise((go) => setTimeout(go, wait));
+            if (question.isSignIn === false && before !== halts) throw error;
             try {
                 const answer = await ask(question);
                 failures = pause = 0;
@@ -131,10 +134,10 @@ export function createWire({ baseUrl = '', transport, dpop, ...options }: Option
         }
     }
 
-    /** What is under way comes to nothing. */
+    /** A refresh that is under way comes to nothing. */
     function halt() {
         halts++;
-        for (const stop of underWay) stop();
+        stopRefresh();
     }
 
     return { ask, insist, halt, fetched, url };

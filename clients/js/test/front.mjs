@@ -20,7 +20,8 @@ function end(server) {
     return new Promise((done) => server.close(done));
 }
 
-/** Keyward behind a network. `through(request, forward)` decides what is answered: null is a connection that breaks. */
+/** Keyward behind a network. `through(request, forward)` decides what is answered: null is a connection that
+ * breaks, and `sendDate: false` leaves the header out. */
 export class Front {
     seen = [];
     through = (_request, forward) => forward();
@@ -42,6 +43,7 @@ export class Front {
         this.seen.push(asked);
         const answer = await this.through(asked, () => this.#forward(asked));
         if (!answer) return response.destroy();
+        response.sendDate = answer.sendDate ?? true;
         response.writeHead(answer.status, answer.headers ?? {});
         response.end(answer.body ?? '');
     }

@@ -119,6 +119,16 @@ for (const name of ['a connection that breaks', 'a captive portal', '500']) {
     });
 }
 
+test('a 204 that brings no tokens is neither a refresh nor a sign-in', async () => {
+    const client = await signedIn('body');
+    then('/v1/refresh', said(204));
+    pass(LIFE);
+    assert.equal((await client.me()).username, 'anna');
+    then('/v1/login', said(204));
+    await assert.rejects(signIn(client, 'ben'), { name: 'Unavailable' });
+    assert.equal((await client.me()).username, 'anna');
+});
+
 test('each of the codes of Keyward about a session ends it, from Keyward itself', async () => {
     for (const code of ['refresh_invalid', 'refresh_expired', 'refresh_reused', 'session_ended', 'token_revoked']) {
         const client = await signedIn('body');
@@ -146,6 +156,73 @@ test('Retry-After is waited for, and nobody asks before', async () => {
     assert.equal(front.count('/v1/refresh'), 1);
     pass(1_000_000);
     assert.equal((await client.me()).username, 'anna');
+});
+
+const inSeconds = (seconds) => new Date(Date.now() + seconds * 1000).toUTCString();
+const HOUR = 3_600;
+
+// What Retry-After and Date say, how wrong the device's clock is in seconds, and when to come back.
+const dates = {
+    'a date': [inSeconds(120), inSeconds(0), 0, 120],
+    'a date, on a device that is a day ahead': [inSeconds(120), inSeconds(0), 86_400, 120],
+    'a date, on a device that is a day behind': [inSeconds(120), inSeconds(0), -86_400, 120],
+    'a date without a Date': [inSeconds(120), null, 0, 120],
+    'a date without a Date, on a device that is a day behind': [inSeconds(120), null, -86_400, HOUR],
+    'a date without a Date, on a device that is a day ahead': [inSeconds(120), null, 86_400, null],
+    'a date beside a Date of no use': [inSeconds(120), 'noon', 0, 120],
+    'an old date': [inSeconds(-120), inSeconds(0), 0, null],
+    'the end of time': ['99999999999999999999', null, 0, HOUR],
+    'more than that': ['Infinity', null, 0, HOUR],
+    'less than nothing': ['-5', null, 0, null],
+    'a word': ['soon', null, 0, null],
+    'a date that is none': ['Wed, 99 Foo 2026 99:99:99 GMT', inSeconds(0), 0, null],
+    'nothing': ['', null, 0, null],
+};
+
+for (const [name, [later, date, wrong, seconds]] of Object.entries(dates)) {
+    const away = async () => ({
+        status: 503, sendDate: false, headers: { 'retry-after': later, ...date && { date } },
+    });
+
+    test(`Retry-After, ${name}: ${seconds === null ? 'says nothing' : `${seconds} s`}`, async () => {
+        const client = await signedIn('body');
+        pass(LIFE, wrong * 1000);
+        then('/v1/login', away);
+        const { retryAfter } = await signIn(device('body')).catch((error) => error);
+        // A header has whole seconds, and the tests began some seconds ago.
+        if (seconds === null) assert.equal(retryAfter, null);
+        else assert.ok(retryAfter <= seconds && retryAfter > seconds - 60, `${retryAfter} s`);
+
+        front.seen = [];
+        then('/v1/refresh', away, away);
+        const begun = performance.now();
+        if (seconds === null) {
+            assert.equal((await client.me()).username, 'anna');
+            assert.equal(front.count('/v1/refresh'), 3);
+            assert.ok(performance.now() - begun >= 500, 'no loop is tight');
+        } else {
+            await assert.rejects(client.me(), { name: 'Unavailable' });
+            assert.equal(front.count('/v1/refresh'), 1);
+            // The pause is spread over a quarter more.
+            pass(HOUR * 1.25 * 1000);
+            front.calm();
+            assert.equal((await client.me()).username, 'anna');
+        }
+    });
+}
+
+test('a token that has some life left serves while Keyward is away', async () => {
+    const client = await signedIn('body');
+    const token = await client.getAccessToken();
+    front.through = async () => null;
+    pass(LIFE * 0.95);
+    assert.equal(await client.getAccessToken(), token);
+    pass(LIFE * 0.05);
+    await assert.rejects(client.getAccessToken(), { name: 'Unavailable' });
+    assert.equal(client.state.status, 'signed-in');
+    front.calm();
+    pass(5_000);
+    assert.notEqual(await client.getAccessToken(), token);
 });
 
 test('a sign-in that is refused for a while says when to come back', async () => {
@@ -207,24 +284,44 @@ for (const transport of tokenTransports) {
         const client = await signedIn(transport);
         let answer;
         const held = new Promise((go) => { answer = go; });
-        const access = client.getAccessToken();
-        await access;
         then('/v1/refresh', async (forward) => {
             const late = await forward();
             await held;
             return late;
         });
         pass(LIFE);
-        const asked = client.me();
-        const outcome = asked.catch(() => {});
+        const asked = assert.rejects(client.me(), { name: 'NotSignedIn' });
+        const access = client.getAccessToken();
         await until(() => front.count('/v1/refresh') === 1);
-        const out = client.signOut();
-        setTimeout(answer, 100);
-        await out;
-        await outcome;
+        // It waits for nothing.
+        await client.signOut();
+        answer();
+        await asked;
+        assert.equal(await access, null);
         assert.equal(client.state.status, 'signed-out');
         assert.equal(await client.getAccessToken(), null);
         await assert.rejects(client.me(), { name: 'NotSignedIn' });
+    });
+}
+
+for (const transport of ['session', ...tokenTransports]) {
+    test(`${transport}: who signs out before anything is known is signed out`, async () => {
+        const jar = new Map();
+        let token = null;
+        const storage = () => ({ read: () => token, write: (next) => { token = next; } });
+        const options = { fetch: withCookies(front.url, jar), ...transport === 'body' && { storage } };
+        // It would look into what it hears.
+        (await signedIn(transport, options)).close();
+        const [before, cookies] = [token, new Map(jar)];
+        const client = device(transport, options);
+        await client.signOut();
+        assert.deepEqual(client.state, { status: 'signed-out', user: null, reason: 'logout' });
+        assert.deepEqual([token, jar.size], [null, cookies.has('keyward-device') ? 1 : 0]);
+        // Not here alone.
+        token = before;
+        for (const [name, value] of cookies) jar.set(name, value);
+        assert.equal((await device(transport, options).whenReady()).status, 'signed-out');
+        assert.equal(front.count('/v1/refresh') + front.count('/v1/me'), 1);
     });
 }
 

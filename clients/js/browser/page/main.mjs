@@ -1,7 +1,6 @@
 // The page of most tests: a client with the options that the address names, and what the tests ask of it.
 import { createClient } from '@keyward/client';
 import { dpopKey } from '@keyward/client/dpop';
-import { passkeys } from '@keyward/client/passkeys';
 
 const { dpop, ...options } = JSON.parse(new URLSearchParams(location.search).get('options'));
 
@@ -10,7 +9,7 @@ globalThis.heard = [];
 globalThis.client = createClient({
     baseUrl: location.origin, app: 'web', transport: 'cookie', poll: 0, ...options, ...dpop && { dpop: dpopKey() },
 });
-globalThis.keys = passkeys(globalThis.client);
+globalThis.keys = globalThis.client.passkeys;
 globalThis.client.onChange(({ status, user, reason }) => {
     globalThis.heard.push({ status, name: user?.username, reason, at: performance.timeOrigin + performance.now() });
 });

@@ -2,7 +2,6 @@
 import type { Attempt, Method, SignInResult } from '@keyward/client';
 import { useState } from 'react';
 
-import { passkey } from './account';
 import { ActButton, ActForm } from './Act';
 import { keyward } from './auth';
 import { deviceOf } from './deviceOf';
@@ -41,7 +40,7 @@ function FirstStep({ take }: Take) {
             <Password />
             <button>Sign in</button>
         </ActForm>
-        {passkey.isSupported() && <ActButton className="quiet" act={() => passkey.signIn().then(take)}>
+        {keyward.passkeys.isSupported() && <ActButton className="quiet" act={() => keyward.passkeys.signIn().then(take)}>
             Sign in with a passkey
         </ActButton>}
     </>;
@@ -52,7 +51,7 @@ function SecondStep({ attempt, methods, take, back }: Asked & Take & { back: () 
     const byCode = ({ code = '' }) =>
         keyward.answer(attempt, byRecovery ? { recovery_code: code } : { totp: code }).then(take);
     return <>
-        {methods.includes('passkey') && <ActButton act={() => passkey.answer(attempt).then(take)}>Use your passkey</ActButton>}
+        {methods.includes('passkey') && <ActButton act={() => keyward.passkeys.answer(attempt).then(take)}>Use your passkey</ActButton>}
         <ActForm act={byCode}>
             {byRecovery ? <RecoveryCode name="code" /> : <Code name="code" />}
             <button>Go on</button>

@@ -2,7 +2,7 @@
 import type { StepUpRequired, StepUpResult } from '@keyward/client';
 import { useEffect, useRef, useState } from 'react';
 
-import { account, passkey } from './account';
+import { account } from './account';
 import { ActButton, ActForm } from './Act';
 import { keyward } from './auth';
 import { Code, Password } from './Fields';
@@ -42,7 +42,7 @@ function Proofs({ required, end }: { required: StepUpRequired; end: (isProved: b
     const needsPassword = isBoth || !kinds.length;
     return <>
         <p className="soft">{needsPassword && hasCode ? 'It has been a while: please show both.' : 'Please prove it once more.'}</p>
-        {kinds.includes('passkey') && <ActButton act={() => passkey.stepUp().then(take)}>Use your passkey</ActButton>}
+        {kinds.includes('passkey') && <ActButton act={() => keyward.passkeys.stepUp().then(take)}>Use your passkey</ActButton>}
         {(hasCode || needsPassword) && <ActForm act={(proof) => keyward.stepUp(proof).then(take)}>
             {needsPassword && <Password />}
             {hasCode && <Code name="totp" />}
