@@ -122,6 +122,20 @@ async fn a_link_leads_to_the_apps_page_whatever_host_the_request_names() {
     assert_eq!(reset(&server.client(), token, OTHER).await.status, 204);
 }
 
+/// Who tries things out opens the file, and follows the link that stands there.
+#[tokio::test]
+async fn in_a_file_a_link_stands_in_one_piece() {
+    let install = Install::new();
+    let server = start(&install).await;
+    let page = "https://app.example.com/reset?token=";
+    install.good(&["app", "update", "default", "--reset-url", page.trim_end_matches("?token=")]);
+    assert_eq!(forgot(&server.client(), "ada").await.status, 202);
+    let mail = mail(&install);
+    let token = mail.lines().find_map(|line| line.strip_prefix(page)).expect("a line of its own");
+    assert!(mail.contains(&format!("<a href=\"{page}{token}\">")), "{mail}");
+    assert_eq!(reset(&server.client(), token, OTHER).await.status, 204);
+}
+
 /// Attack 5: programs that open each link of a mail before its reader does.
 #[tokio::test]
 async fn a_link_that_is_only_opened_is_not_spent() {
