@@ -129,6 +129,11 @@ export class Keyward {
         process.kill(this.#process.pid, name);
     }
 
+    /** Where it is run, and what it names without a folder is. */
+    get folder() {
+        return this.#folder;
+    }
+
     /** What it has logged. */
     get log() {
         return readFileSync(join(this.#folder, 'log'), 'utf8');

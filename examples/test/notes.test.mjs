@@ -138,6 +138,53 @@ test('a passkey is made, and signs in with nothing typed', async () => {
     await tab.showsNo('Recovery codes');
 });
 
+test('a forgotten password is set anew by the link of a mail, and a second factor where there is one', async () => {
+    const { tab } = await users.newcomer('jule');
+    const { phone, codes } = await setUpApp(tab);
+    await tab.press('Sign out');
+    await tab.press('Forgot your password?');
+    await tab.fill({ 'Name or e-mail address': 'jule@example.com' });
+    await tab.press('Send a link');
+    await tab.shows('a mail is on its way');
+
+    const link = await product.linkFor('jule');
+    assert.ok(link.startsWith(`${product.url}/reset#`), link);
+    await tab.page.goto(link);
+    await tab.fill({ 'New password': 'password' });
+    await tab.press('Set it');
+    await tab.alert();
+    const chosen = 'purple staple harbour';
+    await tab.fill({ 'New password': chosen });
+    await tab.press('Set it');
+    await tab.shows('or a recovery code');
+    await tab.fill({ 'Code from your app, or a recovery code': codes[0] });
+    await tab.press('Set it');
+    await tab.shows('It is set');
+    await tab.press('Go to the sign-in');
+    await tab.fill({ Name: 'jule', Password: chosen });
+    await tab.press('Sign in');
+    await tab.fill({ 'Code from your app': await phone.code() });
+    await tab.press('Go on');
+    await tab.showsButton('Sign out');
+
+    await tab.page.goto(link);
+    await tab.page.reload();
+    await tab.fill({ 'New password': 'another staple harbour' });
+    await tab.press('Set it');
+    assert.match(await tab.alert(), /link/);
+});
+
+test('while Keyward cannot be reached the page says so, and then goes on by itself', async () => {
+    const { tab } = await users.newcomer('kurt');
+    const session = await tab.page.createCDPSession();
+    await session.send('Network.enable');
+    await session.send('Network.setBlockedURLs', { urls: [`${product.url}/v1/*`] });
+    await tab.page.reload();
+    await tab.shows('the server does not answer yet');
+    await session.send('Network.setBlockedURLs', { urls: [] });
+    await tab.showsButton('Sign out');
+});
+
 test('the admin page asks an admin for a second factor, once there is one', async () => {
     const { tab } = await users.newcomer('frida', 'admin');
     await tab.follow('Admin');

@@ -25,7 +25,7 @@ const OF_CLIENT = /keyward|account['.]|proving|StepUpRequired/;
 const OF_NODE = /keyward|createVerifier|guard/i;
 const OF_PYTHON = /keyward|install\(|requires\(|SignedIn/i;
 // Of the pages, what there would be with nothing but passwords.
-const ACCOUNT = ['account.ts', 'proving.ts', 'StepUp.tsx', 'Security.tsx', 'TotpSetUp.tsx', 'Devices.tsx'];
+const ACCOUNT = ['account.ts', 'proving.ts', 'StepUp.tsx', 'Security.tsx', 'TotpSetUp.tsx', 'Devices.tsx', 'Forgotten.tsx'];
 const BEYOND = /import type|passkey|answer\(|proving/;
 
 function inThePages() {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Phone } from './totp.mjs';
 
 const WIDE = { width: 960, height: 660 };
-const PHONE = { width: 390, height: 720 };
+const PHONE = { width: 390, height: 770 };
 const cut = (size, height) => ({ ...size, height });
 const NOTES = ['Ask Ben for the keys', 'Seed potatoes: order by Friday', 'The ferry leaves at 9:40', 'Water the tomatoes'];
 const AGENTS = [
@@ -46,7 +46,7 @@ export async function takePictures(folder, users) {
     await shoot('admin', { size: cut(WIDE, 360) });
     await tab.press('Sign out');
     await tab.showsButton('Sign in');
-    await shoot('sign-in-phone', { size: cut(PHONE, 480) });
+    await shoot('sign-in-phone', { size: cut(PHONE, 540) });
 }
 
 async function write(tab, notes) {

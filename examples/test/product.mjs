@@ -1,6 +1,6 @@
 // The product as its README has a newcomer start it, from a copy of its own; it ends with the test.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 import { freePort, guarded, until } from '../testing/keyward.mjs';
@@ -90,14 +90,30 @@ export class Product {
         return execFileSync('npm', ['run', '--silent', name], { cwd: join(this.#home, 'examples/notes'), encoding: 'utf8' });
     }
 
+    /** What is kept. */
+    get #run() {
+        return join(this.#home, 'examples/notes/.run');
+    }
+
+    /** Runs one of Keyward's commands, with this as its input. */
+    #keyward(words, input = '') {
+        const folders = { KEYWARD_STORAGE_DATA_DIR: join(this.#run, 'data'), KEYWARD_KEYS_DIR: join(this.#run, 'keys') };
+        execFileSync(process.env.KEYWARD, words, { cwd: this.#run, input, env: { PATH: process.env.PATH, ...folders } });
+    }
+
     /** One more account, with the password of the others. */
     addUser(name, ...roles) {
-        const words = ['user', 'add', name, ...roles.flatMap((role) => ['--role', role]), '--password-stdin'];
-        const run = join(this.#home, 'examples/notes/.run');
-        const folders = { KEYWARD_STORAGE_DATA_DIR: join(run, 'data'), KEYWARD_KEYS_DIR: join(run, 'keys') };
-        execFileSync(process.env.KEYWARD, words, {
-            cwd: run, input: PASSWORD, env: { PATH: process.env.PATH, ...folders },
-        });
+        this.#keyward(['user', 'add', name, ...roles.flatMap((role) => ['--role', role]), '--password-stdin'], PASSWORD);
+        this.#keyward(['user', 'email', name, `${name}@example.com`, '--verified']);
+    }
+
+    /** The link in the newest mail to this user, once there is one. */
+    linkFor(name) {
+        const folder = join(this.#run, 'data/mail');
+        const mails = () => readdirSync(folder).filter((file) => file.endsWith('.eml')).sort().reverse()
+            .map((file) => readFileSync(join(folder, file), 'utf8'));
+        const links = () => mails().filter((mail) => mail.includes(`To: ${name}@example.com`)).flatMap((mail) => mail.match(/^http:\S+/m) ?? []);
+        return until(() => existsSync(folder) && links()[0], `a mail to ${name} with a link`);
     }
 
     /** What `keyward gateway test` says of each attack on a part of it, by this user. Throws if one lets somebody in. */

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use lettre::{
     Address, Message,
     message::{
-        Mailbox, MultiPart,
-        header::{HeaderName, HeaderValue},
+        Body, Mailbox, MultiPart,
+        header::{ContentTransferEncoding, HeaderName, HeaderValue},
     },
 };
 
@@ -56,7 +56,26 @@ enum Part<'a> {
     Code(&'a str),
 }
 
-pub(super) fn compose(letter: &Letter, catalogue: &Catalogue, sender: &Sender) -> Result<Message, NotSent> {
+/// How a text goes into a message.
+pub(super) type Encoding = fn(&str) -> Body;
+
+/// So that any server takes it, and none needs to change it.
+pub(super) fn for_servers(text: &str) -> Body {
+    Body::new(text.to_owned())
+}
+
+/// As it is, for who reads the file: a link stands there in one piece.
+pub(super) fn for_people(text: &str) -> Body {
+    let lines = text.replace('\n', "\r\n");
+    Body::dangerous_pre_encoded(lines.into_bytes(), ContentTransferEncoding::EightBit)
+}
+
+pub(super) fn compose(
+    letter: &Letter,
+    catalogue: &Catalogue,
+    sender: &Sender,
+    encoded: Encoding,
+) -> Result<Message, NotSent> {
     let text = catalogue.text(letter.kind, letter.locale.as_ref());
     let parts = parts(&text.body, &letter.facts);
     let domain = sender.address.as_str().rsplit_once('@').map_or("localhost", |(_, domain)| domain);
@@ -70,7 +89,7 @@ pub(super) fn compose(letter: &Letter, catalogue: &Catalogue, sender: &Sender) -
         .date(SystemTime::UNIX_EPOCH + Duration::from_millis(date))
         .message_id(Some(format!("<{}@{domain}>", letter.id)))
         .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
-        .multipart(MultiPart::alternative_plain_html(plain(&parts), html(&parts)));
+        .multipart(MultiPart::alternative_plain_html(encoded(&plain(&parts)), encoded(&html(&parts))));
     message.map_err(|_| NotSent::Never("it cannot be made a message".to_owned()))
 }
 
@@ -177,7 +196,7 @@ mod tests {
     fn message(letter: &Letter) -> String {
         let sender = Sender::parse("Shop, \u{fc}ber <no-reply@example.com>").expect("a sender");
         let catalogue = Catalogue::built_in().expect("texts");
-        let message = compose(letter, &catalogue, &sender).expect("a message");
+        let message = compose(letter, &catalogue, &sender, for_servers).expect("a message");
         String::from_utf8(message.formatted()).expect("ASCII")
     }
 

@@ -13,7 +13,11 @@ pub use self::{
     letter::{Facts, Letter, Way},
     smtp::{SmtpError, SmtpRoute, SmtpTls},
 };
-use self::{folder::MailFolder, letter::compose, smtp::SmtpClient};
+use self::{
+    folder::MailFolder,
+    letter::{compose, for_people, for_servers},
+    smtp::SmtpClient,
+};
 use crate::domain::{
     sender::Sender,
     user::{Email, InvalidName},
@@ -75,10 +79,10 @@ impl Post {
     /// # Errors
     /// Says whether another try can help. No text of the mail is in it.
     pub async fn send(&self, letter: &Letter) -> Result<(), NotSent> {
-        let message = compose(letter, &self.catalogue, &self.sender)?;
+        let composed = |encoded| compose(letter, &self.catalogue, &self.sender, encoded);
         match &self.way {
-            WayOut::Smtp(client) => Box::pin(client.send(&message)).await,
-            WayOut::Folder(folder) => folder.keep(letter.id, message.formatted()).await,
+            WayOut::Smtp(client) => Box::pin(client.send(&composed(for_servers)?)).await,
+            WayOut::Folder(folder) => folder.keep(letter.id, composed(for_people)?.formatted()).await,
         }
     }
 

@@ -3,6 +3,7 @@
 //! repeat the mail, and with it the link.
 
 use std::{
+    io, iter,
     net::IpAddr,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -165,9 +166,19 @@ fn of_mail(error: &Error) -> NotSent {
 
 /// Whether what was read is no TLS that is trusted: the library hands that on as an error of input.
 fn is_of_tls(error: &Error) -> bool {
-    let causes = std::iter::successors(std::error::Error::source(error), |&cause| cause.source());
-    let mut inputs = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>());
-    inputs.any(|input| input.kind() == std::io::ErrorKind::InvalidData)
+    inputs(error).any(|input| input.kind() == io::ErrorKind::InvalidData)
+}
+
+/// The errors of input below one of the library.
+fn inputs(error: &Error) -> impl Iterator<Item = &io::Error> {
+    let causes = iter::successors(std::error::Error::source(error), |&cause| cause.source());
+    causes.filter_map(|cause| cause.downcast_ref())
+}
+
+/// With the reason as the operating system has it, which knows nothing of a mail.
+fn away(error: &Error) -> String {
+    let reason = inputs(error).next().map(|reason| format!(": {reason}"));
+    format!("the server cannot be reached{}", reason.unwrap_or_default())
 }
 
 /// The codes of an answer (RFC 5321 section 4.2, RFC 3463), or what went wrong in our own words.
@@ -177,7 +188,7 @@ fn said(error: &Error) -> String {
             _ if error.is_tls() || is_of_tls(error) => "TLS failed".to_owned(),
             _ if error.is_client() => "the server does not offer what is needed".to_owned(),
             _ if error.is_response() => "the server broke off, or answered what is no SMTP".to_owned(),
-            _ => "the server cannot be reached".to_owned(),
+            _ => away(error),
         };
     };
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();

@@ -14,7 +14,7 @@ import * as passkeys from '@keyward/client/passkeys';
 import * as react from '@keyward/client/react';
 import * as storage from '@keyward/client/storage';
 import * as vue from '@keyward/client/vue';
-import { Keyward, PASSWORD } from '../testing/keyward.mjs';
+import { Keyward, PASSWORD, until } from '../testing/keyward.mjs';
 
 import { withCookies } from './browser.mjs';
 import { totp } from './totp.mjs';
@@ -25,7 +25,9 @@ const modules = { client, dpop, factors, passkeys, react, storage, vue };
 
 let keyward, shown;
 before(async () => {
-    keyward = await Keyward.start({ users: ['anna'], apps: { web: [], phone: [] } });
+    keyward = await Keyward.start({
+        users: ['anna'], apps: { web: [], phone: [] }, settings: { ACCOUNTS_SIGNUP: 'open' },
+    });
     shown = [];
 });
 after(() => keyward.stop());
@@ -84,6 +86,45 @@ test('a second factor is set up and asked for as the page says', async () => {
     app.close();
 });
 
+/** That one of the tokens that were mailed: the log names the files, and an app without pages has them alone in a line. */
+async function mailed(which) {
+    const mails = () => [...keyward.log.matchAll(/file=(\S+\.eml)/g)].map(([, file]) => readFileSync(join(keyward.folder, file), 'utf8'));
+    const tokens = () => mails().flatMap((mail) => mail.match(/^[\w-]{60,}(?=\r$)/m) ?? []);
+    await until(() => tokens().length >= which, `${which} mails with a token`);
+    return tokens()[which - 1];
+}
+
+test('what has no function is asked as the table says', async () => {
+    const app = client.createClient({ baseUrl: keyward.url, app: 'phone', transport: 'body', poll: 0 });
+    const calls = [...page.matchAll(/^\| `(ask\(.*?\))` \|/gm)].map(([, call]) => call);
+    const asked = [];
+    const ask = (words, given = {}) => {
+        const call = calls.find((one) => one.includes(words));
+        asked.push(call);
+        const act = new Function('keyward', ...Object.keys(given), `return keyward.${call};`);
+        return act(app, ...Object.values(given));
+    };
+    const status = async (password) => (await app.signIn({ username: 'bert', password })).status;
+
+    await ask('/v1/signup', { username: 'bert', password: PASSWORD, email: 'bert@example.com' });
+    await ask('/v1/email/confirm', { token: await mailed(1) });
+    await ask('/v1/password/forgot', { identifier: 'bert@example.com', app: 'phone' });
+    await ask('/v1/password/reset', { token: await mailed(2), chosen: 'another staple harbour' });
+    assert.equal(await status(PASSWORD), 'refused');
+    assert.equal(await status('another staple harbour'), 'signed-in');
+    await ask("'/v1/password',", { current: 'another staple harbour', chosen: 'purple staple harbour' });
+    await ask('PATCH', { email: 'bert@example.org' });
+    assert.equal((await app.me()).email, 'bert@example.com', 'not before it is confirmed');
+    await ask('/v1/email/confirm', { token: await mailed(3) });
+    assert.equal((await app.me()).email, 'bert@example.org');
+    await ask('DELETE');
+    await app.signOut();
+    assert.equal(app.state.status, 'signed-out');
+    assert.equal(await status('purple staple harbour'), 'refused');
+    assert.deepEqual([...new Set(asked)].sort(), calls.sort(), 'each row is tried');
+    app.close();
+});
+
 test('the other blocks make what they name', async () => {
     const made = await run('dpopKey()', {}, 'keyward');
     assert.equal(made.transport, 'cookie');
@@ -104,7 +145,7 @@ test('the other blocks make what they name', async () => {
     assert.ok(names.every((one) => typeof one === 'function'));
     const React = { createElement };
     const Hello = await run('function Hello', { keyward: made, React, SignIn: () => 'please sign in' }, 'Hello');
-    assert.equal(renderToString(createElement(Hello)), 'please sign in');
+    assert.equal(renderToString(createElement(Hello)), '', 'what is not known is no time for a sign-in form');
     const state = await run('A ref.', { keyward: phone }, 'state');
     assert.equal(state.value.status, 'signed-out');
     phone.close();

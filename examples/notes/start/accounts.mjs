@@ -19,24 +19,35 @@ export function settings({ run, url, port, check, management }) {
     };
 }
 
-/** Makes accounts and apps where there are none yet; returns the secret of the app `notes-api`. */
-export function makeAccounts(run, settings) {
-    const kept = join(run, 'secret');
-    if (existsSync(kept)) return readFileSync(kept, 'utf8');
+/** Runs one of Keyward's commands on what is kept in `run`, and returns what it prints. */
+function command(run, settings) {
     const binary = process.env.KEYWARD ?? 'keyward';
-    const keyward = (args, input) => {
+    return (args, input) => {
         const done = spawnSync(binary, args, {
             cwd: run, env: { ...process.env, ...settings }, input, encoding: 'utf8',
         });
         if (done.error) throw new Error(`${binary} cannot be started (${done.error.code}): KEYWARD names the binary`);
-        if (done.status !== 0) throw new Error(`keyward ${args.join(' ')}: ${done.stderr}`);
+        if (done.status !== 0) throw new Error(`keyward ${args.join(' ')}: ${done.stderr}To begin anew, remove ${run}`);
         return done.stdout.trim();
     };
+}
+
+/** Makes accounts and apps where there are none yet; returns the secret of the app `notes-api`. */
+export function makeAccounts(run, settings) {
+    const keyward = command(run, settings);
+    const kept = join(run, 'secret');
+    if (!existsSync(kept)) writeFileSync(kept, made(keyward), { mode: 0o600 });
+    // At each start, for the port may be another one.
+    keyward(['app', 'update', 'notes', '--reset-url', `${settings.KEYWARD_SERVER_PUBLIC_URL}/reset#{token}`]);
+    return readFileSync(kept, 'utf8');
+}
+
+function made(keyward) {
     keyward(['migrate']);
-    keyward(['user', 'add', 'anna', '--role', 'admin', '--password-stdin'], PASSWORD);
-    keyward(['user', 'add', 'ben', '--password-stdin'], PASSWORD);
+    for (const [name, ...roles] of [['anna', '--role', 'admin'], ['ben']]) {
+        keyward(['user', 'add', name, ...roles, '--password-stdin'], PASSWORD);
+        keyward(['user', 'email', name, `${name}@example.com`, '--verified']);
+    }
     keyward(['app', 'add', 'notes']);
-    const secret = keyward(['app', 'add', 'notes-api', '--confidential']);
-    writeFileSync(kept, secret, { mode: 0o600 });
-    return secret;
+    return keyward(['app', 'add', 'notes-api', '--confidential']);
 }

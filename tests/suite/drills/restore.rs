@@ -103,7 +103,15 @@ async fn the_embedded_database_is_restored_and_who_had_signed_out_is_out() {
     assert_eq!(mode, 0o600);
     // A copy is never written over.
     let again = install.run(&["backup", "keyward-backup.db"]);
-    assert!(again.code == Some(1) && again.stderr.contains("already exists"), "{again:?}");
+    assert!(
+        again.code == Some(1) && again.stderr.contains("keyward-backup.db is there already"),
+        "{again:?}"
+    );
+    let nowhere = install.run(&["backup", "nowhere/copy.db"]);
+    assert!(
+        nowhere.code == Some(1) && nowhere.stderr.contains("nowhere is no folder: make it"),
+        "{nowhere:?}"
+    );
     let left = fs::read_dir(install.path("")).expect("a folder").flatten();
     assert!(!left.map(|file| file.file_name()).any(|name| name.to_string_lossy().ends_with(".part")));
     server.kill();

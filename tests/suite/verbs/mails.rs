@@ -146,7 +146,8 @@ pub fn text(mail: &str) -> String {
     let (_, rest) = mail.split_once("text/plain").expect("a plain part");
     let (_, body) = rest.split_once("\n\n").expect("its head");
     let body = body.split("\n--").next().expect("its end");
-    body.replace("=\n", "").replace("=3D", "=")
+    let is_quoted = mail.contains("Transfer-Encoding: quoted-printable");
+    if is_quoted { body.replace("=\n", "").replace("=3D", "=") } else { body.to_owned() }
 }
 
 /// The token of a mail whose app has no page for it: the paragraph that is one long word.

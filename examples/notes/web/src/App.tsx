@@ -6,6 +6,7 @@ import { ActButton } from './Act';
 import { Admin } from './Admin';
 import { keyward } from './auth';
 import { Devices } from './Devices';
+import { Reset } from './Forgotten';
 import { Notes } from './Notes';
 import { Security } from './Security';
 import { SignIn } from './SignIn';
@@ -18,25 +19,26 @@ type Path = keyof typeof PAGES;
 
 export function App() {
     const state = useKeyward(keyward);
-    if (state.status === 'unknown') return null;
+    const path = usePath();
+    if (path === '/reset') return <Reset />;
+    if (state.status === 'unknown') return <main><p role="status" className="soft late">One moment: the server does not answer yet.</p></main>;
     if (state.status === 'signed-out') return <SignIn reason={state.reason} />;
     const { id, username, roles } = state.user;
-    return <Frame key={id} name={username} isAdmin={roles.includes('admin')} />;
+    return <Frame key={id} path={path} name={username} isAdmin={roles.includes('admin')} />;
 }
 
-type Who = { name: string; isAdmin: boolean };
+type Shown = { name: string; isAdmin: boolean; path: string };
 
-function Frame(who: Who) {
-    const path = usePath();
-    const Page = PAGES[path as Path] ?? Notes;
+function Frame(shown: Shown) {
+    const Page = PAGES[shown.path as Path] ?? Notes;
     return <>
-        <Top {...who} path={path} />
+        <Top {...shown} />
         <main><Page /></main>
         <StepUp />
     </>;
 }
 
-function Top({ name, isAdmin, path }: Who & { path: string }) {
+function Top({ name, isAdmin, path }: Shown) {
     const shown = (Object.keys(PAGES) as Path[]).filter((page) => page !== '/admin' || isAdmin);
     return <header><div>
         <span className="name"><img src="/icon.svg" alt="" />Notes</span>

@@ -6,10 +6,11 @@ import { ActButton, ActForm } from './Act';
 import { keyward } from './auth';
 import { deviceOf } from './deviceOf';
 import { Code, Password, RecoveryCode } from './Fields';
+import { Forgotten } from './Forgotten';
 
 const REASONS: Record<string, string> = {
     logout: 'You are signed out.',
-    logout_all: 'You signed out everywhere else.',
+    logout_all: 'You were signed out from another device.',
     expired: 'It has been a while: please sign in again.',
     password_changed: 'Your password was changed: please sign in again.',
 };
@@ -34,6 +35,8 @@ type Take = { take: (result: SignInResult) => void };
 function FirstStep({ take }: Take) {
     const byPassword = ({ username = '', password = '' }) =>
         keyward.signIn({ username, password, device: deviceOf(navigator.userAgent) }).then(take);
+    const [isForgotten, setForgotten] = useState(false);
+    if (isForgotten) return <Forgotten back={() => setForgotten(false)} />;
     return <>
         <ActForm act={byPassword}>
             <label>Name<input name="username" autoComplete="username webauthn" required autoFocus /></label>
@@ -43,6 +46,7 @@ function FirstStep({ take }: Take) {
         {keyward.passkeys.isSupported() && <ActButton className="quiet" act={() => keyward.passkeys.signIn().then(take)}>
             Sign in with a passkey
         </ActButton>}
+        <button type="button" className="quiet" onClick={() => setForgotten(true)}>Forgot your password?</button>
     </>;
 }
 

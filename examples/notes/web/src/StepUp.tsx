@@ -7,6 +7,7 @@ import { ActButton, ActForm } from './Act';
 import { keyward } from './auth';
 import { Code, Password } from './Fields';
 import { type Asked, askBy } from './proving';
+import { useLoaded } from './useLoaded';
 import { go } from './usePath';
 
 export function StepUp() {
@@ -27,10 +28,10 @@ export function StepUp() {
 }
 
 function Proofs({ required, end }: { required: StepUpRequired; end: (isProved: boolean) => void }) {
-    const [kinds, setKinds] = useState<string[] | null>(null);
+    const { value, failure } = useLoaded(account.list);
     const [isBoth, setBoth] = useState(false);
-    useEffect(() => { account.list().then(({ factors }) => setKinds(factors.map(({ kind }) => kind))); }, []);
-    if (!kinds) return null;
+    if (!value) return failure ? <p role="alert" className="bad">{failure}</p> : null;
+    const kinds = value.factors.map(({ kind }) => kind);
     if (!kinds.length && required.acr === '2') return <NothingToShow end={end} />;
 
     const take = (result: StepUpResult) => {
