@@ -8,6 +8,8 @@
 #[expect(dead_code, reason = "what the tests have, as far as it is needed here")]
 #[path = "../../tests/suite/support"]
 mod support {
+    pub mod authenticator;
+    pub mod client_key;
     pub mod simulation;
 
     pub mod outside {

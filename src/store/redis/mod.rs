@@ -53,7 +53,7 @@ pub struct Keeping {
     pub lifetimes: Lifetimes,
     /// What stands for a refresh token in a key's name.
     pub refresh_keys: RefreshKeys,
-    /// How many replicas must have a sign-in, rotation or end before it is answered
+    /// How many replicas must have a sign-in, rotation, step-up or end before it is answered
     /// (`storage.redis_wait`). Fewer acknowledgements are [`StoreError::Away`] although it is written:
     /// the client tries again, and each verb bears that.
     pub wait_for_replicas: u32,

@@ -7,24 +7,32 @@ use std::{
     time::Duration,
 };
 
+use serde_json::{Value, json};
+
 use super::{
     SetWhenDropped,
     stage::{PASSWORD, USER, check, comes_to, refresh, sign_in, unhurried, until_served},
 };
-use crate::support::{
-    backends::eventually,
-    outside::{
-        actor::Actor,
-        ask::Ask,
-        install::{Install, Server, wait_for},
-        nodes::beside,
-    },
-    proxy::Proxy,
-    servers::{
-        redis,
-        redis_sets::{MASTER, Watched},
+use crate::{
+    api::second_factor::enrol,
+    support::{
+        backends::eventually,
+        outside::{
+            actor::Actor,
+            ask::Ask,
+            install::{Install, Server, wait_for},
+            nodes::beside,
+        },
+        proxy::Proxy,
+        servers::{
+            redis,
+            redis_sets::{MASTER, Watched},
+        },
     },
 };
+
+/// Signs in with the password alone, and sets up a second factor then.
+const OTHER_USER: &str = "bob";
 
 /// A master, its replica, and a replica of that one, behind an address that is moved when the master is lost.
 struct Service {
@@ -79,6 +87,21 @@ fn sign_out(client: &Actor) -> Ask {
     Ask::new("POST /v1/logout").bearer(&client.access)
 }
 
+fn step_up(client: &Actor, shown: &Value) -> Ask {
+    Ask::new("POST /v1/step-up").bearer(&client.access).json(shown)
+}
+
+/// Somebody who can step up, and a code to do it by.
+async fn who_can_step_up(node: &Server) -> (Actor, Value) {
+    let client = node.client().signed_in(OTHER_USER, PASSWORD).await;
+    let (_, codes) = enrol(&client).await;
+    (client, json!({ "recovery_code": codes[0] }))
+}
+
+fn has_two_factors(client: &Actor, node: &Server) -> bool {
+    Ask::new("GET /v1/check?acr=2").bearer(&client.access).at(&node.url).status == 200
+}
+
 fn signed_in(node: &Server) -> Actor {
     node.client().with_tokens(&until_served(|| sign_in().at(&node.url)))
 }
@@ -92,12 +115,15 @@ async fn without_redis_wait_a_failover_forgets_what_was_answered() {
     let mut service = Service::start().await;
     let install = service.node(0, Install::new());
     install.add_user(USER, PASSWORD, &[]);
+    install.add_user(OTHER_USER, PASSWORD, &[]);
     let node = install.start().await;
     let (stays, leaver) = (signed_in(&node), signed_in(&node));
+    let (stronger, shown) = who_can_step_up(&node).await;
     service.part();
     let newcomer = signed_in(&node);
     let stays = refreshed(&stays, &node);
     until_served(|| sign_out(&leaver).at(&node.url));
+    until_served(|| step_up(&stronger, &shown).at(&node.url));
     service.fail_over();
 
     // The sign-in is lost. The refresh is made good, for the token shows that it was.
@@ -108,6 +134,7 @@ async fn without_redis_wait_a_failover_forgets_what_was_answered() {
     let other = service.node(0, beside(&install)).start().await;
     assert_eq!(check(&leaver).at(&other.url).status, 200, "the sign-out is forgotten");
     refreshed(&leaver, &other);
+    assert!(!has_two_factors(&refreshed(&stronger, &node), &node), "and so is the step-up");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,10 +142,14 @@ async fn with_redis_wait_nothing_that_was_answered_is_lost() {
     let mut service = Service::start().await;
     let install = service.node(1, Install::new());
     install.add_user(USER, PASSWORD, &[]);
+    install.add_user(OTHER_USER, PASSWORD, &[]);
     let node = install.start().await;
     let (stays, leaver) = (signed_in(&node), signed_in(&node));
+    let (stronger, shown) = who_can_step_up(&node).await;
     service.part();
-    for ask in [sign_in(), refresh(&stays), sign_out(&leaver)] {
+    let by_password = step_up(&stays, &json!({ "password": PASSWORD }));
+    let by_code = step_up(&stronger, &shown);
+    for ask in [sign_in(), refresh(&stays), sign_out(&leaver), by_password, by_code.clone()] {
         ask.at(&node.url).problem(503, "store_unavailable");
     }
     service.fail_over();
@@ -127,7 +158,9 @@ async fn with_redis_wait_nothing_that_was_answered_is_lost() {
     let newcomer = signed_in(&node);
     let stays = refreshed(&stays, &node);
     until_served(|| sign_out(&leaver).at(&node.url));
+    until_served(|| by_code.at(&node.url));
     let other = service.node(1, beside(&install)).start().await;
+    assert!(has_two_factors(&refreshed(&stronger, &other), &other));
     for client in [&newcomer, &stays] {
         assert_eq!(check(&refreshed(client, &other)).at(&other.url).status, 200);
     }

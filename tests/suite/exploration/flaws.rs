@@ -6,8 +6,9 @@ use super::{
     homes::{Home, Keeper},
     promises::Promise,
     record::WHOLE_GRACE,
-    that_fails_over, that_signs_out, under_the_timer, with_thief,
-    world::{Client, Step, World},
+    steps::Step,
+    that_fails_over, that_is_bound, that_signs_out, that_steps_up, under_the_timer, with_thief,
+    world::{Client, World},
 };
 use rstest::rstest;
 
@@ -40,6 +41,16 @@ pub enum Flaw {
     KeysComeLater,
     /// In a Cluster, a retry does not write what a crash has left out.
     NotMended,
+    /// Only the current token of a bound session takes its key.
+    OldNeedNoKey,
+    /// Whoever comes without the key is taken for a thief, and the session ends.
+    KeylessIsTheft,
+    /// A token that comes again brings what was proved at the sign-in alone.
+    ReissueForgetsStepUps,
+    /// A step-up does not look whether another one has come first.
+    LastStepUpWins,
+    /// A step-up does not look whether the session has ended.
+    StepsUpWhatHasEnded,
 }
 
 impl World {
@@ -78,6 +89,15 @@ impl World {
 #[case::a_busy_owner_helps_a_thief(with_thief, Flaw::EachSightCounts, Promise::AThiefAfterTheOwnerIsFoundOut)]
 #[case::a_session_comes_back(that_signs_out, Flaw::EndIsForgotten, Promise::SignedOutIsOut)]
 #[case::an_end_is_told_too_soon(that_signs_out, Flaw::RefusedLater, Promise::WhoIsToldOfAnEndCanRelyOnIt)]
+#[case::an_old_token_needs_no_key(that_is_bound, Flaw::OldNeedNoKey, Promise::NothingBecomesWithoutTheKey)]
+#[case::who_lacks_the_key_ends_a_session(
+    that_is_bound,
+    Flaw::KeylessIsTheft,
+    Promise::NothingBecomesWithoutTheKey
+)]
+#[case::a_retry_forgets_a_step_up(that_steps_up, Flaw::ReissueForgetsStepUps, Promise::WhatWasProvedIsKept)]
+#[case::two_step_ups_are_one(that_steps_up, Flaw::LastStepUpWins, Promise::WhatWasProvedIsKept)]
+#[case::a_step_up_comes_after_the_end(that_steps_up, Flaw::StepsUpWhatHasEnded, Promise::SignedOutIsOut)]
 fn a_flaw_is_found(
     #[values(Home::Embedded, Home::OneServer)] home: Home,
     #[case] world: fn(Home) -> World,

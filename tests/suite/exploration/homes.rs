@@ -4,7 +4,7 @@
 
 use super::{
     flaws::Flaw,
-    kept::{Generations, Rest, Store, Write},
+    kept::{Generations, Rest, Shown, Store, Write},
     record::{Moment, Record, timestamp},
 };
 use crate::support::backends::GRACE;
@@ -23,10 +23,14 @@ pub enum Home {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {
-    /// Presents the refresh token of that generation.
+    /// Presents the refresh token of that generation; of a bound session with a proof of its key.
     Refresh(u8),
+    /// The same without the key.
+    Keyless(u8),
     /// Shows an access token of that generation.
     Check(u8),
+    /// Shows that, in a session that said so when it was looked at.
+    StepUp(Shown, Shown),
     SignOut,
 }
 
@@ -36,6 +40,9 @@ pub enum Outcome {
     Granted(u8),
     /// The access token passes.
     Seen,
+    SteppedUp,
+    /// The session says something else by now: it is decided once more.
+    Moved(Shown),
     SignedOut,
     /// The session ended by this request.
     Reused,
@@ -44,11 +51,13 @@ pub enum Outcome {
     Ended,
     Expired,
     Withdrawn,
+    /// The key was missing.
+    Unproved,
 }
 
 impl Outcome {
     pub const fn is_refusal(self) -> bool {
-        !matches!(self, Self::Granted(_) | Self::Seen | Self::SignedOut)
+        !matches!(self, Self::Granted(_) | Self::Seen | Self::SteppedUp | Self::Moved(_) | Self::SignedOut)
     }
 }
 
@@ -121,15 +130,45 @@ impl Keeper {
         match verb {
             Verb::SignOut => self.sign_out(store).into(),
             _ if store.is_over => Rest::nothing(Outcome::Expired).into(),
-            Verb::Refresh(_) if self.has(Flaw::EndIsForgotten) => self.rotate(store, verb, arrived, call),
+            Verb::Refresh(presented) if self.has(Flaw::EndIsForgotten) => {
+                self.rotate(store, presented, arrived, call)
+            }
+            Verb::StepUp(from, shown) if self.has(Flaw::StepsUpWhatHasEnded) => {
+                self.step_up(store, from, shown).into()
+            }
             _ if store.is_ended => self.meet_end().into(),
             Verb::Check(generation) => self.confirm(store, generation, arrived).into(),
-            Verb::Refresh(_) => self.rotate(store, verb, arrived, call),
+            Verb::StepUp(from, shown) => self.step_up(store, from, shown).into(),
+            Verb::Keyless(presented) if store.is_bound => self.unproved(store, presented),
+            Verb::Refresh(presented) | Verb::Keyless(presented) => {
+                self.rotate(store, presented, arrived, call)
+            }
         }
     }
 
-    fn rotate(self, store: &mut Store, verb: Verb, arrived: Moment, call: Call) -> Reply {
-        let Verb::Refresh(presented) = verb else { unreachable!("a refresh") };
+    /// Nothing becomes of the session.
+    fn unproved(self, store: &mut Store, presented: u8) -> Reply {
+        let is_old = presented < store.record.generation;
+        if self.has(Flaw::KeylessIsTheft) {
+            return self.end(store, presented, Outcome::Reused).into();
+        }
+        if self.has(Flaw::OldNeedNoKey) && is_old {
+            return self.rotate(store, presented, 0, Call::Second { in_time: true });
+        }
+        Rest::nothing(Outcome::Unproved).into()
+    }
+
+    /// Writes what comes of what is shown, if the session still says what that was decided from.
+    fn step_up(self, store: &mut Store, from: Shown, shown: Shown) -> Rest {
+        let to = from.stepped_up(shown);
+        if store.shown != from && store.shown != to && !self.has(Flaw::LastStepUpWins) {
+            return Rest::nothing(Outcome::Moved(store.shown));
+        }
+        store.shown = to;
+        Rest::nothing(Outcome::SteppedUp)
+    }
+
+    fn rotate(self, store: &mut Store, presented: u8, arrived: Moment, call: Call) -> Reply {
         let is_estimate = self.home != Home::Embedded && call == Call::First;
         // Redis takes a request for younger than it is: how long the command was under way is not known there.
         let judged = if is_estimate || self.has(Flaw::JudgedWhenDone) { 0 } else { arrived };
@@ -158,6 +197,9 @@ impl Keeper {
         let former = Generations::with_parent(store.record.generation);
         let is_withdrawn = self.home == Home::OneServer && Self::is_withdrawn(store, presented);
         store.record = Record::of(&after);
+        if self.has(Flaw::ReissueForgetsStepUps) && matches!(decision, Decision::Reissue(_)) {
+            store.shown = Shown::NONE;
+        }
         if is_withdrawn {
             return Rest::nothing(Outcome::Withdrawn).into();
         }

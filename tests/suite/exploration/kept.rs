@@ -1,13 +1,22 @@
 //! What is kept of a session: its record, and around it keys, index entries and the refusal of its access tokens; and
 //! the commands that write what is around it.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use super::{
     homes::Outcome,
-    record::{Passing, Record, timestamp},
+    record::{Passing, Record, signed_in_at, timestamp},
 };
-use keyward::domain::rotation::Progress;
+use crate::support::backends::START;
+use keyward::domain::{
+    key_proof::KeyThumbprint,
+    proved::Proved,
+    rotation::Progress,
+    sign_in::{Method, Methods},
+};
+
+/// The key of whoever signed in, where that is bound to one.
+pub const KEY: KeyThumbprint = KeyThumbprint::from_bytes([0xA5; 32]);
 
 /// A set of generations.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -50,6 +59,49 @@ impl fmt::Debug for Generations {
     }
 }
 
+/// What was shown besides the password: a code, a recovery code, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shown(u8);
+
+impl Shown {
+    pub const NONE: Self = Self(0);
+    /// What a step-up shows.
+    pub const EACH: [(Self, Method); 2] = [(Self(1), Method::Totp), (Self(2), Method::RecoveryCode)];
+
+    pub const fn and(self, more: Self) -> Self {
+        Self(self.0 | more.0)
+    }
+
+    pub const fn has_all(self, of: Self) -> bool {
+        self.0 & of.0 == of.0
+    }
+
+    fn methods(self) -> Methods {
+        let shown = Self::EACH.into_iter().filter(|(one, _)| self.has_all(*one));
+        shown.fold(Methods::default(), |methods, (_, method)| methods.with(method))
+    }
+
+    /// What the product's rule makes of it with what is shown now.
+    pub fn stepped_up(self, now: Self) -> Self {
+        let (all, window) = (Methods::ALL, Duration::from_mins(15));
+        let next = self.proved().stepped_up(now.methods(), all, window, START);
+        Self::of(&next.expect("two factors stay two"))
+    }
+
+    /// As the product keeps it.
+    pub fn proved(self) -> Proved {
+        let methods = self.methods().with(Method::Password);
+        let at = if self == Self::NONE { signed_in_at() } else { START };
+        Proved { methods, since: signed_in_at(), at }
+    }
+
+    /// What the product has kept.
+    pub fn of(proved: &Proved) -> Self {
+        let shown = [0, 1, 2, 3].map(Self).into_iter().find(|shown| shown.proved() == *proved);
+        shown.unwrap_or_else(|| panic!("nothing that anybody showed: {proved:?}"))
+    }
+}
+
 /// All that is kept of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Store {
@@ -63,6 +115,9 @@ pub struct Store {
     pub indexes: [bool; 2],
     /// `blacklist:session:` is there.
     pub is_refused: bool,
+    /// Its refreshes take a proof by [`KEY`].
+    pub is_bound: bool,
+    pub shown: Shown,
 }
 
 impl Store {
@@ -75,13 +130,15 @@ impl Store {
             keys: Generations::of(0),
             indexes: [true; 2],
             is_refused: false,
+            is_bound: false,
+            shown: Shown::NONE,
         }
     }
 
-    /// The same, as far as it is kept: nobody asks how far the tokens of one that has ended had come.
+    /// The same, as far as it is kept: nobody asks how far the tokens of one that has ended had come, or who it was.
     pub fn is(&self, other: &Self) -> bool {
-        let record = if self.is_ended { other.record } else { self.record };
-        Self { record, ..*self } == *other
+        let Self { record, shown, is_bound, .. } = if self.is_ended { *other } else { *self };
+        Self { record, shown, is_bound, ..*self } == *other
     }
 
     /// Nothing depends on the time any more.

@@ -12,6 +12,7 @@ mod kept;
 mod promises;
 mod record;
 mod shelves;
+mod steps;
 mod stores;
 mod world;
 mod wrecks;
@@ -36,7 +37,9 @@ fn alone(home: Home) -> World {
         generations: 2,
         requests: 2,
         has_thief: false,
+        is_bound: false,
         signs_out: false,
+        steps_up: false,
         fails_over: false,
         order: Order::AsSent,
         slowest_way: WHOLE_GRACE - 1,
@@ -52,6 +55,16 @@ fn with_thief(home: Home) -> World {
 /// With a thief, and the owner may sign out.
 fn that_signs_out(home: Home) -> World {
     World { signs_out: true, generations: 1, ..with_thief(home) }
+}
+
+/// With a key, and a thief who has all tokens but that.
+fn that_is_bound(home: Home) -> World {
+    World { is_bound: true, ..with_thief(home) }
+}
+
+/// Where more is shown beside refreshes and a sign-out.
+fn that_steps_up(home: Home) -> World {
+    World { is_bound: true, signs_out: true, steps_up: true, generations: 1, ..alone(home) }
 }
 
 fn under_the_timer(home: Home) -> World {
@@ -97,6 +110,8 @@ async fn every_promise_is_kept(world: World) {
 #[case::alone(alone)]
 #[case::with_a_thief(with_thief)]
 #[case::that_signs_out(that_signs_out)]
+#[case::that_is_bound_to_a_key(that_is_bound)]
+#[case::that_steps_up(that_steps_up)]
 #[case::under_the_timer(under_the_timer)]
 #[case::that_ends_contested_sessions(that_ends_contested)]
 #[tokio::test]

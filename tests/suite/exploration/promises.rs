@@ -2,9 +2,10 @@
 
 use super::{
     homes::{Call, Home, Outcome, Told, Verb},
-    kept::{Generations, Store},
+    kept::{Generations, Shown, Store},
     record::{LATER, Moment, Passing, WHOLE_GRACE},
-    world::{Request, State, Who, World},
+    steps::{Request, Who},
+    world::{State, World},
 };
 use keyward::domain::rotation::Confirm;
 
@@ -29,6 +30,10 @@ pub enum Promise {
     WhatWasGivenUpEndsNothing,
     /// A refresh that was answered has left all that leads to the session: a retry mends what a crash has left out.
     AnAnsweredRefreshIsWhole,
+    /// Whoever lacks the key of a bound session gets nothing, and nothing becomes of it, whatever they show.
+    NothingBecomesWithoutTheKey,
+    /// What a step-up has shown, once it was answered, whoever refreshes later is told.
+    WhatWasProvedIsKept,
 }
 
 /// What was decided about a request, and when it had arrived.
@@ -52,6 +57,9 @@ pub struct Truth {
     pub is_honest: bool,
     /// A sign-out was answered.
     is_signed_out: bool,
+    /// What the owner has begun to show, and what was answered.
+    pub asked: Shown,
+    shown: Shown,
     /// When each generation was first issued, and first seen in use; only as far as a promise asks for it.
     issued: [Moment; GENERATIONS],
     seen: [Moment; GENERATIONS],
@@ -60,7 +68,14 @@ pub struct Truth {
 impl Truth {
     pub const fn at_sign_in() -> Self {
         let never = [NEVER; GENERATIONS];
-        Self { is_honest: true, is_signed_out: false, issued: never, seen: never }
+        Self {
+            is_honest: true,
+            is_signed_out: false,
+            asked: Shown::NONE,
+            shown: Shown::NONE,
+            issued: never,
+            seen: never,
+        }
     }
 
     pub fn is_issued(&mut self, world: &World, generation: u8) {
@@ -107,8 +122,14 @@ impl Truth {
         if ends && judged.call == (Call::Second { in_time: false }) {
             return Err(Promise::WhatWasGivenUpEndsNothing);
         }
-        if self.is_signed_out && matches!(outcome, Outcome::Granted(_) | Outcome::Seen) {
+        if self.is_signed_out && matches!(outcome, Outcome::Granted(_) | Outcome::Seen | Outcome::SteppedUp) {
             return Err(Promise::SignedOutIsOut);
+        }
+        if matches!(request.verb, Verb::Keyless(_)) && (!outcome.is_refusal() || *after != before.store) {
+            return Err(Promise::NothingBecomesWithoutTheKey);
+        }
+        if matches!(outcome, Outcome::Granted(_)) && !after.shown.has_all(self.shown) {
+            return Err(Promise::WhatWasProvedIsKept);
         }
         if let Verb::Refresh(presented) = request.verb {
             self.judge_refresh(world, before, (request.who, presented), judged)?;
@@ -175,6 +196,11 @@ impl Truth {
         }
         self.is_signed_out |= outcome == Outcome::SignedOut;
         Ok(())
+    }
+
+    /// A step-up was answered.
+    pub const fn is_proved(&mut self, shown: Shown) {
+        self.shown = self.shown.and(shown);
     }
 
     /// What holds of every state.

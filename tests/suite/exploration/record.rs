@@ -32,6 +32,11 @@ pub fn timestamp(moment: Moment) -> Timestamp {
     if moment < 0 { START - span } else { START + span }
 }
 
+/// So long ago that nothing else happened since.
+pub fn signed_in_at() -> Timestamp {
+    timestamp(-100)
+}
+
 fn moment(timestamp: Timestamp) -> Moment {
     let halves =
         |span: Duration| Moment::try_from(span.as_millis() / (GRACE / 2).as_millis()).expect("near now");

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use super::{
-    kept::{Generations, Store},
-    record::{Record, timestamp},
+    kept::{Generations, KEY, Shown, Store},
+    record::{Record, signed_in_at, timestamp},
 };
 use crate::support::{
     backends::{START, facts_of, retried, with_tokens},
@@ -17,9 +17,11 @@ use keyward::{
         app::AppName,
         clock::Timestamp,
         ids::UserId,
+        proved::Proved,
         refresh_token::{RefreshSecret, RefreshToken},
         rotation::{LateReissues, Progress, Replaced},
-        session::{EndReason, NewSession},
+        session::{EndReason, NewSession, SessionFacts},
+        sign_in::{Method, Methods},
     },
     store::sessions::SessionStore,
 };
@@ -32,9 +34,11 @@ pub struct Laid {
 }
 
 impl Laid {
-    /// Signs in, long enough ago that nothing else happened since.
-    pub async fn sign_in(store: &dyn SessionStore) -> Self {
-        let (session, first) = with_tokens(facts_of(UserId::new(START), timestamp(-100)), &secret());
+    /// Signs in, long enough ago that nothing else happened since; with a key, or without.
+    pub async fn sign_in(store: &dyn SessionStore, is_bound: bool) -> Self {
+        let facts = facts_of(UserId::new(START), signed_in_at());
+        let facts = SessionFacts { bound_to: is_bound.then_some(KEY), ..facts };
+        let (session, first) = with_tokens(facts, &secret());
         let NewSession { facts, .. } = &session;
         let user = facts.user;
         retried(async || store.open(&session, None).await).await;
@@ -64,11 +68,13 @@ impl Rows {
             let Progress { generation, issued_at, replaced, late } = store.record.progress();
             let earlier: Vec<u8> =
                 replaced.earlier().flat_map(|moment| moment.millis().to_be_bytes()).collect();
+            let proved = store.shown.proved();
             let end = store.is_ended.then_some(EndReason::Logout.as_str());
             transaction
                 .prepare_cached(
                     "UPDATE sessions SET generation = ?2, issued_at = ?3, confirmed_at = ?4, replaced = ?5,
-                        late_generation = ?6, late_run = ?7, end_reason = ?8 WHERE id = ?1",
+                        late_generation = ?6, late_run = ?7, end_reason = ?8,
+                        proved = ?9, proved_since = ?10, proved_at = ?11 WHERE id = ?1",
                 )
                 .expect("prepared")
                 .execute(rusqlite::params![
@@ -80,6 +86,9 @@ impl Rows {
                     late.generation,
                     late.run,
                     end,
+                    proved.methods.words(),
+                    proved.since.millis(),
+                    proved.at.millis(),
                 ])
                 .expect("laid");
             if store.is_refused {
@@ -95,7 +104,7 @@ impl Rows {
 
     pub fn look_at(&self, laid: &Laid) -> Store {
         let mut query = self.0.prepare_cached("SELECT * FROM sessions WHERE id = ?1").expect("prepared");
-        let (progress, end) = query
+        let (progress, end, shown, is_bound) = query
             .query_row([laid.first.session().as_bytes()], |row| {
                 let earlier: Vec<Timestamp> = row
                     .get::<_, Option<Vec<u8>>>("replaced")?
@@ -112,7 +121,12 @@ impl Rows {
                     replaced: Replaced::of(latest, &earlier),
                     late: LateReissues { generation: row.get("late_generation")?, run: row.get("late_run")? },
                 };
-                Ok((progress, row.get::<_, Option<String>>("end_reason")?))
+                let time = |name: &str| row.get(name).map(Timestamp::from_millis);
+                let methods = Methods::read(&row.get::<_, String>("proved")?).expect("methods");
+                let proved = Proved { methods, since: time("proved_since")?, at: time("proved_at")? };
+                let key: Option<[u8; 32]> = row.get("bound_to")?;
+                let end = row.get::<_, Option<String>>("end_reason")?;
+                Ok((progress, end, Shown::of(&proved), key == Some(*KEY.as_bytes())))
             })
             .expect("a row");
         let is_refused = self
@@ -122,7 +136,7 @@ impl Rows {
             .exists([laid.first.session().to_string()])
             .expect("an answer");
         let record = Record::of(&progress);
-        Store { record, is_ended: end.is_some(), is_refused, ..Store::signed_in() }
+        Store { record, is_ended: end.is_some(), is_refused, shown, is_bound, ..Store::signed_in() }
     }
 }
 
@@ -157,6 +171,11 @@ impl Keys {
         fields.push(("r", earlier.collect()));
         if late.run > 0 {
             fields.extend([("v", number(late.generation)), ("w", number(late.run))]);
+        }
+        if store.shown != Shown::NONE {
+            let proved = store.shown.proved();
+            fields.push(("m", proved.methods.words().into_bytes()));
+            fields.extend([("f", time(proved.since)), ("h", time(proved.at))]);
         }
         fields.push(("k", laid.token(store.record.generation).sha256().to_vec()));
         if let Some(parent) = store.record.generation.checked_sub(1) {
@@ -199,8 +218,9 @@ impl Keys {
         let keys = (0..8).filter(|_| next() == Value::Int(1)).map(Generations::of);
         let keys = keys.fold(Generations::default(), Generations::and);
         let is_ended = fields.iter().any(|(name, _)| name == "x");
-        let record = if is_ended { Store::signed_in().record } else { record(&fields) };
-        Store { record, is_ended, is_over: false, keys, indexes, is_refused }
+        let Store { record, shown, is_bound, .. } =
+            if is_ended { Store::signed_in() } else { of_fields(&fields) };
+        Store { record, is_ended, is_over: false, keys, indexes, is_refused, is_bound, shown }
     }
 
     /// Of its hash, and of what refuses its access tokens.
@@ -226,7 +246,7 @@ impl Keys {
 }
 
 /// What a hash says.
-fn record(fields: &[(String, Vec<u8>)]) -> Record {
+fn of_fields(fields: &[(String, Vec<u8>)]) -> Store {
     let bytes = |name| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_slice());
     let number = |name| -> Option<i64> { std::str::from_utf8(bytes(name)?).ok()?.parse().ok() };
     let small = |name| number(name).map_or(0, |number| u32::try_from(number).expect("a count"));
@@ -235,10 +255,17 @@ fn record(fields: &[(String, Vec<u8>)]) -> Record {
         Timestamp::from_millis(i64::from_be_bytes(eight))
     };
     let earlier: Vec<Timestamp> = bytes("r").unwrap_or_default().chunks_exact(6).map(of_six).collect();
-    Record::of(&Progress {
+    let time = |name| number(name).map(Timestamp::from_millis);
+    let record = Record::of(&Progress {
         generation: small("n"),
-        issued_at: Timestamp::from_millis(number("i").expect("a time")),
-        replaced: Replaced::of(number("c").map(Timestamp::from_millis), &earlier),
+        issued_at: time("i").expect("a time"),
+        replaced: Replaced::of(time("c"), &earlier),
         late: LateReissues { generation: small("v"), run: small("w") },
-    })
+    });
+    let methods = bytes("m").map(|words| std::str::from_utf8(words).expect("words"));
+    let methods = methods.map_or(Some(Methods::of(&[Method::Password])), Methods::read).expect("methods");
+    let begun = time("s").expect("a time");
+    let proved = Proved { methods, since: time("f").unwrap_or(begun), at: time("h").unwrap_or(begun) };
+    let is_bound = bytes("j") == Some(KEY.as_bytes());
+    Store { record, shown: Shown::of(&proved), is_bound, ..Store::signed_in() }
 }

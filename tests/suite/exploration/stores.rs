@@ -6,11 +6,12 @@ use std::{cell::RefCell, collections::HashSet, sync::Arc};
 use super::{
     explorer::{Explored, Mixing, explore},
     homes::{Call, Home, Keeper, Outcome, Reply, Told, Verb},
-    kept::Store,
+    kept::{KEY, Shown, Store},
     promises::Promise,
     record::{Moment, timestamp},
     shelves::{Keys, Laid, Rows, secret},
-    world::{Stage, Step, World},
+    steps::{Stage, Step},
+    world::World,
 };
 use crate::support::{
     backends::{LIFETIMES, START},
@@ -22,7 +23,7 @@ use keyward::{
     domain::{clock::ManualClock, refresh_token::Chain, session::EndReason},
     store::{
         error::StoreError,
-        sessions::{Confirmation, Ending, Rotation, SessionStore},
+        sessions::{Confirmation, Ending, Rotation, SessionStore, StepUp, SteppedUp},
         sqlite::SqliteStore,
     },
 };
@@ -91,9 +92,20 @@ impl Meeting {
     ) -> Result<(Outcome, Told), StoreError> {
         let session = laid.first.session();
         let outcome = match self.verb {
-            Verb::Refresh(generation) => {
-                let chain = Chain::of(laid.token(generation), &secret());
-                return Ok(told(store.rotate(&chain, &keeper.policy(), timestamp(self.arrived)).await?));
+            Verb::Refresh(generation) | Verb::Keyless(generation) => {
+                let key = matches!(self.verb, Verb::Refresh(_)).then_some(KEY);
+                let chain = Chain::of(laid.token(generation), &secret()).proved_by(key);
+                let rotation = store.rotate(&chain, &keeper.policy(), timestamp(self.arrived)).await?;
+                if let Rotation::Granted(issue) = &rotation {
+                    let facts = &issue.session.facts;
+                    let said = (Shown::of(&facts.proved), facts.bound_to.is_some());
+                    assert_eq!(said, (self.store.shown, self.store.is_bound), "{:?}: {self:?}", keeper.home);
+                }
+                return Ok(told(rotation));
+            }
+            Verb::StepUp(from, shown) => {
+                let step_up = StepUp { session, from: from.proved(), to: from.stepped_up(shown).proved() };
+                stepped_up(&store.step_up(&step_up, START).await?)
             }
             Verb::Check(generation) => {
                 // Redis's clock says when an access token is seen.
@@ -114,6 +126,15 @@ impl Meeting {
     }
 }
 
+fn stepped_up(became: &SteppedUp) -> Outcome {
+    match became {
+        SteppedUp::Done(_) => Outcome::SteppedUp,
+        SteppedUp::Moved(said) => Outcome::Moved(Shown::of(said)),
+        SteppedUp::Ended(_) => Outcome::Ended,
+        SteppedUp::Expired => Outcome::Expired,
+    }
+}
+
 fn told(rotation: Rotation) -> (Outcome, Told) {
     let outcome = match rotation {
         Rotation::Granted(issue) => {
@@ -126,7 +147,7 @@ fn told(rotation: Rotation) -> (Outcome, Told) {
         Rotation::Expired => Outcome::Expired,
         Rotation::Withdrawn => Outcome::Withdrawn,
         Rotation::Forged => panic!("the tokens are genuine"),
-        Rotation::Unproved => panic!("the sessions are bound to nothing"),
+        Rotation::Unproved => Outcome::Unproved,
     };
     (outcome, Told::FirstIssue)
 }
@@ -142,7 +163,7 @@ async fn compare_on(
     let mut meetings = meetings;
     for _ in 0..10 {
         let laid = stream::iter(&meetings)
-            .map(async |meeting| (Laid::sign_in(store).await, meeting.store))
+            .map(async |meeting| (Laid::sign_in(store, meeting.store.is_bound).await, meeting.store))
             .buffered(AT_ONCE)
             .collect::<Vec<_>>()
             .await;

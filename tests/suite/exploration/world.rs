@@ -2,44 +2,15 @@
 //! where the refresh token is kept; a thief, who has a copy of every token as soon as it is issued; nodes that share
 //! nothing but the store, so that each request is at a node of its own; and time.
 
-use std::fmt;
-
 use super::{
     explorer::Next,
     homes::{Call, Home, Keeper, Outcome, Reply, Told, Verb},
-    kept::{Rest, Store, Write},
+    kept::{Rest, Shown, Store, Write},
     promises::{Judged, Promise, Truth},
     record::{LATER, LONGEST_STALL, Moment, Passing, long_ago},
+    steps::{Request, Stage, Step, Who},
 };
 use keyward::domain::rotation::Contested;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Who {
-    Owner,
-    Thief,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    /// On the way to a node, for so long.
-    Sent(Moment),
-    /// At a node since that moment, and nothing is done yet.
-    Arrived(Moment),
-    /// The node has been asked to ask again ([`Call::Second`]).
-    Asked { arrived: Moment, in_time: bool },
-    /// The record is written, and what is around it is not.
-    Writing(Rest),
-    /// The answer is on its way.
-    Answered(Outcome),
-}
-
-/// A request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Request {
-    pub who: Who,
-    pub verb: Verb,
-    pub stage: Stage,
-}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
@@ -51,46 +22,6 @@ pub struct State {
     /// In order, for it does not matter which tab is which.
     pub requests: Vec<Request>,
     pub truth: Truth,
-}
-
-/// What may happen.
-#[derive(Debug, Clone, Copy)]
-pub enum Step {
-    Sends(Request),
-    Arrives(Request),
-    /// The command on the record, and what it led to.
-    IsDone(Request, Reply),
-    Writes(Request, Write),
-    /// Its node crashes or is cut off, or the answer is lost. What is lost before anything is done might as well
-    /// not have been sent.
-    IsLost(Request),
-    IsAnswered(Request),
-    HalfAGracePasses,
-    DaysPass,
-    TheLifeEnds,
-    TheReplicaFollows,
-    TheReplicaTakesOver,
-}
-
-impl fmt::Display for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { who, verb, stage } = self;
-        write!(f, "{who:?} {verb:?} {stage:?}")
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sends(request) => write!(f, "sent: {request}"),
-            Self::Arrives(request) => write!(f, "arrives: {request}"),
-            Self::IsDone(request, reply) => write!(f, "carried out: {request}: {reply:?}"),
-            Self::Writes(request, write) => write!(f, "writes {write:?}: {request}"),
-            Self::IsLost(request) => write!(f, "lost: {request}"),
-            Self::IsAnswered(request) => write!(f, "answered: {request}"),
-            passing => write!(f, "{passing:?}"),
-        }
-    }
 }
 
 /// What a client does with an answer.
@@ -119,7 +50,11 @@ pub struct World {
     /// How many requests may be under way at once: of two tabs, of the thief, and of those that nobody waits for.
     pub requests: usize,
     pub has_thief: bool,
+    /// The owner has a key, and the thief has none.
+    pub is_bound: bool,
     pub signs_out: bool,
+    /// The owner shows more, each thing once.
+    pub steps_up: bool,
     pub fails_over: bool,
     pub order: Order,
     /// For how long a request may be on its way to a node, in halves of the grace.
@@ -128,7 +63,7 @@ pub struct World {
 
 impl World {
     pub fn first(&self) -> State {
-        let store = Store::signed_in();
+        let store = Store { is_bound: self.is_bound, ..Store::signed_in() };
         let replica = self.fails_over.then_some(store);
         State { store, replica, kept: Some(0), requests: Vec::new(), truth: Truth::at_sign_in() }
     }
@@ -153,9 +88,9 @@ impl World {
             // Only a refresh is judged by when it arrived, and embedded also a check. Another request that lies at a
             // node for a while is no different from one that is sent later, and a thief chooses when to come.
             let lies = match verb {
-                Verb::Refresh(_) => true,
+                Verb::Refresh(_) | Verb::StepUp(..) => true,
                 Verb::Check(_) => self.keeper.home == Home::Embedded,
-                Verb::SignOut => false,
+                Verb::Keyless(_) | Verb::SignOut => false,
             };
             let begin = match (who, verb) {
                 (Who::Owner, Verb::Refresh(_)) => Stage::Sent(0),
@@ -164,7 +99,11 @@ impl World {
             let request = Request { who, verb, stage: begin };
             let mut after = state.clone();
             after.requests.push(request);
-            after.truth.is_honest &= who == Who::Owner && verb != Verb::SignOut;
+            if let Verb::StepUp(_, shown) = verb {
+                after.truth.asked = after.truth.asked.and(shown);
+            }
+            let is_harmless = matches!(verb, Verb::Keyless(_)) && self.is_bound;
+            after.truth.is_honest &= is_harmless || who == Who::Owner && verb != Verb::SignOut;
             found.push(if lies && who == Who::Owner {
                 (Step::Sends(request), self.settled(after))
             } else {
@@ -182,10 +121,19 @@ impl World {
             if self.signs_out {
                 send(Who::Owner, Verb::SignOut);
             }
+            for (shown, _) in Shown::EACH {
+                if self.steps_up && !state.truth.asked.has_all(shown) {
+                    send(Who::Owner, Verb::StepUp(state.store.shown, shown));
+                }
+            }
         }
         let has_come = state.requests.iter().any(|request| request.who == Who::Thief);
         if self.has_thief && !has_come {
             for stolen in 0..=state.store.record.generation {
+                if self.is_bound {
+                    send(Who::Thief, Verb::Keyless(stolen));
+                    continue;
+                }
                 if stolen < self.generations {
                     send(Who::Thief, Verb::Refresh(stolen));
                 }
@@ -242,6 +190,11 @@ impl World {
                 after.requests.remove(place);
                 Ok(())
             }
+            Reply::Done(Rest { outcome: Outcome::Moved(said), .. }, _) => {
+                let Verb::StepUp(_, shown) = request.verb else { unreachable!("a step-up") };
+                after.requests[place].verb = Verb::StepUp(said, shown);
+                Ok(())
+            }
             Reply::AskAgain => {
                 after.requests[place].stage = Stage::Asked { arrived, in_time: true };
                 Ok(())
@@ -280,8 +233,11 @@ impl World {
             return Ok(());
         }
         after.truth.is_answered(self, &after.store, rest.outcome)?;
+        if let (Verb::StepUp(_, shown), Outcome::SteppedUp) = (request.verb, rest.outcome) {
+            after.truth.is_proved(shown);
+        }
         // What the others are told changes nothing.
-        if request.who == Who::Owner && !matches!(request.verb, Verb::Check(_)) {
+        if request.who == Who::Owner && matches!(request.verb, Verb::Refresh(_) | Verb::SignOut) {
             after.requests[place].stage = Stage::Answered(rest.outcome);
         } else {
             after.requests.remove(place);
@@ -327,6 +283,8 @@ impl World {
         after.replica.iter_mut().for_each(|replica| replica.age(passing));
         after.truth.age(passing);
         after.requests.retain_mut(|request| match &mut request.stage {
+            // What it is decided by is no time.
+            Stage::Arrived(_) if matches!(request.verb, Verb::StepUp(..)) => by == 1,
             Stage::Sent(since) => {
                 *since += by;
                 *since <= self.slowest_way

@@ -73,7 +73,7 @@ async fn what_a_crash_leaves_was_explored(#[case] home: Home, #[case] verb: Verb
     let (before, seen) = (before(keeper, verb), RefCell::new(Vec::new()));
     let possible = wrecks(keeper, before, verb);
     let prepare = async || {
-        let laid = [(Laid::sign_in(store).await, before)];
+        let laid = [(Laid::sign_in(store, before.is_bound).await, before)];
         keys.borrow_mut().lay(&laid);
         laid.map(|(laid, _)| laid)
     };

@@ -9,6 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use keyward::domain::random;
 use serde_json::{Value, json};
 
+#[derive(Debug)]
 pub enum ClientKey {
     Es256(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),

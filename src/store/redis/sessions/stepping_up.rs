@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl RedisStore {
-    /// No replica is waited for: where a failover forgets it, its owner is asked once more.
+    /// Once it is answered, later tokens say it, whichever replica takes over: what proved it is spent by then.
     pub(super) async fn step_session_up(
         &self,
         step_up: &StepUp,
@@ -24,7 +24,7 @@ impl RedisStore {
             .on_session(&STEP_UP, *session, now)
             .arg(record::of_proved(from).map(|(_, value)| value).as_slice())
             .arg(record::of_proved(to).map(|(_, value)| value).as_slice());
-        let values: Vec<Value> = self.link.call(&call).await?;
+        let values: Vec<Value> = self.durable.call_durably(&call).await?;
         let answer = ScriptAnswer::read(*session, values)?;
         Ok(match answer.word() {
             "done" => SteppedUp::Done(answer.fields.living()?),

@@ -10,7 +10,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use keyward::domain::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
-use super::site::{PASSWORD, USERS};
+use super::accounts::{PASSWORD, USERS};
 use crate::support::outside::install::Install;
 
 /// How far it is from the others, ahead or behind, in seconds.

@@ -12,6 +12,7 @@ use super::{
     ledger::Ledger,
     network::{Network, Tokens},
 };
+use crate::support::authenticator::Authenticator;
 
 /// Nobody refreshes a token that is younger: of real ones a minute is. So there are no more than the eight generations
 /// of which contract 3 remembers when they were replaced, while a request lies at a node that is stopped.
@@ -47,6 +48,14 @@ impl Jar {
         }
     }
 
+    /// A step-up: the access token is another one, unless there is a newer one by now.
+    pub fn strengthen(&self, tokens: Tokens) {
+        let mut held = self.lock();
+        if let Some((held, _)) = held.as_mut().filter(|(held, _)| held.refresh == tokens.refresh) {
+            *held = tokens;
+        }
+    }
+
     /// The session is over.
     pub fn empty(&self, session: &str) {
         let mut held = self.lock();
@@ -65,6 +74,8 @@ pub struct Crowd {
     pub ledger: Arc<Ledger>,
     /// One for each person.
     pub jars: Vec<Jar>,
+    /// One for each account.
+    passkeys: Vec<Authenticator>,
     /// How long somebody stays signed in, in milliseconds: at least and at most.
     pub stay: (u64, u64),
     /// When everybody stops.
@@ -74,10 +85,15 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    pub fn new(network: Network, ledger: Arc<Ledger>, plan: &Plan) -> Self {
+    pub fn new(network: Network, ledger: Arc<Ledger>, passkeys: Vec<Authenticator>, plan: &Plan) -> Self {
         let jars = (0..plan.people).map(|_| Jar::default()).collect();
         let end = network.now() + plan.time;
-        Self { network, ledger, jars, stay: plan.stay, end, graves: Mutex::default() }
+        Self { network, ledger, jars, passkeys, stay: plan.stay, end, graves: Mutex::default() }
+    }
+
+    /// That of the account that somebody has.
+    pub fn passkey(&self, number: usize) -> &Authenticator {
+        &self.passkeys[number % self.passkeys.len()]
     }
 
     pub fn is_over(&self) -> bool {

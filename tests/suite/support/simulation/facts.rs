@@ -29,6 +29,26 @@ pub enum By {
     Thief,
 }
 
+/// What a refresh brings.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown {
+    pub by: By,
+    /// That of the refresh token.
+    pub generation: u32,
+    /// What names the proof that came with it.
+    pub proof: Option<u64>,
+}
+
+/// What an access token says of its session.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    pub auth_time: i64,
+    pub amr: Vec<String>,
+    pub acr: String,
+    /// The thumbprint of the key that the session is bound to.
+    pub key: Option<String>,
+}
+
 /// When a request was sent and answered, and by which node.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
@@ -40,8 +60,8 @@ pub struct Span {
 /// What a refresh came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refreshed {
-    /// The tokens of this generation.
-    Granted(u32),
+    /// The tokens of this generation: the refresh token, and what the access token says.
+    Granted(u32, String, Said),
     /// 401, with its code and reason.
     Refused(String, Option<String>),
 }
@@ -52,6 +72,18 @@ pub enum Checked {
     LetIn,
     /// 401, with its code.
     Refused(String),
+}
+
+/// What a step-up came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SteppedUp {
+    /// The access token says so.
+    Done(Said),
+    /// Nothing was written: 401, with its code, or that the proof was no good.
+    Refused(String),
+    WrongProof,
+    /// 503: it may be written all the same.
+    Unknown,
 }
 
 /// What must not happen.
@@ -66,6 +98,12 @@ pub enum Wrong {
     SignInLost,
     RefreshLost,
     SignOutLost,
+    /// A bound session was refreshed without a new proof of its key, or a token of it does not name the key.
+    Unproved,
+    /// A token says less of how its owner signed in than was acknowledged before.
+    StepUpLost,
+    /// A generation was issued as two refresh tokens.
+    Forked,
     /// A status that no client should see.
     Unexpected,
 }
@@ -87,7 +125,13 @@ pub struct Tally {
     pub checked: u64,
     pub signed_out: u64,
     pub unanswered: u64,
-    /// Sessions of which a thief showed a token.
+    /// Step-ups that were answered with a token.
+    pub stepped_up: u64,
+    /// Those of a bound session, without a proof of its key.
+    pub keyless_refused: u64,
+    /// Requests that the network brought twice, and whose proof was refused the second time.
+    pub copies_refused: u64,
+    /// Sessions of which a thief showed a token, and that are bound to no key.
     pub thefts: u64,
     /// Those that ended by it; how long after the thief's first use.
     pub caught: Vec<Duration>,

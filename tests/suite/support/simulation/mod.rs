@@ -1,7 +1,8 @@
 //! Clients with the habits of real ones, and thieves, against servers to which everything happens that can happen;
-//! and the truth of who must be in and who out. `bench/faults` runs it for minutes, `tests/suite/simulation.rs` for
+//! and the truth of who must be in and who out. `bench/faults` runs it for minutes, `tests/suite/simulation/` for
 //! seconds.
 
+mod accounts;
 mod chance;
 pub mod clocks;
 mod crowd;
@@ -23,11 +24,13 @@ pub use chance::fresh_seed;
 use crowd::{BackOff, Crowd};
 use facts::{By, Rules};
 use ledger::Ledger;
-use network::{Call, Network};
+use network::Network;
 use person::{Habit, Person};
 use report::Report;
 use site::{Event, Setup, Site, Times};
 use thief::{Ghost, Thief};
+
+use crate::support::client_key::ClientKey;
 
 /// What is run.
 #[derive(Debug, Clone, Copy)]
@@ -51,14 +54,16 @@ pub struct Plan {
 pub async fn run(plan: Plan) -> Report {
     let site = Arc::new(Site::open(plan.setup, plan.times).await);
     let ledger = Arc::new(Ledger::new(plan.rules));
+    let passkeys = accounts::with_passkeys(&site.urls()[0]).await;
     let network = Network::new(site.urls(), Arc::clone(&ledger));
-    let crowd = Arc::new(Crowd::new(network, ledger, &plan));
+    let crowd = Arc::new(Crowd::new(network, ledger, passkeys, &plan));
     let mut tasks = Vec::new();
     let chance = |who: usize| Chance::of(plan.seed, who as u64);
     for number in 0..plan.people {
         let habits = [Habit::Tabs(2), Habit::Tabs(4), Habit::Phone, Habit::FanOut(4)];
-        let habit = habits[number / site::USERS.len() % habits.len()];
-        let person = Person { crowd: Arc::clone(&crowd), number, habit, chance: chance(1000 + number) };
+        let habit = habits[number / accounts::USERS.len() % habits.len()];
+        let key = (number % 3 == 0).then(|| Arc::new(ClientKey::es256()));
+        let person = Person { crowd: Arc::clone(&crowd), number, habit, key, chance: chance(1000 + number) };
         tasks.push(tokio::spawn(person.live()));
     }
     for number in 0..plan.thieves {
@@ -114,9 +119,9 @@ async fn call_the_roll(crowd: &Crowd, mut chance: Chance) {
     let held: Vec<_> = crowd.jars.iter().filter_map(crowd::Jar::held).collect();
     let gone = crowd.buried().into_iter().rev().take(1000);
     for tokens in held.into_iter().chain(gone) {
-        let call = Call::Refresh { tokens, by: By::Owner };
         let mut back_off = BackOff::new();
         for _ in 0..10 {
+            let call = crowd.network.refresh(tokens.clone(), By::Owner);
             let answer = crowd.network.deliver(&call, chance.below(crowd.network.nodes())).await;
             if answer.is_some_and(|answer| [200, 401].contains(&answer.status)) {
                 break;

@@ -3,14 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
+use serde_json::json;
 
 use super::{
+    accounts::{PASSWORD, USERS},
     chance::Chance,
     crowd::{BackOff, Crowd, Jar},
     facts::{By, Moment},
     network::{Answer, Call, Tokens},
-    site::{PASSWORD, USERS},
 };
+use crate::support::client_key::ClientKey;
 
 /// How somebody's client goes about it.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +31,8 @@ pub struct Person {
     pub crowd: Arc<Crowd>,
     pub number: usize,
     pub habit: Habit,
+    /// Of a client that binds its sessions to one.
+    pub key: Option<Arc<ClientKey>>,
     pub chance: Chance,
 }
 
@@ -73,7 +77,8 @@ impl Person {
     async fn sign_in(&mut self) -> Option<Tokens> {
         let mut back_off = BackOff::new();
         while !self.crowd.is_over() {
-            let call = Call::SignIn { user: USERS[self.number % USERS.len()], password: PASSWORD };
+            let user = USERS[self.number % USERS.len()];
+            let call = self.crowd.network.sign_in(user, PASSWORD, self.key.clone());
             match self.crowd.network.ask(&call, &mut self.chance).await {
                 Some(Answer { tokens: Some(tokens), .. }) => return Some(tokens),
                 _ => back_off.wait(&mut self.chance).await,
@@ -90,6 +95,8 @@ impl Person {
             let Some(held) = self.held(session) else { return };
             if self.jar().is_due() && (is_together || self.chance.percent(40)) {
                 self.refresh(session).await;
+            } else if self.chance.percent(4) {
+                self.step_up(&held).await;
             } else {
                 self.check(&held).await;
             }
@@ -108,6 +115,8 @@ impl Person {
             let Some(held) = self.held(session) else { return };
             if !self.jar().is_due() || self.chance.percent(50) {
                 self.check(&held).await;
+            } else if self.chance.percent(15) {
+                self.step_up(&held).await;
             } else if !self.refresh_once(&held).await && self.chance.percent(50) {
                 // No answer: it is in the tunnel, and comes back with what it has.
                 tokio::time::sleep(self.chance.millis(1_000, 6_000)).await;
@@ -138,6 +147,28 @@ impl Person {
         self.crowd.network.ask(&Call::Check { tokens: held.clone() }, &mut self.chance).await;
     }
 
+    /// Proves once more who it is, by the passkey, or by the password alone; once, for where the answer is lost, the next
+    /// refresh says the same.
+    async fn step_up(&mut self, held: &Tokens) {
+        let body = if self.chance.percent(25) {
+            json!({ "password": PASSWORD })
+        } else {
+            let call = Call::Challenge { tokens: held.clone() };
+            match self.crowd.network.ask(&call, &mut self.chance).await {
+                Some(Answer { status: 200, options, .. }) => {
+                    json!({ "passkey": self.crowd.passkey(self.number).get(&options) })
+                }
+                _ => return,
+            }
+        };
+        let call = Call::StepUp { tokens: held.clone(), body };
+        if let Some(Answer { tokens: Some(tokens), .. }) =
+            self.crowd.network.ask(&call, &mut self.chance).await
+        {
+            self.jar().strengthen(tokens);
+        }
+    }
+
     /// Refreshes with what the client holds by then, until there is an answer.
     async fn refresh(&mut self, session: &str) {
         let mut back_off = BackOff::new();
@@ -151,12 +182,14 @@ impl Person {
 
     /// Whether there was an answer.
     async fn refresh_once(&mut self, held: &Tokens) -> bool {
-        let call = Call::Refresh { tokens: held.clone(), by: By::Owner };
+        let call = self.crowd.network.refresh(held.clone(), By::Owner);
         match self.crowd.network.ask(&call, &mut self.chance).await {
             Some(Answer { tokens: Some(tokens), .. }) => {
                 self.jar().keep(tokens);
                 true
             }
+            // The network brought it twice, and this is the answer to the second.
+            Some(Answer { is_unproved: true, .. }) => false,
             // That alone is the end.
             Some(Answer { status: 401, .. }) => {
                 self.jar().empty(&held.session);

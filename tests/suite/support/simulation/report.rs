@@ -19,26 +19,34 @@ pub struct Report {
 /// A line of the table: what it says of a run.
 type Line = (&'static str, fn(&Report) -> String);
 
-const LINES: [Line; 20] = [
+const LINES: [Line; 26] = [
     ("sign-ins", |run| run.tally.signed_in.to_string()),
     ("refreshes granted", |run| run.tally.refreshed.to_string()),
     ("checks answered", |run| run.tally.checked.to_string()),
+    ("step-ups", |run| run.tally.stepped_up.to_string()),
     ("sign-outs", |run| run.tally.signed_out.to_string()),
     ("requests without an answer, or with 503", |run| run.tally.unanswered.to_string()),
     ("faults", |run| run.events.values().sum::<u32>().to_string()),
     ("**honest users signed out**", |run| run.count(Wrong::HonestOut)),
-    ("sessions of which a thief used a token", |run| run.tally.thefts.to_string()),
+    ("sessions bound to no key of which a thief used a token", |run| run.tally.thefts.to_string()),
     ("ended by it", |run| run.tally.caught.len().to_string()),
     ("after the thief's first use, median", |run| run.caught(|times| times[times.len() / 2])),
     ("after the thief's first use, at most", |run| run.caught(|times| times[times.len() - 1])),
     ("uses of a replaced token that were refused", |run| run.tally.late_uses_refused.to_string()),
     ("**that were answered**", |run| run.count(Wrong::TheftMissed)),
+    ("refreshes of a bound session without its key that were refused", |run| {
+        run.tally.keyless_refused.to_string()
+    }),
+    ("proofs that came twice, and were refused the second time", |run| run.tally.copies_refused.to_string()),
+    ("**bound sessions refreshed without a new proof**", |run| run.count(Wrong::Unproved)),
     ("**let in after a sign-out, beyond the bound**", |run| run.count(Wrong::LetInLate)),
     ("longest, at the node that answered 204", |run| millis(run.tally.let_in_for[0])),
     ("longest, at another node", |run| millis(run.tally.let_in_for[1])),
     ("longest, at another node in trouble", |run| millis(run.tally.let_in_for[2])),
     ("**acknowledged sign-ins lost**", |run| run.count(Wrong::SignInLost)),
     ("**acknowledged refreshes lost**", |run| run.count(Wrong::RefreshLost)),
+    ("**acknowledged step-ups lost**", |run| run.count(Wrong::StepUpLost)),
+    ("**generations issued as two tokens**", |run| run.count(Wrong::Forked)),
     ("**acknowledged sign-outs lost**", |run| run.count(Wrong::SignOutLost)),
 ];
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    accounts::{PASSWORD, USERS},
     clocks::{self, SetClock},
     stores::{Kind, Stores},
     wire::{Way, Wire},
@@ -30,10 +31,6 @@ pub enum Setup {
     /// So many on a Redis Cluster of three masters with a replica each.
     Cluster(usize),
 }
-
-/// Whoever signs in is one of these.
-pub const USERS: [&str; 4] = ["anna", "bert", "cleo", "dora"];
-pub const PASSWORD: &str = "seven words make a fine passphrase indeed";
 
 /// What happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,6 +121,8 @@ impl Site {
         for user in USERS {
             nodes[0].install.add_user(user, PASSWORD, &[]);
         }
+        // The password opens a session, and a passkey makes more of it.
+        nodes[0].install.good(&["app", "update", "default", "--mfa", "off"]);
         let last = nodes.pop().expect("a node");
         nodes.push(match setup {
             Setup::Embedded => last.on_own_disk(),

@@ -8,6 +8,7 @@ use super::{
     facts::By,
     network::{Answer, Call, Tokens},
 };
+use crate::support::client_key::ClientKey;
 
 /// What a thief does with a token.
 #[derive(Debug, Clone, Copy)]
@@ -33,13 +34,29 @@ impl Thief {
             let Some(stolen) = self.crowd.jars[jar].held() else { continue };
             // At once, or long after the owner has moved on.
             tokio::time::sleep(self.chance.millis(0, 6_000)).await;
-            self.use_up(stolen).await;
+            self.crowd.ledger.thief_comes(&stolen.session, self.crowd.network.now());
+            if stolen.key.is_some() {
+                self.try_without_key(stolen).await;
+            } else {
+                self.use_up(stolen).await;
+            }
+        }
+    }
+
+    /// The key stayed where it was: with a proof by another one, and with none, while the owner moves on.
+    async fn try_without_key(&mut self, stolen: Tokens) {
+        let own = Arc::new(ClientKey::es256());
+        for _ in 0..5 {
+            let key = self.chance.percent(50).then(|| Arc::clone(&own));
+            if self.refresh(&Tokens { key, ..stolen.clone() }).await.is_some() {
+                return;
+            }
+            tokio::time::sleep(self.chance.millis(100, 1_500)).await;
         }
     }
 
     async fn use_up(&mut self, stolen: Tokens) {
         let way = *self.chance.pick(&[Way::Once, Way::Settle, Way::Settle, Way::Patient]);
-        self.crowd.ledger.thief_comes(&stolen.session, self.crowd.network.now());
         let Some(mut held) = self.refresh(&stolen).await else { return };
         for _ in 0..12 {
             match way {
@@ -58,11 +75,12 @@ impl Thief {
 
     /// Until there is an answer; `None` where it is 401, or all is over.
     async fn refresh(&mut self, held: &Tokens) -> Option<Tokens> {
-        let call = Call::Refresh { tokens: held.clone(), by: By::Thief };
         let mut back_off = BackOff::new();
         while !self.crowd.is_over() {
+            let call = self.crowd.network.refresh(held.clone(), By::Thief);
             match self.crowd.network.ask(&call, &mut self.chance).await {
                 Some(Answer { tokens: Some(tokens), .. }) => return Some(tokens),
+                Some(Answer { is_unproved: true, .. }) => return None,
                 Some(Answer { status: 401, .. }) => {
                     self.crowd.bury(held.clone());
                     return None;
@@ -86,7 +104,7 @@ impl Ghost {
             tokio::time::sleep(self.chance.millis(5, 60)).await;
             let Some(tokens) = self.crowd.grave(&mut self.chance) else { continue };
             let call = if self.chance.percent(30) {
-                Call::Refresh { tokens, by: By::Owner }
+                self.crowd.network.refresh(tokens, By::Owner)
             } else {
                 Call::Check { tokens }
             };

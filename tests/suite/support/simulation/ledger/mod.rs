@@ -5,14 +5,18 @@
 //! counts as done when its answer has come, and a request as asked when it was sent: what is held against the server
 //! is certain.
 
+mod proofs;
+mod proved;
+
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use super::facts::{By, Checked, Finding, Moment, Refreshed, Rules, Span, Tally, Wrong};
+use super::facts::{Checked, Finding, Moment, Refreshed, Rules, Said, Shown, Span, Tally, Wrong};
+use proved::Proved;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -30,11 +34,12 @@ struct Over {
 
 #[derive(Debug, Default)]
 struct Session {
-    /// By when each generation was granted.
-    granted: BTreeMap<u32, Moment>,
+    /// By when each generation was granted, and as which refresh token.
+    granted: BTreeMap<u32, (Moment, String)>,
     /// By when each generation was replaced for certain.
     replaced: BTreeMap<u32, Moment>,
-    /// When a thief first showed one of its tokens.
+    proved: Proved,
+    /// When a thief first showed one of its tokens, who needed nothing more.
     stolen_at: Option<Moment>,
     /// When the owner first asked for its end.
     leaving_at: Option<Moment>,
@@ -54,6 +59,10 @@ struct Trouble {
 struct Book {
     sessions: HashMap<String, Session>,
     troubles: Vec<Trouble>,
+    /// Proofs that a refresh was granted by.
+    used: HashSet<u64>,
+    /// What comes to the nodes twice, though it is good once.
+    copied: HashSet<u64>,
     tally: Tally,
 }
 
@@ -69,17 +78,19 @@ impl Ledger {
     }
 
     /// A sign-in was answered.
-    pub fn signed_in(&self, session: &str, at: Moment) {
+    pub fn signed_in(&self, session: &str, at: Moment, said: &Said) {
         let mut book = self.book();
         book.tally.signed_in += 1;
-        book.session(session).note(at, "signed in");
+        let known = book.session(session);
+        known.note(at, format!("signed in: {said:?}"));
+        known.proved = Proved::signed_in(said, at);
     }
 
-    /// A thief is about to show one of its tokens.
+    /// A thief is about to show one of its tokens. Where it is bound to a key, that is no reason for anything.
     pub fn thief_comes(&self, session: &str, at: Moment) {
         let mut book = self.book();
         let known = book.session(session);
-        if known.stolen_at.is_none() {
+        if known.stolen_at.is_none() && !known.proved.is_bound() {
             known.stolen_at = Some(at);
             known.note(at, "a thief comes");
             book.tally.thefts += 1;
@@ -126,16 +137,24 @@ impl Ledger {
     }
 
     /// A refresh was answered.
-    pub fn refreshed(&self, session: &str, by: By, presented: u32, span: Span, answer: &Refreshed) {
+    pub fn refreshed(&self, session: &str, shown: Shown, span: Span, answer: &Refreshed) {
         let mut book = self.book();
-        let line = format!("{by:?} shows {presented} to {} (sent {:.3?}): {answer:?}", span.node, span.sent);
+        let line = format!("{shown:?} at {} (sent {:.3?}): {answer:?}", span.node, span.sent);
         book.session(session).note(span.answered, line);
         match answer {
-            Refreshed::Granted(generation) => {
-                book.granted(&self.rules, session, presented, *generation, span);
+            Refreshed::Granted(generation, token, said) => {
+                book.granted(&self.rules, session, shown.generation, *generation, span);
+                book.is_one(session, *generation, token, span.answered);
+                book.is_proved(session, shown);
+                book.says(session, said, span.sent);
             }
             Refreshed::Refused(code, reason) => {
-                book.refused(&self.rules, session, presented, (code, reason.as_deref()), span);
+                let why = (code.as_str(), reason.as_deref());
+                if why == ("refresh_invalid", Some("proof")) && book.session(session).proved.is_bound() {
+                    book.unproved(session, shown);
+                } else {
+                    book.refused(&self.rules, session, shown.generation, why, span);
+                }
             }
         }
     }
@@ -184,8 +203,7 @@ impl Book {
         let over = known.over.filter(|over| over.at < span.sent);
         let is_theft = !is_forgiven && known.is_replaced(rules, presented, span.sent);
         let mut later = known.granted.range(generation + 1..);
-        let lost = later.find(|(_, by)| **by < span.sent).map(|(later, _)| *later);
-        known.granted.entry(generation).or_insert(span.answered);
+        let lost = later.find(|(_, (by, _))| *by < span.sent).map(|(later, _)| *later);
         known.see(presented, span.answered);
         match over.map(|over| over.end) {
             Some(End::SignedOut) => {

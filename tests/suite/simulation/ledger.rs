@@ -1,124 +1,11 @@
-//! The simulation of `support/simulation`, for seconds: nobody is signed out who should be in, no thief stays beyond
-//! what contract 3 says, and nothing that was acknowledged is lost. `KEYWARD_SIMULATION_SEED=N` repeats the choices of
-//! a run. And the ledger that judges it finds what it should.
+//! The ledger that judges a simulation finds what it should, and nothing else.
 
 use std::time::Duration;
 
 use crate::support::simulation::{
-    self, Plan,
-    facts::{By, Checked, Refreshed, Rules, Span, Wrong},
-    fresh_seed,
+    facts::{By, Checked, Refreshed, Rules, Said, Shown, Span, SteppedUp, Wrong},
     ledger::Ledger,
-    report,
-    site::{Setup, Times},
 };
-
-const TIMES: Times =
-    Times { grace: Duration::from_secs(2), access: Duration::from_secs(15), outage: Duration::from_secs(2) };
-/// With room for a machine that has much else to do.
-const RULES: Rules = Rules {
-    grace: TIMES.grace,
-    slack: Duration::from_millis(2_500),
-    pushed: Duration::from_secs(6),
-    cut_off: Duration::from_secs(8),
-    aftermath: Duration::from_millis(1_500),
-    unconfirmed: Duration::from_secs(6),
-};
-
-fn plan(setup: Setup, seconds: u64) -> Plan {
-    let seed = std::env::var_os("KEYWARD_SIMULATION_SEED");
-    let seed = seed.map(|seed| seed.to_str().and_then(|seed| seed.parse().ok()).expect("a number"));
-    Plan {
-        setup,
-        seed: seed.unwrap_or_else(fresh_seed),
-        time: Duration::from_secs(seconds),
-        people: 24,
-        thieves: 6,
-        stay: (2_000, 10_000),
-        times: TIMES,
-        rules: RULES,
-        calm: (600, 1_400),
-        lasting: (300, 2_000),
-    }
-}
-
-/// No run may break a promise. One in which too little happened, such as a failover for most of its seconds, shows
-/// nothing, and is followed by another.
-async fn holds(setup: Setup, seconds: u64) {
-    let mut idle = Vec::new();
-    for _ in 0..4 {
-        let plan = plan(setup, seconds);
-        let run = simulation::run(plan).await;
-        let (seed, findings, table) = (plan.seed, run.findings(), report::table(std::slice::from_ref(&run)));
-        let told = format!("KEYWARD_SIMULATION_SEED={seed}\n{table}{findings}");
-        assert!(findings.is_empty(), "{told}");
-        let tally = &run.tally;
-        let is_lively = tally.refreshed > 200 && tally.signed_out > 5 && !tally.caught.is_empty();
-        if is_lively && !run.events.is_empty() {
-            return;
-        }
-        idle.push(told);
-    }
-    panic!("{}", idle.concat());
-}
-
-/// A server with another grace than the ledger knows breaks the rule. Whether the few seconds of one run show it is
-/// chance, so there are several.
-async fn finds(wrong: Wrong, grace: Duration) {
-    let mut missed = Vec::new();
-    for _ in 0..6 {
-        let plan = Plan {
-            times: Times { grace, ..TIMES },
-            rules: Rules { grace: Duration::from_millis(500), slack: Duration::ZERO, ..RULES },
-            thieves: 24,
-            // What happens during and soon after a fault is forgiven.
-            calm: (3_000, 5_000),
-            ..plan(Setup::Embedded, 10)
-        };
-        let run = simulation::run(plan).await;
-        if run.tally.findings.iter().any(|finding| finding.wrong == wrong) {
-            return;
-        }
-        missed.push(format!("KEYWARD_SIMULATION_SEED={}\n{}", plan.seed, run.findings()));
-    }
-    panic!("{}", missed.concat());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "tests/run gives it the machine to itself"]
-async fn it_finds_a_server_that_forgives_nothing() {
-    finds(Wrong::HonestOut, Duration::ZERO).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "tests/run gives it the machine to itself"]
-async fn it_finds_a_server_that_forgives_for_too_long() {
-    finds(Wrong::TheftMissed, Duration::from_mins(1)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "tests/run gives it the machine to itself"]
-async fn it_holds_embedded() {
-    holds(Setup::Embedded, 16).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "tests/run gives it the machine to itself"]
-async fn it_holds_on_two_nodes_and_redis() {
-    holds(Setup::Redis(2), 34).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "tests/run gives it the machine to itself"]
-async fn it_holds_behind_sentinels() {
-    holds(Setup::Sentinel(2), 18).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "tests/run gives it the machine to itself"]
-async fn it_holds_on_a_cluster() {
-    holds(Setup::Cluster(2), 18).await;
-}
 
 const fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -129,11 +16,28 @@ const fn sent(millis: u64, node: usize) -> Span {
     Span { sent: at(millis), answered: at(millis + 5), node }
 }
 
+/// What a token says that was proved then.
+fn said(auth_time: i64, acr: &str, key: Option<&str>) -> Said {
+    let amr = if acr == "2" { vec!["swk".to_owned(), "mfa".to_owned()] } else { vec!["pwd".to_owned()] };
+    Said { auth_time, amr, acr: acr.to_owned(), key: key.map(str::to_owned) }
+}
+
+/// What names the proof of a step-up.
+const ONCE: u64 = 7;
+
 /// A session that begins at 0, and what is found in what follows.
 struct Case(Ledger);
 
 impl Case {
     fn new() -> Self {
+        Self::saying(&said(0, "1", None))
+    }
+
+    fn bound() -> Self {
+        Self::saying(&said(0, "1", Some("key")))
+    }
+
+    fn saying(said: &Said) -> Self {
         let ledger = Ledger::new(Rules {
             grace: at(1000),
             slack: at(0),
@@ -142,18 +46,38 @@ impl Case {
             aftermath: at(200),
             unconfirmed: at(500),
         });
-        ledger.signed_in("s", at(0));
+        ledger.signed_in("s", at(0), said);
         Self(ledger)
     }
 
     fn granted(&self, by: By, presented: u32, generation: u32, millis: u64) -> &Self {
-        self.0.refreshed("s", by, presented, sent(millis, 0), &Refreshed::Granted(generation));
+        self.says(by, presented, generation, said(0, "1", None), millis)
+    }
+
+    fn says(&self, by: By, generation: u32, next: u32, said: Said, millis: u64) -> &Self {
+        let shown = Shown { by, generation, proof: said.key.as_ref().map(|_| millis) };
+        let answer = Refreshed::Granted(next, format!("token {next}"), said);
+        self.0.refreshed("s", shown, sent(millis, 0), &answer);
+        self
+    }
+
+    /// A refresh of a bound session, by that proof.
+    fn proved(&self, by: By, proof: Option<u64>, answer: &Refreshed) -> &Self {
+        self.0.refreshed("s", Shown { by, generation: 0, proof }, sent(10, 0), answer);
+        self
+    }
+
+    /// A step-up that was answered 5 ms later.
+    fn stepped_up(&self, answer: &SteppedUp, millis: u64) -> &Self {
+        self.0.steps_up("s");
+        self.0.stepped_up("s", ONCE, sent(millis, 0), answer);
         self
     }
 
     fn refused(&self, presented: u32, code: &str, reason: Option<&str>, millis: u64) -> &Self {
         let answer = Refreshed::Refused(code.to_owned(), reason.map(str::to_owned));
-        self.0.refreshed("s", By::Owner, presented, sent(millis, 0), &answer);
+        let shown = Shown { by: By::Owner, generation: presented, proof: None };
+        self.0.refreshed("s", shown, sent(millis, 0), &answer);
         self
     }
 
@@ -260,4 +184,66 @@ fn the_ledger_holds_nothing_against_a_node_that_could_not_store_what_it_saw() {
     case.granted(By::Owner, 0, 1, 10).let_in(1, 20, 0).stolen(500).granted(By::Thief, 0, 1, 1_400).finds(&[]);
     case.0.well(at(1_500));
     case.let_in(1, 2_100, 0).granted(By::Thief, 0, 1, 3_200).finds(&[Wrong::TheftMissed]);
+}
+
+#[test]
+fn the_ledger_finds_a_bound_session_that_is_refreshed_without_its_key_or_ended_by_it() {
+    let granted = |token: &str, key| Refreshed::Granted(1, token.to_owned(), said(0, "1", key));
+    let refused = Refreshed::Refused("refresh_invalid".to_owned(), Some("proof".to_owned()));
+    let (good, key) = (granted("token", Some("key")), Some("key"));
+    Case::bound().proved(By::Owner, Some(1), &good).proved(By::Owner, Some(2), &good).finds(&[]);
+    Case::bound()
+        .proved(By::Owner, Some(1), &good)
+        .proved(By::Owner, Some(1), &good)
+        .finds(&[Wrong::Unproved]);
+    Case::bound().proved(By::Owner, None, &good).finds(&[Wrong::Unproved]);
+    Case::bound().proved(By::Thief, Some(1), &good).finds(&[Wrong::Unproved]);
+    for other in [None, Some("other")] {
+        Case::bound().proved(By::Owner, Some(1), &granted("token", other)).finds(&[Wrong::Unproved]);
+    }
+    let forked = granted("another", key);
+    Case::bound()
+        .proved(By::Owner, Some(1), &good)
+        .proved(By::Owner, Some(2), &forked)
+        .finds(&[Wrong::Forked]);
+
+    Case::bound().stolen(5).proved(By::Thief, Some(1), &refused).proved(By::Thief, None, &refused).finds(&[]);
+    // A thief without the key is no reason for anything.
+    Case::bound().stolen(5).refused(0, "refresh_reused", None, 10).finds(&[Wrong::HonestOut]);
+    Case::bound().stolen(5).kept_out("token_revoked", 10).finds(&[Wrong::HonestOut]);
+    Case::bound().proved(By::Owner, Some(1), &refused).finds(&[Wrong::HonestOut]);
+    let case = Case::bound();
+    case.0.comes_twice(1);
+    case.proved(By::Owner, Some(1), &refused).finds(&[]);
+    // Of a session that is bound to nothing no proof is asked.
+    Case::new().proved(By::Owner, None, &refused).finds(&[Wrong::SignInLost]);
+}
+
+#[test]
+fn the_ledger_finds_a_step_up_that_is_lost() {
+    let (first, strong, weak) = (said(0, "1", None), said(1, "2", None), said(2, "1", None));
+    let done = |said: &Said| SteppedUp::Done(said.clone());
+    let stepped_up = || {
+        let case = Case::new();
+        case.stepped_up(&done(&strong), 10);
+        case
+    };
+    stepped_up().says(By::Owner, 0, 1, strong.clone(), 20).finds(&[]);
+    stepped_up().says(By::Owner, 0, 1, first.clone(), 16).finds(&[Wrong::StepUpLost]);
+    // It was sent before that was answered.
+    stepped_up().says(By::Owner, 0, 1, first.clone(), 15).finds(&[]);
+    stepped_up().stepped_up(&done(&weak), 20).finds(&[Wrong::StepUpLost]);
+    // Of one factor, and of the sign-in again.
+    let again = || {
+        let case = Case::new();
+        case.stepped_up(&done(&weak), 10);
+        case
+    };
+    again().says(By::Owner, 0, 1, first.clone(), 20).finds(&[Wrong::StepUpLost]);
+    // Nobody knows what became of another.
+    again().stepped_up(&SteppedUp::Unknown, 20).says(By::Owner, 0, 1, first.clone(), 30).finds(&[]);
+    again().stepped_up(&SteppedUp::WrongProof, 20).finds(&[Wrong::HonestOut]);
+    let refused = SteppedUp::Refused("token_expired".to_owned());
+    again().stepped_up(&refused, 20).says(By::Owner, 0, 1, first, 30).finds(&[Wrong::StepUpLost]);
+    Case::new().signed_out(10).stepped_up(&done(&strong), 20).finds(&[Wrong::SignOutLost]);
 }
