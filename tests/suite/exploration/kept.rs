@@ -104,6 +104,7 @@ impl Shown {
 
 /// All that is kept of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each is there or not, whatever the others are")]
 pub struct Store {
     pub record: Record,
     pub is_ended: bool,
@@ -137,8 +138,8 @@ impl Store {
 
     /// The same, as far as it is kept: nobody asks how far the tokens of one that has ended had come, or who it was.
     pub fn is(&self, other: &Self) -> bool {
-        let Self { record, shown, is_bound, .. } = if self.is_ended { *other } else { *self };
-        Self { record, shown, is_bound, ..*self } == *other
+        let Self { record, is_bound, shown, .. } = if self.is_ended { *other } else { *self };
+        Self { record, is_bound, shown, ..*self } == *other
     }
 
     /// Nothing depends on the time any more.

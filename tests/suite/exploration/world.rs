@@ -5,7 +5,7 @@
 use super::{
     explorer::Next,
     homes::{Call, Home, Keeper, Outcome, Reply, Told, Verb},
-    kept::{Rest, Shown, Store, Write},
+    kept::{Rest, Shown, Store},
     promises::{Judged, Promise, Truth},
     record::{LATER, LONGEST_STALL, Moment, Passing, long_ago},
     steps::{Request, Stage, Step, Who},
@@ -42,6 +42,7 @@ pub enum Order {
 
 /// What is explored.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each may happen or not, whatever else does")]
 pub struct World {
     pub keeper: Keeper,
     pub client: Client,
