@@ -6,6 +6,8 @@ import { checked, type Rules } from './request.js';
 import type { Verifier } from './verifier.js';
 import { tied } from './web.js';
 
+export { createVerifier } from './verifier.js';
+
 /** What `@hono/node-server` puts beside a request. */
 type OnNode = Partial<{ incoming: IncomingMessage; outgoing: ServerResponse }> | undefined;
 

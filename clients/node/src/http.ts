@@ -6,6 +6,8 @@ import type { Identity } from './identity.js';
 import { checked, type Asked, type Rules } from './request.js';
 import type { Verifier } from './verifier.js';
 
+export { createVerifier } from './verifier.js';
+
 /** Node's request as a web-standard one, as far as that is looked at. A header that came twice is not one of them. */
 export function askedBy(incoming: IncomingMessage): Asked {
     const { method = 'GET', headersDistinct } = incoming;
