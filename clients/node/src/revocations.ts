@@ -129,7 +129,10 @@ export class Revocations {
         if (all?.delete(watched) && !all.size) this.#watched.delete(key);
     }
 
-    #read({ until, issued_before = Infinity, reason }: Entry): Refused {
+    /** What cannot be read is no entry that could be left out: the caller begins anew. */
+    #read({ claim, value, until, issued_before = Infinity, reason }: Entry): Refused {
+        const isRead = typeof claim === 'string' && typeof value === 'string' && Number.isFinite(until);
+        if (!isRead || typeof issued_before !== 'number') throw new TypeError('an entry that cannot be read');
         return { until, before: issued_before, reason, heard: ++this.#heard };
     }
 
