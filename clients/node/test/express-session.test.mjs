@@ -143,6 +143,17 @@ test('KeywardStore in place of another store', async (t) => {
         assert.deepEqual(await store.sessionsOf('carla'), []);
     });
 
+    await t.test('sign out everywhere, from more places than one page of Keyward\'s list has', async () => {
+        const set = promisify(store.set.bind(store));
+        const names = Array.from({ length: 520 }, (_, at) => `many-${at}`);
+        while (names.length) {
+            await Promise.all(names.splice(0, 20).map((sid) => set(sid, { cookie: {}, userId: 'gina' })));
+        }
+        assert.equal((await store.sessionsOf('gina')).length, 520);
+        assert.equal(await store.endSessionsOf('gina'), 520);
+        assert.deepEqual(await store.sessionsOf('gina'), []);
+    });
+
     await t.test('a longer life for who asks to be remembered', async () => {
         const anna = browser(url);
         await anna.ask('POST', '/sign-in', { user: 'emil', remember: true });
