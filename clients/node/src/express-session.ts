@@ -28,8 +28,11 @@ interface Record {
     marked: number;
 }
 
-/** Keyward's shortest life, in seconds. */
+type Changes = globalThis.Record<string, string | null>;
+
+/** Keyward's shortest and longest life, in seconds. */
 const TTL_MIN = 10;
+const TTL_MAX = 315_360_000;
 const DAY = 86_400;
 /** Before the keys of the app's own. */
 const OWN = 's.';
@@ -61,9 +64,14 @@ function sessionOf({ data }: Record): SessionData {
 }
 
 /** What makes the data of before those of now. */
-function changesOf(before: Data, now: Data): globalThis.Record<string, string | null> {
+function changesOf(before: Data, now: Data): Changes {
     const removed = Object.keys(before).filter((key) => !(key in now)).map((key) => [key, null]);
     return Object.fromEntries([...removed, ...Object.entries(now).filter(([key, text]) => before[key] !== text)]);
+}
+
+function changed(data: Data, changes: Changes): Data {
+    const now = Object.entries({ ...data, ...changes });
+    return Object.fromEntries(now.filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
 const addressOf = ({ req }: any): string => req?.ip ?? req?.socket?.remoteAddress ?? '::';
@@ -152,14 +160,25 @@ export class KeywardStore extends session.Store {
 
     async #set(sid: string, given: SessionData): Promise<void> {
         const data = dataOf(given);
-        const known = this.#read.get(given) ?? (await this.#find(sid));
+        const read = this.#read.get(given) ?? (await this.#find(sid));
         const user = this.#userOf(given);
         const ttl = this.#ttlOf(given);
-        if (known && !(await this.#sessions.change(known.token, changesOf(known.data, data)))) return;
-        const record = known?.ttl === ttl ? { ...known, data } : await this.#create(sid, given, { ttl, data });
+        const changes = changesOf(read?.data ?? {}, data);
+        const known = read && (await this.#change(sid, read, changes));
+        if (read && !known) return;
+        const isKept = known && read.ttl === ttl;
+        const record = isKept ? known : await this.#create(sid, given, { ttl, data: changed(known?.data ?? {}, changes) });
         // Its life cannot be changed: another takes its place.
         if (known && known.id !== record.id) await this.#sessions.end(known.id);
-        this.#read.set(given, await this.#mark(sid, record, user));
+        // As this request knows it, so that its next save is of what it changes by then.
+        this.#read.set(given, { ...(await this.#mark(sid, record, user)), data, ttl });
+    }
+
+    /** Returns what was changed: that record, or the one that took its place meanwhile; `undefined` = it is over. */
+    async #change(sid: string, record: Record, changes: Changes): Promise<Record | undefined> {
+        if (await this.#sessions.change(record.token, changes)) return record;
+        const next = await this.#find(sid);
+        return next && (await this.#sessions.change(next.token, changes)) ? next : undefined;
     }
 
     async #create(sid: string, given: SessionData, { ttl, data }: Pick<Record, 'ttl' | 'data'>): Promise<Record> {
@@ -191,7 +210,7 @@ export class KeywardStore extends session.Store {
 
     #ttlOf({ cookie }: SessionData): number {
         const age = cookie?.originalMaxAge;
-        return Math.max(TTL_MIN, typeof age === 'number' ? Math.ceil(age / 1000) : this.#ttl);
+        return Math.min(TTL_MAX, Math.max(TTL_MIN, typeof age === 'number' ? Math.ceil(age / 1000) : this.#ttl));
     }
 
     async #all(): Promise<SessionData[]> {

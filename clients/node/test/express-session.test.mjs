@@ -33,6 +33,11 @@ function routes(store, gate) {
         Object.assign(request.session, request.body);
         response.sendStatus(204);
     });
+    app.post('/remember', (request, response) => {
+        request.session.cookie.maxAge = request.body.for;
+        request.session.remembered = true;
+        response.sendStatus(204);
+    });
     app.post('/forget/:key', (request, response) => {
         delete request.session[request.params.key];
         response.sendStatus(204);
@@ -112,6 +117,20 @@ test('KeywardStore in place of another store', async (t) => {
         await slow;
         const { slow: one, fast: two } = await anna.session();
         assert.deepEqual([one, two], [1, 1]);
+    });
+
+    await t.test('nor where one of them changes how long the session lives', async () => {
+        const anna = browser(url);
+        await anna.ask('POST', '/sign-in', { user: 'hugo' });
+        const reached = once(gate, 'reached');
+        const slow = anna.ask('POST', '/slow', { slow: 1 });
+        await reached;
+        // Longer than any session of Keyward's.
+        await anna.ask('POST', '/remember', { for: 20 * 365 * 86_400_000 });
+        gate.emit('go');
+        assert.equal((await slow).status, 204);
+        const { remembered, slow: one } = await anna.session();
+        assert.deepEqual([remembered, one], [true, 1]);
     });
 
     await t.test('what has ended does not come back by a late save', async () => {
