@@ -49,8 +49,11 @@ function keysOf({ jti, sid, sub }: Named): string[] {
     return jti === undefined ? keys : [`jti:${jti}`, ...keys];
 }
 
+/** A token is over by this machine's clock as its entry is; a session cookie is not, whatever that clock says. */
+const isInForce = ({ until }: Refused, iat: number | undefined) => until > (iat === undefined ? 0 : seconds());
+
 const concerns = (entry: Refused, { iat, since }: Named) =>
-    entry.until > seconds() && entry.heard > since && (iat === undefined || iat < entry.before);
+    isInForce(entry, iat) && entry.heard > since && (iat === undefined || iat < entry.before);
 
 const over = ({ before, reason }: Refused) =>
     before === Infinity ? new SessionOver('token_revoked', reason) : new SessionOver('token_outdated');

@@ -1,6 +1,7 @@
 // What is open for a session holds nothing of a client that has gone, and ends for one that does not listen.
 import { createVerifier } from '@keyward/node';
 import { guard, onUpgrade } from '@keyward/node/express';
+import { guard as handler } from '@keyward/node/next';
 import express from 'express';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -82,4 +83,19 @@ test('a WebSocket that is not read is cut as soon as its session is over', async
     // It was a second before; what is measured is a timer of 50 ms, on a machine that may be busy.
     assert.ok(times.closed - times.over < 900);
     client.terminate();
+});
+
+test('an event stream that its reader leaves is not watched, and what feeds it hears of that', async (t) => {
+    const { verifier, anna } = await begin(t);
+    let isLeft = false;
+    const GET = handler(verifier, () => new Response(new ReadableStream({
+        start: (stream) => stream.enqueue(new TextEncoder().encode('data: hello\n\n')),
+        cancel: () => { isLeft = true; },
+    }), { headers: { 'content-type': 'text/event-stream' } }));
+    const headers = { authorization: `Bearer ${anna.access_token}` };
+    const reader = (await GET(new Request('http://api.example/', { headers }))).body.getReader();
+    await reader.read();
+    assert.ok(verifier.watched > 0);
+    await reader.cancel();
+    await until(() => isLeft && verifier.watched === 0);
 });

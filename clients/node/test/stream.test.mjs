@@ -309,3 +309,16 @@ test('an identity that is looked at after its request is done is not watched', a
     gone.whenOver(() => {});
     assert.equal(verifier.watched, 0);
 });
+
+test('the session of a cookie ends what is open, on a machine whose clock is an hour ahead', async (t) => {
+    const { keyward, verifier } = await begin(t);
+    const { now } = Date;
+    t.mock.method(Date, 'now', () => now() + 3_600_000);
+    const anna = await signIn(keyward, 'anna', 'session');
+    const [early, late] = [await ask(verifier, anna), await ask(verifier, anna)];
+    const over = overOf(early);
+    await signOut(keyward, anna);
+    const reason = await Promise.race([over, new Promise((tooLate) => setTimeout(tooLate, 10_000, {}))]);
+    assert.equal(reason.reason, 'logout');
+    assert.equal(late.signal.aborted, true);
+});
