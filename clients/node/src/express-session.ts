@@ -198,7 +198,8 @@ export class KeywardStore extends session.Store {
         }
         if (record.user === user && marked - record.marked < record.ttl) return record;
         const data = { of: nameOf(sid) };
-        await this.#sessions.create({ user: markOf(user), ip: '::', ttl: 3 * record.ttl, sliding: false, data });
+        const ttl = Math.min(3 * record.ttl, TTL_MAX);
+        await this.#sessions.create({ user: markOf(user), ip: '::', ttl, sliding: false, data });
         await this.#sessions.change(record.token, { user, marked: String(marked) });
         return { ...record, user, marked };
     }

@@ -125,8 +125,7 @@ test('KeywardStore in place of another store', async (t) => {
         const reached = once(gate, 'reached');
         const slow = anna.ask('POST', '/slow', { slow: 1 });
         await reached;
-        // Longer than any session of Keyward's.
-        await anna.ask('POST', '/remember', { for: 20 * 365 * 86_400_000 });
+        await anna.ask('POST', '/remember', { for: 30 * 86_400_000 });
         gate.emit('go');
         assert.equal((await slow).status, 204);
         const { remembered, slow: one } = await anna.session();
@@ -188,6 +187,10 @@ test('KeywardStore in place of another store', async (t) => {
         await set('a-sid', given);
         assert.equal((await get('a-sid')).userId, 'fred');
         assert.equal((await store.sessionsOf('fred')).length, 1);
+
+        // Longer than any session of Keyward's.
+        await set('b-sid', { cookie: { originalMaxAge: 20 * 365 * 86_400_000 }, userId: 'ida' });
+        assert.deepEqual((await kept('ida')).map(({ ttl }) => ttl), [315_360_000]);
         assert.equal(JSON.stringify(await kept('emil')).includes('a-sid'), false, 'no id of a session is kept');
     });
 
