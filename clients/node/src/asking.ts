@@ -13,10 +13,10 @@ export interface Said {
 const IDLE = 4_000;
 /** Of an answer of the check; it has some hundred. */
 const LONGEST = 65_536;
-const AGENTS = {
-    'http:': new http.Agent({ keepAlive: true, timeout: IDLE }),
-    'https:': new https.Agent({ keepAlive: true, timeout: IDLE }),
-};
+/** Questions at once; what comes beside them waits. One connection for each of a burst would lock others out of Keyward. */
+const CONNECTIONS = 128;
+const KEPT = { keepAlive: true, timeout: IDLE, maxSockets: CONNECTIONS };
+const AGENTS = { 'http:': new http.Agent(KEPT), 'https:': new https.Agent(KEPT) };
 
 function send(url: URL, headers: http.OutgoingHttpHeaders, timeout: number): Promise<Said> {
     return new Promise((done, fail) => {
@@ -47,11 +47,12 @@ function send(url: URL, headers: http.OutgoingHttpHeaders, timeout: number): Pro
 
 /** A connection that was idle may have been closed at the very moment: then the question is asked once more. */
 export async function askCheck(url: URL, headers: http.OutgoingHttpHeaders, timeout: number): Promise<Said> {
+    const began = performance.now();
     try {
         return await send(url, headers, timeout);
     } catch (error) {
         const { isOfIdle, code } = error as { isOfIdle?: boolean; code?: string };
         if (!isOfIdle || (code !== 'ECONNRESET' && code !== 'EPIPE')) throw error;
-        return send(url, headers, timeout);
+        return send(url, headers, timeout - (performance.now() - began));
     }
 }

@@ -4,6 +4,7 @@ import { Identity, type Facts, type Marks } from './identity.js';
 import { passedOn, refuse } from './refusal.js';
 import { bearerOf, cookieOf, rolesOf, type Asked, type Client, type Rules } from './request.js';
 import type { Revocations } from './revocations.js';
+import { Trouble } from './trouble.js';
 import { claimsOf, type Claims } from './tokens.js';
 import { factsOf } from './local.js';
 
@@ -13,11 +14,14 @@ export interface CheckRules {
     timeout: number;
     /** Milliseconds for which an identity of a session cookie is good without another request. */
     cookieLife: number;
+    onError: (error: Error) => void;
 }
 
 /** What of a request decides; a page of another site is told by the last two. */
 const FORWARDED = ['authorization', 'origin', 'sec-fetch-site'];
 const OF_THE_CHECK = new Set([401, 403, 429, 503]);
+/** A server need not read longer headers; what it does not read is no credential. */
+const READ_BY_ALL = 4096;
 
 /** What a token says of itself. Only for tokens that Keyward has just said are good. */
 function claimsIn(token: string): Claims | undefined {
@@ -44,6 +48,10 @@ function headersFor(asked: Asked, { address }: Client): Record<string, string> {
     return headers;
 }
 
+function isLong(asked: Asked): boolean {
+    return (asked.headers.get('authorization') ?? '').length + (cookieOf(asked) ?? '').length > READ_BY_ALL;
+}
+
 function factsIn(headers: Said['headers']): Facts {
     const said = (name: string) => String(headers[`x-auth-${name}`] ?? '');
     return {
@@ -53,16 +61,29 @@ function factsIn(headers: Said['headers']): Facts {
 }
 
 export class Check {
-    constructor(readonly rules: CheckRules, readonly revocations: Revocations) {}
+    #trouble: Trouble;
+
+    constructor(readonly rules: CheckRules, readonly revocations: Revocations) {
+        this.#trouble = new Trouble(`the check at ${rules.checkUrl} cannot be asked`, rules.onError);
+    }
 
     async decide(asked: Asked, rules: Rules, client: Client): Promise<Identity | Response> {
         // What is heard from now on is news; what was heard before, the check knows.
         const since = this.revocations.heard;
-        const said = await this.#ask(asked, rules, client).catch(() => undefined);
-        if (said?.status === 200) return this.#admit(said, asked, since);
-        if (said && OF_THE_CHECK.has(said.status)) return passedOn(said);
-        // Headers that the server does not even read are no credential.
-        return refuse(said?.status === 431 || said?.status === 400 ? 'token_invalid' : 'store_unavailable');
+        try {
+            return this.#understand(await this.#ask(asked, rules, client), asked, since);
+        } catch (error) {
+            this.#trouble.is(error);
+            return refuse('store_unavailable');
+        }
+    }
+
+    /** Whatever is not said by Keyward's check says nothing of who asks. */
+    #understand(said: Said, asked: Asked, since: number): Identity | Response {
+        if (said.status === 200) return this.#admit(said, asked, since);
+        if (OF_THE_CHECK.has(said.status) && said.headers['x-auth-reason']) return passedOn(said);
+        if ((said.status === 431 || said.status === 400) && isLong(asked)) return refuse('token_invalid');
+        throw new Error(`HTTP ${said.status}, which is not from Keyward's check`);
     }
 
     async #ask(asked: Asked, rules: Rules, client: Client): Promise<Said> {
@@ -73,10 +94,9 @@ export class Check {
         return askCheck(url, headersFor(asked, client), this.rules.timeout);
     }
 
-    #admit(said: Said, asked: Asked, since: number): Identity | Response {
+    #admit(said: Said, asked: Asked, since: number): Identity {
         const facts = factsIn(said.headers);
-        // Whatever that was, it was not Keyward's check.
-        if (!facts.userId || !facts.sessionId) return refuse('store_unavailable');
+        if (!facts.userId || !facts.sessionId) throw new Error("HTTP 200, which is not from Keyward's check");
         const claims = claimsIn(bearerOf(asked) ?? '');
         const isItsToken = claims?.sub === facts.userId && claims.sid === facts.sessionId;
         if (!isItsToken) {

@@ -1,20 +1,19 @@
 // A store for express-session that keeps its sessions in Keyward. A session that has ended never comes back by a late
 // save, and two requests that save at once lose nothing of each other's, key by key.
-import session from 'express-session';
+import type { Request } from 'express';
+import session, { type SessionData } from 'express-session';
 import { createHash } from 'node:crypto';
-import { AppSessions, type Data, type Kept, type Place } from './sessions.js';
+import { AppSessions, type AppSessionsOptions, type Data, type Kept } from './sessions.js';
 
 export { StoreError } from './sessions.js';
 
-type Cookie = { originalMaxAge?: number | null };
-type Session = { cookie?: Cookie; [key: string]: unknown };
-type Done<T = void> = (error: unknown, value?: T) => void;
+type Done<T = void> = (error?: any, value?: T) => void;
 
-export interface KeywardStoreOptions extends Place {
+export interface KeywardStoreOptions extends AppSessionsOptions {
     /** Seconds without a request after which a session ends whose cookie says nothing. */
     ttl?: number;
     /** Whose session it is, once somebody has signed in. */
-    userOf?: (session: any) => string | undefined;
+    userOf?: (session: SessionData) => string | undefined;
 }
 
 /** What is known of a session that is kept. */
@@ -29,8 +28,11 @@ interface Record {
     marked: number;
 }
 
-/** Keyward's shortest life, in seconds. */
+type Changes = globalThis.Record<string, string | null>;
+
+/** Keyward's shortest and longest life, in seconds. */
 const TTL_MIN = 10;
+const TTL_MAX = 315_360_000;
 const DAY = 86_400;
 /** Before the keys of the app's own. */
 const OWN = 's.';
@@ -51,20 +53,25 @@ function recordOf({ id, ttl, data }: Kept): Record {
 }
 
 /** Each key as JSON, so that its values may be anything that JSON can say. */
-function dataOf(given: Session): Data {
+function dataOf(given: SessionData): Data {
     const plain = JSON.parse(JSON.stringify(given)) as object;
     return Object.fromEntries(Object.entries(plain).map(([key, value]) => [OWN + key, JSON.stringify(value)]));
 }
 
-function sessionOf({ data }: Record): Session {
+function sessionOf({ data }: Record): SessionData {
     const own = Object.entries(data).filter(([key]) => key.startsWith(OWN));
-    return Object.fromEntries(own.map(([key, text]) => [key.slice(OWN.length), JSON.parse(text)]));
+    return Object.fromEntries(own.map(([key, text]) => [key.slice(OWN.length), JSON.parse(text)])) as unknown as SessionData;
 }
 
 /** What makes the data of before those of now. */
-function changesOf(before: Data, now: Data): globalThis.Record<string, string | null> {
+function changesOf(before: Data, now: Data): Changes {
     const removed = Object.keys(before).filter((key) => !(key in now)).map((key) => [key, null]);
     return Object.fromEntries([...removed, ...Object.entries(now).filter(([key, text]) => before[key] !== text)]);
+}
+
+function changed(data: Data, changes: Changes): Data {
+    const now = Object.entries({ ...data, ...changes });
+    return Object.fromEntries(now.filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
 const addressOf = ({ req }: any): string => req?.ip ?? req?.socket?.remoteAddress ?? '::';
@@ -77,7 +84,7 @@ function answer<T>(work: Promise<T>, done: Done<T> = () => {}): void {
 export class KeywardStore extends session.Store {
     #sessions: AppSessions;
     #ttl: number;
-    #userOf: (session: any) => string | undefined;
+    #userOf: (session: SessionData) => string | undefined;
     /** As what each session was read, so that a save writes what has changed since. */
     #read = new WeakMap<object, Record>();
 
@@ -88,16 +95,16 @@ export class KeywardStore extends session.Store {
         this.#userOf = userOf;
     }
 
-    get(sid: string, done: Done<Session | null>): void {
+    get(sid: string, done: Done<SessionData | null>): void {
         answer(this.#get(sid), done);
     }
 
-    set(sid: string, given: Session, done?: Done): void {
+    set(sid: string, given: SessionData, done?: Done): void {
         answer(this.#set(sid, given), done);
     }
 
     /** A session that has ended stays ended. */
-    touch(sid: string, given: Session, done?: Done): void {
+    touch(sid: string, given: SessionData, done?: Done): void {
         answer(this.#touch(sid, given), done);
     }
 
@@ -105,7 +112,7 @@ export class KeywardStore extends session.Store {
         answer(this.#sessions.endOf(nameOf(sid)), done);
     }
 
-    all(done: Done<Session[]>): void {
+    all(done: Done<SessionData[]>): void {
         answer(this.#all(), done);
     }
 
@@ -118,7 +125,7 @@ export class KeywardStore extends session.Store {
     }
 
     /** The sessions of a user, wherever they signed in. */
-    async sessionsOf(user: string): Promise<Session[]> {
+    async sessionsOf(user: string): Promise<SessionData[]> {
         return (await this.#recordsOf(user)).map(sessionOf);
     }
 
@@ -130,7 +137,7 @@ export class KeywardStore extends session.Store {
         return over.length;
     }
 
-    override createSession(request: object, given: Session): object {
+    override createSession(request: Request, given: SessionData): session.Session & SessionData {
         const record = this.#read.get(given);
         const made = super.createSession(request, given);
         if (record) this.#read.set(made, record);
@@ -143,7 +150,7 @@ export class KeywardStore extends session.Store {
         return all.find(({ token }) => token !== '');
     }
 
-    async #get(sid: string): Promise<Session | null> {
+    async #get(sid: string): Promise<SessionData | null> {
         const record = await this.#find(sid);
         if (!record) return null;
         const given = sessionOf(record);
@@ -151,19 +158,30 @@ export class KeywardStore extends session.Store {
         return given;
     }
 
-    async #set(sid: string, given: Session): Promise<void> {
+    async #set(sid: string, given: SessionData): Promise<void> {
         const data = dataOf(given);
-        const known = this.#read.get(given) ?? (await this.#find(sid));
+        const read = this.#read.get(given) ?? (await this.#find(sid));
         const user = this.#userOf(given);
         const ttl = this.#ttlOf(given);
-        if (known && !(await this.#sessions.change(known.token, changesOf(known.data, data)))) return;
-        const record = known?.ttl === ttl ? { ...known, data } : await this.#create(sid, given, { ttl, data });
+        const changes = changesOf(read?.data ?? {}, data);
+        const known = read && (await this.#change(sid, read, changes));
+        if (read && !known) return;
+        const isKept = known && read.ttl === ttl;
+        const record = isKept ? known : await this.#create(sid, given, { ttl, data: changed(known?.data ?? {}, changes) });
         // Its life cannot be changed: another takes its place.
         if (known && known.id !== record.id) await this.#sessions.end(known.id);
-        this.#read.set(given, await this.#mark(sid, record, user));
+        // As this request knows it, so that its next save is of what it changes by then.
+        this.#read.set(given, { ...(await this.#mark(sid, record, user)), data, ttl });
     }
 
-    async #create(sid: string, given: Session, { ttl, data }: Pick<Record, 'ttl' | 'data'>): Promise<Record> {
+    /** Returns what was changed: that record, or the one that took its place meanwhile; `undefined` = it is over. */
+    async #change(sid: string, record: Record, changes: Changes): Promise<Record | undefined> {
+        if (await this.#sessions.change(record.token, changes)) return record;
+        const next = await this.#find(sid);
+        return next && (await this.#sessions.change(next.token, changes)) ? next : undefined;
+    }
+
+    async #create(sid: string, given: SessionData, { ttl, data }: Pick<Record, 'ttl' | 'data'>): Promise<Record> {
         const wanted = { user: nameOf(sid), ip: addressOf(given), ttl, data };
         const { id, token } = await this.#sessions.create(wanted);
         // Without its token nobody could write to it.
@@ -180,27 +198,25 @@ export class KeywardStore extends session.Store {
         }
         if (record.user === user && marked - record.marked < record.ttl) return record;
         const data = { of: nameOf(sid) };
-        await this.#sessions.create({ user: markOf(user), ip: '::', ttl: 3 * record.ttl, sliding: false, data });
+        const ttl = Math.min(3 * record.ttl, TTL_MAX);
+        await this.#sessions.create({ user: markOf(user), ip: '::', ttl, sliding: false, data });
         await this.#sessions.change(record.token, { user, marked: String(marked) });
         return { ...record, user, marked };
     }
 
-    async #touch(sid: string, given: Session): Promise<void> {
+    async #touch(sid: string, given: SessionData): Promise<void> {
         const record = this.#read.get(given) ?? (await this.#find(sid));
         if (record && (await this.#sessions.look(record.token))) await this.#mark(sid, record, this.#userOf(given));
     }
 
-    #ttlOf({ cookie }: Session): number {
+    #ttlOf({ cookie }: SessionData): number {
         const age = cookie?.originalMaxAge;
-        return Math.max(TTL_MIN, typeof age === 'number' ? Math.ceil(age / 1000) : this.#ttl);
+        return Math.min(TTL_MAX, Math.max(TTL_MIN, typeof age === 'number' ? Math.ceil(age / 1000) : this.#ttl));
     }
 
-    async #all(): Promise<Session[]> {
-        const all: Session[] = [];
-        for await (const kept of this.#sessions.all()) {
-            if (kept.user.startsWith('sid:')) all.push(sessionOf(recordOf(kept)));
-        }
-        return all;
+    async #all(): Promise<SessionData[]> {
+        const all = await this.#sessions.all();
+        return all.filter(({ user }) => user.startsWith('sid:')).map((kept) => sessionOf(recordOf(kept)));
     }
 
     async #recordsOf(user: string): Promise<Record[]> {

@@ -6,6 +6,7 @@ import { checked, type Rules } from './request.js';
 import type { Verifier } from './verifier.js';
 
 export { onUpgrade } from './http.js';
+export { createVerifier } from './verifier.js';
 
 declare module 'fastify' {
     interface FastifyRequest {

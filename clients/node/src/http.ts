@@ -6,10 +6,16 @@ import type { Identity } from './identity.js';
 import { checked, type Asked, type Rules } from './request.js';
 import type { Verifier } from './verifier.js';
 
+export { createVerifier } from './verifier.js';
+
 /** Node's request as a web-standard one, as far as that is looked at. A header that came twice is not one of them. */
 export function askedBy(incoming: IncomingMessage): Asked {
-    const { method = 'GET', headersDistinct } = incoming;
-    const get = (name: string) => headersDistinct[name]?.join(name === 'cookie' ? '; ' : ', ') ?? null;
+    // Not `headersDistinct`, which HTTP/2 and the requests of Fastify's `inject` do not have.
+    const { method = 'GET', rawHeaders } = incoming;
+    const get = (name: string) => {
+        const values = rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name);
+        return values.length ? values.join(name === 'cookie' ? '; ' : ', ') : null;
+    };
     return { method, headers: { get } };
 }
 
@@ -17,7 +23,7 @@ export function askedBy(incoming: IncomingMessage): Asked {
 export function dropIdentityHeaders({ headers, headersDistinct }: IncomingMessage): void {
     for (const name of Object.keys(headers).filter((name) => /^x[-_]auth[-_]/.test(name))) {
         delete headers[name];
-        delete headersDistinct[name];
+        delete headersDistinct?.[name];
     }
 }
 
@@ -41,9 +47,15 @@ function isEventStream(response: ServerResponse, words: unknown[]): boolean {
     return /^text\/event-stream/i.test(String(at < 0 ? response.getHeader('content-type') : pairs[at + 1]));
 }
 
+/** Nothing is watched for a client that has gone, which it may have while Keyward was asked. */
+export function releaseWith(identity: Identity, open: ServerResponse | Duplex): void {
+    if (open.destroyed) identity.release();
+    else open.once('close', () => identity.release());
+}
+
 /** The answer is one user's. If it is an event stream, it ends with the session. */
 export function tie(identity: Identity, response: ServerResponse): void {
-    response.once('close', () => identity.release());
+    releaseWith(identity, response);
     response.setHeader('Cache-Control', 'private, no-store');
     const writeHead = response.writeHead.bind(response) as (...words: unknown[]) => ServerResponse;
     response.writeHead = (...words: unknown[]) => {
@@ -52,6 +64,12 @@ export function tie(identity: Identity, response: ServerResponse): void {
         if (isStream) identity.whenOver(() => response.destroy());
         return written;
     };
+}
+
+/** The connection ends with the session, after what `identity.whenOver` has had to say. */
+export function tieSocket(identity: Identity, socket: Duplex): void {
+    releaseWith(identity, socket);
+    identity.whenOver(() => setImmediate(end, socket));
 }
 
 /** Goes on with a request that is let in: to `ws`, say. */
@@ -71,21 +89,25 @@ export function onUpgrade(server: Server, verifier: Verifier, upgrade: Upgrade, 
             if (socket.destroyed) return;
             if (who instanceof Response) return socket.end(await written(who));
             dropIdentityHeaders(incoming);
-            socket.once('close', () => who.release());
             socket.off('error', abandon);
             upgrade(who, incoming, socket, head);
-            who.whenOver(() => setImmediate(end, socket));
-        } catch {
+            tieSocket(who, socket);
+        } catch (error) {
             abandon();
+            // Nobody else would say so.
+            console.error('keyward: a WebSocket was not opened:', error);
         }
     });
 }
+
+/** Milliseconds for a last word to whoever is signed out; who does not read may still write. */
+const LAST_WORD = 50;
 
 /** What was written before goes out, unless the other side does not take it. */
 function end(socket: Duplex): void {
     const cut = () => socket.destroy();
     socket.end(cut);
-    setTimeout(cut, 1000).unref();
+    setTimeout(cut, LAST_WORD).unref();
 }
 
 /** A refusal as it goes over the wire. */

@@ -56,9 +56,13 @@ export class Identity {
     #revocations: Revocations;
     #marks: Marks;
     #controller: AbortController | undefined;
-    #release: () => void = () => {};
+    #release: (() => void) | undefined;
+    #isReleased = false;
 
     constructor(facts: Facts, marks: Marks, revocations: Revocations) {
+        // A token's are remembered with it, for the requests to come.
+        Object.freeze(facts.roles);
+        Object.freeze(facts.amr);
         Object.assign(this, facts);
         this.#marks = marks;
         this.#revocations = revocations;
@@ -87,7 +91,8 @@ export class Identity {
 
     /** The request is done: its `signal` will not abort any more. The skins call it. */
     release(): void {
-        this.#release();
+        this.#isReleased = true;
+        this.#release?.();
     }
 
     #watch(controller: AbortController): AbortController {
@@ -106,8 +111,10 @@ export class Identity {
             forget();
             gone?.removeEventListener('abort', release);
         };
+        // Who looks when the client has gone already would be watched to the end of the token.
+        if (this.#isReleased || gone?.aborted) forget();
+        else gone?.addEventListener('abort', release, { once: true });
         this.#release = release;
-        gone?.addEventListener('abort', release, { once: true });
         return controller;
     }
 }

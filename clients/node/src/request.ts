@@ -25,22 +25,36 @@ export interface Client {
     address?: string | undefined;
 }
 
-const RULES = new Set(['role', 'acr', 'maxAge']);
+const isRole = (value: unknown) => typeof value === 'string' && value !== '';
 
-/** A rule that is misspelled must not be an open door. */
+/** What each may be. */
+const RULES = new Map<string, (value: unknown) => boolean>([
+    ['role', (value) => (Array.isArray(value) ? value.length > 0 && value.every(isRole) : isRole(value))],
+    ['acr', (value) => value === '1' || value === '2'],
+    ['maxAge', (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32],
+]);
+
+/** A rule that is misspelled, or has lost its value, must not be an open door. */
 export function checked(rules: Rules): Rules {
-    const unknown = Object.keys(rules).find((name) => !RULES.has(name));
-    if (unknown !== undefined) throw new TypeError(`keyward: there is no rule \`${unknown}\``);
+    for (const [name, value] of Object.entries(rules)) {
+        const isRight = RULES.get(name);
+        if (!isRight) throw new TypeError(`keyward: there is no rule \`${name}\``);
+        if (!isRight(value)) throw new TypeError(`keyward: the rule \`${name}\` cannot be ${JSON.stringify(value)}`);
+    }
     return rules;
 }
 
 export const rolesOf = ({ role = [] }: Rules): readonly string[] => (typeof role === 'string' ? [role] : role);
 
-/** One bearer token; `null` = something else is there; `undefined` = nothing is. */
+/**
+ * One bearer token; `null` = one that is none, or two of which one might count; `undefined` = none, for another scheme is
+ * for somebody else. As the check reads it.
+ */
 export function bearerOf({ headers }: Asked): string | null | undefined {
-    const line = headers.get('authorization');
-    if (line === null) return undefined;
-    return /^Bearer +([\w.~+/-]+=*) *$/i.exec(line)?.[1] ?? null;
+    const line = headers.get('authorization') ?? '';
+    const [scheme = '', token = ''] = line.split(/ (.*)/s);
+    if (scheme.toLowerCase() !== 'bearer') return line.includes(',') ? null : undefined;
+    return /^[\w.~+/-]+$/.test(token) ? token : null;
 }
 
 /** Keyward's own session cookies among all the app has; two of them are for Keyward to refuse. */

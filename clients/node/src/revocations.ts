@@ -49,8 +49,11 @@ function keysOf({ jti, sid, sub }: Named): string[] {
     return jti === undefined ? keys : [`jti:${jti}`, ...keys];
 }
 
+/** A token is over by this machine's clock as its entry is; a session cookie is not, whatever that clock says. */
+const isInForce = ({ until }: Refused, iat: number | undefined) => until > (iat === undefined ? 0 : seconds());
+
 const concerns = (entry: Refused, { iat, since }: Named) =>
-    entry.until > seconds() && entry.heard > since && (iat === undefined || iat < entry.before);
+    isInForce(entry, iat) && entry.heard > since && (iat === undefined || iat < entry.before);
 
 const over = ({ before, reason }: Refused) =>
     before === Infinity ? new SessionOver('token_revoked', reason) : new SessionOver('token_outdated');
@@ -129,7 +132,10 @@ export class Revocations {
         if (all?.delete(watched) && !all.size) this.#watched.delete(key);
     }
 
-    #read({ until, issued_before = Infinity, reason }: Entry): Refused {
+    /** What cannot be read is no entry that could be left out: the caller begins anew. */
+    #read({ claim, value, until, issued_before = Infinity, reason }: Entry): Refused {
+        const isRead = typeof claim === 'string' && typeof value === 'string' && Number.isFinite(until);
+        if (!isRead || typeof issued_before !== 'number') throw new TypeError('an entry that cannot be read');
         return { until, before: issued_before, reason, heard: ++this.#heard };
     }
 

@@ -1,4 +1,5 @@
 // Keyward's sessions for other app servers, `/v1/apps/{app}/sessions`, over HTTP.
+import { placed, type Place } from './place.js';
 
 /** What Keyward said, or that it did not. Express answers with its `status`. */
 export class StoreError extends Error {
@@ -25,10 +26,7 @@ interface Page {
     next_cursor?: string | null;
 }
 
-export interface Place {
-    url: string;
-    app: string;
-    secret: string;
+export interface AppSessionsOptions extends Place {
     /** Milliseconds to wait for an answer; then it is a 503. */
     timeout?: number;
 }
@@ -45,7 +43,8 @@ export class AppSessions {
     #authorization: string;
     #timeout: number;
 
-    constructor({ url, app, secret, timeout = 5000 }: Place) {
+    constructor({ timeout = 5000, ...place }: AppSessionsOptions) {
+        const { url, app, secret } = placed('KeywardStore', place);
         this.#base = `${url.replace(/\/+$/, '')}/v1/apps/${encodeURIComponent(app)}/sessions`;
         this.#authorization = `Basic ${Buffer.from(`${app}:${secret}`).toString('base64')}`;
         this.#timeout = timeout;
@@ -65,16 +64,17 @@ export class AppSessions {
         return this.#ask('GET', '/current', { token });
     }
 
-    async of(user: string): Promise<Kept[]> {
-        return (await this.#need<Page>('GET', `?user=${encodeURIComponent(user)}&limit=${PAGE}`)).sessions;
+    of(user: string): Promise<Kept[]> {
+        return this.all(`user=${encodeURIComponent(user)}&`);
     }
 
-    /** All of the app. */
-    async *all(): AsyncGenerator<Kept> {
+    /** All of the app, or those that `which` asks for. */
+    async all(which = ''): Promise<Kept[]> {
+        const all: Kept[] = [];
         for (let cursor = ''; ;) {
-            const page = await this.#need<Page>('GET', `?limit=${PAGE}${cursor}`);
-            yield* page.sessions;
-            if (!page.next_cursor) return;
+            const page = await this.#need<Page>('GET', `?${which}limit=${PAGE}${cursor}`);
+            all.push(...page.sessions);
+            if (!page.next_cursor) return all;
             cursor = `&cursor=${encodeURIComponent(page.next_cursor)}`;
         }
     }

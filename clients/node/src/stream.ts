@@ -1,5 +1,7 @@
 // Follows Keyward's revocations for as long as the process lives: one stream, however many requests there are.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Revocations } from './revocations.js';
+import { Trouble } from './trouble.js';
 
 /** Several heartbeats: a stream that is silent for so long is dead. */
 const SILENCE = 4000;
@@ -14,7 +16,6 @@ export interface Source {
     url: string;
     app: string;
     secret: string;
-    /** Hears of the first of several failures in a row. */
     onError: (error: Error) => void;
 }
 
@@ -32,11 +33,13 @@ export class RevocationStream {
     #lastId = '';
     #failures = 0;
     #over = new AbortController();
+    #trouble: Trouble;
     #settle!: () => void;
     /** Once the first attempt has led somewhere. */
     readonly settled = new Promise<void>((settle) => { this.#settle = settle; });
 
     constructor(readonly source: Source, readonly revocations: Revocations) {
+        this.#trouble = new Trouble('the revocations cannot be followed', source.onError);
         void this.#followForEver();
     }
 
@@ -49,7 +52,8 @@ export class RevocationStream {
             const error = await this.#follow().then(() => new Error('the stream has ended'), (error) => error);
             if (this.#over.signal.aborted) break;
             this.#settle();
-            if (this.#failures++ === 0) this.source.onError(error);
+            this.#failures++;
+            this.#trouble.is(error);
             await this.#pause();
         }
         this.#settle();
@@ -57,10 +61,8 @@ export class RevocationStream {
 
     #pause(): Promise<void> {
         const pause = Math.min(PAUSE * 2 ** (this.#failures - 1), LONGEST_PAUSE) * (0.5 + Math.random());
-        return new Promise((done) => {
-            const timer = setTimeout(done, pause);
-            this.#over.signal.addEventListener('abort', () => (clearTimeout(timer), done()), { once: true });
-        });
+        // Leaves no listener behind: an outage may be long.
+        return sleep(pause, undefined, { signal: this.#over.signal }).catch(() => {});
     }
 
     async #follow(): Promise<void> {
@@ -80,7 +82,10 @@ export class RevocationStream {
         const headers = new Headers({ authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` });
         if (this.#lastId) headers.set('last-event-id', this.#lastId);
         const answer = await fetch(`${url}/v1/revocations`, { headers, signal, redirect: 'error', cache: 'no-store' });
-        if (!answer.ok || !answer.body) throw new Error(`HTTP ${answer.status} from ${url}/v1/revocations`);
+        const what = `HTTP ${answer.status} from ${url}/v1/revocations`;
+        if (answer.status === 401) throw new Error(`${what}: it takes the name and the secret of a confidential app`);
+        const isStream = /^text\/event-stream/i.test(answer.headers.get('content-type') ?? '');
+        if (answer.status !== 200 || !isStream || !answer.body) throw new Error(`${what}, which is no stream`);
         return answer.body;
     }
 

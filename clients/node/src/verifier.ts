@@ -2,6 +2,7 @@
 import { Check } from './check.js';
 import { Identity } from './identity.js';
 import { Local } from './local.js';
+import { isAddress, placed } from './place.js';
 import { refuse } from './refusal.js';
 import { bearerOf, checked, cookieOf, type Asked, type Client, type Rules } from './request.js';
 import { Revocations } from './revocations.js';
@@ -10,10 +11,10 @@ import { Tokens } from './tokens.js';
 
 export interface VerifierOptions {
     /** Where Keyward is reached. */
-    url: string;
+    url: string | undefined;
     /** A confidential app, which may follow the revocations. */
     app: string;
-    secret: string;
+    secret: string | undefined;
     /** `check` asks Keyward with each request; `local` decides by tokens, keys and revocations alone. */
     mode?: 'check' | 'local';
     /** The check, where it is on a listener of its own; `/v1/check` at `url` if not given. */
@@ -28,21 +29,21 @@ export interface VerifierOptions {
     timeout?: number;
     /** Milliseconds after which the `signal` of a session cookie's identity aborts at the latest. */
     cookieLife?: number;
-    /** Hears why the revocations cannot be followed; to standard error if not given. */
+    /** Hears why Keyward cannot be asked or followed, each reason once a minute; standard error if not given. */
     onError?: (error: Error) => void;
 }
 
 /** How long the first requests wait for the first word of the revocations. */
 const FIRST_WORD = 2000;
 
-const toStandardError = (error: Error) => console.error(`keyward: revocations: ${error.message}`);
-const bare = (url = '') => url.replace(/\/+$/, '');
+const toStandardError = (error: Error) => console.error(`keyward: ${error.message}`);
 
-/** That nothing is missing: environment variables often are. */
+/** That nothing is missing, or of another kind. */
 function complete(options: VerifierOptions): VerifierOptions {
-    for (const name of ['url', 'app', 'secret'] as const) {
-        if (!options[name]) throw new TypeError(`keyward: createVerifier needs \`${name}\``);
-    }
+    const { checkUrl, mode = 'check' } = options;
+    placed('createVerifier', options);
+    if (checkUrl !== undefined) isAddress('createVerifier', 'checkUrl', checkUrl);
+    if (mode !== 'check' && mode !== 'local') throw new TypeError("keyward: createVerifier's `mode` is 'check' or 'local'");
     return options;
 }
 
@@ -60,14 +61,14 @@ export class Verifier {
     /** What is missing is told at the first use: where an app is built, its settings may not be known yet. */
     constructor(options: VerifierOptions) {
         this.#options = options;
-        const { app, secret, mode = 'check', onError = toStandardError } = options;
-        const url = bare(options.url);
+        const { app, secret = '', mode = 'check', onError = toStandardError } = options;
+        const url = (options.url ?? '').replace(/\/+$/, '');
         const { checkUrl = `${url}/v1/check`, timeout = 5000, cookieLife = 900_000 } = options;
         const { issuer = url, audience = 'keyward', algorithms = ['ES256', 'EdDSA', 'RS256'] } = options;
         this.#isLocal = mode === 'local';
         this.#source = { url, app, secret, onError };
-        this.#check = new Check({ checkUrl, timeout, cookieLife }, this.#revocations);
-        const tokens = new Tokens({ url, issuer, audience, algorithms });
+        this.#check = new Check({ checkUrl, timeout, cookieLife, onError }, this.#revocations);
+        const tokens = new Tokens({ url, issuer, audience, algorithms, onError });
         this.#local = new Local(tokens, this.#revocations);
     }
 

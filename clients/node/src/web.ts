@@ -5,10 +5,12 @@ const PRIVATE = 'private, no-store';
 
 /** Ends when the session is over; what feeds it is cancelled. */
 function cut(identity: Identity, body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-    return body.pipeThrough(new TransformStream({
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({
         start: (passing) => identity.whenOver(() => passing.terminate()),
-        flush: () => identity.release(),
-    }));
+    });
+    // Settled by whichever side ends, in whatever way.
+    void body.pipeTo(writable).catch(() => {}).finally(() => identity.release());
+    return readable;
 }
 
 /** The answer is one user's, and no cache's. If it is an event stream, it ends with the session. */

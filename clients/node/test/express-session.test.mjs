@@ -33,6 +33,11 @@ function routes(store, gate) {
         Object.assign(request.session, request.body);
         response.sendStatus(204);
     });
+    app.post('/remember', (request, response) => {
+        request.session.cookie.maxAge = request.body.for;
+        request.session.remembered = true;
+        response.sendStatus(204);
+    });
     app.post('/forget/:key', (request, response) => {
         delete request.session[request.params.key];
         response.sendStatus(204);
@@ -114,6 +119,19 @@ test('KeywardStore in place of another store', async (t) => {
         assert.deepEqual([one, two], [1, 1]);
     });
 
+    await t.test('nor where one of them changes how long the session lives', async () => {
+        const anna = browser(url);
+        await anna.ask('POST', '/sign-in', { user: 'hugo' });
+        const reached = once(gate, 'reached');
+        const slow = anna.ask('POST', '/slow', { slow: 1 });
+        await reached;
+        await anna.ask('POST', '/remember', { for: 30 * 86_400_000 });
+        gate.emit('go');
+        assert.equal((await slow).status, 204);
+        const { remembered, slow: one } = await anna.session();
+        assert.deepEqual([remembered, one], [true, 1]);
+    });
+
     await t.test('what has ended does not come back by a late save', async () => {
         const anna = browser(url);
         await anna.ask('POST', '/sign-in', { user: 'anna' });
@@ -143,6 +161,17 @@ test('KeywardStore in place of another store', async (t) => {
         assert.deepEqual(await store.sessionsOf('carla'), []);
     });
 
+    await t.test('sign out everywhere, from more places than one page of Keyward\'s list has', async () => {
+        const set = promisify(store.set.bind(store));
+        const names = Array.from({ length: 520 }, (_, at) => `many-${at}`);
+        while (names.length) {
+            await Promise.all(names.splice(0, 20).map((sid) => set(sid, { cookie: {}, userId: 'gina' })));
+        }
+        assert.equal((await store.sessionsOf('gina')).length, 520);
+        assert.equal(await store.endSessionsOf('gina'), 520);
+        assert.deepEqual(await store.sessionsOf('gina'), []);
+    });
+
     await t.test('a longer life for who asks to be remembered', async () => {
         const anna = browser(url);
         await anna.ask('POST', '/sign-in', { user: 'emil', remember: true });
@@ -158,6 +187,10 @@ test('KeywardStore in place of another store', async (t) => {
         await set('a-sid', given);
         assert.equal((await get('a-sid')).userId, 'fred');
         assert.equal((await store.sessionsOf('fred')).length, 1);
+
+        // Longer than any session of Keyward's.
+        await set('b-sid', { cookie: { originalMaxAge: 20 * 365 * 86_400_000 }, userId: 'ida' });
+        assert.deepEqual((await kept('ida')).map(({ ttl }) => ttl), [315_360_000]);
         assert.equal(JSON.stringify(await kept('emil')).includes('a-sid'), false, 'no id of a session is kept');
     });
 

@@ -1,4 +1,4 @@
-// Stands between a verifier and Keyward: can be cut, counts what is asked, and can answer with keys of its own.
+// Stands between a verifier and Keyward: can be cut, counts what is asked, and can answer in its place.
 import { createServer, request } from 'node:http';
 
 import { listen } from './support.mjs';
@@ -9,12 +9,23 @@ export class Front {
     isCut = false;
     /** In place of Keyward's, where set. */
     keys;
+    /** Answers in place of Keyward, where set: `(asked, answer)`. */
+    instead;
+    /** Waited for before anything is passed on. */
+    held;
+    /** The most connections that there were at once. */
+    connections = 0;
     #behind;
 
     static async before(t, keyward) {
         const front = new Front();
         front.#behind = keyward.listens;
         const { http, url } = await listen(t, createServer((asked, answer) => front.#pass(asked, answer)));
+        const open = new Set();
+        http.on('connection', (socket) => {
+            open.add(socket.on('close', () => open.delete(socket)));
+            front.connections = Math.max(front.connections, open.size);
+        });
         return Object.assign(front, { http, url });
     }
 
@@ -29,9 +40,11 @@ export class Front {
 
     count = (path) => this.asked.filter((asked) => asked.path === path).length;
 
-    #pass(asked, answer) {
+    async #pass(asked, answer) {
         if (this.isCut) return answer.destroy();
         this.asked.push({ path: asked.url, lastId: asked.headers['last-event-id'] });
+        await this.held;
+        if (this.instead) return this.instead(asked, answer);
         if (this.keys && asked.url === '/.well-known/jwks.json') return answer.end(JSON.stringify(this.keys));
         const { method, headers } = asked;
         const on = request(this.#behind + asked.url, { method, headers, agent: false }, (said) => {

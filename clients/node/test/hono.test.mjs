@@ -28,9 +28,9 @@ function routes(app, verifier) {
                 ws.send(identity.username);
                 identity.whenOver(({ reason }) => ws.close(4401, reason));
             },
-            onClose: () => identity.release(),
         };
     }));
+    app.get('/api/silent', upgradeWebSocket((c) => ({ onOpen: (_, ws) => ws.send(c.get('identity').username) })));
 }
 
 for (const mode of ['check', 'local']) {
@@ -70,11 +70,17 @@ for (const mode of ['check', 'local']) {
             const streams = [
                 await open(`${base}/api/events`, mine.access_token),
                 await openSocket(`${base}/api/socket`, mine.access_token),
+                await openSocket(`${base}/api/silent`, mine.access_token),
+                // By a header of its own, a request is no WebSocket.
+                await open(`${base}/api/events`, mine.access_token, { upgrade: 'h2c' }),
             ];
             await closesWithin(t, `Hono, ${mode}`, streams, () => signOut(keyward, mine));
             assert.equal(streams[1].code, 4401);
             assert.equal(others.isOpen(), true);
+            assert.equal(streams[3].headers['cache-control'], 'private, no-store');
             others.close();
+            const gone = await openSocket(`${base}/api/socket`, bert.access_token);
+            gone.close();
             await until(() => verifier.watched === 0);
             await assert.rejects(openSocket(`${base}/api/socket`, mine.access_token), /401/);
         });

@@ -276,3 +276,49 @@ test('a rule that is misspelled is an error, and no open door', async (t) => {
     await assert.rejects(ask(verifier, anna, { roles: ['admin'] }), /no rule `roles`/);
     assert.throws(() => guard(verifier, { max_age: 300 }), /no rule `max_age`/);
 });
+
+test('an entry that cannot be read may be what was revoked: nobody is let in by leaving it out', async (t) => {
+    const { keyward, front, options } = await begin(t);
+    const anna = await signIn(keyward, 'anna');
+    for (const wrong of [{ until: null }, { until: '9e9' }, { value: 7 }, { claim: undefined }, { issued_before: 'now' }]) {
+        const entry = { claim: 'sid', value: anna.session_id, until: Date.now() / 1000 + 60, ...wrong };
+        const events = [
+            ['snapshot', { first: true, last: true, entries: [entry] }], ['status', { following: true, good_for: 10, heartbeat: 1 }],
+        ];
+        front.instead = (_, answer) => {
+            answer.writeHead(200, { 'content-type': 'text/event-stream' });
+            answer.end(events.map(([event, data]) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`).join(''));
+        };
+        const verifier = createVerifier({ ...options, mode: 'local' });
+        assert.equal(await codeOf(await ask(verifier, anna)), 'store_unavailable', JSON.stringify(wrong));
+        assert.equal(verifier.isTrusted, false);
+        verifier.close();
+    }
+});
+
+test('an identity that is looked at after its request is done is not watched', async (t) => {
+    const { keyward, verifier } = await begin(t, { mode: 'local' });
+    const anna = await signIn(keyward, 'anna');
+    const done = await ask(verifier, anna);
+    done.release();
+    done.whenOver(() => {});
+    assert.equal(verifier.watched, 0);
+    const gone = await verifier.verify(new Request('http://api.example/', {
+        headers: { authorization: `Bearer ${anna.access_token}` }, signal: AbortSignal.abort(),
+    }));
+    gone.whenOver(() => {});
+    assert.equal(verifier.watched, 0);
+});
+
+test('the session of a cookie ends what is open, on a machine whose clock is an hour ahead', async (t) => {
+    const { keyward, verifier } = await begin(t);
+    const { now } = Date;
+    t.mock.method(Date, 'now', () => now() + 3_600_000);
+    const anna = await signIn(keyward, 'anna', 'session');
+    const [early, late] = [await ask(verifier, anna), await ask(verifier, anna)];
+    const over = overOf(early);
+    await signOut(keyward, anna);
+    const reason = await Promise.race([over, new Promise((tooLate) => setTimeout(tooLate, 10_000, {}))]);
+    assert.equal(reason.reason, 'logout');
+    assert.equal(late.signal.aborted, true);
+});

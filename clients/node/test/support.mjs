@@ -27,9 +27,9 @@ export async function signOut(keyward, { access_token, cookie }) {
 const credential = (of) => (of.includes('keyward-session=') ? { cookie: of } : { authorization: `Bearer ${of}` });
 
 /** An answer that does not end by itself, once its first part is there. */
-export function open(url, of) {
+export function open(url, of, more = {}) {
     return new Promise((opened, failed) => {
-        const asked = request(url, { headers: credential(of), agent: false });
+        const asked = request(url, { headers: { ...credential(of), ...more }, agent: false });
         asked.on('error', failed).end();
         asked.on('response', (answer) => {
             const ended = new Promise((end) => answer.once('close', end).on('error', () => {}));

@@ -4,7 +4,7 @@ import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Keyward } from '../testing/keyward.mjs';
+import { Keyward, until } from '../testing/keyward.mjs';
 import { Front } from './front.mjs';
 
 const base64 = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -21,7 +21,7 @@ async function begin(t) {
         url: front.url, issuer: 'https://auth.example', app: 'api', secret: keyward.secrets.api, mode: 'local',
     });
     t.after(() => verifier.close());
-    return { front, verifier, privateKey, publicKey, jwk };
+    return { front, verifier, privateKey, publicKey, jwk, keyward };
 }
 
 const now = () => Math.floor(Date.now() / 1000);
@@ -121,4 +121,95 @@ test('attack 10: unknown kid, alg confusion, wrong typ', async (t) => {
         while ((await ask(verifier, token)) instanceof Response) await new Promise((wait) => setTimeout(wait, 200));
         await isRefused(verifier, good, 'a token of a key that is gone, though it was verified before');
     });
+});
+
+const keysOf = async (publicKey, kid) => ({ keys: [{ ...(await exportJWK(publicKey)), kid, alg: 'ES256', use: 'sig' }] });
+
+/** Moves the clock that nobody sets back, and waits until the revocations are trusted by it. */
+async function pass(t, verifier, milliseconds) {
+    const { now } = performance;
+    t.mock.method(performance, 'now', () => now.call(performance) + milliseconds);
+    await until(() => verifier.isTrusted);
+}
+
+test('keys are fetched anew while the old ones serve: no request waits, and a short outage is none', async (t) => {
+    const { front, verifier, privateKey } = await begin(t);
+    const token = await sign(privateKey, CLAIMS());
+    assert.equal((await ask(verifier, token)).userId, 'u1');
+    const keys = front.keys;
+    front.keys = { keys: [] };
+    const fetched = () => front.count('/.well-known/jwks.json');
+    const before = fetched();
+    await pass(t, verifier, 250_000);
+    assert.equal((await ask(verifier, token)).userId, 'u1');
+    await until(() => fetched() > before);
+    await pass(t, verifier, 310_000);
+    assert.equal((await ask(verifier, token)).status, 503, 'no longer than they may be cached');
+    front.keys = keys;
+    await until(async () => (await ask(verifier, token)).userId === 'u1');
+});
+
+test('a key that is not known is no fault of the token while the keys cannot be fetched', async (t) => {
+    const { front, verifier, privateKey } = await begin(t);
+    assert.equal((await ask(verifier, await sign(privateKey, CLAIMS()))).userId, 'u1');
+    const second = await generateKeyPair('ES256', { extractable: true });
+    const token = await sign(second.privateKey, CLAIMS(), { ...HEADER, kid: 'two' });
+    const old = front.keys;
+    front.keys = { keys: [] };
+    await pass(t, verifier, 6000);
+    for (let at = 0; at < 3; at++) assert.equal((await ask(verifier, token)).status, 503);
+    assert.equal((await ask(verifier, await sign(privateKey, CLAIMS()))).userId, 'u1');
+
+    // All who come while they are fetched wait for them.
+    front.keys = { keys: [...old.keys, ...(await keysOf(second.publicKey, 'two')).keys] };
+    await pass(t, verifier, 12_000);
+    const all = await Promise.all(Array.from({ length: 20 }, () => ask(verifier, token)));
+    assert.deepEqual(all.map(({ userId }) => userId), Array(20).fill('u1'));
+});
+
+test('a token that many requests bring at once is verified once', async (t) => {
+    const { verifier, privateKey } = await begin(t);
+    const verify = t.mock.method(crypto.subtle, 'verify');
+    const token = await sign(privateKey, CLAIMS());
+    const all = await Promise.all(Array.from({ length: 1000 }, () => ask(verifier, token)));
+    assert.ok(all.every(({ userId }) => userId === 'u1'));
+    assert.equal(verify.mock.callCount(), 1);
+});
+
+test('a token that is verified while its key is taken back is not remembered', async (t) => {
+    const { front, verifier, privateKey } = await begin(t);
+    const second = await generateKeyPair('ES256', { extractable: true });
+    assert.equal((await ask(verifier, await sign(privateKey, { ...CLAIMS(), jti: 'j0' }))).userId, 'u1');
+    const token = await sign(privateKey, CLAIMS());
+    const original = crypto.subtle.verify.bind(crypto.subtle);
+    let go;
+    const gate = new Promise((open) => { go = open; });
+    const verify = t.mock.method(crypto.subtle, 'verify', async (...words) => {
+        const isGenuine = await original(...words);
+        await gate;
+        return isGenuine;
+    });
+    const under = ask(verifier, token);
+    await until(() => verify.mock.callCount() === 1);
+    front.keys = await keysOf(second.publicKey, 'two');
+    await pass(t, verifier, 6000);
+    await isRefused(verifier, await sign(second.privateKey, { ...CLAIMS(), aud: 'x' }, { ...HEADER, kid: 'three' }), 'an unknown kid');
+    go();
+    await under;
+    await isRefused(verifier, token, 'a token of a key that is gone');
+});
+
+test('genuine tokens that the options refuse are told to who runs the app, once', async (t) => {
+    const { front, privateKey, keyward } = await begin(t);
+    const errors = [];
+    const verifier = createVerifier({
+        url: front.url, app: 'api', secret: keyward.secrets.api, mode: 'local', onError: (error) => errors.push(error.message),
+    });
+    t.after(() => verifier.close());
+    const evil = await generateKeyPair('ES256');
+    await isRefused(verifier, await sign(evil.privateKey, CLAIMS()), 'another key');
+    assert.deepEqual(errors, []);
+    for (let at = 0; at < 3; at++) await isRefused(verifier, await sign(privateKey, CLAIMS()), 'another issuer');
+    assert.equal(errors.length, 1);
+    assert.match(errors[0], /"https:\/\/auth\.example".*`issuer` is 'http:\/\/127/);
 });

@@ -1,7 +1,6 @@
 // The API: each user's notes, and for admins how many there are. Who asks is for Keyward to say.
 import express from 'express';
-import { createVerifier } from '@keyward/node';
-import { guard } from '@keyward/node/express';
+import { createVerifier, guard } from '@keyward/node/express';
 
 import { change, changes, noted, notesOf, totals, without } from './notes.mjs';
 
