@@ -30,10 +30,13 @@ export async function guarded(command, args, { cwd, env = process.env, log } = {
     };
 }
 
-/** A port that is free, below those that connections are given. */
+/** How many ports were given. It begins elsewhere in each process, so that two that look at once find two. */
+let given = process.pid * 997;
+
+/** A port that is free, below those that connections are given and above the last that browsers refuse. */
 export async function freePort() {
     for (;;) {
-        const port = 10_000 + Math.floor(Math.random() * 22_000);
+        const port = 11_000 + (given++ % 21_000);
         const server = createServer();
         const isFree = await new Promise((answer) => {
             server.once('error', () => answer(false));
