@@ -52,15 +52,18 @@ pub enum MailKind {
     EmailChanged,
     PasswordChanged,
     FactorsChanged,
+    /// Two clients seem to hold one of the user's sessions.
+    RefreshContested,
 }
 
 impl MailKind {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ResetPassword,
         Self::ConfirmEmail,
         Self::EmailChanged,
         Self::PasswordChanged,
         Self::FactorsChanged,
+        Self::RefreshContested,
     ];
 
     /// The word for it in lists, databases and files of texts.
@@ -72,6 +75,7 @@ impl MailKind {
             Self::EmailChanged => "email_changed",
             Self::PasswordChanged => "password_changed",
             Self::FactorsChanged => "factors_changed",
+            Self::RefreshContested => "refresh_contested",
         }
     }
 
@@ -81,7 +85,9 @@ impl MailKind {
         match self {
             Self::ResetPassword => Duration::from_hours(6),
             Self::ConfirmEmail => Duration::from_hours(24),
-            Self::EmailChanged | Self::PasswordChanged | Self::FactorsChanged => Duration::from_hours(3 * 24),
+            Self::EmailChanged | Self::PasswordChanged | Self::FactorsChanged | Self::RefreshContested => {
+                Duration::from_hours(3 * 24)
+            }
         }
     }
 }

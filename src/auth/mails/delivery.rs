@@ -182,6 +182,10 @@ impl Auth {
             (MailKind::PasswordChanged | MailKind::FactorsChanged, Recipient::At { address, .. }) => {
                 Some(Addressee { user: account.user, to: address.clone(), way: None, code: None })
             }
+            (MailKind::RefreshContested, _) => {
+                let known = account.user.email.clone().filter(|_| account.user.email_verified);
+                known.map(|to| Addressee { user: account.user, to, way: None, code: None })
+            }
             _ => None,
         })
     }

@@ -3,6 +3,7 @@
 
 pub mod delivery;
 pub(super) mod links;
+pub(super) mod warning;
 
 use super::{
     Auth, EmailPolicy,

@@ -9,24 +9,20 @@ use crate::{
         event::{Event, EventFilter, EventId, EventKind},
         ids::{SessionId, UserId},
         occasion::{Actor, Occasion},
-        refresh_token::Chain,
         session::EndReason,
     },
-    store::{
-        error::StoreError,
-        sessions::{Ended, Ending, Rotation, SessionStore},
-    },
+    store::sessions::{Ended, Ending, SessionStore},
 };
 
 /// How many ends are told of at once.
 const TOGETHER: usize = 256;
 
 /// What an end needs, on its own: it is done also where nobody waits for it any more.
-struct Ender {
-    sessions: Arc<dyn SessionStore>,
-    recorder: Recorder,
-    occasion: Occasion,
-    now: Timestamp,
+pub(super) struct Ender {
+    pub(super) sessions: Arc<dyn SessionStore>,
+    pub(super) recorder: Recorder,
+    pub(super) occasion: Occasion,
+    pub(super) now: Timestamp,
 }
 
 impl Auth {
@@ -63,29 +59,6 @@ impl Auth {
         .await
     }
 
-    /// Rotates a session's refresh token. Where that ends the session, it is told before anything else.
-    pub(in crate::auth) async fn rotate_to_the_end(
-        &self,
-        chain: Chain,
-        arrived_at: Timestamp,
-        occasion: &Occasion,
-    ) -> (Result<Rotation, StoreError>, Chain) {
-        let (desk, policy) = (self.ender(&occasion.clone().by(Actor::Server)), self.policy().reuse);
-        to_the_end(async move {
-            let rotation = desk.sessions.rotate(&chain, &policy, arrived_at).await;
-            let ended = match &rotation {
-                Ok(Rotation::Reused) => Some((EventKind::RefreshReused, EndReason::ReuseDetected)),
-                Ok(Rotation::Contested) => Some((EventKind::RefreshContested, EndReason::Contested)),
-                _ => None,
-            };
-            if let Some((alarm, reason)) = ended {
-                desk.tell_of_alarm(alarm, chain.presented.session(), reason).await;
-            }
-            (rotation, chain)
-        })
-        .await
-    }
-
     /// Tells that a session's time was over when it was to go on; once, however often that is tried.
     pub(in crate::auth) async fn tell_of_expiry(&self, session: SessionId, occasion: &Occasion) {
         let filter = EventFilter { session: Some(session), ..EventFilter::default() };
@@ -100,7 +73,7 @@ impl Auth {
         desk.recorder.tell([Event { user, app, ..event }]).kept().await;
     }
 
-    fn ender(&self, occasion: &Occasion) -> Ender {
+    pub(super) fn ender(&self, occasion: &Occasion) -> Ender {
         Ender {
             sessions: Arc::clone(&self.stores.sessions),
             recorder: self.recorder.clone(),
@@ -123,11 +96,17 @@ impl Ender {
     }
 
     /// What was noticed, and that it has ended the session.
-    async fn tell_of_alarm(&self, alarm: EventKind, session: SessionId, reason: EndReason) {
+    pub(super) async fn tell_of_alarm(
+        &self,
+        alarm: EventKind,
+        session: SessionId,
+        reason: EndReason,
+    ) -> Event {
         let alarm = Event::new(alarm, &self.occasion, self.now).of_session(session);
         let (alarm, end) = (self.with_owner(alarm).await, self.event(session, reason));
         let end = Event { user: alarm.user, app: alarm.app.clone(), ..end };
-        self.recorder.tell([alarm, end]).kept().await;
+        self.recorder.tell([alarm.clone(), end]).kept().await;
+        alarm
     }
 
     /// Who cannot be asked for now is left out: that it ended is told all the same.

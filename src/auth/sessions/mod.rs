@@ -5,6 +5,7 @@ pub(super) mod ending;
 pub(super) mod forgery;
 pub mod logout;
 pub mod of_others;
+mod rotating;
 
 use super::{
     Auth,

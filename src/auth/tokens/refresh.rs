@@ -12,17 +12,14 @@ use crate::{
     domain::{
         app::AppName,
         clock::Timestamp,
-        event::{Event, EventKind},
         ids::SessionId,
         key_proof::{KeyProof, KeyProofFault},
         occasion::{Actor, Occasion},
         refresh_token::{Chain, RefreshToken},
-        rotation::Reissue,
-        session::{Device, EndReason},
+        session::EndReason,
         user::UserStatus,
     },
-    measures::table::{CONTESTED, REISSUED, REISSUED_LATE, REUSED},
-    store::sessions::{Ending, Issue, Rotation},
+    store::sessions::{Ending, Rotation},
 };
 
 impl Auth {
@@ -71,7 +68,6 @@ impl Auth {
             Rotation::Granted(issue) => issue,
             refused => return Err(self.refusal(refused, session, occasion).await),
         };
-        self.note_reissue(session, &issue, occasion).await;
         // Were the accounts away here, the client's retry gets the same token.
         let account = self.stores.accounts.by_id(issue.session.facts.user).await?;
         match account {
@@ -88,14 +84,8 @@ impl Auth {
     /// Why nothing was granted.
     async fn refusal(&self, rotation: Rotation, session: SessionId, occasion: &Occasion) -> AuthError {
         match rotation {
-            Rotation::Reused => {
-                REUSED.count(&[]);
-                AuthError::RefreshReused
-            }
-            Rotation::Contested => {
-                CONTESTED.count(&[]);
-                AuthError::SessionEnded(EndReason::Contested)
-            }
+            Rotation::Reused => AuthError::RefreshReused,
+            Rotation::Contested => AuthError::SessionEnded(EndReason::Contested),
             Rotation::Ended(reason) => AuthError::SessionEnded(reason),
             Rotation::Expired => {
                 self.tell_of_expiry(session, occasion).await;
@@ -108,30 +98,6 @@ impl Auth {
             Rotation::Unproved => unproved(session, KeyProofFault::Missing),
             Rotation::Withdrawn | Rotation::Granted(_) => AuthError::RefreshInvalid,
         }
-    }
-
-    /// Tells of tokens that were issued again late: to a client whose answer was lost, or to a second one. Three
-    /// generations in a row are no chance (docs/refresh-tokens.md).
-    async fn note_reissue(&self, session: SessionId, issue: &Issue, occasion: &Occasion) {
-        if issue.reissue.is_some() {
-            REISSUED.count(&[]);
-        }
-        let kind = match issue.reissue {
-            None | Some(Reissue::Usual) => return,
-            Some(Reissue::Late) => {
-                REISSUED_LATE.count(&[]);
-                EventKind::RefreshReissued
-            }
-            Some(Reissue::Contested) => {
-                CONTESTED.count(&[]);
-                EventKind::RefreshContested
-            }
-        };
-        let facts = &issue.session.facts;
-        let event = self.event(kind, &occasion.clone().by(Actor::Server));
-        let event = event.of_session(session).of_user(facts.user).at_app(facts.app.clone());
-        let compared = compared_with_sign_in(&event, &facts.device);
-        self.tell(event.because(compared)).await;
     }
 
     /// The app that a refresh token's session was opened for; `None` where the session is over.
@@ -174,15 +140,5 @@ impl Auth {
         let occasion = occasion.clone().by(Actor::Server);
         self.end(Ending { session, owner: None, token: None, reason }, &occasion).await?;
         Err(AuthError::SessionEnded(reason))
-    }
-}
-
-/// Whether a client looks like the one that signed in.
-fn compared_with_sign_in(event: &Event, device: &Device) -> &'static str {
-    match (event.address == device.ip, event.agent == device.user_agent) {
-        (true, true) => "same_client",
-        (false, true) => "other_address",
-        (true, false) => "other_agent",
-        (false, false) => "other_address_and_agent",
     }
 }

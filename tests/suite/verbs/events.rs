@@ -313,6 +313,29 @@ async fn a_client_that_hangs_up_keeps_no_event_from_being_told(on: SessionsOn) {
     panic!("it is never told");
 }
 
+/// Else a thief could have a generation issued again by a request that waits for no answer, and then once more.
+#[apply(session_back_ends)]
+#[tokio::test]
+async fn a_late_reissue_is_told_also_where_its_client_hangs_up(on: SessionsOn) {
+    let server = Server::on(BackEnd::on(on).await).await;
+    let tokens = server.login().await;
+    server.refresh(tokens.refresh_token.expose()).await.expect("granted");
+    server.elapse(Duration::from_secs(11)).await;
+    let here = occasion();
+    {
+        let shown = tokens.refresh_token.expose();
+        let mut leaving = Box::pin(server.auth.refresh(shown, None, server.now(), &here));
+        assert!(futures_util::poll!(leaving.as_mut()).is_pending(), "it waits for the store");
+    }
+    for _ in 0..6_000 {
+        if !of_kind(&server, EventKind::RefreshReissued).await.is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it is never told");
+}
+
 #[tokio::test]
 async fn users_see_their_own_events_and_nobody_elses() {
     let server = Server::on(BackEnd::on(SessionsOn::Sqlite).await).await;

@@ -4,7 +4,14 @@ use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use keyward::{
     auth::{Auth, mails::delivery::Round, sign_in::answer::SecondProof},
-    domain::{app::AppName, mail::MailKind, sender::Sender, session::EndReason, user::Email},
+    domain::{
+        app::AppName,
+        mail::MailKind,
+        rotation::{Contested, ReusePolicy},
+        sender::Sender,
+        session::EndReason,
+        user::Email,
+    },
     mail::{Catalogue, Post, SmtpRoute, SmtpTls},
     store::leases::Holder,
 };
@@ -14,8 +21,8 @@ use tempfile::TempDir;
 
 use super::second_factor::{Owner, wrong};
 use crate::support::{
-    actor::{PASSWORD, Server, USER, occasion, occasion_from, password},
-    backends::{BackEnd, SessionsOn, eventually, session_back_ends},
+    actor::{Options, PASSWORD, Server, USER, occasion, occasion_from, password},
+    backends::{BackEnd, FIRST_USE, SessionsOn, eventually, session_back_ends},
     servers::smtp::{Manner, Smtp},
 };
 
@@ -62,7 +69,10 @@ impl Stage {
     }
 
     async fn on(on: SessionsOn) -> Self {
-        let server = Server::on(BackEnd::on(on).await).await;
+        Self::of(Server::on(BackEnd::on(on).await).await).await
+    }
+
+    async fn of(server: Server) -> Self {
         let ada = server.user.id;
         server.auth.set_email(ada, Some(&email(ADDRESS)), true, &occasion()).await.expect("set");
         let folder = tempfile::tempdir().expect("a folder");
@@ -262,6 +272,39 @@ async fn a_change_of_factors_is_told_to_who_they_protect() {
     assert_eq!(auth.remove_factors(ada, &occasion()).await.expect("removed"), 1);
     assert_eq!(auth.remove_factors(ada, &occasion()).await.expect("none left"), 0);
     assert_eq!(stage.delivered().await.len(), 1);
+}
+
+#[apply(session_back_ends)]
+#[tokio::test]
+async fn who_shares_a_session_with_somebody_is_told_of_it_once(
+    on: SessionsOn,
+    #[values(Contested::Alarm, Contested::End)] contested: Contested,
+) {
+    let reuse = ReusePolicy { contested, ..FIRST_USE };
+    let options = Options { reuse, ..Options::default() };
+    let stage = Stage::of(Server::with(BackEnd::on(on).await, options).await).await;
+    let mut tokens = stage.server.login().await;
+    let mut mails = Vec::new();
+    // Contested from the third on.
+    for _ in 0..5 {
+        let parent = tokens.refresh_token;
+        stage.server.refresh(parent.expose()).await.expect("granted");
+        stage.server.elapse(Duration::from_secs(11)).await;
+        let again = stage.server.refresh(parent.expose()).await;
+        mails.push(stage.delivered().await);
+        match again {
+            Ok(again) => tokens = again,
+            Err(error) => {
+                assert_eq!((error.code(), contested), ("session_ended", Contested::End));
+                break;
+            }
+        }
+    }
+    let counts: Vec<usize> = mails.iter().map(Vec::len).collect();
+    assert_eq!(counts, if contested == Contested::End { &[0, 0, 1][..] } else { &[0, 0, 1, 0, 0] });
+    let mail = &mails[2][0];
+    assert!(mail.contains("To: ada@example.com"), "{mail}");
+    assert!(mail.contains("Subject: Somebody may be using your account besides you"), "{mail}");
 }
 
 #[apply(session_back_ends)]
