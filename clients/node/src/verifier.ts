@@ -38,11 +38,19 @@ const FIRST_WORD = 2000;
 
 const toStandardError = (error: Error) => console.error(`keyward: ${error.message}`);
 
+/** On the check's own listener every path is the check, but at this one alone are rules read. */
+function isOfTheCheck(checkUrl: string): void {
+    isAddress('createVerifier', 'checkUrl', checkUrl);
+    if (!new URL(checkUrl).pathname.endsWith('/v1/check')) {
+        throw new TypeError(`keyward: createVerifier needs \`checkUrl\` to end in /v1/check, and it is ${checkUrl}`);
+    }
+}
+
 /** That nothing is missing, or of another kind. */
 function complete(options: VerifierOptions): VerifierOptions {
     const { checkUrl, mode = 'check' } = options;
     placed('createVerifier', options);
-    if (checkUrl !== undefined) isAddress('createVerifier', 'checkUrl', checkUrl);
+    if (checkUrl !== undefined) isOfTheCheck(checkUrl);
     if (mode !== 'check' && mode !== 'local') throw new TypeError("keyward: createVerifier's `mode` is 'check' or 'local'");
     return options;
 }

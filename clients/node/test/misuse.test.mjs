@@ -40,6 +40,10 @@ test('a setting that is missing, or of another kind, is named', () => {
         assert.throws(() => new KeywardStore({ ...PLACE, ...wrong }), message);
     }
     assert.throws(() => forHttp({ ...PLACE, checkUrl: '/v1/check' }), /`checkUrl`/);
+    // There Keyward would answer, and read no rules.
+    for (const path of ['', '/', '/v1/check/', '/v1/check/x']) {
+        assert.throws(() => forHttp({ ...PLACE, checkUrl: `http://127.0.0.1:8082${path}` }), /`checkUrl`/);
+    }
     assert.throws(() => createVerifier({ ...PLACE, mode: 'jwks' }), /`mode` is 'check' or 'local'/);
 });
 
