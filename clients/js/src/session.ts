@@ -29,8 +29,8 @@ export function createSession(
     let held: Held | null = null;
     /** Why the access token was refused, in case that the refresh is refused too. */
     let reason: string | null = null;
-    let refreshing: Promise<void> | null = null;
-    let looking: Promise<void> | null = null;
+    let refreshing: Promise<void> | undefined;
+    let looking: Promise<void> | undefined;
     let busy: Promise<unknown> = Promise.resolve();
 
     const isGood = (part = USED_UP) => held && held.age() < held.life * part;
@@ -118,7 +118,7 @@ export function createSession(
     }
 
     /** One at a time, however many ask. */
-    const refresh = () => refreshing ??= refreshed().finally(() => { refreshing = null; });
+    const refresh = () => refreshing ??= refreshed().finally(() => { refreshing = undefined; });
 
     async function looked() {
         if (hasTokens && !isGood()) return refresh();
@@ -139,7 +139,7 @@ export function createSession(
     }
 
     /** Asks the server how things are. */
-    const look = () => looking ??= looked().finally(() => { looking = null; });
+    const look = () => looking ??= looked().finally(() => { looking = undefined; });
 
     return {
         look,

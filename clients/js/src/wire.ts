@@ -29,10 +29,10 @@ export interface Question {
 
 /** What an answer of Keyward has, unlike that of a captive portal. That of a sign-out has nothing at all. */
 const MEMBERS: Readonly<Record<string, string>> = {
-    '/v1/me': 'username',
-    '/v1/logout': '',
-    '/v1/logout/all': 'ended',
-    '/v1/step-up': 'acr',
+    'GET/v1/me': 'username',
+    'POST/v1/logout': '',
+    'POST/v1/logout/all': 'ended',
+    'POST/v1/step-up': 'acr',
 };
 
 export function parsed(body: string): Json | null {
@@ -104,7 +104,7 @@ export function createWire({ baseUrl = '', transport, dpop, ...options }: Option
         const json = found ?? {};
         const { type, code: word, reason = null, detail = '' } = json as Record<string, string>;
         const code = type === `urn:keyward:problem:${word}` && word || null;
-        const member = question.isSignIn === undefined ? MEMBERS[question.path] : 'session_id';
+        const member = question.isSignIn === undefined ? MEMBERS[question.method + question.path] : 'session_id';
         const isSuccess = member ? member in json : said ? member !== '' && found : status > 200;
         const isWord = ok ? isSuccess : code && status < 500 && status !== 429;
         if (!isWord) throw new Unavailable(detail, { status, code, retryAfter: retryAfterOf(headers) });
